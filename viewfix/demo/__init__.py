@@ -1,0 +1,1 @@
+"""The demo: a small town that is drawn, mapped and located."""

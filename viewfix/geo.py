@@ -1,0 +1,149 @@
+"""Degrees and metres: distances, bearings, regions and local planes, right at the 180th meridian and the poles.
+
+All angles are degrees, all lengths metres, the ellipsoid is WGS84; PROJ does the geodesy.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from .errors import BadInput
+from .types import Position
+
+Floats = npt.NDArray[np.float64]
+
+
+@functools.cache
+def _geod():  # type: ignore[no-untyped-def]
+    from pyproj import Geod  # 0.1 s: only when a distance is wanted
+
+    return Geod(ellps="WGS84")
+
+
+def wrap_lon_deg(lon: npt.ArrayLike) -> Floats:
+    """Longitudes of any size brought into [-180, 180)."""
+    return (np.asarray(lon, dtype=np.float64) + 180.0) % 360.0 - 180.0
+
+
+def wrap_heading_deg(heading: float) -> float:
+    """A heading of any size brought into [0, 360)."""
+    wrapped = heading % 360.0
+    return 0.0 if wrapped >= 360.0 else wrapped  # -1e-17 % 360 rounds up to 360
+
+
+def distances_m(lat: float, lon: float, lats: npt.ArrayLike, lons: npt.ArrayLike) -> Floats:
+    """Geodesic distance from one point to (N,) points, metres, float64."""
+    lats, lons = np.atleast_1d(np.asarray(lats, np.float64)), np.atleast_1d(np.asarray(lons, np.float64))
+    _, _, metres = _geod().inv(np.full(len(lats), lon), np.full(len(lats), lat), lons, lats)
+    return np.asarray(metres, dtype=np.float64)
+
+
+def distance_m(a: Position, b: Position) -> float:
+    """Geodesic distance between two positions, metres."""
+    return float(distances_m(a.lat, a.lon, [b.lat], [b.lon])[0])
+
+
+def bearing_deg(a: Position, b: Position) -> float:
+    """The direction from `a` to `b`, clockwise from north, [0, 360)."""
+    azimuth, _, _ = _geod().inv(a.lon, a.lat, b.lon, b.lat)
+    return wrap_heading_deg(azimuth)
+
+
+def moved(start: Position, bearing_deg: float, distance_m: float) -> Position:
+    """The position `distance_m` metres from `start` in the direction `bearing_deg`."""
+    lon, lat, _ = _geod().fwd(start.lon, start.lat, bearing_deg, distance_m)
+    return Position(float(lat), float(wrap_lon_deg(lon)))
+
+
+@dataclass(frozen=True)
+class Plane:
+    """A flat map in metres around one point (azimuthal equidistant): distances from the origin are true."""
+
+    origin: Position
+
+    def to_xy_m(self, lats: npt.ArrayLike, lons: npt.ArrayLike) -> Floats:
+        """(N,) degrees to (N, 2) float64 metres east and north of the origin."""
+        lats, lons = np.atleast_1d(np.asarray(lats, np.float64)), np.atleast_1d(np.asarray(lons, np.float64))
+        n = len(lats)
+        azimuth, _, metres = _geod().inv(np.full(n, self.origin.lon), np.full(n, self.origin.lat), lons, lats)
+        angle, metres = np.radians(azimuth), np.asarray(metres)
+        return np.stack([metres * np.sin(angle), metres * np.cos(angle)], axis=1)
+
+    def to_position(self, x_m: float, y_m: float, radius_m: float | None = None) -> Position:
+        """Metres east and north of the origin to a position."""
+        bearing = float(np.degrees(np.arctan2(x_m, y_m)))
+        there = moved(self.origin, bearing, float(np.hypot(x_m, y_m)))
+        return Position(there.lat, there.lon, radius_m)
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """Between two latitudes and, going east, from `west` to `east`; west > east crosses the 180th meridian."""
+
+    south: float
+    west: float
+    north: float
+    east: float
+
+    def __post_init__(self) -> None:
+        Position(self.south, self.west), Position(self.north, self.east)
+        if self.south > self.north:
+            raise BadInput(
+                f"The box has its south ({self.south}) above its north ({self.north}). "
+                "Give south, west, north, east in degrees."
+            )
+
+    def contains(self, lats: npt.ArrayLike, lons: npt.ArrayLike) -> npt.NDArray[np.bool_]:
+        """(N,) bool: which of the points lie in it, its edges included."""
+        lats, lons = np.asarray(lats, np.float64), np.asarray(lons, np.float64)
+        inside = (lats >= self.south) & (lats <= self.north)
+        if self.west <= self.east:
+            return np.asarray(inside & (lons >= self.west) & (lons <= self.east))
+        return np.asarray(inside & ((lons >= self.west) | (lons <= self.east)))
+
+    def boxes(self) -> Sequence[Box]:
+        """The same area as boxes that do not cross the 180th meridian: one or two."""
+        if self.west <= self.east:
+            return (self,)
+        return (Box(self.south, self.west, self.north, 180.0), Box(self.south, -180.0, self.north, self.east))
+
+
+@dataclass(frozen=True, slots=True)
+class Circle:
+    """Everything within `radius_m` metres of a point."""
+
+    lat: float
+    lon: float
+    radius_m: float
+
+    def __post_init__(self) -> None:
+        Position(self.lat, self.lon, self.radius_m)
+
+    def contains(self, lats: npt.ArrayLike, lons: npt.ArrayLike) -> npt.NDArray[np.bool_]:
+        """(N,) bool: which of the points lie in it, its edge included."""
+        return np.asarray(distances_m(self.lat, self.lon, lats, lons) <= self.radius_m)
+
+    def boxes(self) -> Sequence[Box]:
+        """Boxes, one or two, that cover the circle; for an R*Tree, followed by `contains`."""
+        # 110,500 m is under the shortest degree of latitude on WGS84 (110,574 m at the equator).
+        reach_deg = self.radius_m / 110_500.0
+        south, north = self.lat - reach_deg, self.lat + reach_deg
+        if south <= -90.0 or north >= 90.0:  # a pole is inside: every longitude is
+            return (Box(max(south, -90.0), -180.0, min(north, 90.0), 180.0),)
+        # The widest point of the circle lies poleward of its centre, so asin and not a plain cosine.
+        ratio = np.sin(np.radians(reach_deg)) / np.cos(np.radians(self.lat))
+        if not 0 <= ratio < 1:
+            return (Box(south, -180.0, north, 180.0),)
+        half_deg = float(np.degrees(np.arcsin(ratio))) * 1.01  # 1 %: the sphere's angle, the ellipsoid's metres
+        if half_deg >= 180.0:
+            return (Box(south, -180.0, north, 180.0),)
+        west, east = float(wrap_lon_deg(self.lon - half_deg)), float(wrap_lon_deg(self.lon + half_deg))
+        return Box(south, west, north, east).boxes()
+
+
+Region = Circle | Box

@@ -1,0 +1,1 @@
+"""Candidates become a fix. Pure functions: no file, no clock, no model."""

@@ -1,0 +1,47 @@
+"""The contract of every model: upright pictures go in, comparable descriptors come out."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+
+class Model(ABC):
+    """Turns pictures into descriptors that can be compared by dot product.
+
+    A model owns its preprocessing: callers hand over pictures as they are.
+    Subclasses write `_embed`; nobody else calls it.
+    """
+
+    name: str
+    dim: int
+    least_side_px: int
+    """A decoder may shrink a picture as long as both sides keep at least this many pixels."""
+
+    @property
+    @abstractmethod
+    def fingerprint(self) -> str:
+        """Hex digest of weights, preprocessing and dimension. Equal means comparable. Stored in every map."""
+
+    @abstractmethod
+    def _embed(self, pictures: Sequence[npt.NDArray[np.uint8]]) -> npt.NDArray[np.float32]: ...
+
+    def embed(self, pictures: Sequence[npt.NDArray[np.uint8]]) -> npt.NDArray[np.float32]:
+        """Describe a batch of pictures. Thread-safe. A descriptor does not depend on the rest of its batch.
+
+        Args:
+            pictures: N pictures, each (H, W, 3) uint8 RGB, upright; sizes may differ.
+
+        Returns:
+            (N, dim) float32; every row has length 1.
+        """
+        if not pictures:
+            return np.empty((0, self.dim), np.float32)
+        for picture in pictures:
+            assert picture.ndim == 3 and picture.shape[2] == 3 and picture.dtype == np.uint8, "see photos.load"
+        descriptors = self._embed(pictures)
+        assert descriptors.shape == (len(pictures), self.dim) and descriptors.dtype == np.float32
+        return descriptors

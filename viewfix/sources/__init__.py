@@ -1,0 +1,1 @@
+"""Photos come in: every source is an iterable of Photo | Skipped."""

@@ -1,0 +1,102 @@
+"""The nouns: what a photo is, where it was taken, and what an answer looks like. No logic."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from datetime import datetime
+
+from .errors import BadInput
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """A point on the ground: WGS84 degrees, `lat` in [-90, 90], `lon` in [-180, 180].
+
+    `radius_m` is how far, in metres, the truth may lie from it; None when nobody said.
+    """
+
+    lat: float
+    lon: float
+    radius_m: float | None = None
+
+    def __post_init__(self) -> None:
+        if not (-90 <= self.lat <= 90 and -180 <= self.lon <= 180):  # NaN fails too
+            raise BadInput(
+                f"({self.lat}, {self.lon}) is not a WGS84 (lat, lon) in degrees. "
+                "Are latitude and longitude swapped, or are these UTM metres?"
+            )
+        if self.radius_m is not None and not (self.radius_m >= 0 and math.isfinite(self.radius_m)):
+            raise BadInput(f"A radius of {self.radius_m} m makes no sense. Give metres, 0 or more, or None.")
+
+
+@dataclass(frozen=True, slots=True)
+class Photo:
+    """One geotagged photo.
+
+    `id` is unique within a map (for a folder: the path below it, with forward slashes);
+    `source` is where the pixels can be read: an absolute path or a URL.
+    `heading_deg` is where the camera looked, clockwise from north, [0, 360).
+    """
+
+    id: str
+    source: str
+    position: Position
+    heading_deg: float | None = None
+    taken_at: datetime | None = None
+    attribution: str | None = None
+    licence: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A photo of the map that looks like the query.
+
+    `similarity` is the cosine of the two descriptors, [-1, 1]; `inliers` the number of
+    local features that agree in geometry, None while nobody has counted them.
+    """
+
+    photo: Photo
+    similarity: float
+    inliers: int | None = None
+
+    @property
+    def distance(self) -> float:
+        """Euclidean distance of the two unit-length descriptors, [0, 2]."""
+        return math.sqrt(max(0.0, 2.0 - 2.0 * self.similarity))
+
+
+@dataclass(frozen=True, slots=True)
+class Fix:
+    """The answer to "where was this taken?". `position` is None when the photo is not in the map.
+
+    `confidence` is the probability, [0, 1], that the true place lies within
+    `position.radius_m`. `candidates` are the evidence, best first, given even when the
+    answer is no. `reason` is one sentence for people. `heading_deg` is where the query
+    looked, clockwise from north, when the evidence tells.
+    """
+
+    position: Position | None
+    confidence: float
+    candidates: tuple[Candidate, ...]
+    reason: str
+    heading_deg: float | None = None
+
+    @property
+    def found(self) -> bool:
+        return self.position is not None
+
+    def __str__(self) -> str:
+        if self.position is None:
+            return f"not in this map ({self.reason})"
+        at = f"{self.position.lat:.6f}, {self.position.lon:.6f}"
+        radius = "" if self.position.radius_m is None else f" +/- {self.position.radius_m:.0f} m"
+        return f"{at}{radius}, confidence {self.confidence:.2f}"
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A photo that could not be used, and why. Travels beside the good ones."""
+
+    id: str
+    reason: str
