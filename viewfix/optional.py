@@ -1,4 +1,4 @@
-"""The one place where packages of an extra are imported: a module name goes in, the module or one clear line comes out."""
+"""The one place where packages of an extra are imported: a name goes in, the module or one clear line comes out."""
 
 from __future__ import annotations
 
