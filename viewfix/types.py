@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -100,3 +101,11 @@ class Skipped:
 
     id: str
     reason: str
+
+
+Progress = Callable[[str, int, int | None], None]
+"""Called with what is being done, how many are done, and how many there are (None: not known yet)."""
+
+
+def silent(stage: str, done: int, total: int | None) -> None:
+    """A Progress that says nothing."""

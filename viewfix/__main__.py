@@ -1,0 +1,5 @@
+"""`python -m viewfix` is the command `viewfix`."""
+
+from .cli import main
+
+main()

@@ -1,0 +1,96 @@
+"""The command line: a table of commands; each lives in a file of its own, imported when it is used."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Sequence
+
+import click
+
+from .. import __version__
+from ..errors import ViewfixError
+
+COMMANDS = {  # name: one-line help; viewfix/cli/<name>.py is imported only when it is used
+    "demo": "Draw a small town, map it, and find photos in it. Needs nothing.",
+    "build": "Make a map from photos, or go on with one.",
+    "add": "Add photos to a map.",
+    "remove": "Take photos out of a map.",
+    "locate": "Say where photos were taken.",
+    "compare": "How alike photos are: the distance of every pair.",
+    "places": "Say which of a few places photos show. One folder a place.",
+    "plot": "Draw the photos of a map by how they look, in two dimensions.",
+    "info": "What is in a map.",
+    "export": "Write a map as GeoJSON, CSV, Parquet or for the TensorBoard projector.",
+    "models": "List the models that can be used.",
+    "doctor": "What is installed, what is missing, and how to get it.",
+}
+
+
+class _Table(click.Group):
+    """A group that knows its commands by name and help, and imports one when it is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"{__name__}.{cmd_name}")
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):  # from the table: click's own way would import them all
+            formatter.write_dl(list(COMMANDS.items()))
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0] if args else ""
+        if name not in COMMANDS and not name.startswith("-"):
+            from difflib import get_close_matches
+
+            near = get_close_matches(name, COMMANDS, n=1)
+            hint = f" Did you mean {near[0]!r}?" if near else " See: viewfix --help"
+            ctx.fail(f"There is no command {name!r}.{hint}")
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=_Table, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="viewfix")
+def app() -> None:
+    """Take a photo, get the place.
+
+    First steps: viewfix demo; then viewfix build my.map PATH/TO/YOUR/PHOTOS and viewfix locate my.map PHOTO.
+
+    Shell completion: see docs/cli.md.
+    """
+
+
+def main(args: Sequence[str] | None = None) -> None:
+    """Run a command line and exit. A ViewfixError becomes one line on standard error and its own exit code."""
+    sys.exit(run(sys.argv[1:] if args is None else args))
+
+
+def run(args: Sequence[str]) -> int:
+    """Run a command line and return its exit code."""
+    try:
+        result = app.main(args=list(args), prog_name="viewfix", standalone_mode=False)
+        return result if isinstance(result, int) else 0
+    except click.exceptions.Exit as stop:
+        return stop.exit_code
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except ViewfixError as error:
+        click.echo(f"viewfix: {error}", err=True)
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo(
+            "viewfix: stopped. What was stored stays; the same command goes on where this one stopped.", err=True
+        )
+        return 130
+    except BrokenPipeError:  # `viewfix … | head`: the reader has what it wanted
+        sys.stderr.close()
+        return 0

@@ -1,0 +1,111 @@
+"""A consensus becomes a probability; a map's own photos, left out one by one, say how far to believe it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .fuse import Consensus
+
+Floats = npt.NDArray[np.float64]
+
+LEAST_TRIALS = 40
+"""With fewer trials of either outcome a map cannot be calibrated on its own: the shipped prior answers."""
+
+LEAST_CONFIDENCE = 0.5
+"""Below this the answer is "not in this map", unless the caller draws another line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """A logistic model of three numbers, and the radius it speaks of.
+
+    P(true place within radius) = 1 / (1 + exp(-(bias + similarity * s + margin * m + agreement * a))).
+    `radius_m` holds nine in ten of the right answers; `trials` is how many left-out photos it
+    was fitted on, 0 for the shipped prior.
+    """
+
+    bias: float
+    similarity: float
+    margin: float
+    agreement: float
+    radius_m: float
+    trials: int = 0
+
+    def probability(self, consensus: Consensus) -> float:
+        """P(the true place lies within the radius of the fix), [0, 1]."""
+        logit = (
+            self.bias
+            + self.similarity * consensus.similarity
+            + self.margin * consensus.margin
+            + self.agreement * consensus.agreement
+        )
+        return float(_sigmoid(np.array(logit)))
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, stored: dict[str, Any]) -> Calibration:
+        return cls(**{field.name: stored[field.name] for field in fields(cls)})
+
+
+PRIOR = Calibration(bias=-6.0, similarity=7.0, margin=15.0, agreement=3.0, radius_m=25.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One left-out photo: what the rest of the map said of it, and how far from the truth that was, metres."""
+
+    consensus: Consensus
+    error_m: float
+
+
+def calibrate(inside: Sequence[Trial], outside: Sequence[Trial], *, prior: Calibration = PRIOR) -> Calibration:
+    """Fit the probability on photos of the map itself.
+
+    Args:
+        inside: photos left out alone; their place is still in the map.
+        outside: photos left out with everything around them; whatever was said is wrong.
+        prior: pulls on the weights, so that a few hundred trials cannot run away, and
+            stands in where there are too few.
+
+    Returns:
+        A calibration for a query that is as likely to be outside the map as in it.
+    """
+    near = [t.error_m for t in inside if t.error_m <= 4 * prior.radius_m]
+    radius_m = max(prior.radius_m, float(np.quantile(near, 0.9))) if len(near) >= LEAST_TRIALS else prior.radius_m
+    trials = [*inside, *outside]
+    right = np.array([t.error_m <= radius_m for t in trials], dtype=np.float64)
+    if min(right.sum(), len(right) - right.sum()) < LEAST_TRIALS:
+        return Calibration(prior.bias, prior.similarity, prior.margin, prior.agreement, radius_m, 0)
+    numbers = np.array([[1.0, t.consensus.similarity, t.consensus.margin, t.consensus.agreement] for t in trials])
+    # Each outcome weighs half: nobody knows how often the owner of this map will ask from outside it.
+    weights = np.where(right == 1, 0.5 / right.sum(), 0.5 / (len(right) - right.sum())) * len(right)
+    start = np.array([prior.bias, prior.similarity, prior.margin, prior.agreement])
+    bias, similarity, margin, agreement = _fit_logistic(numbers, right, weights, start)
+    return Calibration(bias, similarity, margin, agreement, radius_m, len(trials))
+
+
+def _sigmoid(x: Floats) -> Floats:
+    return np.asarray(0.5 * (1 + np.tanh(x / 2)))  # this form cannot overflow
+
+
+def _fit_logistic(x: Floats, y: Floats, weights: Floats, start: Floats) -> Floats:
+    """Weights that minimise the weighted log-loss plus a pull towards `start`, by Newton's method. x is (N, 4)."""
+    pull = 1e-2
+    beta = start.copy()
+    for _ in range(50):
+        p = _sigmoid(x @ beta)
+        gradient = x.T @ (weights * (p - y)) + pull * (beta - start)
+        curvature = (x * (weights * p * (1 - p))[:, None]).T @ x + pull * np.eye(len(beta))
+        step = np.linalg.solve(curvature, gradient)
+        largest = np.abs(step).max()
+        beta = beta - step * min(1.0, 5.0 / max(largest, 1e-12))  # a full step may overshoot far from the optimum
+        if largest < 1e-8:
+            break
+    return beta

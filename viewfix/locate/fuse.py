@@ -1,0 +1,92 @@
+"""Candidates become a consensus: one position, a radius, and the numbers that say how far to trust it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..geo import Plane, wrap_heading_deg
+from ..types import Candidate, Position
+
+AGREE_M = 25.0
+"""Photos this close show the same place: the radius of nearly every protocol of the field."""
+
+SHARPNESS = 20.0
+"""How fast a vote fades as similarity falls: 0.05 below the best weighs e^-1. See benchmarks/fusion.py."""
+
+AGREE_HEADING_DEG = 45.0
+
+
+@dataclass(frozen=True, slots=True)
+class Consensus:
+    """What the candidates say together.
+
+    `position.radius_m` is the spread of the votes, metres. `similarity` is the best of
+    the winning place, [-1, 1]; `margin` its lead over the best photo of any other place,
+    [-2, 2]; `agreement` the share of all votes that went to it, [0, 1]; `best` the index of its
+    most similar candidate.
+    """
+
+    position: Position
+    heading_deg: float | None
+    similarity: float
+    margin: float
+    agreement: float
+    best: int
+
+
+def fuse(candidates: Sequence[Candidate]) -> Consensus | None:
+    """Let candidates vote for a place; None when there is none to vote.
+
+    Each votes with weight exp(SHARPNESS * (similarity - best)). The place, a disc of
+    AGREE_M metres around one candidate, with most votes wins; the position is the
+    weighted mean of its members, on a local plane.
+
+    Args:
+        candidates: best first, at least as many as places can look alike; 20 is good.
+    """
+    if not candidates:
+        return None
+    similarities = np.array([c.similarity for c in candidates])
+    weights = np.exp(SHARPNESS * (similarities - similarities.max()))
+    plane = Plane(candidates[0].photo.position)
+    points = plane.to_xy_m([c.photo.position.lat for c in candidates], [c.photo.position.lon for c in candidates])
+    apart_m = np.linalg.norm(points[:, None] - points[None], axis=2)
+    together = apart_m <= AGREE_M
+    votes = together @ weights
+    members = together[int(np.argmax(votes))]  # the first of equals: the most similar
+
+    share = weights * members
+    total = float(share.sum())
+    centre = share @ points / total
+    spread_m = float(np.sqrt(share @ ((points - centre) ** 2).sum(axis=1) / total))
+    best = int(np.argmax(np.where(members, similarities, -np.inf)))
+    # A rival must stand clear of the winner's place: its own neighbours are no second opinion.
+    rivals = ~members & (np.linalg.norm(points - centre, axis=1) > AGREE_M)
+    rival = similarities[rivals].max() if rivals.any() else similarities.min()
+    return Consensus(
+        position=plane.to_position(float(centre[0]), float(centre[1]), spread_m),
+        heading_deg=_heading(candidates, share, best),
+        similarity=float(similarities[best]),
+        margin=float(similarities[best] - rival),
+        agreement=total / float(weights.sum()),
+        best=best,
+    )
+
+
+def _heading(candidates: Sequence[Candidate], share: np.ndarray, best: int) -> float | None:
+    """Weighted circular mean of the members that look the way the best one does; None if it has no heading."""
+    towards = candidates[best].photo.heading_deg
+    if towards is None:
+        return None
+    east = north = 0.0
+    for candidate, weight in zip(candidates, share, strict=True):
+        heading = candidate.photo.heading_deg
+        if heading is None or weight == 0:
+            continue
+        if abs((heading - towards + 180) % 360 - 180) <= AGREE_HEADING_DEG:
+            east += float(weight) * float(np.sin(np.radians(heading)))
+            north += float(weight) * float(np.cos(np.radians(heading)))
+    return wrap_heading_deg(float(np.degrees(np.arctan2(east, north))))
