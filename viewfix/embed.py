@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -111,3 +111,18 @@ def _describe_one(photo: Photo, model: Model, known_hash: str | None) -> Describ
     except UnreadablePhoto as error:
         return Skipped(photo.id, str(error))
     return Described(photo, content_hash, hint, model.embed([picture])[0])
+
+
+def describe_pictures(
+    files: Sequence[str | Path], model: Model, *, workers: int | None = None
+) -> Iterator[npt.NDArray[np.float32] | Skipped]:
+    """(dim,) float32 descriptors of picture files, in their order; Skipped for one that cannot be read."""
+
+    def one(file: str | Path) -> npt.NDArray[np.float32] | Skipped:
+        try:
+            return model.embed([photos.load(file, least_side_px=model.least_side_px)])[0]
+        except UnreadablePhoto as error:
+            return Skipped(str(file), str(error))
+
+    with ThreadPoolExecutor(workers or cores(), thread_name_prefix="embed") as pool:
+        yield from pool.map(one, files)

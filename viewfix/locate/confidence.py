@@ -87,7 +87,7 @@ def calibrate(inside: Sequence[Trial], outside: Sequence[Trial], *, prior: Calib
     # Each outcome weighs half: nobody knows how often the owner of this map will ask from outside it.
     weights = np.where(right == 1, 0.5 / right.sum(), 0.5 / (len(right) - right.sum())) * len(right)
     start = np.array([prior.bias, prior.similarity, prior.margin, prior.agreement])
-    bias, similarity, margin, agreement = _fit_logistic(numbers, right, weights, start)
+    bias, similarity, margin, agreement = fit_logistic(numbers, right, weights, start)
     return Calibration(bias, similarity, margin, agreement, radius_m, len(trials))
 
 
@@ -95,9 +95,11 @@ def _sigmoid(x: Floats) -> Floats:
     return np.asarray(0.5 * (1 + np.tanh(x / 2)))  # this form cannot overflow
 
 
-def _fit_logistic(x: Floats, y: Floats, weights: Floats, start: Floats) -> Floats:
-    """Weights that minimise the weighted log-loss plus a pull towards `start`, by Newton's method. x is (N, 4)."""
-    pull = 1e-2
+def fit_logistic(x: Floats, y: Floats, weights: Floats, start: Floats, *, pull: float = 1e-2) -> Floats:
+    """Weights that minimise the weighted log-loss plus a pull towards `start`, by Newton's method.
+
+    x is (N, D), y and weights (N,), start and the answer (D,).
+    """
     beta = start.copy()
     for _ in range(50):
         p = _sigmoid(x @ beta)

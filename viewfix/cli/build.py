@@ -1,0 +1,32 @@
+"""viewfix build: photos become a map; run again, it goes on where it stopped."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from .. import console
+from .options import map_argument, model_option, say_added
+
+
+@click.command()
+@map_argument
+@click.argument("sources", metavar="SOURCE...", nargs=-1, required=True)
+@model_option
+@click.option("-q", "--quiet", is_flag=True, help="No progress bar.")
+def command(map_path: Path, sources: tuple[str, ...], model: str | None, quiet: bool) -> None:
+    """Make the map MAP from photos, or go on with one.
+
+    A SOURCE is a folder of photos (searched through, positions from EXIF, XMP, Takeout
+    sidecars or UTM file names), a manifest (CSV, GeoJSON or Parquet with file, lat, lon)
+    or a photo. Photos that are in the map already are not embedded again; the build can
+    be stopped at any time and started again.
+    """
+    from ..map import Map
+
+    with console.progress(quiet=quiet) as report:
+        city = Map.build(map_path, *sources, model=model, progress=report)
+    with city:
+        say_added(city.last_added)
+        click.echo(f"{map_path}: {len(city)} photos. Ask it: viewfix locate {map_path} PHOTO")

@@ -1,0 +1,61 @@
+"""viewfix compare: photos become the matrix of their distances, as a table and a picture."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from .. import console
+from ..errors import BadInput, StorageFailed
+from .options import model_option
+
+
+@click.command()
+@click.argument("files", metavar="PHOTO|FOLDER...", nargs=-1, required=True)
+@click.option("-o", "--output", type=click.Path(path_type=Path), metavar="PICTURE.png",
+              help="Draw the matrix with thumbnails.")  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="One JSON object: files, distances, skipped.")
+@model_option
+def command(files: tuple[str, ...], output: Path | None, as_json: bool, model: str | None) -> None:
+    """Say how alike photos are: the distance of every pair, 0 (the same picture) to 2.
+
+    Two photos of one place are nearer to each other than photos of two places.
+    """
+    from ..models import catalogue
+    from ..compare.distances import describe_files, distances
+    from ..sources import image_files
+
+    paths = [path for given in files for path in image_files(given)]
+    with console.progress(quiet=as_json) as report:
+        pictures = describe_files(paths, catalogue.load(model, threads=1), progress=report)
+    for skipped in pictures.skipped:
+        click.echo(f"skipped {skipped.id}: {skipped.reason}", err=True)
+    if len(pictures.files) < 2:
+        raise BadInput(
+            f"{len(pictures.files)} photo could be read, but a comparison takes two or more. Give more photos."
+        )
+    matrix = distances(pictures.descriptors)
+    if as_json:
+        skipped_list = [{"id": s.id, "reason": s.reason} for s in pictures.skipped]
+        rounded = [[round(float(d), 4) for d in row] for row in matrix]
+        click.echo(
+            json.dumps({"files": [str(f) for f in pictures.files], "distances": rounded, "skipped": skipped_list})
+        )
+    else:
+        for number, file in enumerate(pictures.files, start=1):
+            click.echo(f"{number:>3}  {file}")
+        click.echo("     " + " ".join(f"{number:>5}" for number in range(1, len(matrix) + 1)))
+        for number, row in enumerate(matrix, start=1):
+            click.echo(f"{number:>3}  " + " ".join(f"{distance:5.2f}" for distance in row))
+    if output is not None:
+        from ..compare.contact_sheet import draw_matrix
+
+        try:
+            draw_matrix(pictures.files, matrix).save(output)
+        except (OSError, ValueError) as error:  # ValueError: an ending that Pillow does not know
+            raise StorageFailed(
+                f"{output} could not be written ({error}). Name a .png file in a folder you may write."
+            ) from None
+        click.echo(f"wrote {output}", err=as_json)

@@ -1,0 +1,25 @@
+"""viewfix export: a map is written as GeoJSON, CSV, Parquet or for the TensorBoard projector."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from .. import console
+from .options import map_argument
+
+
+@click.command()
+@map_argument
+@click.argument("target", type=click.Path(path_type=Path))
+@click.option("--form", type=click.Choice(["geojson", "csv", "parquet", "projector"]),
+              help="Default: by the ending of TARGET; a folder is for the projector.")  # fmt: skip
+def command(map_path: Path, target: Path, form: str | None) -> None:
+    """Write the photos of MAP to TARGET: .geojson, .csv, .parquet (with descriptors) or a folder (projector)."""
+    from ..index.export import export
+    from ..index.store import Store
+
+    with Store.open(map_path) as store, console.progress() as report:
+        written = export(store, target, form=form, progress=report)
+    click.echo(f"wrote {', '.join(str(file) for file in written)}")

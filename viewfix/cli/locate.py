@@ -1,0 +1,87 @@
+"""viewfix locate: photos become fixes, as lines for people or GeoJSON for scripts."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ..errors import BadInput, UnreadablePhoto
+from .options import map_argument, model_option, opened
+
+
+def _numbers(count: int, form: str) -> Callable[..., tuple[float, ...] | None]:
+    def read(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[float, ...] | None:
+        if value is None:
+            return None
+        try:
+            numbers = tuple(float(part) for part in value.split(","))
+        except ValueError:
+            numbers = ()
+        if len(numbers) != count:
+            raise click.BadParameter(f"{value!r} is not {form}: {count} numbers with commas between")
+        return numbers
+
+    return read
+
+
+@click.command()
+@map_argument
+@click.argument("queries", metavar="PHOTO...", nargs=-1, required=True)
+@click.option("--json", "as_json", is_flag=True, help="One GeoJSON Feature a line and photo.")
+@click.option("-k", default=3, show_default=True, type=click.IntRange(1), help="Candidates to give as evidence.")
+@click.option("--near", callback=_numbers(3, "LAT,LON,RADIUS_M"), metavar="LAT,LON,RADIUS_M",
+              help="Only photos of the map within this circle, e.g. 52.2,0.12,500.")  # fmt: skip
+@click.option("--box", callback=_numbers(4, "SOUTH,WEST,NORTH,EAST"), metavar="SOUTH,WEST,NORTH,EAST",
+              help="Only photos of the map between these degrees.")  # fmt: skip
+@click.option("--least-confidence", default=0.5, show_default=True, type=click.FloatRange(0, 1),
+              help='Below this probability the answer is "not in this map".')  # fmt: skip
+@click.option("-v", "--verbose", is_flag=True, help="The reason and the candidates under every answer.")
+@model_option
+def command(
+    map_path: Path,
+    queries: tuple[str, ...],
+    as_json: bool,
+    verbose: bool,
+    model: str | None,
+    **asked: Any,
+) -> int:
+    """Say where each PHOTO was taken, by the photos of MAP. PHOTO may be - for standard input.
+
+    A photo that is not in the map is an answer, not a failure. The exit code is 2 when a
+    PHOTO could not be read; the others are answered all the same.
+    """
+    from ..map import Map  # noqa: F401  the heavy imports, before the first line of output
+    from ..wire import to_feature
+
+    failed = 0
+    with opened(map_path, model=model, quiet=as_json) as city:
+        for query in queries:
+            try:
+                fix = city.locate(_read(query), **asked)
+            except UnreadablePhoto as error:
+                failed += 1
+                click.echo(f"viewfix: {query}: {error}" if query not in str(error) else f"viewfix: {error}", err=True)
+                continue
+            if as_json:
+                click.echo(json.dumps(to_feature(query, fix), ensure_ascii=False))
+                continue
+            click.echo(f"{query}: {fix}")
+            if verbose:
+                click.echo(f"  {fix.reason}")
+                for candidate in fix.candidates:
+                    at = candidate.photo.position
+                    credit = f", {candidate.photo.attribution}" if candidate.photo.attribution else ""
+                    click.echo(
+                        f"  {candidate.photo.id}: {at.lat:.6f}, {at.lon:.6f}, similarity {candidate.similarity:.3f}, "
+                        f"distance {candidate.distance:.3f}{credit}"
+                    )
+    return BadInput.exit_code if failed else 0
+
+
+def _read(query: str) -> str | bytes:
+    return sys.stdin.buffer.read() if query == "-" else query

@@ -1,0 +1,33 @@
+"""viewfix plot: the photos of a map are drawn by how they look."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from ..errors import StorageFailed
+from .options import map_argument
+
+
+@click.command()
+@map_argument
+@click.option("-o", "--output", default="map.png", show_default=True, type=click.Path(path_type=Path),
+              help="A .png, .svg or .pdf file.")  # fmt: skip
+@click.option("--colour", type=click.Choice(["place", "position"]),
+              help="By the first folder of the ids, or by position. Default: whichever tells more.")  # fmt: skip
+@click.option("--method", default="tsne", show_default=True, type=click.Choice(["tsne", "pca"]),
+              help="tsne keeps look-alikes together, pca keeps distances.")  # fmt: skip
+def command(map_path: Path, output: Path, colour: str | None, method: str) -> None:
+    """Draw the photos of MAP in two dimensions: those that look alike lie together."""
+    from ..index.store import Store
+    from ..compare.scatter import draw_map
+
+    with Store.open(map_path) as store:
+        try:
+            draw_map(store, output, method=method, colour=colour)
+        except (OSError, ValueError) as error:  # ValueError: an ending that Matplotlib does not know
+            raise StorageFailed(
+                f"{output} could not be written ({error}). Name a .png file in a folder you may write."
+            ) from None
+    click.echo(f"wrote {output}")

@@ -1,0 +1,1 @@
+"""Pictures held against each other: distances, places, and pictures of both. Not the way to a fix."""

@@ -1,0 +1,135 @@
+"""A map leaves viewfix: photos, positions and descriptors are written in formats that other programs read."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import BadInput, StorageFailed
+from ..optional import optional
+from ..types import Photo, Progress, silent
+from .store import Store
+
+CHUNK = 4096
+
+COLUMNS = ("id", "file", "lat", "lon", "radius_m", "heading_deg", "taken_at", "attribution", "licence")
+
+
+def export(store: Store, target: Path, *, form: str | None = None, progress: Progress = silent) -> list[Path]:
+    """Write a map's photos to a file, or for the projector to a folder.
+
+    Args:
+        store: the map.
+        target: where; its ending decides the form where none is given.
+        form: "geojson", "csv", "parquet" (with descriptors) or "projector" (a folder with
+            vectors.tsv and metadata.tsv for the TensorBoard projector).
+
+    Returns:
+        The files written. Geojson, CSV and Parquet can be built from again: they are manifests.
+
+    Raises:
+        BadInput: the form is not known.
+        MissingExtra: Parquet without pyarrow.
+        StorageFailed: it cannot be written.
+    """
+    form = form or target.suffix.removeprefix(".").lower() or "projector"
+    writers: dict[str, Callable[[Store, Path, Progress], list[Path]]] = {
+        "geojson": _geojson,
+        "json": _geojson,
+        "csv": _csv,
+        "parquet": _parquet,
+        "projector": _projector,
+    }
+    if form not in writers:
+        raise BadInput(
+            f"{target} ends in .{form}, which is no format of ours. Use .geojson, .csv, .parquet or a folder."
+        )
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        return writers[form](store, target, progress)
+    except OSError as error:
+        raise StorageFailed(
+            f"{target} could not be written ({error.strerror}). Free space or name another place."
+        ) from error
+
+
+def _row(photo: Photo) -> dict[str, Any]:
+    at = photo.position
+    taken_at = None if photo.taken_at is None else photo.taken_at.isoformat()
+    values = (photo.id, photo.source, at.lat, at.lon, at.radius_m, photo.heading_deg, taken_at)
+    return dict(zip(COLUMNS, (*values, photo.attribution, photo.licence), strict=True))
+
+
+def _counted(store: Store, progress: Progress) -> Iterator[Photo]:
+    total = len(store)
+    for done, photo in enumerate(store.all_photos(), start=1):
+        if done % CHUNK == 0 or done == total:
+            progress("exporting", done, total)
+        yield photo
+
+
+def _csv(store: Store, target: Path, progress: Progress) -> list[Path]:
+    with target.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, COLUMNS)
+        writer.writeheader()
+        writer.writerows(_row(photo) for photo in _counted(store, progress))
+    return [target]
+
+
+def _geojson(store: Store, target: Path, progress: Progress) -> list[Path]:
+    """One Feature a line inside the collection, so that ten million stream through a constant amount of memory."""
+    with target.open("w", encoding="utf-8") as file:
+        file.write('{"type": "FeatureCollection", "features": [')
+        between = "\n"
+        for photo in _counted(store, progress):
+            properties = _row(photo)
+            point = [properties.pop("lon"), properties.pop("lat")]  # GeoJSON's order
+            feature = {"type": "Feature", "geometry": {"type": "Point", "coordinates": point}, "properties": properties}
+            file.write(between + json.dumps(feature, ensure_ascii=False))
+            between = ",\n"
+        file.write("\n]}\n")
+    return [target]
+
+
+def _parquet(store: Store, target: Path, progress: Progress) -> list[Path]:
+    arrow, parquet = optional("pyarrow"), optional("pyarrow.parquet")
+    number, text = arrow.float64(), arrow.string()
+    kinds = {"lat": number, "lon": number, "radius_m": number, "heading_deg": number}
+    schema = arrow.schema([(name, kinds.get(name, text)) for name in COLUMNS])
+    schema = schema.append(arrow.field("descriptor", arrow.list_(arrow.float16(), store.model.dim)))
+    schema = schema.with_metadata(
+        {"viewfix": json.dumps({"model": store.model.name, "fingerprint": store.model.fingerprint})}
+    )
+    done, total = 0, len(store)
+    with parquet.ParquetWriter(target, schema, compression="zstd") as writer:
+        for rows, descriptors in store.iter_descriptors(CHUNK):
+            table = [_row(photo) for photo in store.photos(rows)]
+            columns = {name: [line[name] for line in table] for name in COLUMNS}
+            flat = arrow.array(np.asarray(descriptors, np.float16).reshape(-1))
+            columns["descriptor"] = arrow.FixedSizeListArray.from_arrays(flat, store.model.dim)
+            writer.write_table(arrow.table(columns, schema=schema))
+            done += len(rows)
+            progress("exporting", done, total)
+    return [target]
+
+
+def _projector(store: Store, target: Path, progress: Progress) -> list[Path]:
+    """vectors.tsv and metadata.tsv, row for row, as projector.tensorflow.org and TensorBoard load them."""
+    target.mkdir(exist_ok=True)
+    vectors, metadata = target / "vectors.tsv", target / "metadata.tsv"
+    done, total = 0, len(store)
+    with vectors.open("w", encoding="utf-8") as numbers, metadata.open("w", encoding="utf-8") as names:
+        names.write("\t".join(("id", "lat", "lon", "heading_deg")) + "\n")
+        for rows, descriptors in store.iter_descriptors(CHUNK):
+            np.savetxt(numbers, np.asarray(descriptors, np.float32), fmt="%.5g", delimiter="\t")
+            for photo in store.photos(rows):
+                at, heading = photo.position, "" if photo.heading_deg is None else photo.heading_deg
+                names.write(f"{' '.join(photo.id.split())}\t{at.lat}\t{at.lon}\t{heading}\n")
+            done += len(rows)
+            progress("exporting", done, total)
+    return [vectors, metadata]

@@ -1,0 +1,134 @@
+"""A stream of photos is written into a map: what is there already is left alone, the rest is embedded and committed."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from .embed import Described, content_hint, describe
+from .errors import BadInput
+from .index.store import Record, Store
+from .models.model import Model
+from .sources import open_sources
+from .types import Photo, Progress, Skipped, silent
+
+Source = str | Path | Iterable[Photo | Skipped]
+
+BATCH = 64
+"""Photos a commit: a second of work on two cores, the most that a killed build does again."""
+
+
+@dataclass(slots=True)
+class Added:
+    """What came of adding photos: how many were new, changed, or there already, and which were skipped and why."""
+
+    added: int = 0
+    replaced: int = 0
+    unchanged: int = 0
+    skipped: list[Skipped] = field(default_factory=list)
+
+    @property
+    def done(self) -> int:
+        return self.added + self.replaced + self.unchanged + len(self.skipped)
+
+    def __str__(self) -> str:
+        replaced = f"{self.replaced} replaced, " if self.replaced else ""
+        return f"{self.added} added, {replaced}{self.unchanged} already there, {len(self.skipped)} skipped"
+
+
+def ingest(stream: Iterable[Photo | Skipped], store: Store, model: Model, *, progress: Progress = silent) -> Added:
+    """Write photos into a store, open for writing, a batch a transaction.
+
+    A kill at any moment loses at most the batch in the making; the same call then goes
+    on, for what is committed is recognised by its id and content.
+    """
+    tally = Added()
+    batch: list[Described] = []
+    total = getattr(stream, "count", None)
+
+    def known_hash(photo_id: str) -> str | None:
+        known = store.known([photo_id]).get(photo_id)
+        return known.content_hash if known else None
+
+    for item in describe(_todo(stream, store, tally), model, known_hash=known_hash):
+        if isinstance(item, Skipped):
+            tally.skipped.append(item)
+        else:
+            batch.append(item)
+        if len(batch) >= BATCH:
+            _commit(store, batch, tally)
+        progress("embedding", tally.done + len(batch), total)
+    _commit(store, batch, tally)
+    store.put_skipped(tally.skipped)
+    progress("embedding", tally.done, total)
+    return tally
+
+
+def _todo(stream: Iterable[Photo | Skipped], store: Store, tally: Added) -> Iterator[Photo | Skipped]:
+    """What of the stream needs its file read; counts the rest as unchanged."""
+    seen: set[str] = set()
+    for item in stream:
+        if isinstance(item, Skipped):
+            yield item
+            continue
+        if item.id in seen:
+            yield Skipped(item.id, "a photo before it in this run has the same id; give ids that differ")
+            continue
+        seen.add(item.id)
+        known = store.known([item.id]).get(item.id)
+        hint = content_hint(item.source)
+        if known and hint is not None and hint == known.content_hint:
+            if known.photo != item:  # the same picture, said to be elsewhere, or moved to another folder
+                store.update_photo(Record(item, known.content_hash, hint))
+                tally.replaced += 1
+            else:
+                tally.unchanged += 1
+            continue
+        yield item
+
+
+def _commit(store: Store, batch: list[Described], tally: Added) -> None:
+    """One transaction for the photos with a new descriptor; those whose bytes were known only renew their record."""
+    fresh = [item for item in batch if item.descriptor is not None]
+    known = store.known([item.photo.id for item in batch])
+    if fresh:
+        records = [Record(item.photo, item.content_hash, item.content_hint) for item in fresh]
+        store.put(records, np.stack([item.descriptor for item in fresh if item.descriptor is not None]))
+        replaced = sum(item.photo.id in known for item in fresh)
+        tally.replaced += replaced
+        tally.added += len(fresh) - replaced
+    for item in batch:
+        if item.descriptor is None:
+            store.update_photo(Record(item.photo, item.content_hash, item.content_hint))
+            changed = known[item.photo.id].photo != item.photo
+            tally.replaced += changed
+            tally.unchanged += not changed
+    batch.clear()
+
+
+def stream_of(sources: Sequence[Source]) -> Iterable[Photo | Skipped]:
+    """One stream of all sources; refuses at once what cannot be read at all."""
+    if not sources:
+        raise BadInput("No photos were given. Give a folder, a manifest (CSV, GeoJSON, Parquet) or photo files.")
+    named = [source for source in sources if isinstance(source, str | Path)]
+    made = [source for source in sources if not isinstance(source, str | Path)]
+    if not made:
+        return open_sources(named)
+    return itertools.chain(*([open_sources(named)] if named else []), *made)
+
+
+def nothing_usable(sources: Sequence[Source], added: Added) -> BadInput:
+    where = ", ".join(str(source) for source in sources if isinstance(source, str | Path)) or "what was given"
+    if not added.skipped:
+        return BadInput(
+            f"There are no photos in {where}, so the map is empty. Give a folder or a manifest with photos."
+        )
+    first = added.skipped[0]
+    return BadInput(
+        f"None of the {len(added.skipped)} photos in {where} could be used, so the map is empty. "
+        f"The first, {first.id}: {first.reason}"
+    )

@@ -1,0 +1,277 @@
+"""The facade: sources become a map, a photo becomes a fix. The one module that knows all the others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from . import photos
+from .errors import BadInput, ModelMismatch
+from .geo import Box, Circle, Region
+from .index.faiss import FaissSearch
+from .index.store import ModelIdentity, Store
+from .ingest import Added, Source, ingest, nothing_usable, stream_of
+from .locate.confidence import LEAST_CONFIDENCE, PRIOR, Calibration
+from .locate.fuse import fuse
+from .models import catalogue
+from .models.model import Model
+from .trials import VOTERS, examine
+from .types import Candidate, Fix, Photo, Position, Progress, Skipped, silent
+
+if TYPE_CHECKING:
+    import numpy as np
+    from PIL import Image
+
+RECALIBRATE_SHARE = 0.1
+
+
+class Map:
+    """A map on disk, and the answers it gives. Make one with `Map.build`, open one with `Map.open`."""
+
+    def __init__(self, store: Store, *, model: Model | str | Path | None = None, progress: Progress = silent) -> None:
+        self._store = store
+        self._asked_model = model
+        self._model: Model | None = None
+        self._search: FaissSearch | None = None
+        self._progress = progress
+        self.last_added = Added()
+
+    # ---- making and changing -------------------------------------------------------------
+
+    @classmethod
+    def build(
+        cls,
+        path: str | Path,
+        *sources: Source,
+        model: Model | str | Path | None = None,
+        progress: Progress = silent,
+    ) -> Map:
+        """Make a map, or go on with one that is there: photos it has already are not embedded again.
+
+        Args:
+            path: the map's file.
+            sources: folders, manifests (CSV, GeoJSON, Parquet), photo files, or iterables of Photo | Skipped.
+            model: a name of the catalogue, an .onnx file, or a Model; None for the default, or the map's own.
+            progress: called with what is being done.
+
+        Returns:
+            The map, open; `last_added` says what was added, skipped and why.
+
+        Raises:
+            BadInput: there are no photos, or none of them has a position.
+            ModelMismatch: the map was built with another model.
+            MapBusy: another process is writing it.
+        """
+        path = Path(path)
+        stream = stream_of(sources)
+        if not path.exists():
+            bulk = _load(model, threads=1)
+            Store.create(path, ModelIdentity(bulk.name, bulk.fingerprint, bulk.dim)).close()
+        city = cls.open(path, model=model, progress=progress)
+        try:
+            city._add(stream)
+            if not len(city):
+                raise nothing_usable(sources, city.last_added)
+        except BaseException:
+            city.close()
+            raise
+        return city
+
+    @classmethod
+    def open(cls, path: str | Path, *, model: Model | str | Path | None = None, progress: Progress = silent) -> Map:
+        """Open a map that exists. The model is loaded when it is first needed.
+
+        Raises:
+            NotAMap: there is none, or it is something else, or of a newer viewfix.
+        """
+        return cls(Store.open(Path(path)), model=model, progress=progress)
+
+    def add(self, *sources: Source) -> Added:
+        """Add photos. One with the same id and content is left alone, one whose content changed is replaced."""
+        return self._add(stream_of(sources))
+
+    def remove(self, ids: Sequence[str]) -> int:
+        """Take photos out by id; returns how many there were. Ids that are not there are not an error."""
+        with Store.open(self._store.path, write=True) as writer:
+            removed = writer.remove(ids)
+        self._refresh()
+        return removed
+
+    def _add(self, stream: Iterable[Photo | Skipped]) -> Added:
+        with Store.open(self.path, write=True) as writer:
+            model = self._checked(_load(self._model_choice(), threads=1))
+            self.last_added = ingest(stream, writer, model, progress=self._progress)
+            self._refresh()
+            self._calibrate(writer)
+        return self.last_added
+
+    def _calibrate(self, writer: Store) -> None:
+        """Examine the map again when it has grown or shrunk by a tenth since the last time."""
+        count = len(self)
+        examined = (writer.meta("calibration") or {}).get("photos", 0)
+        if count and abs(count - examined) > RECALIBRATE_SHARE * examined:
+            calibration = examine(writer, self._searching(), progress=self._progress)
+            writer.set_meta("calibration", {**calibration.to_json(), "photos": count})
+
+    # ---- asking -------------------------------------------------------------------------
+
+    def locate(
+        self,
+        photo: str | Path | bytes | Image.Image | np.ndarray,
+        *,
+        k: int = 10,
+        near: tuple[float, float, float] | None = None,
+        box: tuple[float, float, float, float] | None = None,
+        least_confidence: float = LEAST_CONFIDENCE,
+    ) -> Fix:
+        """Say where a photo was taken.
+
+        Args:
+            photo: a file's path or bytes, a PIL image, or an (H, W, 3) uint8 RGB array, upright.
+            k: how many candidates to give as evidence, 1 or more.
+            near: (lat, lon, radius_m): only photos of the map within that circle.
+            box: (south, west, north, east) in degrees: only photos within it; crosses the
+                180th meridian when west > east.
+            least_confidence: below this probability, [0, 1], the answer is "not in this map".
+
+        Returns:
+            A fix. One that is not found is an answer, not an error; its candidates are given too.
+
+        Raises:
+            UnreadablePhoto: the query is not a picture.
+            ModelMismatch: the model at hand is not the one the map was built with.
+        """
+        model = self.model
+        picture = photos.load(photo, least_side_px=model.least_side_px)
+        return self.locate_descriptor(
+            model.embed([picture])[0], k=k, region=_region(near, box), least_confidence=least_confidence
+        )
+
+    def locate_descriptor(
+        self,
+        descriptor: np.ndarray,
+        *,
+        k: int = 10,
+        region: Region | None = None,
+        least_confidence: float = LEAST_CONFIDENCE,
+    ) -> Fix:
+        """As `locate`, from a (dim,) float32 descriptor of length 1 made by this map's model."""
+        if k < 1:
+            raise BadInput(f"k is {k}, but at least one candidate is needed. Give k=1 or more.")
+        rows, similarities = self._searching().nearest(descriptor, max(k, VOTERS), region)
+        candidates = tuple(
+            Candidate(photo, float(similarity))
+            for photo, similarity in zip(self._store.photos(rows), similarities, strict=True)
+        )
+        consensus = fuse(candidates[:VOTERS])
+        if consensus is None:
+            where = "lies in the region that was asked for" if region else "is in it yet"
+            return Fix(None, 0.0, (), f"no photo of the map {where}")
+        calibration = self.calibration
+        confidence = calibration.probability(consensus)
+        best = candidates[consensus.best].photo.id
+        if confidence < least_confidence:
+            reason = (
+                f"the probability {confidence:.2f} is below {least_confidence:.2f}; "
+                f"best similarity {consensus.similarity:.2f}, {best}"
+            )
+            return Fix(None, confidence, candidates[:k], reason)
+        at = consensus.position
+        radius_m = max(calibration.radius_m, at.radius_m or 0.0)
+        reason = (
+            f"{best} has similarity {consensus.similarity:.2f}, {consensus.margin:.2f} more than any other place; "
+            f"{consensus.agreement:.0%} of the votes agree"
+        )
+        return Fix(
+            Position(at.lat, at.lon, radius_m), confidence, candidates[:k], reason, heading_deg=consensus.heading_deg
+        )
+
+    # ---- what is in it -------------------------------------------------------------------
+
+    def __len__(self) -> int:
+        return len(self._store)
+
+    @property
+    def path(self) -> Path:
+        return self._store.path
+
+    @property
+    def store(self) -> Store:
+        """The truth on disk, for export and statistics."""
+        return self._store
+
+    @property
+    def calibration(self) -> Calibration:
+        stored = self._store.meta("calibration")
+        return Calibration.from_json(stored) if stored else PRIOR
+
+    @property
+    def model(self) -> Model:
+        """The model of this map, loaded to answer one query at a time on all cores.
+
+        Raises:
+            ModelMismatch: see `Map.locate`.
+        """
+        if self._model is None:
+            self._model = self._checked(_load(self._model_choice(), threads=None))
+        return self._model
+
+    def photos(self) -> Iterator[Photo]:
+        """Every photo of the map, in the order in which they were added."""
+        return self._store.all_photos()
+
+    def info(self) -> dict[str, Any]:
+        """Counts, model, calibration and sizes, ready for JSON."""
+        return self._store.info()
+
+    def close(self) -> None:
+        if self._search is not None:
+            self._search.close()
+            self._search = None
+        self._store.close()
+
+    def __enter__(self) -> Map:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # ---- within --------------------------------------------------------------------------
+
+    def _model_choice(self) -> Model | str | Path | None:
+        return self._asked_model if self._asked_model is not None else self._store.model.name
+
+    def _checked(self, model: Model) -> Model:
+        stored = self._store.model
+        if model.fingerprint != stored.fingerprint:
+            raise ModelMismatch(
+                f"The map {self.path} was built with {stored.name} ({stored.fingerprint[:12]}), but the model at hand "
+                f"is {model.name} ({model.fingerprint[:12]}). Descriptors of different models cannot be compared. "
+                f"Give the map's own model with --model, or build a second map: viewfix build NEW.map PHOTOS"
+            )
+        return model
+
+    def _searching(self) -> FaissSearch:
+        if self._search is None:
+            self._search = FaissSearch(self._store, progress=self._progress)
+        return self._search
+
+    def _refresh(self) -> None:
+        if self._search is not None:
+            self._search.refresh()
+
+
+def _load(model: Model | str | Path | None, *, threads: int | None) -> Model:
+    return model if isinstance(model, Model) else catalogue.load(model, threads=threads)
+
+
+def _region(near: tuple[float, float, float] | None, box: tuple[float, float, float, float] | None) -> Region | None:
+    if near is not None and box is not None:
+        raise BadInput("Both near and box were given. Give one of them.")
+    if near is not None:
+        return Circle(*near)
+    return Box(*box) if box is not None else None
