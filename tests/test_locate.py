@@ -1,0 +1,129 @@
+"""Candidates become a fix: the vote, the probability, and their limits."""
+
+import numpy as np
+import pytest
+
+from viewfix.geo import Plane, bearing_deg, distance_m, moved
+from viewfix.locate.confidence import LEAST_TRIALS, PRIOR, Calibration, Trial, calibrate
+from viewfix.locate.fuse import AGREE_M, Consensus, fuse
+from viewfix.types import Candidate, Photo, Position
+
+HERE = Position(50.0, 20.0)
+
+
+def candidate(name: str, similarity: float, *, east_m: float = 0, north_m: float = 0, heading_deg: float | None = None,
+              origin: Position = HERE) -> Candidate:  # fmt: skip
+    at = Plane(origin).to_position(east_m, north_m)
+    return Candidate(Photo(name, f"/{name}", at, heading_deg), similarity)
+
+
+def test_no_candidates_have_no_consensus() -> None:
+    assert fuse([]) is None
+
+
+def test_one_candidate_is_where_it_is_and_leads_by_nothing() -> None:
+    consensus = fuse([candidate("a", 0.8, heading_deg=90)])
+    assert consensus is not None
+    assert distance_m(consensus.position, HERE) < 0.01
+    assert (consensus.margin, consensus.agreement, consensus.heading_deg) == (0, 1, pytest.approx(90))
+
+
+def test_two_equal_photos_put_the_fix_half_way_between_them() -> None:
+    consensus = fuse([candidate("a", 0.8), candidate("b", 0.8, east_m=20)])
+    assert consensus is not None
+    assert distance_m(consensus.position, moved(HERE, 90, 10)) < 0.01
+    assert consensus.position.radius_m == pytest.approx(10, abs=0.01)
+
+
+def test_a_place_that_many_photos_name_beats_one_photo_that_is_a_little_more_alike() -> None:
+    crowd = [candidate(f"c{i}", 0.79, east_m=1000 + i) for i in range(4)]
+    consensus = fuse([candidate("loner", 0.80), *crowd])
+    assert consensus is not None
+    assert distance_m(consensus.position, moved(HERE, 90, 1001.5)) < 1
+    assert consensus.margin == pytest.approx(-0.01)
+
+
+def test_a_clear_winner_is_not_outvoted() -> None:
+    consensus = fuse([candidate("right", 0.9), *[candidate(f"c{i}", 0.5, east_m=1000) for i in range(19)]])
+    assert consensus is not None
+    assert distance_m(consensus.position, HERE) < 0.01
+    assert consensus.margin == pytest.approx(0.4)
+
+
+def test_the_fix_is_right_across_the_180th_meridian() -> None:
+    line = Position(-17.0, 180.0)
+    consensus = fuse([candidate("west", 0.8, east_m=-8, origin=line), candidate("east", 0.8, east_m=8, origin=line)])
+    assert consensus is not None
+    assert distance_m(consensus.position, line) < 0.01
+
+
+def test_headings_average_through_north_and_backward_looks_do_not_count() -> None:
+    consensus = fuse(
+        [
+            candidate("a", 0.8, heading_deg=350),
+            candidate("b", 0.8, heading_deg=10),
+            candidate("c", 0.8, heading_deg=180),
+        ]
+    )
+    assert consensus is not None
+    assert consensus.heading_deg is not None
+    assert min(consensus.heading_deg, 360 - consensus.heading_deg) < 1e-6
+
+
+def test_neighbours_of_the_winning_place_are_no_rivals() -> None:
+    """A street photographed every 10 m: the photo 30 m on looks alike, and casts no doubt on the place."""
+    street = [candidate(f"{i}", 0.9 - 0.01 * i, east_m=10 * i) for i in range(4)]
+    far = candidate("far", 0.4, east_m=5000)
+    consensus = fuse([*street, far])
+    assert consensus is not None
+    assert consensus.agreement > 0.9
+    assert AGREE_M == 25
+
+
+def trial(similarity: float, error_m: float) -> Trial:
+    return Trial(Consensus(HERE, None, similarity, similarity - 0.3, similarity, 0), error_m)
+
+
+def trials(seed: int, count: int = 400) -> tuple[list[Trial], list[Trial]]:
+    rng = np.random.default_rng(seed)
+    inside = [trial(s, 5 if rng.random() < 0.95 else 900) for s in rng.normal(0.7, 0.1, count)]
+    outside = [trial(s, 5000) for s in rng.normal(0.45, 0.1, count)]
+    return inside, outside
+
+
+def test_a_calibrated_probability_is_as_often_right_as_it_says() -> None:
+    calibration = calibrate(*trials(0))
+    inside, outside = trials(1)
+    said = np.array([calibration.probability(t.consensus) for t in inside + outside])
+    right = np.array([t.error_m <= calibration.radius_m for t in inside + outside])
+    bins = np.digitize(said, np.linspace(0, 1, 11)[1:-1])
+    gaps = [abs(said[bins == b].mean() - right[bins == b].mean()) * (bins == b).mean() for b in set(bins)]
+    assert sum(gaps) < 0.05
+
+
+def test_more_alike_is_never_less_probable() -> None:
+    calibration = calibrate(*trials(0))
+    said = [calibration.probability(trial(s, 0).consensus) for s in np.linspace(-1, 1, 50)]
+    assert all(a <= b for a, b in zip(said, said[1:], strict=False))
+    assert 0 <= said[0] < 0.01
+    assert 0.99 < said[-1] <= 1
+
+
+def test_too_few_trials_leave_the_shipped_prior_and_say_so() -> None:
+    calibration = calibrate(*trials(0, count=LEAST_TRIALS // 2))
+    assert (calibration.similarity, calibration.trials) == (PRIOR.similarity, 0)
+
+
+def test_trials_that_separate_perfectly_do_not_make_certainty() -> None:
+    calibration = calibrate([trial(0.9, 1)] * 100, [trial(0.3, 9000)] * 100)
+    assert 0.01 < calibration.probability(trial(0.55, 0).consensus) < 0.99
+
+
+def test_a_calibration_survives_the_map_file() -> None:
+    calibration = calibrate(*trials(0))
+    assert Calibration.from_json({**calibration.to_json(), "photos": 3}) == calibration
+
+
+def test_moving_and_looking_back_agree() -> None:
+    there = moved(HERE, 33.0, 500)
+    assert bearing_deg(HERE, there) == pytest.approx(33.0)
