@@ -1,0 +1,47 @@
+"""A map goes in; what there is to know about it comes out, ready for JSON."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+_COUNTS = "SELECT (SELECT photos FROM counts), (SELECT count(*) FROM skipped)"
+# Longitudes twice: as they are, and counted from 0 to 360 east, in which an area across the 180th meridian is whole.
+_AREA = (
+    "SELECT min(lat), max(lat), min(lon), max(lon), min(lon + 360 * (lon < 0)), max(lon + 360 * (lon < 0)), "
+    "min(taken_at), max(taken_at) FROM photos"
+)
+
+
+def of(connection: sqlite3.Connection, path: Path) -> dict[str, Any]:
+    """Counts, model, area, calibration and sizes of a map."""
+    photos, skipped = connection.execute(_COUNTS).fetchone()
+    south, north, west, east, west_360, east_360, first, last = connection.execute(_AREA).fetchone()
+    if photos and east_360 - west_360 < east - west:
+        west, east = ((lon + 180.0) % 360.0 - 180.0 for lon in (west_360, east_360))
+    area = {"south": south, "west": west, "north": north, "east": east} if photos else None
+    meta = {key: json.loads(value) for key, value in connection.execute("SELECT key, value FROM meta")}
+    return {
+        "path": str(path),
+        "photos": photos,
+        "skipped": skipped,
+        "area": area,
+        "first_taken_at": first,
+        "last_taken_at": last,
+        "model": meta["model"],
+        "calibration": meta.get("calibration"),
+        "created_at": meta["created_at"],
+        "made_by_viewfix": meta["viewfix"],
+        "schema_version": connection.execute("PRAGMA user_version").fetchone()[0],
+        "map_bytes": _bytes(path) + _bytes(path.with_name(path.name + "-wal")),
+        "index_bytes": sum(_bytes(each) for each in path.with_name(path.name + ".index").glob("*")),
+    }
+
+
+def _bytes(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0

@@ -1,0 +1,44 @@
+"""The path of a map goes in; the right to write it comes out, held by one process until it ends, however it ends."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+
+import filelock
+
+from ..errors import MapBusy
+from .connect import told
+
+
+class WriterLock:
+    """`<map>.lock`: the operating system lets go of it when its holder dies, so it never has to be removed by hand."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.with_name(path.name + ".lock")
+        # A second Store of the same process is a second writer too, hence no singleton; any thread may close it.
+        self._lock = filelock.FileLock(self._file, timeout=0, thread_local=False)
+        with told(path):
+            try:
+                self._lock.acquire()
+            except filelock.Timeout:
+                raise MapBusy(
+                    f"{path} is being written by another process{self._holder()}. "
+                    "Wait until it has finished, or end it, and run this again."
+                ) from None
+            with contextlib.suppress(OSError):  # only for the message: Windows lets nobody write a locked file
+                self._file.write_text(str(os.getpid()))
+
+    def _holder(self) -> str:
+        try:
+            said = self._file.read_text().strip()
+        except OSError:
+            return ""
+        return f" (process {said})" if said.isdigit() else ""
+
+    def release(self) -> None:
+        # Removed while it is held: whoever opened the old file notices that it is gone and makes a new one.
+        with contextlib.suppress(OSError):
+            self._file.unlink()
+        self._lock.release()

@@ -1,0 +1,61 @@
+"""A path goes in; what a Store needs before it can open it is done: looked at, made, or brought up to date."""
+
+from __future__ import annotations
+
+import contextlib
+import uuid
+from dataclasses import asdict
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+
+from ..errors import NotAMap, StorageFailed
+from . import schema
+from .connect import Mode, connect, told
+from .lock import WriterLock
+from .records import ModelIdentity
+
+
+def look(path: Path) -> None:
+    """Refuse what cannot be a map before SQLite makes something of it."""
+    if path.is_dir():
+        raise NotAMap(f"{path} is a folder, not a map. Make a map of it with: viewfix build NEW.map {path}")
+    if not path.exists():
+        raise NotAMap(f"There is no map at {path}. Make one with: viewfix build {path} PHOTOS")
+
+
+def make(path: Path, model: ModelIdentity) -> None:
+    """Make an empty map: under another name first, so that a half-made one is never found."""
+    meta = {
+        "format": "viewfix map",
+        "map_id": uuid.uuid4().hex,
+        "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "viewfix": metadata.version("viewfix"),
+        "model": asdict(model),
+    }
+    fresh = path.with_name(path.name + ".new")
+    try:
+        with told(path):
+            fresh.unlink(missing_ok=True)  # left by a process that was killed here
+            with contextlib.closing(connect(fresh, "rwc")) as connection:
+                schema.make(connection, meta)
+            fresh.rename(path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            fresh.unlink(missing_ok=True)
+        raise
+
+
+def modernise(path: Path, number: int, mode: Mode) -> None:
+    """Bring a map of an older schema up to date before it is read: we keep one way to read it."""
+    if mode == "immutable":
+        raise StorageFailed(
+            f"{path} has schema {number}, this viewfix reads {schema.version()}, and its folder cannot be written. "
+            "Copy it to a folder that can, and open it there once."
+        )
+    lock = WriterLock(path)
+    try:
+        with told(path), contextlib.closing(connect(path, "rw")) as connection:
+            schema.migrate(connection, schema.found(connection, path))
+    finally:
+        lock.release()

@@ -1,0 +1,99 @@
+"""An SQLite connection goes in; it comes out with the tables of a map, made, checked or migrated."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from ..errors import NotAMap
+
+APPLICATION_ID = 0x56464D31  # "VFM1": what `file` and we recognise a map by
+PAGE_BYTES = 16_384  # 512 float16 fill 15 rows of a page: 1,093 bytes each, against 1,369 with pages of 4,096
+
+# A row number is given once and never again (AUTOINCREMENT), and the position and the descriptor of a row never
+# change: whatever was derived from the rows up to n stays right for ever, except that rows may be gone.
+_FIRST = """
+CREATE TABLE photos (
+    row INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    source TEXT NOT NULL,
+    lat REAL NOT NULL,
+    lon REAL NOT NULL,
+    radius_m REAL,
+    heading_deg REAL,
+    taken_at TEXT,
+    attribution TEXT,
+    licence TEXT,
+    content_hash TEXT NOT NULL,
+    content_hint TEXT
+);
+CREATE VIRTUAL TABLE places USING rtree(row, south, north, west, east);
+CREATE TABLE descriptors (row INTEGER PRIMARY KEY, vector BLOB NOT NULL);
+CREATE TABLE skipped (id TEXT PRIMARY KEY, reason TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE counts (photos INTEGER NOT NULL, removals INTEGER NOT NULL);
+INSERT INTO counts VALUES (0, 0);
+"""
+
+
+def _first(connection: sqlite3.Connection) -> None:
+    for statement in _FIRST.split(";\n"):
+        connection.execute(statement)
+
+
+# STEPS[n] brings a map of schema n to schema n + 1. A released step is never edited: a change is a new step.
+STEPS: list[Callable[[sqlite3.Connection], None]] = [_first]
+
+
+def version() -> int:
+    """The schema that this viewfix writes."""
+    return len(STEPS)
+
+
+def make(connection: sqlite3.Connection, meta: Mapping[str, Any]) -> None:
+    """Fill an empty database with the tables of a map, in one transaction."""
+    connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")
+    connection.execute("BEGIN IMMEDIATE")
+    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    _climb(connection, 0)
+    connection.executemany("INSERT INTO meta VALUES (?, ?)", [(key, json.dumps(value)) for key, value in meta.items()])
+    connection.execute("COMMIT")
+
+
+def found(connection: sqlite3.Connection, path: Path) -> int:
+    """The schema version of the map behind a connection; NotAMap when it is none, or is from the future."""
+    (mark,) = connection.execute("PRAGMA application_id").fetchone()
+    (number,) = connection.execute("PRAGMA user_version").fetchone()
+    if mark != APPLICATION_ID or number < 1:
+        raise NotAMap(
+            f"{path} is not a map: it was not made by viewfix. Make one elsewhere with: viewfix build NEW.map PHOTOS"
+        )
+    if number > version():
+        raise NotAMap(
+            f"{path} was made by a newer viewfix: its schema is {number}, this viewfix reads up to {version()}. "
+            "Run: pip install --upgrade viewfix"
+        )
+    return int(number)
+
+
+def migrate(connection: sqlite3.Connection, number: int) -> None:
+    """Bring a map of schema `number` to the current one, in one transaction: all of it or nothing."""
+    if number == version():
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    _climb(connection, number)
+    connection.execute("COMMIT")
+
+
+def _climb(connection: sqlite3.Connection, number: int) -> None:
+    try:
+        for step in STEPS[number:]:
+            step(connection)
+        connection.execute(f"PRAGMA user_version = {version()}")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
