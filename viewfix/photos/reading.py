@@ -1,0 +1,110 @@
+"""A path or a web address becomes bytes, or one line that says why it could not."""
+
+from __future__ import annotations
+
+import functools
+import stat
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import UnreadablePhoto
+
+if TYPE_CHECKING:
+    import urllib3
+
+MAX_BYTES = 200_000_000
+"""Larger than any photo of a camera; smaller than what fills the memory of a phone-sized server."""
+
+CONNECT_S, READ_S, WHOLE_S = 10.0, 30.0, 300.0
+"""Time limits of a download: to connect, between two packets, and for all of it."""
+
+CHUNK = 1 << 18
+
+
+def is_url(source: str) -> bool:
+    return source[:8].lower().startswith(("http://", "https://"))
+
+
+def read_bytes(source: str | Path) -> bytes:
+    """The content of a file, or of an http(s) address, which only a manifest may name.
+
+    Raises:
+        UnreadablePhoto: nothing there, no permission, no answer, or more than MAX_BYTES.
+    """
+    if isinstance(source, str) and is_url(source):
+        return _download(source)
+    path = Path(source)
+    try:
+        about = path.stat()
+        # A pipe or a device would never end.
+        if not stat.S_ISREG(about.st_mode):
+            what = "a folder" if stat.S_ISDIR(about.st_mode) else "not a regular file"
+            raise UnreadablePhoto(f"{path} is {what}, where a photo was expected. Give a picture file.")
+        if about.st_size > MAX_BYTES:
+            raise UnreadablePhoto(_too_large(str(path), about.st_size))
+        return path.read_bytes()
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        raise unreadable_file(path, error) from error
+
+
+def unreadable_file(path: Path, error: Exception) -> UnreadablePhoto:
+    """The one line for a file that the operating system does not hand over."""
+    if isinstance(error, FileNotFoundError):
+        return UnreadablePhoto(f"There is no file at {path}. Check the path.")
+    if isinstance(error, PermissionError):
+        return UnreadablePhoto(f"{path} may not be read by this user. Give yourself permission: chmod u+r {path}")
+    why = getattr(error, "strerror", None) or str(error)
+    return UnreadablePhoto(f"{str(path)!r} could not be read ({why}). Check the path and the disk.")
+
+
+def _too_large(name: str, size: int) -> str:
+    return f"{name} has {size / 1e6:.0f} MB, and photos over {MAX_BYTES / 1e6:.0f} MB are not read. Save it smaller."
+
+
+@functools.cache
+def _pool() -> urllib3.PoolManager:
+    import urllib3  # only when a manifest names an address
+
+    # Retry-After is ignored: a server may ask for hours.
+    retry = urllib3.Retry(
+        total=4,
+        redirect=5,
+        backoff_factor=0.5,
+        backoff_max=8,
+        status_forcelist=(429, 500, 502, 503, 504),
+        respect_retry_after_header=False,
+        raise_on_status=False,
+    )
+    timeout = urllib3.Timeout(connect=CONNECT_S, read=READ_S)
+    return urllib3.PoolManager(
+        maxsize=16, retries=retry, timeout=timeout, headers={"User-Agent": "viewfix", "Accept": "image/*"}
+    )
+
+
+def _download(url: str) -> bytes:
+    import urllib3
+
+    give_up = time.monotonic() + WHOLE_S
+    try:
+        answer = _pool().request("GET", url, preload_content=False)
+        try:
+            if answer.status != 200:
+                raise UnreadablePhoto(f"{url} answered with HTTP status {answer.status}. Check the address.")
+            chunks: list[bytes] = []
+            size = 0
+            while chunk := answer.read(CHUNK):
+                size += len(chunk)
+                chunks.append(chunk)
+                if size > MAX_BYTES:
+                    raise UnreadablePhoto(_too_large(url, size))
+                if time.monotonic() > give_up:
+                    raise UnreadablePhoto(f"{url} sent {size} bytes in {WHOLE_S:.0f} s and no end. Try again later.")
+            return b"".join(chunks)
+        finally:
+            # Closing, not releasing: what is left of a refused answer must not be read into the next one.
+            answer.close()
+            answer.release_conn()
+    except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
+        why = " ".join(str(getattr(error, "reason", None) or error).split())
+        raise UnreadablePhoto(f"{url} could not be fetched ({why}). Check the address and the network.") from error
