@@ -96,5 +96,9 @@ def queries(count: int, number_of_photos: int) -> Floats:
     """(count, DIM): new photos of places all over the map, which are not in it."""
     rng = np.random.default_rng(4)
     places = number_of_photos // (CITIES * PHOTOS_PER_PLACE)
-    looks = [city(int(rng.integers(CITIES)), places).looks[rng.integers(places)] for _ in range(count)]
-    return seen(np.stack(looks), rng)
+    cities = rng.integers(CITIES, size=count)
+    looks = np.empty((count, LATENT), np.float32)
+    for number in np.unique(cities):
+        asked = np.flatnonzero(cities == number)
+        looks[asked] = city(int(number), places).looks[rng.integers(places, size=len(asked))]
+    return seen(looks, rng)

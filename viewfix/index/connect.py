@@ -123,23 +123,23 @@ def _of_the_system(path: Path, error: OSError) -> StorageFailed:
 
 def open_for_reading(path: Path) -> tuple[sqlite3.Connection, Mode]:
     """A connection that reads, also from a read-only folder, and the mode in which others can be opened."""
-    connection = connect(path, "ro")
     try:
-        connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+        connection = connect(path, "ro")
+        try:
+            connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+        except BaseException:
+            connection.close()
+            raise
         return connection, "ro"
     except sqlite3.OperationalError as error:
-        connection.close()
         code = error.sqlite_errorcode & 0xFF
-        log = path.with_name(path.name + "-wal")
         if code not in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY) or not os.access(path, os.R_OK):
             raise
+        log = path.with_name(path.name + "-wal")
         if log.exists() and log.stat().st_size:
             raise StorageFailed(
                 f"{path} was not closed cleanly, and its folder cannot be written ({error}). "
                 "Copy it, together with its -wal file, to a folder that can be written, and open it there."
             ) from error
-    except BaseException:
-        connection.close()
-        raise
     # In WAL mode SQLite wants to make files beside the map. Without a log there is nothing in them to miss.
     return connect(path, "immutable"), "immutable"

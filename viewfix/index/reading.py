@@ -14,6 +14,7 @@ from ..errors import StorageFailed
 from ..geo import Region
 from ..types import Photo
 from .records import COLUMNS, PHOTO_COLUMNS, Record, Version, to_photo, to_record, to_units
+from .regions import cover
 
 Rows = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -23,6 +24,7 @@ _NEAR = (
     "SELECT photos.row, photos.lat, photos.lon FROM places JOIN photos ON photos.row = places.row "
     "WHERE places.south <= ? AND places.north >= ? AND places.west <= ? AND places.east >= ?"
 )
+_MARGIN_DEG = 1e-9  # 0.1 mm: what is closer to 0 than float32 can tell, the R*Tree rounds to 0
 _AT_ONCE = 16_384  # rows turned from Python objects into an array at a time
 
 
@@ -76,8 +78,9 @@ def _columns(cursor: sqlite3.Cursor) -> tuple[Rows, Floats, Floats]:
 def rows_in(connection: sqlite3.Connection, region: Region, limit: int | None) -> Rows:
     parts: list[Rows] = []
     missing = np.inf if limit is None else limit
-    for box in region.boxes():
-        cursor = connection.execute(_NEAR, (box.north, box.south, box.east, box.west))
+    for box in cover(region):
+        edges = (box.north + _MARGIN_DEG, box.south - _MARGIN_DEG, box.east + _MARGIN_DEG, box.west - _MARGIN_DEG)
+        cursor = connection.execute(_NEAR, edges)
         while missing > 0 and (found := cursor.fetchmany(_AT_ONCE)):
             table = np.array(found, dtype=np.float64)
             inside = table[region.contains(table[:, 1], table[:, 2]), 0].astype(np.int64)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
@@ -13,12 +15,19 @@ _EARTH_M = 6_371_000.0
 _DOUBT = 0.01
 
 
+def cover(region: Region) -> Sequence[Box]:
+    """Boxes that hold all of a region and 1 cm more, for what rounding puts beside its edge; `contains` comes after."""
+    if isinstance(region, Box):
+        return region.boxes()
+    return Circle(region.lat, region.lon, region.radius_m + 0.01).boxes()
+
+
 def inside(region: Region, lats: Floats, lons: Floats) -> npt.NDArray[np.bool_]:
     """(N,) bool: the same as `region.contains`, for 25,000 points in 1 ms instead of 13."""
     if isinstance(region, Box):
         return region.contains(lats, lons)
     result = np.zeros(len(lats), dtype=bool)
-    for box in region.boxes():
+    for box in cover(region):
         at = np.flatnonzero(box.contains(lats, lons))
         if len(at):
             result[at] = _in_circle(region, lats[at], lons[at])

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..geo import Region
-from .regions import inside
+from .regions import cover, inside
 
 Rows = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -93,12 +93,13 @@ class Sketches:
     def _slots(self, region: Region) -> Rows:
         keys, lats, lons, _ = self.places
         spans: list[Rows] = [np.empty(0, np.int64)]
-        for box in region.boxes():
+        boxes = cover(region)
+        for box in boxes:
             bands = np.arange(int(_band(box.south)), int(_band(box.north)) + 1) * _STRIDE
             starts = np.searchsorted(keys, bands + box.west + 180.0, side="left")
             ends = np.searchsorted(keys, bands + box.east + 180.0, side="right")
             spans += [np.arange(a, b) for a, b in zip(starts, ends, strict=True) if a < b]
-        slots = np.unique(np.concatenate(spans)) if len(region.boxes()) > 1 else np.concatenate(spans)
+        slots = np.unique(np.concatenate(spans)) if len(boxes) > 1 else np.concatenate(spans)
         return slots[inside(region, lats[slots], lons[slots])]
 
 

@@ -1,0 +1,53 @@
+"""How long one `locate` takes on a warm map of 760 photos, and how long the command line takes to say its help."""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from street import DATA, cambridge
+
+from viewfix import Map
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, default=DATA)
+    parser.add_argument("--map", type=Path, help="a map to use, made if it is not there; default: a temporary one")
+    given = parser.parse_args()
+    queries = cambridge(given.data, "test", "queries")
+    with tempfile.TemporaryDirectory() as folder:
+        path = given.map or Path(folder) / "test.map"
+        started = time.perf_counter()
+        with Map.build(path, given.data / "cambridge" / "test" / "map") as city:
+            print(f"build: {city.last_added}, {time.perf_counter() - started:.1f} s, examination included")
+            for query in queries[:10]:  # warm
+                city.locate(query.file)
+            taken_ms = []
+            for query in queries:
+                started = time.perf_counter()
+                city.locate(query.file)
+                taken_ms.append(1000 * (time.perf_counter() - started))
+    taken_ms.sort()
+    p95 = taken_ms[int(0.95 * len(taken_ms))]
+    print(f"locate, {len(queries)} photos of 400 px: median {statistics.median(taken_ms):.1f} ms, p95 {p95:.1f} ms")
+    for name, command in (
+        ("python -c pass", ["-c", "pass"]),
+        ("import viewfix", ["-c", "import viewfix"]),
+        ("viewfix --help", ["-m", "viewfix", "--help"]),
+    ):
+        walls = []
+        for _ in range(11):
+            started = time.perf_counter()
+            subprocess.run([sys.executable, *command], check=True, stdout=subprocess.DEVNULL)
+            walls.append(1000 * (time.perf_counter() - started))
+        print(f"{name}: median {statistics.median(walls):.0f} ms")
+
+
+if __name__ == "__main__":
+    main()
