@@ -1,0 +1,399 @@
+"""Every search gives what comparing with everything gives, also while the map changes and when its cache is broken."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from viewfix.geo import Box, Circle, Region
+from viewfix.index import cache
+from viewfix.index.faiss import FaissSearch
+from viewfix.index.regions import inside
+from viewfix.index.search import ExactSearch, Search
+from viewfix.index.store import ModelIdentity, Record, Store
+from viewfix.types import Photo, Position
+
+DIM = 30  # no multiple of four
+COUNT = 1200
+PLACES = 120
+TOY = ModelIdentity("toy", "f" * 64, DIM)
+
+
+def unit(values: np.ndarray) -> np.ndarray:
+    return (values / np.linalg.norm(values, axis=-1, keepdims=True)).astype(np.float32)
+
+
+def looks(count: int, seed: int) -> np.ndarray:
+    """(count, DIM) photos of 120 places, ten each and more."""
+    places = np.random.default_rng(0).standard_normal((PLACES, DIM))
+    noise = np.random.default_rng(seed + 1).standard_normal((count, DIM))
+    return unit(places[np.arange(count) % PLACES] + 0.4 * noise)
+
+
+def records(count: int, seed: int = 0, prefix: str = "") -> list[Record]:
+    """Photos in Fiji, on both sides of the 180th meridian, within 30 km."""
+    rng = np.random.default_rng(seed)
+    lats, lons = rng.normal(-17, 0.1, count), (rng.normal(180, 0.1, count) + 180) % 360 - 180
+    return [
+        Record(Photo(f"{prefix}{i}", f"/{i}", Position(float(lats[i]), float(lons[i]))), "hash") for i in range(count)
+    ]
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp("made") / "fiji.map"
+    with Store.create(path, TOY) as store:
+        store.put(records(COUNT), looks(COUNT, 0))
+    return path
+
+
+@pytest.fixture
+def path(made, tmp_path) -> Path:
+    return Path(shutil.copy(made, tmp_path / "fiji.map"))
+
+
+@pytest.fixture
+def store(path):
+    with Store.open(path, write=True) as found:
+        yield found
+
+
+def unexpected(notice: str) -> None:
+    raise AssertionError(notice)
+
+
+def sketches(store: Store, notice: Callable[[str], None] = unexpected, **more) -> FaissSearch:
+    return FaissSearch(store, exact_below=100, notice=notice, **more)
+
+
+def lists(store: Store, notice: Callable[[str], None] = unexpected) -> FaissSearch:
+    return FaissSearch(store, exact_below=100, lists_from=300, notice=notice)
+
+
+ENGINES: dict[str, Callable[[Store], Search]] = {
+    "exact": ExactSearch,
+    "small map": FaissSearch,
+    "sketches": sketches,
+    "lists": lists,
+}
+every_engine = pytest.mark.parametrize("engine", ENGINES)
+REGIONS: dict[str, Region | None] = {
+    "everywhere": None,
+    "a circle across the 180th meridian": Circle(-17, 180, 8_000),
+    "a circle beside it": Circle(-17.02, -179.95, 4_000),
+    "a box across the 180th meridian": Box(-17.1, 179.9, -16.9, -179.9),
+    "half the world": Box(-90, -180, 90, 0),
+    "a circle round the world": Circle(0, 0, 2e7),
+    "nowhere": Circle(60, 25, 1000),
+    "the poles": Circle(90, 0, 10_000),
+}
+
+
+def truly(store: Store, query: np.ndarray, k: int, region: Region | None) -> tuple[np.ndarray, np.ndarray]:
+    rows, lats, lons = store.positions()
+    if region is not None:
+        rows = rows[region.contains(lats, lons)]
+    similarities = store.descriptors(rows) @ query
+    order = np.argsort(-similarities, kind="stable")[:k]
+    return rows[order], similarities[order]
+
+
+def check(search: Search, store: Store, k: int = 10, region: Region | None = None, least: float = 0.97) -> None:
+    """Ask with 20 new photos: true similarities in order, the right number, and nearly all of the true ones."""
+    shared = asked = 0
+    for query in looks(PLACES, seed=77)[::6]:
+        rows, similarities = search.nearest(query, k, region)
+        true_rows, _ = truly(store, query, k, region)
+        assert rows.dtype == np.int64 and similarities.dtype == np.float32
+        assert len(rows) == len(similarities) == len(true_rows) == len(set(rows.tolist()))
+        assert (np.diff(similarities) <= 0).all()
+        np.testing.assert_allclose(similarities, store.descriptors(rows) @ query, atol=1e-6)
+        shared += len(set(rows.tolist()) & set(true_rows.tolist()))
+        asked += len(true_rows)
+    assert shared >= least * asked
+
+
+@every_engine
+@pytest.mark.parametrize("region", REGIONS)
+def test_the_nearest_are_found(store, engine, region):
+    check(ENGINES[engine](store), store, region=REGIONS[region])
+
+
+@every_engine
+@pytest.mark.parametrize("k", [1, 400, COUNT, 5000])
+def test_as_many_as_asked_for_or_as_there_are(store, engine, k):
+    check(ENGINES[engine](store), store, k=k)
+
+
+@every_engine
+def test_an_empty_map_has_nothing_near(tmp_path, engine):
+    with Store.create(tmp_path / "empty.map", TOY) as store:
+        rows, similarities = ENGINES[engine](store).nearest(looks(1, 0)[0], 5)
+        assert rows.shape == similarities.shape == (0,)
+
+
+@every_engine
+@pytest.mark.parametrize("region", [None, Circle(-17, 180, 8_000)])
+def test_a_search_follows_the_map(store, engine, region):
+    search = ENGINES[engine](store)
+    check(search, store, region=region)
+    store.put(records(150, 5, "new "), looks(150, 5))
+    check(search, store, region=region)
+    store.remove([str(i) for i in range(0, COUNT, 3)])
+    check(search, store, region=region)
+    store.put(records(200, 6), looks(200, 6))  # other pixels and places under old ids
+    check(search, store, region=region)
+    store.update_photo(Record(Photo("7", "/7", Position(-17.0, 180.0)), "hash"))
+    check(search, store, region=region)
+    if isinstance(search, FaissSearch):
+        search.refresh()
+        check(search, store, region=region)
+
+
+@every_engine
+def test_removing_all_photos_of_a_place_shows_the_next_best(store, engine):
+    search = ENGINES[engine](store)
+    search.nearest(looks(1, 0)[0], 1)
+    store.remove([str(i) for i in range(COUNT) if i % 12])  # 11 of 12: what is left lies beyond the first candidates
+    check(search, store, k=60)
+
+
+@every_engine
+def test_threads_share_a_search_while_the_map_grows(store, engine):
+    search, wrong = ENGINES[engine](store), []
+    query = looks(1, 77)[0]
+
+    def ask():
+        try:
+            for _ in range(40):
+                rows, similarities = search.nearest(query, 5)
+                if len(set(rows.tolist())) != 5 or (np.diff(similarities) > 0).any():
+                    wrong.append(rows)
+        except Exception as error:  # a thread must report whatever happened
+            wrong.append(error)
+
+    threads = [threading.Thread(target=ask) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for batch in range(8):
+        store.put(records(30, batch, f"{batch} "), looks(30, batch))
+        if isinstance(search, FaissSearch):
+            search.refresh()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+    check(search, store)
+
+
+circles = st.builds(
+    Circle,
+    st.one_of(st.floats(-90, 90), st.sampled_from([-90.0, 90.0, 0.0])),
+    st.floats(-180, 180),
+    st.floats(-1, 7).map(lambda x: 10**x),
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(circle=circles, seed=st.integers(0, 1000))
+def test_the_fast_way_to_ask_a_circle_agrees_with_the_geodesic(circle, seed):
+    rng = np.random.default_rng(seed)
+    spread = circle.radius_m / 111_000
+    lats = np.clip(circle.lat + spread * rng.normal(0, 1, 300), -90, 90)
+    lons = (circle.lon + spread / max(0.01, np.cos(np.radians(circle.lat))) * rng.normal(0, 1, 300) + 180) % 360 - 180
+    np.testing.assert_array_equal(inside(circle, lats, lons), circle.contains(lats, lons))
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(at=st.tuples(st.floats(-0.3, 0.3), st.floats(-0.3, 0.3)), radius_m=st.floats(0, 60_000))
+def test_sketches_know_the_photos_of_every_circle(made, at, radius_m):
+    circle = Circle(-17 + at[0], (360 + at[1]) % 360 - 180, radius_m)
+    with Store.open(made) as store:
+        found = sketches(store)._state[0].sketches
+        rows = found.shortlist(looks(1, 0)[0], COUNT, circle)
+        assert sorted(rows.tolist()) == store.rows_in(circle).tolist()
+
+
+# The cache
+
+
+def files(path: Path) -> dict[str, bytes]:
+    folder = cache.folder_of(path)
+    return {each.name: each.read_bytes() for each in folder.iterdir() if each.name != "lock"}
+
+
+def test_a_small_map_has_no_cache(store, path):
+    FaissSearch(store).refresh()
+    assert not cache.folder_of(path).exists()
+
+
+def test_a_cache_is_made_once_and_then_used(store, path, monkeypatch):
+    check(lists(store), store)
+    before = files(path)
+    assert {name.split("-")[0] for name in before} == {"current.json", "turn", "places", "codes", "lists"}
+    monkeypatch.setattr(FaissSearch, "_grown", lambda *_: pytest.fail("it was there"))
+    check(lists(store), store)
+    assert files(path) == before
+
+
+def test_making_a_cache_shows_progress(store):
+    said: list[tuple[str, int, int | None]] = []
+    sketches(store, progress=lambda *what: said.append(what))
+    assert said[-1] == ("indexing", COUNT, COUNT)
+
+
+@pytest.mark.parametrize("part", ["current.json", "turn", "places", "codes", "lists"])
+@pytest.mark.parametrize("harm", ["cut", "flip", "gone", "noise"])
+def test_a_broken_cache_is_made_again(store, path, part, harm):
+    lists(store).close()
+    [victim] = [each for each in cache.folder_of(path).iterdir() if each.name.split("-")[0] == part]
+    content = bytearray(victim.read_bytes())
+    if harm == "gone":
+        victim.unlink()
+    elif harm == "flip":
+        content[len(content) // 2] ^= 0x80
+        victim.write_bytes(content)
+    else:
+        victim.write_bytes(content[: len(content) // 2] if harm == "cut" else b"\x00\xff" * 500)
+    notices: list[str] = []
+    check(lists(store, notices.append), store)
+    assert len(notices) == (0 if (part, harm) == ("current.json", "gone") else 1), notices
+    assert all(" is made again: " in notice and "\n" not in notice for notice in notices)
+    check(lists(store), store)
+
+
+@pytest.mark.parametrize("stamp", ["[]", "{}", "null", '{"format": 1}', '{"format": 2}', "{"])
+def test_a_strange_stamp_is_a_broken_cache(store, path, stamp):
+    sketches(store).close()
+    (cache.folder_of(path) / "current.json").write_text(stamp)
+    notices: list[str] = []
+    check(sketches(store, notices.append), store)
+    assert len(notices) == 1
+
+
+def test_a_cache_half_written_by_a_killed_process_is_never_used(store, path):
+    sketches(store).close()
+    before = files(path)
+    folder = cache.folder_of(path)
+    (folder / "places-000000000000").write_bytes(b"half")
+    (folder / "current-000000000000").write_text("{")
+    check(sketches(store), store)
+    store.put(records(300, 3, "more "), looks(300, 3))
+    sketches(store).refresh()
+    assert len(files(path)) == len(before), "and it is swept away with the next one"
+
+
+def test_the_cache_of_another_map_is_not_used(store, path, tmp_path):
+    sketches(store).close()
+    other = tmp_path / "other.map"
+    with Store.create(other, TOY) as second:
+        second.put(records(COUNT), looks(COUNT, 9))
+        shutil.copytree(cache.folder_of(path), cache.folder_of(other))
+        notices: list[str] = []
+        check(sketches(second, notices.append), second)
+    assert "belongs to another map" in notices[0]
+
+
+def test_a_map_put_back_from_a_copy_does_not_use_the_cache_of_its_future(path, tmp_path):
+    backup = Path(shutil.copy(path, tmp_path / "backup"))
+    with Store.open(path, write=True) as store:
+        store.put(records(200, 1, "then "), looks(200, 1))
+        sketches(store).close()
+    shutil.copy(backup, path)
+    with Store.open(path, write=True) as store:
+        store.put(records(300, 2, "now "), looks(300, 2))  # the same rows, other photos
+        notices: list[str] = []
+        check(sketches(store, notices.append), store)
+    assert "put back from a copy" in notices[0]
+
+
+def test_a_few_new_photos_stay_out_of_the_cache_until_there_are_many(store, path):
+    search = sketches(store)
+    before = files(path)
+    store.put(records(90, 3, "few "), looks(90, 3))
+    search.refresh()
+    check(search, store)
+    assert files(path) == before
+    store.put(records(90, 4, "more "), looks(90, 4))
+    search.refresh()
+    check(search, store)
+    [stamp] = [json.loads(content) for name, content in files(path).items() if name == "current.json"]
+    assert stamp["version"]["last_row"] == store.version.last_row
+
+
+def test_photos_are_added_to_the_lists_without_training_them_again(store, monkeypatch):
+    search = lists(store)
+    monkeypatch.setattr("viewfix.index.lists.trained", lambda *_: pytest.fail("trained again"))
+    store.put(records(300, 3, "more "), looks(300, 3))
+    search.refresh()
+    assert search._state[0].lists.ntotal == COUNT + 300
+    check(search, store)
+    monkeypatch.undo()
+    store.put(records(COUNT, 4, "twice "), looks(COUNT, 4))
+    search.refresh()
+    assert search._state[0].trained_on == 2 * COUNT + 300, "when there are more than twice as many, it is"
+    check(search, store)
+
+
+def test_when_many_photos_are_gone_the_cache_is_made_anew(store):
+    search = sketches(store)
+    store.remove([str(i) for i in range(300)])
+    assert len(search._state[0].sketches) == COUNT
+    search.refresh()
+    assert len(search._state[0].sketches) == COUNT - 300
+    check(search, store)
+
+
+def test_a_map_that_grows_gets_a_cache_when_it_is_refreshed(tmp_path):
+    with Store.create(tmp_path / "x.map", TOY) as store:
+        search = lists(store)
+        store.put(records(90), looks(90, 0))
+        search.refresh()
+        assert search._state[0] is None
+        store.put(records(400, 1, "b"), looks(400, 1))
+        search.refresh()
+        assert search._state[0] is not None
+        check(search, store)
+
+
+def test_a_reader_does_not_wait_for_a_writer_to_close(store, path):
+    with Store.open(path) as reader:
+        search = sketches(reader)
+        store.put(records(50, 3, "new "), looks(50, 3))
+        check(search, reader)
+        with Store.open(path) as second:
+            check(sketches(second), second)
+
+
+@pytest.mark.parametrize("failing", ["pathlib.Path.mkdir", "numpy.save", "faiss.write_index"])
+def test_where_nothing_can_be_written_the_index_stays_in_memory(store, path, monkeypatch, failing):
+    def fails(*_, **__):
+        if failing.startswith("faiss"):
+            raise RuntimeError("Error in virtual size_t faiss::FileIOWriter: No space left on device")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(failing, fails)
+    notices: list[str] = []
+    check(lists(store, notices.append), store)
+    assert len(notices) == 1 and "stays in memory" in notices[0] and "No space left" in notices[0]
+    if cache.folder_of(path).exists():
+        assert files(path) == {}, "and nothing half is left behind"
+
+
+def test_without_a_notice_the_log_is_told(store, path, caplog):
+    sketches(store).close()
+    (cache.folder_of(path) / "current.json").write_text("{")
+    FaissSearch(store, exact_below=100).close()
+    assert "is made again" in caplog.text and caplog.records[0].name == "viewfix"
+
+
+def test_an_index_can_be_closed_twice(store):
+    with sketches(store) as search:
+        search.close()
