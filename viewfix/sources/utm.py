@@ -1,0 +1,113 @@
+"""A folder whose file names hold the positions, as the data sets of the field do, becomes Photo | Skipped.
+
+    @east@north@zone@letter@lat@lon@pano_id@tile@heading@pitch@roll@height@timestamp@note@.jpg
+
+Only the name is parsed, never the path: a folder may have an "@" in its name. Zone and
+hemisphere are honoured, so a map may cross from one zone into the next.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Set
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..geo import distance_m, wrap_heading_deg
+from ..photos import Metadata
+from ..photos.exif import checked, number
+from ..types import Position
+from .folder import Folder, from_files
+
+if TYPE_CHECKING:
+    from pyproj import Transformer
+
+EAST, NORTH, ZONE, LETTER, LAT, LON, HEADING, TIMESTAMP = 1, 2, 3, 4, 5, 6, 9, 13
+
+BANDS = "CDEFGHJKLMNPQRSTUVWX"
+"""Latitude bands of 8 degrees from 80 south; C to M lie south of the equator, N to X north."""
+
+AGREE_M = 100.0
+"""Latitude and longitude are written with three to five decimals: 1 to 100 m."""
+
+
+def is_utm_name(name: str) -> bool:
+    return name.startswith("@") and name.count("@") >= 3
+
+
+def utm_folder(root: Path) -> Folder:
+    """A source that takes positions from file names; a photo that is named otherwise is read as in any folder."""
+    return Folder(root, read=from_name_or_files)
+
+
+def from_name_or_files(path: Path, names: Set[str]) -> Metadata:
+    return from_name(path.name) if is_utm_name(path.name) else from_files(path, names)
+
+
+def from_name(name: str) -> Metadata:
+    """What a file name says.
+
+    Where it says the position twice, in metres and in degrees, both must be the same place;
+    the metres are taken, being the finer.
+    """
+    cells = name.split("@")
+    cells += [""] * (TIMESTAMP + 1 - len(cells))
+    lat, lon = number(cells[LAT]), number(cells[LON])
+    in_degrees, problem = (None, None) if lat is None or lon is None else checked(lat, lon)
+    in_metres = _from_metres(cells, in_degrees)
+    position = in_metres or in_degrees
+    if in_metres and in_degrees and (apart_m := distance_m(in_metres, in_degrees)) > AGREE_M:
+        position, problem = None, f"its name names two places, {apart_m / 1000:.1f} km apart, in metres and in degrees"
+    elif position is None:
+        problem = problem or "its name has no UTM zone and letter, nor latitude and longitude, so it names no place"
+    heading = number(cells[HEADING])
+    return Metadata(
+        position=position,
+        heading_deg=None if heading is None else wrap_heading_deg(heading),
+        taken_at=_moment(cells[TIMESTAMP]),
+        no_position=problem if position is None else None,
+    )
+
+
+def _from_metres(cells: list[str], near: Position | None) -> Position | None:
+    east, north, zone, letter = number(cells[EAST]), number(cells[NORTH]), number(cells[ZONE]), cells[LETTER].upper()
+    if east is None or north is None or zone is None or zone not in range(1, 61) or letter not in tuple(BANDS):
+        return None
+    found = _unprojected(east, north, int(zone), south=letter < "N")
+    if letter == "S" and not _means_band_s(found, near):
+        found = _unprojected(east, north, int(zone), south=True)
+    return found
+
+
+def _means_band_s(as_band: Position | None, near: Position | None) -> bool:
+    """S is the band from 32 to 40 degrees NORTH; some writers mean the southern hemisphere by it."""
+    if near is not None:
+        return near.lat >= 0
+    return as_band is not None and 32 <= as_band.lat <= 40
+
+
+def _unprojected(east_m: float, north_m: float, zone: int, *, south: bool) -> Position | None:
+    lon, lat = _transformer(zone, south).transform(east_m, north_m)
+    # Metres that are no UTM, as the mock positions of some data sets, come out as infinity or off the projection.
+    plausible = 100_000 <= east_m <= 900_000 and 0 <= north_m <= 10_000_000
+    return checked(lat, lon)[0] if plausible else None
+
+
+@functools.cache
+def _transformer(zone: int, south: bool) -> Transformer:
+    from pyproj import Transformer
+
+    return Transformer.from_crs(32700 + zone if south else 32600 + zone, 4326, always_xy=True)
+
+
+def _moment(text: str) -> datetime | None:
+    """YYYYMMDD_hhmmss, with its end cut off where that is not known; without a day it is no moment."""
+    digits = text.replace("_", "")
+    for form, length in (("%Y%m%d%H%M%S", 14), ("%Y%m%d%H%M", 12), ("%Y%m%d", 8)):
+        if len(digits) >= length and digits[:length].isdigit():
+            try:
+                return datetime.strptime(digits[:length], form)
+            except ValueError:
+                continue
+    return None
