@@ -120,9 +120,11 @@ def describe_pictures(
 
     def one(file: str | Path) -> npt.NDArray[np.float32] | Skipped:
         try:
-            return model.embed([photos.load(file, least_side_px=model.least_side_px)])[0]
+            descriptors = model.embed([photos.load(file, least_side_px=model.least_side_px)])
         except UnreadablePhoto as error:
             return Skipped(str(file), str(error))
+        [descriptor] = descriptors
+        return descriptor
 
     with ThreadPoolExecutor(workers or cores(), thread_name_prefix="embed") as pool:
         yield from pool.map(one, files)

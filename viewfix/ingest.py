@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
-from .embed import Described, content_hint, describe
-from .errors import BadInput
+from .embed import Described, content_hint, describe, hash_content
+from .errors import BadInput, UnreadablePhoto
 from .index.store import Record, Store
 from .models.model import Model
+from .photos import read_bytes
 from .sources import open_sources
 from .types import Photo, Progress, Skipped, silent
 
@@ -80,6 +81,13 @@ def _todo(stream: Iterable[Photo | Skipped], store: Store, tally: Added) -> Iter
             continue
         seen.add(item.id)
         known = store.known([item.id]).get(item.id)
+        if known and _is_another(known, item):  # IMG_1.jpg of a second folder must not push out that of the first
+            item = replace(item, id=f"{Path(item.source).parent.name}/{item.id}")
+            known = store.known([item.id]).get(item.id)
+            if item.id in seen or (known and _is_another(known, item)):
+                yield Skipped(item.id, "the map has another photo of that id; add the folder above, so that ids differ")
+                continue
+            seen.add(item.id)
         hint = content_hint(item.source)
         if known and hint is not None and hint == known.content_hint:
             if known.photo != item:  # the same picture, said to be elsewhere, or moved to another folder
@@ -89,6 +97,17 @@ def _todo(stream: Iterable[Photo | Skipped], store: Store, tally: Added) -> Iter
                 tally.unchanged += 1
             continue
         yield item
+
+
+def _is_another(known: Record, item: Photo) -> bool:
+    """Whether the map's photo of this id is a file of its own, still there and different, and not an older state."""
+    old = known.photo.source
+    if old == item.source or "://" in old or not Path(old).is_file():
+        return False
+    try:
+        return hash_content(read_bytes(item.source)) != known.content_hash
+    except UnreadablePhoto:
+        return False  # the reader of photos says what is wrong with it
 
 
 def _commit(store: Store, batch: list[Described], tally: Added) -> None:

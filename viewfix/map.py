@@ -66,7 +66,8 @@ class Map:
         """
         path = Path(path)
         stream = stream_of(sources)
-        if not path.exists():
+        new = not path.exists()
+        if new:
             bulk = _load(model, threads=1)
             Store.create(path, ModelIdentity(bulk.name, bulk.fingerprint, bulk.dim)).close()
         city = cls.open(path, model=model, progress=progress)
@@ -75,7 +76,10 @@ class Map:
             if not len(city):
                 raise nothing_usable(sources, city.last_added)
         except BaseException:
+            empty = not len(city)
             city.close()
+            if new and empty:  # an empty map that nobody asked for would only be in the way
+                path.unlink()
             raise
         return city
 
@@ -160,11 +164,7 @@ class Map:
         """As `locate`, from a (dim,) float32 descriptor of length 1 made by this map's model."""
         if k < 1:
             raise BadInput(f"k is {k}, but at least one candidate is needed. Give k=1 or more.")
-        rows, similarities = self._searching().nearest(descriptor, max(k, VOTERS), region)
-        candidates = tuple(
-            Candidate(photo, float(similarity))
-            for photo, similarity in zip(self._store.photos(rows), similarities, strict=True)
-        )
+        candidates = self._candidates(descriptor, max(k, VOTERS), region)
         consensus = fuse(candidates[:VOTERS])
         if consensus is None:
             where = "lies in the region that was asked for" if region else "is in it yet"
@@ -187,6 +187,13 @@ class Map:
         return Fix(
             Position(at.lat, at.lon, radius_m), confidence, candidates[:k], reason, heading_deg=consensus.heading_deg
         )
+
+    def _candidates(self, descriptor: np.ndarray, k: int, region: Region | None) -> tuple[Candidate, ...]:
+        while True:
+            rows, similarities = self._searching().nearest(descriptor, k, region)
+            found = self._store.photos(rows)
+            if len(found) == len(rows):  # else another process took one out between the two lines: ask again
+                return tuple(Candidate(p, float(s)) for p, s in zip(found, similarities, strict=True))
 
     # ---- what is in it -------------------------------------------------------------------
 

@@ -23,8 +23,8 @@ def command(files: tuple[str, ...], output: Path | None, as_json: bool, model: s
 
     Two photos of one place are nearer to each other than photos of two places.
     """
-    from ..models import catalogue
     from ..compare.distances import describe_files, distances
+    from ..models import catalogue
     from ..sources import image_files
 
     paths = [path for given in files for path in image_files(given)]

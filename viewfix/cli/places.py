@@ -24,8 +24,8 @@ def command(folders: tuple[str, ...], queries: tuple[str, ...], as_json: bool, m
 
     Two university buildings, say: viewfix places library/ cafeteria/ --photo where_is_this.jpg
     """
-    from ..models import catalogue
     from ..compare.places import Places, Verdict
+    from ..models import catalogue
     from ..sources import image_files
 
     def say(file: Path, verdict: Verdict, truth: str | None = None) -> None:

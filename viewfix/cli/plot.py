@@ -20,8 +20,8 @@ from .options import map_argument
               help="tsne keeps look-alikes together, pca keeps distances.")  # fmt: skip
 def command(map_path: Path, output: Path, colour: str | None, method: str) -> None:
     """Draw the photos of MAP in two dimensions: those that look alike lie together."""
-    from ..index.store import Store
     from ..compare.scatter import draw_map
+    from ..index.store import Store
 
     with Store.open(map_path) as store:
         try:

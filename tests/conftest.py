@@ -1,0 +1,69 @@
+"""A toy model and a small drawn town: every test runs without a network, a GPU or anybody's photos."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from viewfix import Map
+from viewfix.demo.town import Town, write_views
+from viewfix.models.model import Model
+
+SHARED = Path(os.environ.get("VIEWFIX_DATA", Path(__file__).parents[2] / "shared" / "data"))
+GOLDENS = SHARED.parent / "goldens"
+
+
+class Toy(Model):
+    """Describes a picture by a tiny grey copy of itself: exact repeats are found, little else. Needs no weights."""
+
+    name = "toy"
+    dim = 48
+    least_side_px = 16
+
+    def __init__(self, salt: str = "") -> None:
+        self.salt = salt
+
+    @property
+    def fingerprint(self) -> str:
+        return f"toy48{self.salt}".ljust(64, "0")
+
+    def _embed(self, pictures: Sequence[np.ndarray]) -> np.ndarray:
+        small = [np.asarray(Image.fromarray(p).convert("L").resize((8, 6)), np.float32).ravel() for p in pictures]
+        centred = np.stack(small) - np.mean(small, axis=1, keepdims=True)
+        centred[:, 0] += 1e-3  # a picture of one colour has a direction too
+        return centred / np.linalg.norm(centred, axis=1, keepdims=True)
+
+
+@pytest.fixture
+def toy() -> Toy:
+    return Toy()
+
+
+@pytest.fixture(scope="session")
+def town() -> Town:
+    return Town.tiny()
+
+
+@pytest.fixture(scope="session")
+def street(town: Town, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of views of one street, with positions and headings in their EXIF."""
+    folder = tmp_path_factory.mktemp("street")
+    write_views(town, town.map_views(), folder, width_px=160, height_px=120)
+    return folder
+
+
+@pytest.fixture
+def city(street: Path, tmp_path: Path, toy: Toy):
+    with Map.build(tmp_path / "city.map", street, model=toy) as built:
+        yield built
+
+
+@pytest.fixture(scope="session")
+def real_map(street: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A map of the street made with the model that ships."""
+    path = tmp_path_factory.mktemp("real") / "street.map"
+    Map.build(path, street).close()
+    return path

@@ -1,0 +1,195 @@
+"""The command line, in-process, as a user types it: words on standard output, one line on standard error, exit codes."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from viewfix import Map, Position
+from viewfix.cli import COMMANDS, run
+from viewfix.geo import distance_m
+
+Out = pytest.CaptureFixture[str]
+
+
+def said(capsys: Out) -> tuple[list[str], list[str]]:
+    captured = capsys.readouterr()
+    return captured.out.splitlines(), captured.err.splitlines()
+
+
+@pytest.fixture
+def query(street: Path) -> str:
+    return str(sorted(street.glob("*.jpg"))[5])
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_help(name: str, capsys: Out) -> None:
+    assert run([name, "--help"]) == 0
+    assert "Usage: viewfix" in capsys.readouterr().out
+
+
+def test_help_names_every_command(capsys: Out) -> None:
+    assert run(["--help"]) == 0
+    assert all(name in capsys.readouterr().out for name in ["build"])
+
+
+def test_a_mistyped_command_gets_a_suggestion(capsys: Out) -> None:
+    assert run(["biuld"]) == 2
+    assert "Did you mean 'build'?" in capsys.readouterr().err
+
+
+def test_build_add_locate_remove_and_info(street: Path, tmp_path: Path, query: str, capsys: Out) -> None:
+    path = str(tmp_path / "a.map")
+    count = len(list(street.glob("*.jpg")))
+    assert run(["build", path, str(street), "-q"]) == 0
+    assert said(capsys)[0][0] == f"{count} added, 0 already there, 0 skipped"
+    assert run(["add", path, str(street), "-q"]) == 0
+    assert said(capsys)[0][0] == f"0 added, {count} already there, 0 skipped"
+    assert run(["locate", path, query, "-v"]) == 0
+    out, _ = said(capsys)
+    assert out[0].startswith(f"{query}: 5") or "not in this map" in out[0]
+    assert "similarity 1.000" in out[2]
+    assert run(["remove", path, Path(query).name]) == 0
+    assert said(capsys)[0] == [f"1 removed, {count - 1} left"]
+    assert run(["info", path, "--json"]) == 0
+    assert json.loads(said(capsys)[0][0])["photos"] == count - 1
+
+
+def test_locate_speaks_geojson(real_map: Path, query: str, tmp_path: Path, capsys: Out) -> None:
+    noise = tmp_path / "noise.png"
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (120, 160, 3)).astype(np.uint8)).save(noise)
+    assert run(["locate", str(real_map), query, str(noise), "--json", "-k", "4"]) == 0
+    found, lost = (json.loads(line) for line in said(capsys)[0])
+    properties = found["properties"]
+    assert found["type"] == "Feature"
+    assert list(properties) == ["query", "found", "confidence", "radius_m", "heading_deg", "reason", "candidates"]
+    assert list(properties["candidates"][0]) == [
+        "id", "lat", "lon", "heading_deg", "similarity", "inliers", "attribution",
+    ]  # fmt: skip
+    with Map.open(real_map) as city:
+        [truth] = [p.position for p in city.photos() if p.id == Path(query).name]
+    lon, lat = found["geometry"]["coordinates"]
+    assert distance_m(Position(lat, lon), truth) < 25
+    assert (lost["geometry"], lost["properties"]["found"]) == (None, False)
+    assert len(lost["properties"]["candidates"]) == 4
+
+
+def test_one_bad_query_does_not_keep_the_others_from_an_answer(
+    real_map: Path, query: str, tmp_path: Path, capsys: Out
+) -> None:
+    (tmp_path / "bad.jpg").write_text("no picture")
+    assert run(["locate", str(real_map), str(tmp_path / "bad.jpg"), query]) == 2
+    out, err = said(capsys)
+    assert len(out) == 1
+    assert len(err) == 1
+    assert err[0].startswith("viewfix: ")
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "words"),
+    [
+        (["locate", "nowhere.map", "a.jpg"], 2, "viewfix build nowhere.map"),
+        (["build", "a.map", "nowhere"], 2, "nowhere"),
+        (["build", "a.map", ".", "--model", "viewfix-lite1"], 3, "no model"),
+        (["info", "text.map"], 2, "text.map"),
+        (["locate", "a.map", "x.jpg", "--near", "1,2"], 2, "LAT,LON,RADIUS_M"),
+        (["compare", "nowhere.jpg", "x.jpg"], 2, "nowhere.jpg"),
+        (["places", "."], 2, "two or more"),
+    ],
+)
+def test_bad_input_gets_one_clear_line(
+    args: list[str], code: int, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Out
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "text.map").write_text("this is no map, it is a letter " * 50)
+    assert run(args) == code
+    out, err = said(capsys)
+    assert out == []
+    assert words in err[-1]
+    assert "Traceback" not in "".join(err)
+
+
+def test_compare_prints_a_table_and_draws_a_picture(street: Path, tmp_path: Path, capsys: Out) -> None:
+    files = [str(file) for file in sorted(street.glob("*.jpg"))[:3]]
+    picture = tmp_path / "matrix.png"
+    assert run(["compare", *files, files[0], "-o", str(picture)]) == 0
+    out, _ = said(capsys)
+    first = out[5].split()
+    assert (first[1], first[4]) == ("0.00", "0.00")
+    assert Image.open(picture).size == (5 * 96, 5 * 96)
+
+
+def test_places_tells_two_buildings_apart_and_knows_a_third_is_neither(
+    town, tmp_path: Path, capsys: Out
+) -> None:  # fmt: skip
+    from viewfix.demo.town import write_views
+
+    views = town.map_views()
+    apart = {"north": views[:6], "south": views[-6:]}
+    for name, chosen in apart.items():
+        write_views(town, chosen[:5], tmp_path / name, width_px=160, height_px=120)
+    write_views(town, [views[5], views[-6]], tmp_path / "asked", width_px=160, height_px=120)
+    noise = np.random.default_rng(0).integers(0, 256, (120, 160, 3)).astype(np.uint8)
+    Image.fromarray(noise).save(tmp_path / "noise.png")
+    folders = [str(tmp_path / name) for name in apart]
+    assert run(["places", *folders, "-p", str(tmp_path / "noise.png"), "--json"]) == 0
+    verdict = json.loads(said(capsys)[0][0])
+    assert verdict["place"] is None
+    assert sum(verdict["probabilities"].values()) == pytest.approx(1, abs=0.01)
+    assert run(["places", *folders]) == 0
+    assert said(capsys)[0][-1].split()[2] == "10"
+
+
+@pytest.mark.parametrize("colour", ["place", "position"])
+def test_plot_draws_a_map(colour: str, real_map: Path, tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    target = tmp_path / "plot.png"
+    assert run(["plot", str(real_map), "-o", str(target), "--colour", colour, "--method", "pca"]) == 0
+    assert Image.open(target).width > 500
+
+
+@pytest.mark.parametrize("name", ["map.geojson", "map.csv", "map.parquet"])
+def test_an_export_is_a_manifest_that_builds_the_same_map(name: str, real_map: Path, tmp_path: Path) -> None:
+    if name.endswith("parquet"):
+        pytest.importorskip("pyarrow")
+    target = tmp_path / name
+    assert run(["export", str(real_map), str(target)]) == 0
+    with Map.open(real_map) as city, Map.build(tmp_path / "again.map", target) as again:
+        assert sorted(map(repr, again.photos())) == sorted(map(repr, city.photos()))
+
+
+def test_parquet_brings_the_descriptors(real_map: Path, tmp_path: Path) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet")
+    assert run(["export", str(real_map), str(tmp_path / "map.parquet")]) == 0
+    table = parquet.read_table(tmp_path / "map.parquet")
+    with Map.open(real_map) as city:
+        _, stored = next(city.store.iter_descriptors())
+    np.testing.assert_array_equal(np.stack(table["descriptor"].to_numpy()), stored)
+
+
+def test_the_projector_gets_a_row_of_numbers_and_a_row_of_words_for_every_photo(real_map: Path, tmp_path: Path) -> None:
+    assert run(["export", str(real_map), str(tmp_path / "projector")]) == 0
+    vectors = np.loadtxt(tmp_path / "projector" / "vectors.tsv", delimiter="\t")
+    names = (tmp_path / "projector" / "metadata.tsv").read_text().splitlines()
+    assert len(vectors) == len(names) - 1
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-3)
+
+
+def test_models_and_doctor_know_the_model_that_ships(capsys: Out) -> None:
+    assert run(["models", "--json"]) == 0
+    [default, *_] = json.loads(said(capsys)[0][0])
+    assert run(["doctor", "--json"]) == 0
+    facts = json.loads(said(capsys)[0][0])
+    assert default["name"] in facts["checks"]["default model"]
+    assert run(["models"]) == 0
+    assert run(["doctor"]) == 0
+
+
+def test_a_pipe_that_closes_early_is_no_error(real_map: Path) -> None:
+    command = f"{sys.executable} -m viewfix info {real_map} | head -1"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True)
+    assert done.stderr == ""

@@ -1,0 +1,255 @@
+"""From a folder of photos to a fix, with a toy model: building, going on, changing, asking."""
+
+import shutil
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import Toy
+from PIL import Image
+
+from viewfix import Map, Photo, Position, Skipped, ViewfixError
+from viewfix import ingest as ingest_module
+from viewfix.errors import BadInput, MapBusy, ModelMismatch, NotAMap, UnreadablePhoto
+from viewfix.geo import distance_m, distances_m
+from viewfix.index.store import Store
+
+
+def photos_of(folder: Path) -> list[Path]:
+    return sorted(folder.rglob("*.jpg"))
+
+
+def rows_of(path: Path) -> dict[str, tuple[str, bytes]]:
+    """What a map holds, whatever its row numbers."""
+    with Store.open(path) as store:
+        return {
+            photo.id: (repr(photo), vector.tobytes())
+            for rows, vectors in store.iter_descriptors()
+            for photo, vector in zip(store.photos(rows), vectors, strict=True)
+        }
+
+
+def test_a_photo_of_the_map_is_found_where_it_was_taken(city: Map, street: Path) -> None:
+    fix = city.locate(photos_of(street)[7])
+    assert fix.candidates[0].photo.id == photos_of(street)[7].name
+    assert fix.candidates[0].similarity == pytest.approx(1, abs=1e-3)
+    assert fix.position is not None
+    assert distance_m(fix.position, fix.candidates[0].photo.position) < 15
+    assert fix.heading_deg == pytest.approx(fix.candidates[0].photo.heading_deg, abs=1)
+
+
+def test_noise_is_not_in_the_map_and_the_evidence_is_given_all_the_same(city: Map) -> None:
+    noise = np.random.default_rng(9).integers(0, 256, (64, 64, 3)).astype(np.uint8)
+    fix = city.locate(noise, least_confidence=0.9)
+    assert not fix.found
+    assert fix.candidates
+    assert str(fix).startswith("not in this map")
+
+
+def test_path_bytes_image_and_array_give_the_same_answer(city: Map, street: Path) -> None:
+    file = photos_of(street)[3]
+    image = Image.open(file)
+    asked = (file, str(file), file.read_bytes(), image, np.asarray(image.convert("RGB")))
+    fixes = [city.locate(photo) for photo in asked]
+    assert {fix.candidates[0].photo.id for fix in fixes} == {file.name}
+    assert len({round(fix.confidence, 4) for fix in fixes}) == 1
+
+
+def test_building_again_does_nothing(city: Map, street: Path) -> None:
+    before = rows_of(city.path)
+    added = city.add(street)
+    assert (added.added, added.replaced, added.unchanged) == (0, 0, len(before))
+    assert rows_of(city.path) == before
+
+
+def test_a_changed_photo_replaces_and_a_touched_one_does_not(street: Path, tmp_path: Path, toy: Toy) -> None:
+    folder = tmp_path / "photos"
+    shutil.copytree(street, folder)
+    changed, touched = photos_of(folder)[:2]
+    with Map.build(tmp_path / "a.map", folder, model=toy) as city:
+        count = len(city)
+        picture = Image.open(changed)
+        exif = picture.getexif()
+        Image.fromarray(255 - np.asarray(picture)).save(changed, exif=exif)
+        touched.touch()
+        added = city.add(folder)
+        assert (added.added, added.replaced, added.unchanged) == (0, 1, count - 1)
+        assert len(city) == count
+        assert city.locate(changed).candidates[0].similarity == pytest.approx(1, abs=1e-3)
+
+
+def test_a_photo_that_was_said_to_be_elsewhere_moves_without_being_embedded_again(
+    street: Path, tmp_path: Path, toy: Toy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = photos_of(street)[0]
+    here, there = (Photo("one", str(file), Position(10.0, lon)) for lon in (20.0, 21.0))
+    with Map.build(tmp_path / "a.map", [here], model=toy) as city:
+        monkeypatch.setattr(Toy, "_embed", lambda *_: pytest.fail("embedded again"))
+        assert city.add([there]).replaced == 1
+        [photo] = city.photos()
+        assert photo.position.lon == 21.0
+
+
+def test_a_second_folder_with_the_same_names_pushes_nothing_out(street: Path, tmp_path: Path, toy: Toy) -> None:
+    a, b = photos_of(street)[:2]
+    for name, file in (("first", a), ("second", b)):
+        (tmp_path / name).mkdir()
+        shutil.copy(file, tmp_path / name / "IMG_1.jpg")
+    with Map.build(tmp_path / "a.map", tmp_path / "first", model=toy) as city:
+        assert city.add(tmp_path / "second").added == 1
+        assert city.add(tmp_path / "second").unchanged == 1
+        assert [p.id for p in city.photos()] == ["IMG_1.jpg", "second/IMG_1.jpg"]
+        assert {city.locate(file).candidates[0].photo.id for file in (a, b)} == {"IMG_1.jpg", "second/IMG_1.jpg"}
+
+
+def test_a_folder_that_was_moved_is_the_same_folder(street: Path, tmp_path: Path, toy: Toy) -> None:
+    shutil.copytree(street, tmp_path / "old")
+    with Map.build(tmp_path / "a.map", tmp_path / "old", model=toy) as city:
+        (tmp_path / "old").rename(tmp_path / "new")
+        added = city.add(tmp_path / "new")
+        assert (added.added, added.replaced) == (0, len(city))
+        assert {Path(p.source).parent.name for p in city.photos()} == {"new"}
+
+
+def test_one_id_twice_in_a_run_keeps_the_first_and_says_so(street: Path, tmp_path: Path, toy: Toy) -> None:
+    a, b = photos_of(street)[:2]
+    twice = [Photo("same", str(a), Position(1, 2)), Photo("same", str(b), Position(3, 4))]
+    with Map.build(tmp_path / "a.map", twice, model=toy) as city:
+        assert city.last_added.added == 1
+        assert "same id" in city.last_added.skipped[0].reason
+
+
+def test_a_stopped_build_goes_on_where_it_stopped(
+    street: Path, tmp_path: Path, toy: Toy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ingest_module, "BATCH", 4)
+    Map.build(tmp_path / "calm.map", street, model=toy).close()
+
+    def stop(stage: str, done: int, total: int | None) -> None:
+        if done >= 10:
+            raise KeyboardInterrupt
+
+    path = tmp_path / "stopped.map"
+    with pytest.raises(KeyboardInterrupt):
+        Map.build(path, street, model=toy, progress=stop)
+    assert 4 <= len(rows_of(path)) < len(photos_of(street))
+    with Map.build(path, street, model=toy) as city:
+        assert city.last_added.unchanged >= 4
+    assert rows_of(path) == rows_of(tmp_path / "calm.map")
+
+
+def test_bad_photos_are_skipped_and_the_build_goes_on(street: Path, tmp_path: Path, toy: Toy) -> None:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for file in photos_of(street)[:5]:
+        shutil.copy(file, folder)
+    (folder / "empty.jpg").touch()
+    (folder / "text.jpg").write_text("this is no picture")
+    (folder / "cut.jpg").write_bytes(photos_of(street)[5].read_bytes()[:3000])
+    Image.new("RGB", (32, 32)).save(folder / "nowhere.png")
+    with Map.build(tmp_path / "a.map", folder, model=toy) as city:
+        assert len(city) == 5
+        reasons = {s.id: s.reason for s in city.last_added.skipped}
+        assert set(reasons) == {"empty.jpg", "text.jpg", "cut.jpg", "nowhere.png"}
+        assert "position" in reasons["nowhere.png"]
+        assert {s.id for s in city.store.skipped()} == set(reasons)
+
+
+def test_a_folder_without_positions_is_refused_and_leaves_no_map(tmp_path: Path, toy: Toy) -> None:
+    Image.new("RGB", (32, 32)).save(tmp_path / "nowhere.png")
+    with pytest.raises(BadInput, match="None of the 1 photos"):
+        Map.build(tmp_path / "a.map", tmp_path, model=toy)
+    assert not (tmp_path / "a.map").exists()
+
+
+def test_a_source_that_is_not_there_is_refused_before_a_map_is_made(tmp_path: Path, toy: Toy) -> None:
+    with pytest.raises(BadInput, match="nowhere"):
+        Map.build(tmp_path / "a.map", tmp_path / "nowhere", model=toy)
+    assert not (tmp_path / "a.map").exists()
+
+
+def test_a_map_that_is_not_there_says_how_to_make_one(tmp_path: Path) -> None:
+    with pytest.raises(NotAMap, match="viewfix build"):
+        Map.open(tmp_path / "nowhere.map")
+
+
+def test_another_model_is_refused_for_adding_and_asking(city: Map, street: Path) -> None:
+    with Map.open(city.path, model=Toy("other")) as strange:
+        with pytest.raises(ModelMismatch, match="cannot be compared"):
+            strange.locate(photos_of(street)[0])
+        with pytest.raises(ModelMismatch):
+            strange.add(street)
+
+
+def test_a_query_that_is_not_an_image_is_refused_in_one_line(city: Map) -> None:
+    with pytest.raises(UnreadablePhoto) as refused:
+        city.locate(b"hello")
+    assert "\n" not in str(refused.value)
+
+
+def test_near_and_box_narrow_the_map(city: Map, street: Path) -> None:
+    photos = list(city.photos())
+    east = max(photos, key=lambda p: p.position.lon).position
+    near = city.locate(photos_of(street)[0], near=(east.lat, east.lon, 20.0), k=50)
+    lats, lons = [c.photo.position.lat for c in near.candidates], [c.photo.position.lon for c in near.candidates]
+    assert len(near.candidates)
+    assert distances_m(east.lat, east.lon, lats, lons).max() <= 20
+    boxed = city.locate(photos_of(street)[0], box=(-89, -179, -88, 179))
+    assert (boxed.candidates, boxed.found, boxed.confidence) == ((), False, 0.0)
+    with pytest.raises(BadInput, match="one of them"):
+        city.locate(photos_of(street)[0], near=(1, 2, 3), box=(1, 2, 3, 4))
+
+
+def test_removed_photos_are_found_no_more(city: Map, street: Path) -> None:
+    file = photos_of(street)[2]
+    count = len(city)
+    assert city.locate(file).candidates[0].photo.id == file.name
+    assert city.remove([file.name, "never there"]) == 1
+    assert len(city) == count - 1
+    assert file.name not in {c.photo.id for c in city.locate(file, k=100).candidates}
+
+
+def test_a_second_writer_is_told_and_readers_go_on(city: Map, street: Path) -> None:
+    with Store.open(city.path, write=True):
+        with pytest.raises(MapBusy):
+            city.add(street)
+        assert city.locate(photos_of(street)[0]).candidates
+
+
+def test_many_threads_ask_one_map(city: Map, street: Path) -> None:
+    wrong: list[str] = []
+
+    def ask(file: Path) -> None:
+        if city.locate(file).candidates[0].photo.id != file.name:
+            wrong.append(file.name)
+
+    threads = [threading.Thread(target=ask, args=(file,)) for file in photos_of(street)[:16]]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
+
+
+def test_k_gives_that_many_candidates_best_first(city: Map, street: Path) -> None:
+    similarities = [c.similarity for c in city.locate(photos_of(street)[0], k=15).candidates]
+    assert len(similarities) == 15
+    assert similarities == sorted(similarities, reverse=True)
+    with pytest.raises(BadInput):
+        city.locate(photos_of(street)[0], k=0)
+
+
+def test_skipped_values_of_a_source_of_ones_own_are_kept(street: Path, tmp_path: Path, toy: Toy) -> None:
+    source = [Skipped("bad", "no reason"), Photo("good", str(photos_of(street)[0]), Position(1, 2))]
+    with Map.build(tmp_path / "a.map", source, model=toy) as city:
+        assert city.last_added.skipped == [Skipped("bad", "no reason")]
+
+
+def test_every_error_is_one_line_with_an_exit_code() -> None:
+    def tree(kind: type[ViewfixError]) -> list[type[ViewfixError]]:
+        return [kind, *(below for child in kind.__subclasses__() for below in tree(child))]
+
+    for kind in tree(ViewfixError):
+        assert 1 <= kind.exit_code <= 7
+        assert 400 <= kind.http_status <= 599
