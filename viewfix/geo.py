@@ -131,7 +131,8 @@ class Circle:
     def boxes(self) -> Sequence[Box]:
         """Boxes, one or two, that cover the circle; for an R*Tree, followed by `contains`."""
         # 110,500 m is under the shortest degree of latitude on WGS84 (110,574 m at the equator).
-        reach_deg = self.radius_m / 110_500.0
+        # The millimetre keeps a point that rounding moved in a circle of radius 0.
+        reach_deg = (self.radius_m + 0.001) / 110_500.0
         south, north = self.lat - reach_deg, self.lat + reach_deg
         if south <= -90.0 or north >= 90.0:  # a pole is inside: every longitude is
             return (Box(max(south, -90.0), -180.0, min(north, 90.0), 180.0),)
