@@ -1,0 +1,141 @@
+"""The runtime: a self-describing .onnx file goes in, a Model that runs it on the CPU comes out.
+
+What the file must say about itself stands in docs/models.md.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import BadInput
+from .model import Model
+from .preprocessing import Preprocessing
+
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession
+
+METADATA_KEY = "viewfix"
+FORMAT = 1
+"""Of the description; a file of a later one is refused rather than misread."""
+
+
+class OnnxModel(Model):
+    """A model file run by ONNX Runtime. Thread-safe: any number of threads may call `embed` at once.
+
+    Args:
+        path: an .onnx file, or a folder with one in it.
+        threads: cores for one picture. With many pictures at once 1 is fastest, each
+            thread of the caller then being one core; None for all cores: the least
+            waiting for a single picture.
+    """
+
+    def __init__(self, path: str | Path, *, threads: int | None = None) -> None:
+        self.path = _file(Path(path))
+        content = _read(self.path)
+        self._session = _session(content, self.path, threads or _cores())
+        about = _description(self._session, self.path)
+        self.about: dict[str, Any] = about
+        """All that the file says about itself: name, licence, sources, how it was made."""
+        self.name, self.dim = about["name"], about["dim"]
+        self.preprocessing = Preprocessing.read(about["preprocessing"])
+        self.least_side_px = self.preprocessing.least_side_px
+        self._fingerprint = hashlib.blake2b(content, digest_size=16).hexdigest()
+        self._input, self._output = _ends(self._session, self.dim, self.path)
+
+    @property
+    def fingerprint(self) -> str:
+        """Of the whole file: weights, preprocessing and dimension are all in it."""
+        return self._fingerprint
+
+    def _embed(self, pictures: Sequence[npt.NDArray[np.uint8]]) -> npt.NDArray[np.float32]:
+        # One by one: pictures may differ in size, no picture can then depend on its
+        # neighbours, not even in the last bit, and a CPU gains nothing from batches.
+        return np.concatenate([self._embed_one(picture) for picture in pictures])
+
+    def _embed_one(self, picture: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        (descriptor,) = self._session.run([self._output], {self._input: self.preprocessing.apply(picture)})
+        length = np.linalg.norm(descriptor)
+        if not 0 < length < np.inf:  # NaN fails too
+            raise BadInput(
+                f"The model {self.name} gave a descriptor of length {length} for a picture of "
+                f"{picture.shape[1]}x{picture.shape[0]} px. The file {self.path} is broken: export it again."
+            )
+        return np.asarray(descriptor / length, np.float32)
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _file(path: Path) -> Path:
+    if not path.is_dir():
+        return path
+    inside = sorted(path.glob("*.onnx"))
+    if len(inside) != 1:
+        found = ", ".join(file.name for file in inside) or "none"
+        raise BadInput(f"A model folder holds exactly one .onnx file, {path} has: {found}. Name the file itself.")
+    return inside[0]
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise BadInput(f"There is no model file at {path}. List the models that ship with: viewfix models") from None
+    except OSError as error:
+        raise BadInput(f"The model file {path} cannot be read ({error.strerror}). Check its permissions.") from None
+
+
+def _session(content: bytes, path: Path, threads: int) -> InferenceSession:
+    import onnxruntime  # 0.2 s: only when a model is loaded
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 4  # what goes wrong is raised; nothing more is to reach the terminal
+    try:
+        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # its exceptions share no base of their own
+        seen = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
+        raise BadInput(
+            f"{path} is not an ONNX model that can be run, or is damaged ({len(content)} bytes; {seen}). "
+            "Get the file again, or export it anew."
+        ) from None
+
+
+def _description(session: InferenceSession, path: Path) -> dict[str, Any]:
+    metadata = session.get_modelmeta().custom_metadata_map
+    if METADATA_KEY not in metadata:
+        found = ", ".join(sorted(metadata)) or "none"
+        raise BadInput(
+            f"{path} does not say how pictures reach it: its metadata has no '{METADATA_KEY}' (keys found: {found}). "
+            "Add the description as in docs/models.md."
+        )
+    try:
+        about = json.loads(metadata[METADATA_KEY])
+    except ValueError as error:
+        raise BadInput(f"The description in {path} is not JSON ({error}). Write it as in docs/models.md.") from None
+    wanted = {"format": int, "name": str, "dim": int, "preprocessing": dict}
+    wrong = [key for key, kind in wanted.items() if not isinstance(about, dict) or not isinstance(about.get(key), kind)]
+    if wrong:
+        raise BadInput(f"The description in {path} lacks {', '.join(wrong)}. Write it as in docs/models.md.")
+    if about["format"] > FORMAT:
+        raise BadInput(f"{path} is of format {about['format']}, this viewfix reads up to {FORMAT}. Upgrade viewfix.")
+    return dict(about)
+
+
+def _ends(session: InferenceSession, dim: int, path: Path) -> tuple[str, str]:
+    """Names of the one input and the first output, which must be (N, dim)."""
+    inputs, output = session.get_inputs(), session.get_outputs()[0]
+    if len(inputs) != 1 or len(output.shape) != 2 or output.shape[1] not in (dim, None):
+        shapes = f"{len(inputs)} inputs, output of shape {output.shape}"
+        raise BadInput(f"{path} has {shapes}; one input and (N, {dim}) are expected. Check 'dim' in its description.")
+    return inputs[0].name, output.name

@@ -1,0 +1,1 @@
+"""Normalised pixels become feature maps."""
