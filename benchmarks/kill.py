@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 import numpy as np
-from street import DATA
+from truth import DATA
 
 from viewfix.index.store import Store
 

@@ -10,7 +10,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from street import DATA, cambridge
+from truth import DATA, cambridge
 
 from viewfix import Map
 
