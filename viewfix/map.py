@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from . import photos
-from .errors import BadInput, ModelMismatch
+from .errors import BadInput, ModelMismatch, ViewfixError
 from .geo import Box, Circle, Region
 from .index.faiss import FaissSearch
 from .index.store import ModelIdentity, Store
@@ -37,6 +38,7 @@ class Map:
         self._search: FaissSearch | None = None
         self._progress = progress
         self.last_added = Added()
+        self._wrote = False
 
     # ---- making and changing -------------------------------------------------------------
 
@@ -98,12 +100,14 @@ class Map:
 
     def remove(self, ids: Sequence[str]) -> int:
         """Take photos out by id; returns how many there were. Ids that are not there are not an error."""
+        self._wrote = True
         with Store.open(self._store.path, write=True) as writer:
             removed = writer.remove(ids)
         self._refresh()
         return removed
 
     def _add(self, stream: Iterable[Photo | Skipped]) -> Added:
+        self._wrote = True
         with Store.open(self.path, write=True) as writer:
             model = self._checked(_load(self._model_choice(), threads=1))
             self.last_added = ingest(stream, writer, model, progress=self._progress)
@@ -238,6 +242,12 @@ class Map:
             self._search.close()
             self._search = None
         self._store.close()
+        if self._wrote:
+            # As long as we were reading, the writer had to leave SQLite's journal beside the map. Alone now, it
+            # folds it in: one file remains. Where somebody else reads or writes, the last of them does.
+            self._wrote = False
+            with contextlib.suppress(ViewfixError):
+                Store.open(self.path, write=True).close()
 
     def __enter__(self) -> Map:
         return self

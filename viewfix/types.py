@@ -92,7 +92,8 @@ class Fix:
             return f"not in this map ({self.reason})"
         at = f"{self.position.lat:.6f}, {self.position.lon:.6f}"
         radius = "" if self.position.radius_m is None else f" +/- {self.position.radius_m:.0f} m"
-        return f"{at}{radius}, confidence {self.confidence:.2f}"
+        certain = math.floor(100 * self.confidence) / 100  # rounded down: nothing is ever "confidence 1.00"
+        return f"{at}{radius}, confidence {min(certain, 0.99):.2f}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,7 +87,17 @@ def calibrate(inside: Sequence[Trial], outside: Sequence[Trial], *, prior: Calib
     # Each outcome weighs half: nobody knows how often the owner of this map will ask from outside it.
     weights = np.where(right == 1, 0.5 / right.sum(), 0.5 / (len(right) - right.sum())) * len(right)
     start = np.array([prior.bias, prior.similarity, prior.margin, prior.agreement])
-    bias, similarity, margin, agreement = fit_logistic(numbers, right, weights, start)
+    kept = np.ones(len(start), bool)
+    while True:
+        beta = np.zeros(len(start))
+        beta[kept] = fit_logistic(numbers[:, kept], right, weights, start[kept])
+        # The three numbers overlap, and one may come out negative to correct another. Better evidence must never
+        # lower the probability, so such a number is left out and the others are fitted again.
+        backward = (beta < 0) & np.array([False, True, True, True])
+        if not backward.any():
+            break
+        kept &= ~backward
+    bias, similarity, margin, agreement = (float(b) for b in beta)
     return Calibration(bias, similarity, margin, agreement, radius_m, len(trials))
 
 
