@@ -38,7 +38,7 @@ def errors(kind: type[ViewfixError] = ViewfixError) -> list[type[ViewfixError]]:
 
 
 def reference() -> str:
-    context = click.Context(app, info_name="viewfix")
+    context = click.Context(app, info_name="viewfix", **app.context_settings)
     lines = [HEAD, "| exit code | error |\n|---|---|\n", '| 0 | none; "not in this map" is an answer, not an error |\n']
     lines += [f"| {kind.exit_code} | `{kind.__name__}` |\n" for kind in errors()]
     lines.append("| 130 | stopped by the user; the same command goes on where it stopped |\n")
