@@ -155,5 +155,8 @@ def check_size(size: tuple[int, int], name: str) -> None:
 def damaged(name: str, error: Exception) -> UnreadablePhoto:
     """The one line for bytes that begin like a picture and do not go on like one."""
     why = " ".join(str(error).split()) or type(error).__name__
-    what = "ends too early" if "trunc" in why.lower() or isinstance(error, EOFError) else "is damaged"
+    early = isinstance(error, EOFError) or any(
+        clue in why.lower() for clue in ("trunc", "end of file", "outside of file")
+    )
+    what = "ends too early" if early else "is damaged"
     return UnreadablePhoto(f"{name} {what} ({why[:120]}). Copy it again from where it came, or leave it out.")
