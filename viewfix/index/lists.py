@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from .threads import one_thread
+
 Rows = npt.NDArray[np.int64]
 Units = npt.NDArray[np.float32]
 
@@ -65,10 +67,10 @@ def shortlist(index: Any, query: Units, count: int) -> Rows:
     """The `count` rows that seem nearest to a (dim,) query; fewer when the lists looked into hold fewer."""
     import faiss
 
-    faiss.omp_set_num_threads(1)  # of this thread only: one query is too little to share
     inner = faiss.SearchParametersIVF()
     inner.nprobe = PROBES
     outer = faiss.SearchParametersPreTransform()
     outer.index_params = inner
-    _, rows = index.search(query[None], count, params=outer)
+    with one_thread():
+        _, rows = index.search(query[None], count, params=outer)
     return np.asarray(rows[0][rows[0] >= 0], dtype=np.int64)
