@@ -85,26 +85,31 @@ def _pool() -> urllib3.PoolManager:
 def _download(url: str) -> bytes:
     import urllib3
 
-    give_up = time.monotonic() + WHOLE_S
     try:
         answer = _pool().request("GET", url, preload_content=False)
         try:
-            if answer.status != 200:
-                raise UnreadablePhoto(f"{url} answered with HTTP status {answer.status}. Check the address.")
-            chunks: list[bytes] = []
-            size = 0
-            while chunk := answer.read(CHUNK):
-                size += len(chunk)
-                chunks.append(chunk)
-                if size > MAX_BYTES:
-                    raise UnreadablePhoto(_too_large(url, size))
-                if time.monotonic() > give_up:
-                    raise UnreadablePhoto(f"{url} sent {size} bytes in {WHOLE_S:.0f} s and no end. Try again later.")
-            return b"".join(chunks)
-        finally:
-            # Closing, not releasing: what is left of a refused answer must not be read into the next one.
-            answer.close()
-            answer.release_conn()
+            content = _body(answer, url)
+        except BaseException:
+            answer.close()  # what is left of it must not be read as the beginning of the next answer
+            raise
+        answer.release_conn()  # the next photo of this host needs no new connection
+        return content
     except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
         why = " ".join(str(getattr(error, "reason", None) or error).split())
         raise UnreadablePhoto(f"{url} could not be fetched ({why}). Check the address and the network.") from error
+
+
+def _body(answer: urllib3.BaseHTTPResponse, url: str) -> bytes:
+    if answer.status != 200:
+        raise UnreadablePhoto(f"{url} answered with HTTP status {answer.status}. Check the address.")
+    give_up = time.monotonic() + WHOLE_S
+    chunks: list[bytes] = []
+    size = 0
+    while chunk := answer.read(CHUNK):
+        size += len(chunk)
+        chunks.append(chunk)
+        if size > MAX_BYTES:
+            raise UnreadablePhoto(_too_large(url, size))
+        if time.monotonic() > give_up:
+            raise UnreadablePhoto(f"{url} sent {size} bytes in {WHOLE_S:.0f} s and no end. Try again later.")
+    return b"".join(chunks)
