@@ -188,7 +188,7 @@ circles = st.builds(lambda at, r: Circle(*at, r), degrees, st.floats(0, 3e6))
 boxes = st.builds(lambda a, b: Box(min(a[0], b[0]), a[1], max(a[0], b[0]), b[1]), degrees, degrees)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(places=st.lists(degrees, min_size=1, max_size=30), region=st.one_of(circles, boxes), data=st.data())
 def test_a_region_finds_exactly_what_it_contains(tmp_path_factory, places, region, data):
     if isinstance(region, Box) and data.draw(st.booleans()):  # a photo right on the corner

@@ -18,7 +18,7 @@ from ..types import Progress, silent
 from . import cache, lists
 from .cache import Cache, Unfit
 from .records import to_units
-from .search import ExactSearch, best
+from .search import ExactSearch, best, cosines
 from .sketch import Sketcher, Sketches
 from .store import Store, Version
 
@@ -81,11 +81,8 @@ class FaissSearch:
         rows, similarities = tail.nearest(query, k, region)
         if found is None:
             return rows, similarities
-        # einsum and not @: a thread pool woken for 150 rows costs more than it saves when the machine is busy.
         old_rows, units = self._candidates(found, query, k, region)
-        return best(
-            np.concatenate([rows, old_rows]), np.concatenate([similarities, np.einsum("ij,j->i", units, query)]), k
-        )
+        return best(np.concatenate([rows, old_rows]), np.concatenate([similarities, cosines(units, query)]), k)
 
     def _candidates(self, found: Cache, query: Units, k: int, region: Region | None) -> tuple[Rows, Units]:
         """At least k rows of the cache that are still there, if there are so many, with their descriptors."""

@@ -73,9 +73,9 @@ class ExactSearch:
         """See Search: exact, to the rounding of float16."""
         held = self._current()
         if region is None:
-            return best(held.rows, held.units @ query, k)
+            return best(held.rows, cosines(held.units, query), k)
         at = np.flatnonzero(inside(region, held.lats, held.lons))
-        return best(held.rows[at], held.units[at] @ query, k)
+        return best(held.rows[at], cosines(held.units[at], query), k)
 
     def _current(self) -> _Held:
         if self._store.version == self._held.version:
@@ -113,6 +113,11 @@ class ExactSearch:
             np.concatenate([lats, new_lats[there]]),
             np.concatenate([lons, new_lons[there]]),
         )
+
+
+def cosines(units: npt.NDArray[np.float32], query: npt.NDArray[np.float32]) -> Similarities:
+    """(N, dim) against (dim,): (N,) float32. On one thread: as fast as the two of `@`, which wait for each other."""
+    return np.asarray(np.einsum("ij,j->i", units, query), dtype=np.float32)
 
 
 def best(rows: Rows, similarities: Similarities, k: int) -> tuple[Rows, Similarities]:
