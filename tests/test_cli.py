@@ -94,7 +94,7 @@ def test_one_bad_query_does_not_keep_the_others_from_an_answer(
     [
         (["locate", "nowhere.map", "a.jpg"], 2, "viewfix build nowhere.map"),
         (["build", "a.map", "nowhere"], 2, "nowhere"),
-        (["build", "a.map", ".", "--model", "viewfix-lite1"], 3, "no model"),
+        (["places", "x", "y", "--model", "viewfix-lite1"], 3, "no model"),
         (["info", "text.map"], 2, "text.map"),
         (["locate", "a.map", "x.jpg", "--near", "1,2"], 2, "LAT,LON,RADIUS_M"),
         (["compare", "nowhere.jpg", "x.jpg"], 2, "nowhere.jpg"),
@@ -120,7 +120,8 @@ def test_compare_prints_a_table_and_draws_a_picture(street: Path, tmp_path: Path
     out, _ = said(capsys)
     first = out[5].split()
     assert (first[1], first[4]) == ("0.00", "0.00")
-    assert Image.open(picture).size == (5 * 96, 5 * 96)
+    with Image.open(picture) as drawn:
+        assert drawn.size == (5 * 96, 5 * 96)
 
 
 def test_places_tells_two_buildings_apart_and_knows_a_third_is_neither(
@@ -149,7 +150,8 @@ def test_plot_draws_a_map(colour: str, real_map: Path, tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     target = tmp_path / "plot.png"
     assert run(["plot", str(real_map), "-o", str(target), "--colour", colour, "--method", "pca"]) == 0
-    assert Image.open(target).width > 500
+    with Image.open(target) as drawn:
+        assert drawn.width > 500
 
 
 @pytest.mark.parametrize("name", ["map.geojson", "map.csv", "map.parquet"])

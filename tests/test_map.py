@@ -103,6 +103,17 @@ def test_a_second_folder_with_the_same_names_pushes_nothing_out(street: Path, tm
         assert {city.locate(file).candidates[0].photo.id for file in (a, b)} == {"IMG_1.jpg", "second/IMG_1.jpg"}
 
 
+def test_a_folder_given_alone_and_then_with_another_is_not_stored_twice(street: Path, tmp_path: Path, toy: Toy) -> None:
+    for name, files in (("first", photos_of(street)[:2]), ("second", photos_of(street)[2:4])):
+        (tmp_path / name).mkdir()
+        for file in files:
+            shutil.copy(file, tmp_path / name)
+    with Map.build(tmp_path / "a.map", tmp_path / "first", model=toy) as city:
+        added = city.add(tmp_path / "first", tmp_path / "second")
+        assert (added.added, added.unchanged, len(city)) == (2, 2, 4)
+        assert city.add(tmp_path / "first", tmp_path / "second").unchanged == 4
+
+
 def test_a_folder_that_was_moved_is_the_same_folder(street: Path, tmp_path: Path, toy: Toy) -> None:
     shutil.copytree(street, tmp_path / "old")
     with Map.build(tmp_path / "a.map", tmp_path / "old", model=toy) as city:

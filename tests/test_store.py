@@ -309,6 +309,7 @@ def test_the_first_schema_can_be_read_for_ever(path):
         CREATE TABLE photos (row INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, source TEXT NOT NULL,
             lat REAL NOT NULL, lon REAL NOT NULL, radius_m REAL, heading_deg REAL, taken_at TEXT, attribution TEXT,
             licence TEXT, content_hash TEXT NOT NULL, content_hint TEXT);
+        CREATE INDEX photos_by_source ON photos (source);
         CREATE VIRTUAL TABLE places USING rtree(row, south, north, west, east);
         CREATE TABLE descriptors (row INTEGER PRIMARY KEY, vector BLOB NOT NULL);
         CREATE TABLE skipped (id TEXT PRIMARY KEY, reason TEXT NOT NULL) WITHOUT ROWID;

@@ -79,6 +79,7 @@ def _todo(stream: Iterable[Photo | Skipped], store: Store, tally: Added) -> Iter
         if item.id in seen:
             yield Skipped(item.id, "a photo before it in this run has the same id; give ids that differ")
             continue
+        item = _under_its_old_id(item, store)
         seen.add(item.id)
         known = store.known([item.id]).get(item.id)
         if known and _is_another(known, item):  # IMG_1.jpg of a second folder must not push out that of the first
@@ -97,6 +98,15 @@ def _todo(stream: Iterable[Photo | Skipped], store: Store, tally: Added) -> Iter
                 tally.unchanged += 1
             continue
         yield item
+
+
+def _under_its_old_id(item: Photo, store: Store) -> Photo:
+    """`build m A` calls a photo 1.jpg, `build m A B` calls it A/1.jpg: the same file keeps the id that it has."""
+    if item.id not in store.known([item.id]):
+        for old in store.ids_of_source(item.source):
+            if old.endswith(f"/{item.id}") or item.id.endswith(f"/{old}"):
+                return replace(item, id=old)
+    return item
 
 
 def _is_another(known: Record, item: Photo) -> bool:

@@ -30,6 +30,7 @@ CREATE TABLE photos (
     content_hash TEXT NOT NULL,
     content_hint TEXT
 );
+CREATE INDEX photos_by_source ON photos (source);
 CREATE VIRTUAL TABLE places USING rtree(row, south, north, west, east);
 CREATE TABLE descriptors (row INTEGER PRIMARY KEY, vector BLOB NOT NULL);
 CREATE TABLE skipped (id TEXT PRIMARY KEY, reason TEXT NOT NULL) WITHOUT ROWID;

@@ -148,6 +148,13 @@ class Store:
         with self._pool.borrowed() as connection:
             return reading.known(connection, ids)
 
+    def ids_of_source(self, source: str) -> list[str]:
+        """The ids of the photos that were read from one file or URL."""
+        with self._pool.borrowed() as connection:
+            return [
+                key for (key,) in connection.execute("SELECT id FROM photos WHERE source = ? ORDER BY row", (source,))
+            ]
+
     def photos(self, rows: npt.ArrayLike) -> list[Photo]:
         """The photos of those rows, in the order asked; rows that are gone are left out."""
         with self._pool.borrowed() as connection:
