@@ -1,6 +1,8 @@
 """The layers of the lab are right, live on any device, and leave as files that compute the same."""
 
+import copy
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +15,7 @@ from viewfix.models.preprocessing import Preprocessing  # noqa: E402
 from viewfix.train import augment, clusters, export, whiten  # noqa: E402
 from viewfix.train.aggregators.netvlad import NetVLAD, from_published  # noqa: E402
 from viewfix.train.backbones import efficientnet_lite0 as lite0  # noqa: E402
-from viewfix.train.network import Describer  # noqa: E402
+from viewfix.train.network import Describer, Head  # noqa: E402
 
 GOLDENS = Path(__file__).resolve().parents[2] / "shared" / "goldens"
 
@@ -21,7 +23,7 @@ GOLDENS = Path(__file__).resolve().parents[2] / "shared" / "goldens"
 def small_network(dim: int = 8, clusters: int = 3) -> Describer:
     torch.manual_seed(0)
     backbone = lite0.EfficientNetLite0()
-    return Describer(backbone, NetVLAD(clusters, backbone.channels), torch.nn.Linear(clusters * 112, dim)).eval()
+    return Describer(backbone, Head(NetVLAD(clusters, 112), torch.nn.Linear(clusters * 112, dim))).eval()
 
 
 @pytest.mark.skipif(not GOLDENS.is_dir(), reason="the outputs of published modules are not on this machine")
@@ -127,27 +129,27 @@ def test_altered_pictures_are_the_same_for_the_same_seed() -> None:
 
 
 @pytest.fixture(scope="module")
-def folded() -> "tuple[Describer, object]":
+def exported() -> tuple[Describer, Any, Any]:
+    """A small network, its backbone and its head as ONNX."""
     network = small_network()
-    return network, export.folded(export.to_onnx(network, side_px=64))
+    return network, export.backbone_to_onnx(network.backbone), export.head_to_onnx(network.head, channels=112)
 
 
-def _saved(model: object, folder: Path, name: str) -> OnnxModel:
+def _saved(model: Any, folder: Path, name: str) -> OnnxModel:
     rules = {"sizing": "area", "width_px": 64, "height_px": 64}
     path = folder / f"{name}.onnx"
+    model = export.with_pixels(model, mean=127, std=128.0)
     export.save(model, path, about={"name": name, "dim": 8, "licence": "none"}, preprocessing=rules)
     return OnnxModel(path, threads=1)
 
 
-def test_the_exported_file_computes_what_pytorch_computes(folded, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    import copy
-
-    network, graph = folded
-    model = _saved(export.with_pixels(copy.deepcopy(graph), mean=127, std=128.0), tmp_path, "float")
+def test_the_exported_file_computes_what_pytorch_computes(exported: tuple[Describer, Any, Any], tmp_path: Path) -> None:
+    network, backbone, head = exported
+    model = _saved(export.joined(backbone, head), tmp_path, "float")
     rng = np.random.default_rng(0)
     for height, width in ((64, 64), (200, 100), (50, 300)):
         picture = rng.integers(0, 256, (height, width, 3)).astype(np.uint8)
-        pixels = torch.from_numpy(Preprocessing("area", 64, 64).apply(picture)).float().permute(0, 3, 1, 2)
+        pixels = torch.tensor(Preprocessing("area", 64, 64).apply(picture)).float().permute(0, 3, 1, 2)
         with torch.inference_mode():
             expected = network((pixels - lite0.MEAN) / lite0.STD).numpy()
         assert np.allclose(model.embed([picture]), expected, atol=1e-4)
@@ -156,16 +158,13 @@ def test_the_exported_file_computes_what_pytorch_computes(folded, tmp_path: Path
     )
 
 
-def test_the_int8_file_is_close_to_the_float_one(folded, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    import copy
-
-    network, graph = folded
+def test_the_int8_file_is_close_to_the_float_one(exported: tuple[Describer, Any, Any], tmp_path: Path) -> None:
+    _, backbone, head = exported
     rng = np.random.default_rng(0)
     pictures = [rng.integers(0, 256, (64, 64, 3)).astype(np.uint8) for _ in range(4)]
     sample = [((p.astype(np.float32) - lite0.MEAN) / lite0.STD).transpose(2, 0, 1)[None] for p in pictures]
-    small = export.quantised(copy.deepcopy(graph), sample, mean=lite0.MEAN, std=lite0.STD)
-    small = export.int8_weights(small, least_numbers=1000)
-    int8 = _saved(export.with_pixels(small, mean=127, std=128.0), tmp_path, "int8")
-    exact = _saved(export.with_pixels(copy.deepcopy(graph), mean=127, std=128.0), tmp_path, "float")
+    small = export.quantised(backbone, sample, float_convolutions=3)
+    int8 = _saved(export.joined(small, export.int8_weights(copy.deepcopy(head), least_numbers=1000)), tmp_path, "int8")
+    exact = _saved(export.joined(backbone, head), tmp_path, "float")
     assert int8.path.stat().st_size < 0.4 * exact.path.stat().st_size
     assert (int8.embed(pictures) * exact.embed(pictures)).sum(axis=1).min() > 0.9

@@ -36,7 +36,7 @@ CATALOGUE: tuple[Entry, ...] = (
         summary="EfficientNet-Lite0 and NetVLAD, int8. Ships with viewfix; fast on any CPU.",
         dim=512,
         file=SHIPPED / "lite0-netvlad-512.onnx",
-        size_mb=4.63,
+        size_mb=2.76,
         licence="Apache-2.0",
         commercial_use=True,
     ),

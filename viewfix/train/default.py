@@ -18,6 +18,7 @@ from pathlib import Path
 import click
 import numpy as np
 import numpy.typing as npt
+import onnx
 import onnxruntime
 import torch
 from PIL import Image
@@ -30,7 +31,7 @@ from . import clusters, export, whiten
 from .aggregators.netvlad import NetVLAD
 from .augment import moved, relit
 from .backbones.efficientnet_lite0 import MEAN, STD, EfficientNetLite0, pretrained
-from .network import Describer
+from .network import Head
 
 LICENCE = "Apache-2.0"
 SOURCES = (
@@ -44,17 +45,18 @@ class Recipe:
     """Everything that decides the outcome; written into the file."""
 
     side_px: int = 320
-    clusters: int = 64
+    clusters: int = 32
     features_per_picture: int = 60
     second_share: float = 0.01
     """What the second nearest centre gets of a feature, by what the nearest gets, at the mean gap."""
     dim: int = 512
     keep: int = 1024
     shrinkage: float = 0.5
-    power: float = 0.0
+    power: float = 0.3
     neighbour_m: float = 12.0
     """Photos of one heading this close show the same place: a pair for the whitening."""
     calibration_pictures: int = 128
+    float_convolutions: int = 3
     seed: int = 0
 
     def preprocessing(self) -> Preprocessing:
@@ -109,14 +111,13 @@ def tensor(file: Path, version: Version, recipe: Recipe, *, seed: Sequence[int])
 
 
 class Features:
-    """The backbone run by ONNX Runtime, which is several times as fast here as PyTorch: photos to feature maps."""
+    """A backbone as ONNX, which runs several times as fast here as PyTorch: photos to feature maps."""
 
-    def __init__(self, backbone: EfficientNetLite0, recipe: Recipe) -> None:
-        model = export.folded(export.to_onnx(backbone, side_px=recipe.side_px))
+    def __init__(self, backbone: onnx.ModelProto, recipe: Recipe) -> None:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1  # one picture a core: the sums, and so the file, do not depend on how many
         self.session = onnxruntime.InferenceSession(
-            model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+            backbone.SerializeToString(), options, providers=["CPUExecutionProvider"]
         )
         self.recipe = recipe
 
@@ -125,7 +126,7 @@ class Features:
 
         def one(i: int) -> torch.Tensor:
             x = tensor(files[i], version, self.recipe, seed=(self.recipe.seed, salt, i))
-            return torch.from_numpy(self.session.run(None, {export.PIXELS_FLOAT: x})[0][0].astype(np.float16))
+            return torch.from_numpy(self.session.run(None, {export.NORMALISED: x})[0][0].astype(np.float16))
 
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             return list(pool.map(one, range(len(files))))
@@ -137,20 +138,26 @@ def vectors(aggregator: NetVLAD, maps: Sequence[torch.Tensor]) -> torch.Tensor:
     return torch.cat([aggregator(m[None].float()) for m in maps])
 
 
-def make(street: Street, recipe: Recipe, *, say: Callable[[str], None]) -> Describer:
-    """The network: vocabulary and whitening fitted to the photos and to altered versions of them."""
-    backbone = pretrained()
-    run = Features(backbone, recipe)
+def int8(backbone: onnx.ModelProto, street: Street, recipe: Recipe) -> onnx.ModelProto:
+    """The backbone with 8-bit weights and activations, calibrated on photos of the street."""
+    every = max(1, len(street.files) // recipe.calibration_pictures)
+    plain = VERSIONS["as it is"]
+    sample = (tensor(file, plain, recipe, seed=(recipe.seed,)) for file in street.files[::every])
+    return export.quantised(backbone, sample, float_convolutions=recipe.float_convolutions)
+
+
+def fit(features: Features, street: Street, recipe: Recipe, *, say: Callable[[str], None]) -> Head:
+    """Vocabulary and whitening, from the photos and altered versions of them."""
     rows: list[torch.Tensor] = []
-    aggregator = NetVLAD(recipe.clusters, backbone.channels)
+    aggregator = NetVLAD(recipe.clusters, EfficientNetLite0.channels)
     for salt, (name, version) in enumerate(VERSIONS.items()):
         say(f"features of {len(street.files)} photos, {name}")
-        maps = run.maps(street.files, version, salt=salt)
+        maps = features.maps(street.files, version, salt=salt)
         if not rows:
             flat = (m.flatten(1).T.numpy() for m in maps)
-            features = clusters.sample(flat, per_picture=recipe.features_per_picture, seed=recipe.seed)
-            centres = clusters.vocabulary(features, recipe.clusters, seed=recipe.seed)
-            alpha = clusters.sharpness(features, centres, share=recipe.second_share)
+            drawn = clusters.sample(flat, per_picture=recipe.features_per_picture, seed=recipe.seed)
+            centres = clusters.vocabulary(drawn, recipe.clusters, seed=recipe.seed)
+            alpha = clusters.sharpness(drawn, centres, share=recipe.second_share)
             say(f"vocabulary of {recipe.clusters} words, alpha {alpha:.1f}")
             aggregator.set_vocabulary(torch.from_numpy(centres), alpha=alpha)
         rows.append(vectors(aggregator, maps))
@@ -164,31 +171,21 @@ def make(street: Street, recipe: Recipe, *, say: Callable[[str], None]) -> Descr
     whitening = whiten.learned(
         original, pairs, recipe.dim, keep=recipe.keep, shrinkage=recipe.shrinkage, power=recipe.power
     )
-    return Describer(backbone, aggregator, whitening).eval()
+    return Head(aggregator, whitening).eval()
 
 
-def write(network: Describer, street: Street, recipe: Recipe, *, to: Path, float_to: Path | None) -> None:
-    """The int8 file, and the float32 one where asked for."""
+def save(backbone: onnx.ModelProto, head: Head, recipe: Recipe, path: Path) -> None:
+    """A backbone, float or int8, and the head, as one file that takes pixels."""
     about = {
-        "name": to.stem,
+        "name": path.stem,
         "dim": recipe.dim,
         "licence": LICENCE,
         "sources": list(SOURCES),
         "recipe": asdict(recipe),
     }
-    preprocessing = asdict(recipe.preprocessing())
-    folded = export.folded(export.to_onnx(network, side_px=recipe.side_px))
-    every = max(1, len(street.files) // recipe.calibration_pictures)
-    sample = [tensor(file, VERSIONS["as it is"], recipe, seed=(recipe.seed,)) for file in street.files[::every]]
-    small = export.int8_weights(export.quantised(folded, sample, mean=MEAN, std=STD))
-    export.save(export.with_pixels(small, mean=int(MEAN), std=STD), to, about=about, preprocessing=preprocessing)
-    if float_to:
-        export.save(
-            export.with_pixels(folded, mean=int(MEAN), std=STD),
-            float_to,
-            about={**about, "name": float_to.stem},
-            preprocessing=preprocessing,
-        )
+    whole = export.joined(backbone, export.head_to_onnx(head, channels=EfficientNetLite0.channels))
+    whole = export.with_pixels(whole, mean=int(MEAN), std=STD)
+    export.save(whole, path, about=about, preprocessing=asdict(recipe.preprocessing()))
 
 
 @click.command()
@@ -200,8 +197,13 @@ def main(photos: Path, to: Path, float_to: Path | None) -> None:
     """Make the default model from street-level PHOTOS."""
     street = Street.read(photos)
     recipe = Recipe()
-    network = make(street, recipe, say=click.echo)
-    write(network, street, recipe, to=to, float_to=float_to)
+    exact = export.backbone_to_onnx(pretrained())
+    small = int8(exact, street, recipe)
+    # Fitted on what the int8 backbone gives: the whitening then makes little of its rounding, too.
+    head = fit(Features(small, recipe), street, recipe, say=click.echo)
+    save(small, head, recipe, to)
+    if float_to:
+        save(exact, head, recipe, float_to)
     click.echo(f"{to}: {to.stat().st_size / 1e6:.2f} MB")
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 import torch
-from onnx import TensorProto, helper
+from onnx import TensorProto, compose, helper, numpy_helper
 from onnxruntime.quantization import (
     CalibrationDataReader,
     CalibrationMethod,
@@ -29,31 +29,43 @@ from ..models.onnx import FORMAT, METADATA_KEY
 from ..models.preprocessing import Preprocessing
 
 OPSET = 18
-INT8_OPS = ("Conv", "Add", "Clip")
-"""Where int8 pays: the backbone. NetVLAD and the normalisations stay float, they cost next to nothing."""
-
-PIXELS, PIXELS_FLOAT, DESCRIPTOR = "pixels", "normalised", "descriptor"
+PIXELS, NORMALISED, FEATURES, DESCRIPTOR = "pixels", "normalised", "features", "descriptor"
 
 
-def to_onnx(network: nn.Module, *, side_px: int = 320) -> onnx.ModelProto:
-    """The network as it is: input (B, 3, H, W) float32 normalised, output (B, dim); B, H and W free."""
-    example = torch.zeros(1, 3, side_px, side_px)
-    free = ({0: "batch", 2: "height", 3: "width"},)
+def to_onnx(module: nn.Module, example: torch.Tensor, *, names: tuple[str, str]) -> onnx.ModelProto:
+    """A module of one input (B, C, H, W) as it is, with B, H and W free; `names` of its input and output."""
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter warns about its own insides
         program = torch.onnx.export(
-            network.eval(),
+            module.eval(),
             (example,),
-            input_names=[PIXELS_FLOAT],
-            output_names=[DESCRIPTOR],
-            dynamic_shapes=free,
+            input_names=names[:1],
+            output_names=names[1:],
+            dynamic_shapes=({0: "batch", 2: "height", 3: "width"},),
             opset_version=OPSET,
             dynamo=True,
             verbose=False,
         )
     assert program is not None
     return program.model_proto
+
+
+def backbone_to_onnx(backbone: nn.Module) -> onnx.ModelProto:
+    """Normalised pixels to a feature map, with paddings and batch normalisations folded into the convolutions."""
+    return folded(to_onnx(backbone, torch.zeros(2, 3, 320, 320), names=(NORMALISED, FEATURES)))
+
+
+def head_to_onnx(head: nn.Module, *, channels: int) -> onnx.ModelProto:
+    """Feature map to descriptor; the large matrix of the whitening as int8."""
+    return int8_weights(folded(to_onnx(head, torch.ones(2, channels, 20, 20), names=(FEATURES, DESCRIPTOR))))
+
+
+def joined(backbone: onnx.ModelProto, head: onnx.ModelProto) -> onnx.ModelProto:
+    """One model of two."""
+    head = compose.add_prefix(head, "head/", rename_inputs=False, rename_outputs=False)
+    head.ir_version = backbone.ir_version
+    return compose.merge_models(backbone, head, io_map=[(FEATURES, FEATURES)])
 
 
 def folded(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -71,33 +83,26 @@ class _Pictures(CalibrationDataReader):  # type: ignore[misc]
 
     def get_next(self) -> dict[str, npt.NDArray[np.float32]] | None:
         picture = next(self.pictures, None)
-        return None if picture is None else {PIXELS_FLOAT: picture}
+        return None if picture is None else {NORMALISED: picture}
 
 
 def quantised(
-    model: onnx.ModelProto,
-    pictures: Iterable[npt.NDArray[np.float32]],
-    *,
-    mean: float,
-    std: float,
+    model: onnx.ModelProto, pictures: Iterable[npt.NDArray[np.float32]], *, float_convolutions: int
 ) -> onnx.ModelProto:
-    """A folded model with an int8 backbone and int8 whitening weights.
+    """A folded backbone with weights and activations of 8 bits.
 
     Args:
         model: as `folded` gives it.
         pictures: (1, 3, H, W) float32 normalised, to find the range of every activation.
-        mean, std: of the input, (pixel - mean) / std: its quantisation is that of the pixels, and loses nothing.
+        float_convolutions: so many at the start stay float: few numbers, and errors made there run through all layers.
     """
-    # 7-bit weights: a CPU with AVX2 and no VNNI adds pairs of products in 16 bits, which would saturate.
-    exact = {
-        PIXELS_FLOAT: [
-            {
-                "quant_type": QuantType.QUInt8,
-                "scale": np.array(1 / std, np.float32),
-                "zero_point": np.array(mean, np.uint8),
-            }
-        ]
-    }
+    # A CPU with AVX2 and no VNNI adds pairs of products in 16 bits; with 7-bit weights that
+    # cannot overflow, and every machine computes the same. Depthwise kernels add in 32 bits
+    # everywhere, and their few weights need the eighth bit most.
+    shapes = {tensor.name: tuple(tensor.dims) for tensor in model.graph.initializer}
+    convolutions = [node for node in model.graph.node if node.op_type == "Conv"]
+    depthwise = [name for name in (node.input[1] for node in convolutions) if shapes[name][1] == 1 != shapes[name][2]]
+    full = {name: [{"quant_type": QuantType.QInt8, "axis": 0, "reduce_range": False}] for name in depthwise}
     with tempfile.TemporaryDirectory() as folder:
         source, target = Path(folder, "in.onnx"), Path(folder, "out.onnx")
         onnx.save(model, source)
@@ -106,46 +111,39 @@ def quantised(
             str(target),
             _Pictures(pictures),
             quant_format=QuantFormat.QDQ,
-            op_types_to_quantize=list(INT8_OPS),
+            op_types_to_quantize=["Conv", "Add", "Clip"],
+            nodes_to_exclude=[node.name for node in convolutions[:float_convolutions]],
             per_channel=True,
             reduce_range=True,
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
             calibrate_method=CalibrationMethod.MinMax,
-            extra_options={"TensorQuantOverrides": exact},
+            extra_options={"TensorQuantOverrides": full},
         )
         return onnx.load(target)
 
 
 def with_pixels(model: onnx.ModelProto, *, mean: int, std: float) -> onnx.ModelProto:
-    """The same model, taking (B, H, W, 3) uint8 pixels as they are and normalising them itself.
+    """The same model, taking (B, H, W, 3) uint8 pixels as they are.
 
-    (pixel - mean) / std with a whole mean is what DequantizeLinear computes, so the
-    normalisation is one node, and none at all where the network goes on in int8.
+    (pixel - mean) / std with a whole mean is what DequantizeLinear computes, so all of
+    the normalisation is one node.
     """
     graph = model.graph
-    nodes = [
-        helper.make_node("Transpose", [PIXELS], [f"{PIXELS}_nchw"], perm=[0, 3, 1, 2]),
-    ]
-    quantise = next((n for n in graph.node if n.op_type == "QuantizeLinear" and n.input[0] == PIXELS_FLOAT), None)
-    if quantise is None:
-        constants = [
+    graph.initializer.extend(
+        [
             helper.make_tensor("pixel_scale", TensorProto.FLOAT, [], [1 / std]),
             helper.make_tensor("pixel_mean", TensorProto.UINT8, [], [mean]),
         ]
-        graph.initializer.extend(constants)
-        nodes.append(
-            helper.make_node("DequantizeLinear", [f"{PIXELS}_nchw", "pixel_scale", "pixel_mean"], [PIXELS_FLOAT])
-        )
-    else:
-        nodes[0].output[0] = quantise.output[0]
-        graph.node.remove(quantise)
+    )
+    channels_first = f"{PIXELS}_nchw"
+    graph.node.insert(0, helper.make_node("Transpose", [PIXELS], [channels_first], perm=[0, 3, 1, 2]))
+    graph.node.insert(
+        1, helper.make_node("DequantizeLinear", [channels_first, "pixel_scale", "pixel_mean"], [NORMALISED])
+    )
     shape: list[str | int | None] = ["batch", "height", "width", 3]
     del graph.input[:]
     graph.input.append(helper.make_tensor_value_info(PIXELS, TensorProto.UINT8, shape))
-    kept = list(graph.node)
-    del graph.node[:]
-    graph.node.extend([*nodes, *kept])
     return model
 
 
@@ -155,7 +153,7 @@ def int8_weights(model: onnx.ModelProto, *, least_numbers: int = 100_000) -> onn
     The product stays a float one; ONNX Runtime unpacks the weights once, when it loads the file.
     """
     for tensor in [t for t in model.graph.initializer if t.data_type == TensorProto.FLOAT]:
-        weights = onnx.numpy_helper.to_array(tensor)
+        weights = numpy_helper.to_array(tensor)
         if weights.ndim != 2 or weights.size < least_numbers:
             continue
         # The exporter leaves Gemm(transB=1) or MatMul: outputs are rows or columns, told by the shorter side.
@@ -165,8 +163,8 @@ def int8_weights(model: onnx.ModelProto, *, least_numbers: int = 100_000) -> onn
         model.graph.initializer.remove(tensor)
         model.graph.initializer.extend(
             [
-                onnx.numpy_helper.from_array(rounded, f"{name}_int8"),
-                onnx.numpy_helper.from_array(scale.reshape(-1).astype(np.float32), f"{name}_scale"),
+                numpy_helper.from_array(rounded, f"{name}_int8"),
+                numpy_helper.from_array(scale.reshape(-1).astype(np.float32), f"{name}_scale"),
             ]
         )
         unpack = helper.make_node("DequantizeLinear", [f"{name}_int8", f"{name}_scale"], [name], axis=axis)
