@@ -164,7 +164,7 @@ def test_the_int8_file_is_close_to_the_float_one(exported: tuple[Describer, Any,
     pictures = [rng.integers(0, 256, (64, 64, 3)).astype(np.uint8) for _ in range(4)]
     sample = [((p.astype(np.float32) - lite0.MEAN) / lite0.STD).transpose(2, 0, 1)[None] for p in pictures]
     small = export.quantised(backbone, sample, float_convolutions=3)
-    int8 = _saved(export.joined(small, export.int8_weights(copy.deepcopy(head), least_numbers=1000)), tmp_path, "int8")
+    int8 = _saved(export.joined(small, export.half_weights(copy.deepcopy(head), least_numbers=1000)), tmp_path, "int8")
     exact = _saved(export.joined(backbone, head), tmp_path, "float")
     assert int8.path.stat().st_size < 0.4 * exact.path.stat().st_size
     assert (int8.embed(pictures) * exact.embed(pictures)).sum(axis=1).min() > 0.9

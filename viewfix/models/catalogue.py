@@ -36,9 +36,15 @@ CATALOGUE: tuple[Entry, ...] = (
         summary="EfficientNet-Lite0 and NetVLAD, int8. Ships with viewfix; fast on any CPU.",
         dim=512,
         file=SHIPPED / "lite0-netvlad-512.onnx",
-        size_mb=2.76,
+        size_mb=6.44,
         licence="Apache-2.0",
         commercial_use=True,
+        recall_at_1={
+            "cambridge/test": 88.5,
+            "gardens day_left in day_right": 97.0,
+            "gardens night_right in day_right": 95.0,
+            "gardens night_right in day_left": 83.0,
+        },
     ),
 )
 

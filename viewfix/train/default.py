@@ -45,18 +45,20 @@ class Recipe:
     """Everything that decides the outcome; written into the file."""
 
     side_px: int = 320
-    clusters: int = 32
+    clusters: int = 48
     features_per_picture: int = 60
-    second_share: float = 0.01
+    second_share: float = 0.3
     """What the second nearest centre gets of a feature, by what the nearest gets, at the mean gap."""
     dim: int = 512
-    keep: int = 1024
-    shrinkage: float = 0.5
-    power: float = 0.3
-    neighbour_m: float = 12.0
+    keep: int = 1400
+    shrinkage: float = 0.3
+    power: float = 0.5
+    neighbour_m: float = 8.0
     """Photos of one heading this close show the same place: a pair for the whitening."""
     calibration_pictures: int = 128
     float_convolutions: int = 3
+    alterations: int = 2
+    """How often every photo is altered in each of the ways below, each time differently."""
     seed: int = 0
 
     def preprocessing(self) -> Preprocessing:
@@ -93,9 +95,13 @@ class Street:
         return np.array(pairs, np.int64).reshape(-1, 2)
 
 
+def unaltered(picture: Image.Image, rng: np.random.Generator) -> Image.Image:
+    """The picture as it is."""
+    return picture
+
+
 Version = Callable[[Image.Image, np.random.Generator], Image.Image]
-VERSIONS: dict[str, Version] = {
-    "as it is": lambda picture, rng: picture,
+ALTERED: dict[str, Version] = {
     "grey night": lambda picture, rng: relit(picture, rng, grey=True),
     "a step aside": moved,
     "a step aside in other light": lambda picture, rng: relit(moved(picture, rng), rng, grey=bool(rng.random() < 0.5)),
@@ -141,27 +147,25 @@ def vectors(aggregator: NetVLAD, maps: Sequence[torch.Tensor]) -> torch.Tensor:
 def int8(backbone: onnx.ModelProto, street: Street, recipe: Recipe) -> onnx.ModelProto:
     """The backbone with 8-bit weights and activations, calibrated on photos of the street."""
     every = max(1, len(street.files) // recipe.calibration_pictures)
-    plain = VERSIONS["as it is"]
-    sample = (tensor(file, plain, recipe, seed=(recipe.seed,)) for file in street.files[::every])
+    sample = (tensor(file, unaltered, recipe, seed=(recipe.seed,)) for file in street.files[::every])
     return export.quantised(backbone, sample, float_convolutions=recipe.float_convolutions)
 
 
 def fit(features: Features, street: Street, recipe: Recipe, *, say: Callable[[str], None]) -> Head:
     """Vocabulary and whitening, from the photos and altered versions of them."""
-    rows: list[torch.Tensor] = []
+    say(f"features of {len(street.files)} photos")
+    maps = features.maps(street.files, unaltered, salt=0)
+    flat = (m.flatten(1).T.numpy() for m in maps)
+    drawn = clusters.sample(flat, per_picture=recipe.features_per_picture, seed=recipe.seed)
+    centres = clusters.vocabulary(drawn, recipe.clusters, seed=recipe.seed)
+    alpha = clusters.sharpness(drawn, centres, share=recipe.second_share)
+    say(f"vocabulary of {recipe.clusters} words, alpha {alpha:.1f}")
     aggregator = NetVLAD(recipe.clusters, EfficientNetLite0.channels)
-    for salt, (name, version) in enumerate(VERSIONS.items()):
-        say(f"features of {len(street.files)} photos, {name}")
-        maps = features.maps(street.files, version, salt=salt)
-        if not rows:
-            flat = (m.flatten(1).T.numpy() for m in maps)
-            drawn = clusters.sample(flat, per_picture=recipe.features_per_picture, seed=recipe.seed)
-            centres = clusters.vocabulary(drawn, recipe.clusters, seed=recipe.seed)
-            alpha = clusters.sharpness(drawn, centres, share=recipe.second_share)
-            say(f"vocabulary of {recipe.clusters} words, alpha {alpha:.1f}")
-            aggregator.set_vocabulary(torch.from_numpy(centres), alpha=alpha)
-        rows.append(vectors(aggregator, maps))
-    original, *altered = rows
+    aggregator.set_vocabulary(torch.from_numpy(centres), alpha=alpha)
+    original, altered = vectors(aggregator, maps), []
+    for salt, (name, version) in enumerate([*ALTERED.items()] * recipe.alterations, start=1):
+        say(f"the same, {name}")
+        altered.append(vectors(aggregator, features.maps(street.files, version, salt=salt)))
     near = street.neighbours(recipe.neighbour_m)
     say(f"whitening from {len(altered) * len(original)} altered photos and {len(near)} pairs of neighbours")
     pairs = (

@@ -57,8 +57,8 @@ def backbone_to_onnx(backbone: nn.Module) -> onnx.ModelProto:
 
 
 def head_to_onnx(head: nn.Module, *, channels: int) -> onnx.ModelProto:
-    """Feature map to descriptor; the large matrix of the whitening as int8."""
-    return int8_weights(folded(to_onnx(head, torch.ones(2, channels, 20, 20), names=(FEATURES, DESCRIPTOR))))
+    """Feature map to descriptor; the large matrix of the whitening in 16 bits."""
+    return half_weights(folded(to_onnx(head, torch.ones(2, channels, 20, 20), names=(FEATURES, DESCRIPTOR))))
 
 
 def joined(backbone: onnx.ModelProto, head: onnx.ModelProto) -> onnx.ModelProto:
@@ -147,28 +147,21 @@ def with_pixels(model: onnx.ModelProto, *, mean: int, std: float) -> onnx.ModelP
     return model
 
 
-def int8_weights(model: onnx.ModelProto, *, least_numbers: int = 100_000) -> onnx.ModelProto:
-    """The same with large float matrices stored as int8, one scale for each output: a quarter of the size.
+def half_weights(model: onnx.ModelProto, *, least_numbers: int = 100_000) -> onnx.ModelProto:
+    """The same with large float matrices stored in 16 bits: half the size.
 
-    The product stays a float one; ONNX Runtime unpacks the weights once, when it loads the file.
+    ONNX Runtime casts them once, when it loads the file. As int8 they would be a quarter,
+    but are then unpacked for every picture.
     """
     for tensor in [t for t in model.graph.initializer if t.data_type == TensorProto.FLOAT]:
         weights = numpy_helper.to_array(tensor)
         if weights.ndim != 2 or weights.size < least_numbers:
             continue
-        # The exporter leaves Gemm(transB=1) or MatMul: outputs are rows or columns, told by the shorter side.
-        axis = int(np.argmin(weights.shape))
-        scale = np.abs(weights).max(axis=1 - axis, keepdims=True) / 127
-        name, rounded = tensor.name, np.round(weights / scale).astype(np.int8)
+        stored = f"{tensor.name}_16"
+        cast = helper.make_node("Cast", [stored], [tensor.name], to=TensorProto.FLOAT)
         model.graph.initializer.remove(tensor)
-        model.graph.initializer.extend(
-            [
-                numpy_helper.from_array(rounded, f"{name}_int8"),
-                numpy_helper.from_array(scale.reshape(-1).astype(np.float32), f"{name}_scale"),
-            ]
-        )
-        unpack = helper.make_node("DequantizeLinear", [f"{name}_int8", f"{name}_scale"], [name], axis=axis)
-        model.graph.node.insert(0, unpack)
+        model.graph.initializer.append(numpy_helper.from_array(weights.astype(np.float16), stored))
+        model.graph.node.insert(0, cast)
     return model
 
 
