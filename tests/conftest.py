@@ -51,7 +51,7 @@ def town() -> Town:
 def street(town: Town, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of views of one street, with positions and headings in their EXIF."""
     folder = tmp_path_factory.mktemp("street")
-    write_views(town, town.map_views(), folder, width_px=160, height_px=120)
+    write_views(town, town.map_views(step_m=30), folder, width_px=160, height_px=120)
     return folder
 
 

@@ -123,8 +123,7 @@ def describe_pictures(
             descriptors = model.embed([photos.load(file, least_side_px=model.least_side_px)])
         except UnreadablePhoto as error:
             return Skipped(str(file), str(error))
-        [descriptor] = descriptors
-        return descriptor
+        return np.asarray(descriptors[0])
 
     with ThreadPoolExecutor(workers or cores(), thread_name_prefix="embed") as pool:
         yield from pool.map(one, files)
