@@ -1,4 +1,4 @@
-"""The command line, in-process, as a user types it: words on standard output, one line on standard error, exit codes."""
+"""The command line, in-process: words on standard output, one line on standard error, exit codes."""
 
 import json
 import subprocess
@@ -51,7 +51,7 @@ def test_build_add_locate_remove_and_info(street: Path, tmp_path: Path, query: s
     assert said(capsys)[0][0] == f"0 added, {count} already there, 0 skipped"
     assert run(["locate", path, query, "-v"]) == 0
     out, _ = said(capsys)
-    assert out[0].startswith(f"{query}: 5") or "not in this map" in out[0]
+    assert out[0].startswith(f"{query}: ")
     assert "similarity 1.000" in out[2]
     assert run(["remove", path, Path(query).name]) == 0
     assert said(capsys)[0] == [f"1 removed, {count - 1} left"]
