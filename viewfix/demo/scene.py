@@ -71,7 +71,7 @@ class Scene:
         self._texture_m = np.array([front.height_m for front in fronts], np.float32)
         self._atlas = Atlas([front.texture for front in fronts])
         self._sprites: dict[tuple[str, int], Sprite] = {}
-        self._skies: dict[str, npt.NDArray[np.uint8]] = {}
+        self._skies: dict[Light, npt.NDArray[np.uint8]] = {}
         rng = np.random.default_rng([seed, 7])
         grain = smooth_noise(rng, GROUND_TILE_PX, GROUND_TILE_PX, 3) * 0.05
         self._ground = (1 + grain + smooth_noise(rng, GROUND_TILE_PX, GROUND_TILE_PX, 60) * 0.04).astype(np.float32)
@@ -109,7 +109,9 @@ class Scene:
         )  # fmt: skip
 
     def _paint_sky(self, camera: Camera, light: Light, across: Floats, up: Floats) -> Floats:
-        panorama = self._skies.setdefault(light.name, sky(light, self.seed))
+        if light not in self._skies:
+            self._skies[light] = sky(light, self.seed)
+        panorama = self._skies[light]
         azimuth = (camera.heading_deg + np.degrees(np.arctan(across))) % 360
         x = np.minimum((azimuth / 360 * SKY_WIDTH_PX).astype(int), SKY_WIDTH_PX - 1)
         tangent = up[:, None] / np.sqrt(1 + across[None] ** 2)
