@@ -7,15 +7,16 @@ from pathlib import Path
 import click
 
 from .. import console
-from .options import map_argument, model_option, say_added
+from .options import json_option, map_argument, model_option, say_added
 
 
 @click.command()
 @map_argument
 @click.argument("sources", metavar="SOURCE...", nargs=-1, required=True)
 @model_option
+@json_option
 @click.option("-q", "--quiet", is_flag=True, help="No progress bar.")
-def command(map_path: Path, sources: tuple[str, ...], model: str | None, quiet: bool) -> None:
+def command(map_path: Path, sources: tuple[str, ...], model: str | None, quiet: bool, as_json: bool) -> None:
     """Make the map MAP from photos, or go on with one.
 
     A SOURCE is a folder of photos (searched through, positions from EXIF, XMP, Takeout
@@ -28,5 +29,6 @@ def command(map_path: Path, sources: tuple[str, ...], model: str | None, quiet: 
     with console.progress(quiet=quiet) as report:
         city = Map.build(map_path, *sources, model=model, progress=report)
     with city:
-        say_added(city.last_added)
-        click.echo(f"{map_path}: {len(city)} photos. Ask it: viewfix locate {map_path} PHOTO")
+        say_added(city.last_added, as_json=as_json)
+        if not as_json:
+            click.echo(f"{map_path}: {len(city)} photos. Ask it: viewfix locate {map_path} PHOTO")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -39,8 +41,15 @@ def opened(map_path: Path, *, model: str | None = None, quiet: bool = False) -> 
         yield city
 
 
-def say_added(added: Added) -> None:
-    """One line of counts on standard output; what was skipped, and why, on standard error."""
+def json_option(command: Command) -> Command:
+    return click.option("--json", "as_json", is_flag=True, help="One JSON object.")(command)
+
+
+def say_added(added: Added, *, as_json: bool = False) -> None:
+    """One line of counts on standard output; what was skipped, and why, on standard error (in JSON, with the rest)."""
+    if as_json:
+        click.echo(json.dumps(dataclasses.asdict(added), ensure_ascii=False))
+        return
     click.echo(str(added))
     for skipped in added.skipped[:SHOWN]:
         click.echo(f"  skipped {skipped.id}: {skipped.reason}", err=True)

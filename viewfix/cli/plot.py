@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from .. import console
 from ..errors import StorageFailed
 from .options import map_argument
 
@@ -23,7 +24,7 @@ def command(map_path: Path, output: Path, colour: str | None, method: str) -> No
     from ..compare.scatter import draw_map
     from ..index.store import Store
 
-    with Store.open(map_path) as store:
+    with Store.open(map_path) as store, console.err.status("laying the photos out …"):
         try:
             draw_map(store, output, method=method, colour=colour)
         except (OSError, ValueError) as error:  # ValueError: an ending that Matplotlib does not know
