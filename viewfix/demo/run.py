@@ -73,15 +73,17 @@ def _ask(city: Map, town: Town | None, view: View, file: Path) -> Asked:
 
 
 def _say(asked: Sequence[Asked]) -> None:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("query", "true position", "found position", "error", "radius", "probability", ""):
-        table.add_column(column, justify="right" if column in ("error", "radius", "probability") else "left")
-    for each in asked:
+    table = Table(box=None, padding=(0, 1, 0, 0), header_style="bold")
+    for column in ("query", "true position", "found position"):
+        table.add_column(column, no_wrap=True)
+    for column in ("off by", "radius", "P", ""):  # 80 columns of a terminal hold no longer words
+        table.add_column(column, justify="right", no_wrap=True)
+    for number, each in enumerate(asked, start=1):
         at = each.fix.position
         table.add_row(
-            each.view.story,
-            "not in this town" if each.truth is None else f"{each.truth.lat:.6f}, {each.truth.lon:.6f}",
-            "not in this map" if at is None else f"{at.lat:.6f}, {at.lon:.6f}",
+            f"{number} {each.view.light.name}",
+            "in another town" if each.truth is None else f"{each.truth.lat:.5f}, {each.truth.lon:.5f}",
+            "not in this map" if at is None else f"{at.lat:.5f}, {at.lon:.5f}",
             "" if each.error_m is None else f"{each.error_m:.1f} m",
             "" if at is None else f"{at.radius_m or 0:.0f} m",
             f"{each.fix.confidence:.2f}",

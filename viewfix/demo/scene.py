@@ -12,14 +12,15 @@ from PIL import Image
 from .atlas import LEVELS, WIDTHS, Atlas
 from .facades import PROFILE, draw_facade
 from .light import SKY_HEIGHT_PX, SKY_TOP, SKY_WIDTH_PX, Floats, Light, sky, smooth_noise
-from .plan import Plan, Thing
-from .styles import Look, style
+from .plan import Lot, Plan, Thing
+from .styles import Look, quarter, style
 from .things import Sprite, sprite
 
 EYE_M = 1.6
 HORIZON_SHARE = 0.68  # of the height, from the top: people frame houses, not the street
 NEAR_M = 0.3
 FAR_M = 1e6
+QUARTER_M = 30.0
 GROUND_TILE_M, GROUND_TILE_PX = 16.0, 512
 
 
@@ -66,7 +67,10 @@ class Scene:
         self._width_m = length[:, 0]
         # A front runs left to right as seen from the street, so the street lies to its right-hand side.
         self._normal = np.stack([self._along[:, 1], -self._along[:, 0]], axis=1) / length
-        fronts = [draw_facade(style(lot.seed, look, lot.corner), lot.width_m, lot.seed, px_per_m) for lot in plan.lots]
+        fronts = [
+            draw_facade(style(lot.seed, self._look_at(lot), lot.corner), lot.width_m, lot.seed, px_per_m)
+            for lot in plan.lots
+        ]
         self._profile = np.stack([front.profile_m for front in fronts])
         self._texture_m = np.array([front.height_m for front in fronts], np.float32)
         self._atlas = Atlas([front.texture for front in fronts])
@@ -86,6 +90,13 @@ class Scene:
         self._paint_walls(picture, camera, light, up, walls)
         self._paint_things(picture, camera, light, walls.depth_m, extra)
         return np.clip(picture, 0, 255).astype(np.uint8)
+
+    def _look_at(self, lot: Lot) -> Look:
+        """Streets are built up a stretch at a time; a corner house, seen from two of them, keeps the town's look."""
+        if lot.corner:
+            return self.look
+        cell = [round(metres / QUARTER_M) + 1000 for metres in lot.left]
+        return quarter(self.look, (self.seed, *cell))
 
     def _cast(self, camera: Camera, across: Floats) -> _Walls:
         """One ray a column against every front; the nearest wins."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import numpy as np
@@ -96,6 +96,25 @@ class Style:
     @property
     def top_m(self) -> float:
         return self.eaves_m + self.roof_m
+
+
+def quarter(look: Look, seed: Sequence[int]) -> Look:
+    """What the houses of one stretch of a street have in common: few of the town's materials, colours and roofs."""
+    rng = np.random.default_rng([*seed, 9])
+
+    def some(options: tuple[Choice, ...], count: int) -> tuple[Choice, ...]:
+        return tuple(options[int(i)] for i in rng.permutation(len(options))[:count])
+
+    low = int(rng.integers(look.floors[0], look.floors[1] + 1))
+    return replace(
+        look,
+        materials=some(look.materials, 2),
+        walls=some(look.walls, 3),
+        trims=some(look.trims, 1),
+        roofs=some(look.roofs, 2),
+        roof_inks=some(look.roof_inks, 1),
+        floors=(low, low + 1),
+    )
 
 
 ACCENTS: tuple[Ink, ...] = (

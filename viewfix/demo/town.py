@@ -114,19 +114,19 @@ class Town:
 
     def _query(self, number: int, stop: tuple[Point, float], hour: Light, rng: np.random.Generator) -> View:
         place, street_deg = stop
-        along_m, aside_m = rng.uniform(1.5, 4.5), rng.uniform(-1.5, 1.5)
+        along_m, aside_m = rng.uniform(0.0, 5.0), rng.uniform(-1.5, 1.5)
         angle = math.radians(street_deg)
         east = place[0] + along_m * math.sin(angle) + aside_m * math.cos(angle)
         north = place[1] + along_m * math.cos(angle) - aside_m * math.sin(angle)
         turn = float(rng.choice([0, 90, 180, 270]))
-        askew = float(rng.uniform(5, 14) * rng.choice([-1, 1]))
+        askew = float(rng.uniform(0, 12) * rng.choice([-1, 1]))
         heading = wrap_heading_deg(street_deg + turn + askew)
         story = [hour.name, f"{along_m:.0f} m on, {abs(askew):.0f}° askew"]
         zoom = float(rng.uniform(60, 70)) if number % 4 == 2 else FIELD_OF_VIEW_DEG
         if zoom != FIELD_OF_VIEW_DEG:
             story.append("zoomed in")
         passing: tuple[Thing, ...] = ()
-        if number % 4 == 3:
+        if number % 6 == 3:
             ahead = math.radians(heading + 22)
             van = (east + 7.0 * math.sin(ahead), north + 7.0 * math.cos(ahead))
             passing = (Thing("van", *van, wrap_heading_deg(heading + 90)),)
