@@ -193,5 +193,86 @@ def test_models_and_doctor_know_the_model_that_ships(capsys: Out) -> None:
 
 def test_a_pipe_that_closes_early_is_no_error(real_map: Path) -> None:
     command = f"{sys.executable} -m viewfix info {real_map} | head -1"
+    command = f"set -o pipefail; {command}"
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True)
     assert done.stderr == ""
+
+
+def test_an_export_never_destroys_a_map(street: Path, real_map: Path, tmp_path: Path, capsys: Out) -> None:
+    path = tmp_path / "a.map"
+    path.write_bytes(real_map.read_bytes())
+    for form in ("csv", "geojson", "parquet"):
+        assert run(["export", str(path), "--form", form, str(path)]) == 2
+        assert "would destroy" in said(capsys)[1][-1]
+    with Map.open(path) as city:
+        assert len(city)
+
+
+def test_an_export_that_fails_leaves_the_old_one_whole(
+    real_map: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Out
+) -> None:
+    target = tmp_path / "photos.csv"
+    target.write_text("the old one")
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("csv.DictWriter.writerows", full)
+    assert run(["export", str(real_map), str(target)]) == 7
+    assert "No space left" in said(capsys)[1][-1]
+    assert target.read_text() == "the old one"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_picture_is_never_drawn_over_a_photo_that_is_compared(street: Path, tmp_path: Path, capsys: Out) -> None:
+    files = []
+    for file in sorted(street.glob("*.jpg"))[:2]:
+        files.append(tmp_path / file.name)
+        files[-1].write_bytes(file.read_bytes())
+    before = files[1].read_bytes()
+    assert run(["compare", *map(str, files), "-o", str(files[1])]) == 2
+    assert "written over" in said(capsys)[1][-1]
+    assert files[1].read_bytes() == before
+
+
+@pytest.mark.parametrize("command", ["compare", "plot"])
+def test_an_ending_that_is_no_picture_is_refused_before_the_work(
+    command: str, street: Path, real_map: Path, tmp_path: Path, capsys: Out
+) -> None:
+    what = [str(real_map)] if command == "plot" else [str(f) for f in sorted(street.glob("*.jpg"))[:2]]
+    assert run([command, *what, "-o", str(tmp_path / "x.odd")]) == 2
+    out, err = said(capsys)
+    assert (out, len(err)) == ([], 1)
+
+
+def test_every_query_gets_a_line_of_json_even_one_that_cannot_be_read(
+    real_map: Path, query: str, tmp_path: Path, capsys: Out
+) -> None:
+    (tmp_path / "bad.jpg").write_text("no picture")
+    assert run(["locate", str(real_map), str(tmp_path / "bad.jpg"), query, "--json"]) == 2
+    bad, good = (json.loads(line)["properties"] for line in said(capsys)[0])
+    assert (bad["found"], bad["candidates"]) == (False, [])
+    assert "bad.jpg" in bad["query"]
+    assert good["candidates"]
+
+
+def test_build_and_add_speak_json(street: Path, tmp_path: Path, capsys: Out) -> None:
+    (tmp_path / "bad.jpg").write_text("no picture")
+    assert run(["build", str(tmp_path / "a.map"), str(street), str(tmp_path / "bad.jpg"), "--json"]) == 0
+    told = json.loads(said(capsys)[0][0])
+    assert told["added"] == len(list(street.glob("*.jpg")))
+    assert told["skipped"][0]["id"] == "bad.jpg"
+
+
+def test_info_is_for_people_and_for_scripts(real_map: Path, capsys: Out) -> None:
+    assert run(["info", str(real_map)]) == 0
+    shown = "\n".join(said(capsys)[0])
+    assert "trials: 0" in shown
+    assert "{" not in shown
+    assert run(["info", str(real_map), "--json", "--skipped"]) == 0
+    assert json.loads(said(capsys)[0][0])["skipped_photos"] == []
+
+
+def test_a_map_named_after_its_photos_is_told_the_order(street: Path, tmp_path: Path, capsys: Out) -> None:
+    assert run(["build", str(street), str(tmp_path / "a.map")]) == 2
+    assert "comes first" in said(capsys)[1][-1]

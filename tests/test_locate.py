@@ -25,7 +25,7 @@ def test_one_candidate_is_where_it_is_and_leads_by_nothing() -> None:
     consensus = fuse([candidate("a", 0.8, heading_deg=90)])
     assert consensus is not None
     assert distance_m(consensus.position, HERE) < 0.01
-    assert (consensus.margin, consensus.agreement, consensus.heading_deg) == (0, 1, pytest.approx(90))
+    assert (consensus.rival, consensus.agreement, consensus.heading_deg) == (None, 1, pytest.approx(90))
 
 
 def test_two_equal_photos_put_the_fix_half_way_between_them() -> None:
@@ -40,14 +40,14 @@ def test_a_place_that_many_photos_name_beats_one_photo_that_is_a_little_more_ali
     consensus = fuse([candidate("loner", 0.80), *crowd])
     assert consensus is not None
     assert distance_m(consensus.position, moved(HERE, 90, 1001.5)) < 1
-    assert consensus.margin == pytest.approx(-0.01)
+    assert consensus.rival == pytest.approx(0.80)
 
 
 def test_a_clear_winner_is_not_outvoted() -> None:
     consensus = fuse([candidate("right", 0.9), *[candidate(f"c{i}", 0.5, east_m=1000) for i in range(19)]])
     assert consensus is not None
     assert distance_m(consensus.position, HERE) < 0.01
-    assert consensus.margin == pytest.approx(0.4)
+    assert consensus.rival == pytest.approx(0.5)
 
 
 def test_the_fix_is_right_across_the_180th_meridian() -> None:
@@ -70,6 +70,25 @@ def test_headings_average_through_north_and_backward_looks_do_not_count() -> Non
     assert min(consensus.heading_deg, 360 - consensus.heading_deg) < 1e-6
 
 
+def test_a_region_does_not_hide_that_another_place_is_more_alike() -> None:
+    """Asked only near here, a photo of a far place must not look like one of this place."""
+    here, far = candidate("here", 0.5), candidate("far", 0.8, east_m=5000)
+    alone = fuse([here])
+    warned = fuse([here], elsewhere=[far, here])
+    assert alone is not None
+    assert warned is not None
+    assert (alone.rival, warned.rival) == (None, 0.8)
+    assert PRIOR.probability(warned) < 0.1
+
+
+def test_a_map_of_one_place_finds_its_own_photo_and_no_stranger() -> None:
+    own, stranger = fuse([candidate("a", 1.0)]), fuse([candidate("a", 0.3)])
+    assert own is not None
+    assert stranger is not None
+    assert PRIOR.probability(own) > 0.9
+    assert PRIOR.probability(stranger) < 0.1
+
+
 def test_neighbours_of_the_winning_place_are_no_rivals() -> None:
     """A street photographed every 10 m: the photo 30 m on looks alike, and casts no doubt on the place."""
     street = [candidate(f"{i}", 0.9 - 0.01 * i, east_m=10 * i) for i in range(4)]
@@ -81,7 +100,7 @@ def test_neighbours_of_the_winning_place_are_no_rivals() -> None:
 
 
 def trial(similarity: float, error_m: float) -> Trial:
-    return Trial(Consensus(HERE, None, similarity, similarity - 0.3, similarity, 0), error_m)
+    return Trial(Consensus(HERE, None, similarity, 0.3, similarity, 0), error_m)
 
 
 def trials(seed: int, count: int = 400) -> tuple[list[Trial], list[Trial]]:

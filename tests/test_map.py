@@ -1,5 +1,6 @@
 """From a folder of photos to a fix, with a toy model: building, going on, changing, asking."""
 
+import os
 import shutil
 import threading
 from dataclasses import replace
@@ -16,7 +17,7 @@ from viewfix.demo import light
 from viewfix.demo.town import Town
 from viewfix.errors import BadInput, MapBusy, ModelMismatch, NotAMap, UnreadablePhoto
 from viewfix.geo import distance_m, distances_m
-from viewfix.index.store import Store
+from viewfix.index.store import ModelIdentity, Store
 
 
 def photos_of(folder: Path) -> list[Path]:
@@ -192,7 +193,7 @@ def test_bad_photos_are_skipped_and_the_build_goes_on(street: Path, tmp_path: Pa
 
 def test_a_folder_without_positions_is_refused_and_leaves_no_map(tmp_path: Path, toy: Toy) -> None:
     Image.new("RGB", (32, 32)).save(tmp_path / "nowhere.png")
-    with pytest.raises(BadInput, match="None of the 1 photos"):
+    with pytest.raises(BadInput, match="None of the photos"):
         Map.build(tmp_path / "a.map", tmp_path, model=toy)
     assert not (tmp_path / "a.map").exists()
 
@@ -287,3 +288,80 @@ def test_every_error_is_one_line_with_an_exit_code() -> None:
     for kind in tree(ViewfixError):
         assert 1 <= kind.exit_code <= 7
         assert 400 <= kind.http_status <= 599
+
+
+def test_what_is_no_longer_wrong_is_no_longer_named_as_skipped(street: Path, tmp_path: Path, toy: Toy) -> None:
+    shutil.copytree(street, tmp_path / "photos")
+    file = photos_of(tmp_path / "photos")[0]
+    good, stat = file.read_bytes(), file.stat()
+    with Map.build(tmp_path / "a.map", tmp_path / "photos", model=toy) as city:
+        file.write_text("junk")
+        assert [s.id for s in city.add(tmp_path / "photos").skipped] == [file.name]
+        assert len(city) == len(photos_of(street)), "what was stored stays"
+        assert city.store.skipped() == [], "the map holds it, from before"
+        file.write_bytes(good)
+        os.utime(file, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+        assert city.add(tmp_path / "photos").unchanged == len(city)
+        assert city.store.skipped() == []
+
+
+def test_skipped_photos_are_named_also_after_a_stop(
+    street: Path, tmp_path: Path, toy: Toy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ingest_module, "BATCH", 2)
+    source = [Skipped(f"bad{i}", "no reason") for i in range(5)]
+    source += [Photo(f.name, str(f), Position(1, 2)) for f in photos_of(street)]
+
+    def stop(stage: str, done: int, total: int | None) -> None:
+        if done >= 10:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        Map.build(tmp_path / "a.map", source, model=toy, progress=stop)
+    with Store.open(tmp_path / "a.map") as store:
+        assert len(store.skipped()) == 5
+
+
+def test_a_folder_and_a_folder_in_it_are_not_stored_twice(street: Path, tmp_path: Path, toy: Toy) -> None:
+    inner = tmp_path / "outer" / "inner"
+    inner.mkdir(parents=True)
+    for file in photos_of(street)[:3]:
+        shutil.copy(file, inner)
+    with Map.build(tmp_path / "a.map", tmp_path / "outer", inner, inner / ".." / "inner", model=toy) as city:
+        assert (city.last_added.added, city.last_added.unchanged, len(city)) == (3, 3, 3)
+        assert all(not photo.id.startswith("/") for photo in city.photos())
+
+
+def test_removing_many_photos_examines_the_map_again(city: Map) -> None:
+    before = city.store.meta("calibration")
+    city.remove([photo.id for photo in list(city.photos())[:10]])
+    assert city.store.meta("calibration")["photos"] == before["photos"] - 10
+
+
+def test_a_busy_map_is_never_cleared_away(street: Path, tmp_path: Path, toy: Toy) -> None:
+    """Two builds of one new map: the one that comes second gives up and leaves the file to the first."""
+    path = tmp_path / "a.map"
+    with Store.create(path, ModelIdentity(toy.name, toy.fingerprint, toy.dim)):
+        with pytest.raises(MapBusy):
+            Map.build(path, street, model=toy)
+        assert path.exists()
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_map_of_one_spot_knows_its_own_photo(count: int, street: Path, tmp_path: Path) -> None:
+    here = [Photo(f.name, str(f), Position(1, 2)) for f in photos_of(street)[:count]]
+    noise = np.random.default_rng(9).integers(0, 256, (64, 64, 3)).astype(np.uint8)
+    with Map.build(tmp_path / "a.map", here) as city:
+        assert city.locate(photos_of(street)[0]).found
+        assert not city.locate(noise).found
+
+
+def test_a_region_elsewhere_does_not_make_the_answer_yes(real_map: Path, street: Path) -> None:
+    """The query was taken 50 m away from the circle: the best photo inside must not be passed off as the place."""
+    with Map.open(real_map) as city:
+        for file in photos_of(street)[::5]:
+            [truth] = [p.position for p in city.photos() if p.id == file.name]
+            others = [p.position for p in city.photos() if distance_m(p.position, truth) > 50]
+            fix = city.locate(file, near=(others[0].lat, others[0].lon, 10.0))
+            assert fix.candidates
+            assert not fix.found

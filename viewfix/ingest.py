@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -49,55 +49,73 @@ def ingest(stream: Iterable[Photo | Skipped], store: Store, model: Model, *, pro
     """
     tally = Added()
     batch: list[Described] = []
+    told = 0  # skipped photos that are stored already
+    skipped_before = {each.id for each in store.skipped()}
     total = getattr(stream, "count", None)
 
     def known_hash(photo_id: str) -> str | None:
         known = store.known([photo_id]).get(photo_id)
         return known.content_hash if known else None
 
-    for item in describe(_todo(stream, store, tally), model, known_hash=known_hash):
+    for item in describe(_todo(stream, store, tally, skipped_before), model, known_hash=known_hash):
         if isinstance(item, Skipped):
             tally.skipped.append(item)
         else:
             batch.append(item)
-        if len(batch) >= BATCH:
-            _commit(store, batch, tally)
+        if len(batch) + len(tally.skipped) - told >= BATCH:
+            _commit(store, batch, tally, told)
+            told = len(tally.skipped)
         progress("embedding", tally.done + len(batch), total)
-    _commit(store, batch, tally)
-    store.put_skipped(tally.skipped)
+    _commit(store, batch, tally, told)
     progress("embedding", tally.done, total)
     return tally
 
 
-def _todo(stream: Iterable[Photo | Skipped], store: Store, tally: Added) -> Iterator[Photo | Skipped]:
+def _todo(
+    stream: Iterable[Photo | Skipped], store: Store, tally: Added, skipped_before: set[str]
+) -> Iterator[Photo | Skipped]:
     """What of the stream needs its file read; counts the rest as unchanged."""
-    seen: set[str] = set()
+    seen: set[str] = set()  # ids of this run
+    sources: set[str] = set()
     for item in stream:
         if isinstance(item, Skipped):
             yield item
             continue
-        if item.id in seen:
-            yield Skipped(item.id, "a photo before it in this run has the same id; give ids that differ")
+        if item.source in sources:  # one file by two ways: a folder, and a folder in it
+            tally.unchanged += 1
             continue
-        item = _under_its_old_id(item, store)
-        seen.add(item.id)
+        sources.add(item.source)
+        named = _named(item, store, seen)
+        if isinstance(named, Skipped):
+            yield named
+            continue
+        seen.add(named.id)
+        known = store.known([named.id]).get(named.id)
+        hint = content_hint(named.source)
+        if not known or hint is None or hint != known.content_hint:
+            yield named
+            continue
+        if named.id in skipped_before:
+            store.forget_skipped([named.id])
+        if known.photo != named:  # the same picture, said to be elsewhere, or moved to another folder
+            store.update_photo(Record(named, known.content_hash, hint))
+            tally.replaced += 1
+        else:
+            tally.unchanged += 1
+
+
+def _named(item: Photo, store: Store, seen: Set[str]) -> Photo | Skipped:
+    """The photo under the id that it has or can have in this map, or why it can have none."""
+    item = _under_its_old_id(item, store)
+    known = store.known([item.id]).get(item.id)
+    if known and _is_another(known, item):  # IMG_1.jpg of a second folder must not push out that of the first
+        item = replace(item, id=f"{Path(item.source).parent.name}/{item.id}")
         known = store.known([item.id]).get(item.id)
-        if known and _is_another(known, item):  # IMG_1.jpg of a second folder must not push out that of the first
-            item = replace(item, id=f"{Path(item.source).parent.name}/{item.id}")
-            known = store.known([item.id]).get(item.id)
-            if item.id in seen or (known and _is_another(known, item)):
-                yield Skipped(item.id, "the map has another photo of that id; add the folder above, so that ids differ")
-                continue
-            seen.add(item.id)
-        hint = content_hint(item.source)
-        if known and hint is not None and hint == known.content_hint:
-            if known.photo != item:  # the same picture, said to be elsewhere, or moved to another folder
-                store.update_photo(Record(item, known.content_hash, hint))
-                tally.replaced += 1
-            else:
-                tally.unchanged += 1
-            continue
-        yield item
+        if known and _is_another(known, item):
+            return Skipped(item.id, "the map has another photo of that id; add the folder above, so that ids differ")
+    if item.id in seen:
+        return Skipped(item.id, "a photo before it in this run has the same id; give ids that differ")
+    return item
 
 
 def _under_its_old_id(item: Photo, store: Store) -> Photo:
@@ -120,19 +138,24 @@ def _is_another(known: Record, item: Photo) -> bool:
         return False  # the reader of photos says what is wrong with it
 
 
-def _commit(store: Store, batch: list[Described], tally: Added) -> None:
+def _commit(store: Store, batch: list[Described], tally: Added, told: int) -> None:
     """One transaction for the photos with a new descriptor; those whose bytes were known only renew their record."""
     fresh = [item for item in batch if item.descriptor is not None]
     known = store.known([item.photo.id for item in batch])
+    skipped = [each for each in tally.skipped[told:] if each.id not in store.known([each.id])]
     if fresh:
         records = [Record(item.photo, item.content_hash, item.content_hint) for item in fresh]
-        store.put(records, np.stack([item.descriptor for item in fresh if item.descriptor is not None]))
+        descriptors = np.stack([item.descriptor for item in fresh if item.descriptor is not None])
+        store.put(records, descriptors, skipped)
         replaced = sum(item.photo.id in known for item in fresh)
         tally.replaced += replaced
         tally.added += len(fresh) - replaced
+    elif skipped:
+        store.put_skipped(skipped)
     for item in batch:
         if item.descriptor is None:
             store.update_photo(Record(item.photo, item.content_hash, item.content_hint))
+            store.forget_skipped([item.photo.id])
             changed = known[item.photo.id].photo != item.photo
             tally.replaced += changed
             tally.unchanged += not changed
@@ -158,6 +181,6 @@ def nothing_usable(sources: Sequence[Source], added: Added) -> BadInput:
         )
     first = added.skipped[0]
     return BadInput(
-        f"None of the {len(added.skipped)} photos in {where} could be used, so the map is empty. "
+        f"None of the photos in {where} could be used ({len(added.skipped)} skipped), so the map is empty. "
         f"The first, {first.id}: {first.reason}"
     )

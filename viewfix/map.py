@@ -9,23 +9,24 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from . import photos
-from .errors import BadInput, ModelMismatch, ViewfixError
+from .errors import BadInput, ModelMismatch, StorageFailed, ViewfixError
 from .geo import Box, Circle, Region
 from .index.faiss import FaissSearch
 from .index.store import ModelIdentity, Store
 from .ingest import Added, Source, ingest, nothing_usable, stream_of
+from .locate.answer import VOTERS, answer
 from .locate.confidence import LEAST_CONFIDENCE, PRIOR, Calibration
-from .locate.fuse import fuse
 from .models import catalogue
 from .models.model import Model
-from .trials import VOTERS, examine
-from .types import Candidate, Fix, Photo, Position, Progress, Skipped, silent
+from .trials import examine
+from .types import Candidate, Fix, Photo, Progress, Skipped, silent
 
 if TYPE_CHECKING:
     import numpy as np
     from PIL import Image
 
 RECALIBRATE_SHARE = 0.1
+ROUNDS = 10
 
 
 class Map:
@@ -70,19 +71,19 @@ class Map:
         stream = stream_of(sources)
         new = not path.exists()
         if new:
-            bulk = _load(model)
-            Store.create(path, ModelIdentity(bulk.name, bulk.fingerprint, bulk.dim)).close()
-        city = cls.open(path, model=model, progress=progress)
-        try:
-            city._add(stream)
+            used = _load(model)
+            writer = Store.create(path, ModelIdentity(used.name, used.fingerprint, used.dim))
+        else:
+            writer = Store.open(path, write=True)
+        # One writer from here to the end: a map that was made and let go could be taken over by another process.
+        with contextlib.ExitStack() as on_failure:
+            on_failure.callback(_clear_away, path, writer, new)
+            city = on_failure.enter_context(cls.open(path, model=used if new else model, progress=progress))
+            city._add(stream, writer)
             if not len(city):
                 raise nothing_usable(sources, city.last_added)
-        except BaseException:
-            empty = not len(city)
-            city.close()
-            if new and empty:  # an empty map that nobody asked for would only be in the way
-                path.unlink()
-            raise
+            on_failure.pop_all()
+        writer.close()
         return city
 
     @classmethod
@@ -96,31 +97,36 @@ class Map:
 
     def add(self, *sources: Source) -> Added:
         """Add photos. One with the same id and content is left alone, one whose content changed is replaced."""
-        return self._add(stream_of(sources))
+        stream = stream_of(sources)
+        with Store.open(self.path, write=True) as writer:
+            return self._add(stream, writer)
 
     def remove(self, ids: Sequence[str]) -> int:
         """Take photos out by id; returns how many there were. Ids that are not there are not an error."""
         self._wrote = True
-        with Store.open(self._store.path, write=True) as writer:
-            removed = writer.remove(ids)
-        self._refresh()
-        return removed
-
-    def _add(self, stream: Iterable[Photo | Skipped]) -> Added:
-        self._wrote = True
         with Store.open(self.path, write=True) as writer:
-            self.last_added = ingest(stream, writer, self.model, progress=self._progress)
+            removed = writer.remove(ids)
+            writer.forget_skipped(ids)
             self._refresh()
             self._calibrate(writer)
+        return removed
+
+    def _add(self, stream: Iterable[Photo | Skipped], writer: Store) -> Added:
+        self._wrote = True
+        self.last_added = ingest(stream, writer, self.model, progress=self._progress)
+        self._refresh()
+        self._calibrate(writer)
         return self.last_added
 
     def _calibrate(self, writer: Store) -> None:
-        """Examine the map again when it has grown or shrunk by a tenth since the last time."""
-        count = len(self)
-        examined = (writer.meta("calibration") or {}).get("photos", 0)
-        if count and abs(count - examined) > RECALIBRATE_SHARE * examined:
+        """Examine the map again when a tenth of its photos came, went or changed since the last time."""
+        count, version = len(self), writer.version
+        stored = writer.meta("calibration") or {"photos": 0, "last_row": 0, "removals": 0}
+        changes = version.last_row - stored["last_row"] + version.removals - stored["removals"]
+        if count and changes > RECALIBRATE_SHARE * stored["photos"]:
             calibration = examine(writer, self._searching(), progress=self._progress)
-            writer.set_meta("calibration", {**calibration.to_json(), "photos": count})
+            state = {"photos": count, "last_row": version.last_row, "removals": version.removals}
+            writer.set_meta("calibration", {**calibration.to_json(), **state})
 
     # ---- asking -------------------------------------------------------------------------
 
@@ -168,35 +174,19 @@ class Map:
         if k < 1:
             raise BadInput(f"k is {k}, but at least one candidate is needed. Give k=1 or more.")
         candidates = self._candidates(descriptor, max(k, VOTERS), region)
-        consensus = fuse(candidates[:VOTERS])
-        if consensus is None:
-            where = "lies in the region that was asked for" if region else "is in it yet"
-            return Fix(None, 0.0, (), f"no photo of the map {where}")
-        calibration = self.calibration
-        confidence = calibration.probability(consensus)
-        best = candidates[consensus.best].photo.id
-        if confidence < least_confidence:
-            reason = (
-                f"the probability {confidence:.2f} is below {least_confidence:.2f}; "
-                f"best similarity {consensus.similarity:.2f}, {best}"
-            )
-            return Fix(None, confidence, candidates[:k], reason)
-        at = consensus.position
-        radius_m = max(calibration.radius_m, at.radius_m or 0.0)
-        reason = (
-            f"{best} has similarity {consensus.similarity:.2f}, {consensus.margin:.2f} more than any other place; "
-            f"{consensus.agreement:.0%} of the votes agree"
-        )
-        return Fix(
-            Position(at.lat, at.lon, radius_m), confidence, candidates[:k], reason, heading_deg=consensus.heading_deg
-        )
+        elsewhere = self._candidates(descriptor, VOTERS, None) if region is not None and candidates else ()
+        return answer(candidates, self.calibration, elsewhere=elsewhere, least_confidence=least_confidence, k=k)
 
     def _candidates(self, descriptor: np.ndarray, k: int, region: Region | None) -> tuple[Candidate, ...]:
-        while True:
+        for _ in range(ROUNDS):
             rows, similarities = self._searching().nearest(descriptor, k, region)
             found = self._store.photos(rows)
             if len(found) == len(rows):  # else another process took one out between the two lines: ask again
                 return tuple(Candidate(p, float(s)) for p, s in zip(found, similarities, strict=True))
+        raise StorageFailed(
+            f"{self.path} has descriptors without photos: it is damaged, or being emptied. Ask again; if it stays so, "
+            f"restore it from a copy or build it again: viewfix build NEW.map PHOTOS"
+        )
 
     # ---- what is in it -------------------------------------------------------------------
 
@@ -294,3 +284,11 @@ def _region(near: tuple[float, float, float] | None, box: tuple[float, float, fl
     if near is not None:
         return Circle(*near)
     return Box(*box) if box is not None else None
+
+
+def _clear_away(path: Path, writer: Store, new: bool) -> None:
+    """After a build that failed: an empty map that nobody asked for would only be in the way."""
+    empty = not len(writer)
+    writer.close()
+    if new and empty:
+        path.unlink(missing_ok=True)

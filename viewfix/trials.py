@@ -9,6 +9,7 @@ import numpy as np
 from .geo import distances_m
 from .index.search import Search
 from .index.store import Store
+from .locate.answer import VOTERS
 from .locate.confidence import Calibration, Trial, calibrate
 from .locate.fuse import fuse
 from .types import Candidate, Photo, Progress, silent
@@ -23,7 +24,6 @@ SURROUNDINGS_M = 100.0
 """Photos this near are left out to ask from outside the map: nothing within sight remains."""
 
 POOL = 400
-VOTERS = 20
 
 
 def examine(store: Store, search: Search, *, seed: int = 0, progress: Progress = silent) -> Calibration:

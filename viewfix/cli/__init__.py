@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import sys
 from collections.abc import Sequence
@@ -9,7 +10,7 @@ from collections.abc import Sequence
 import click
 
 from .. import __version__
-from ..errors import ViewfixError
+from ..errors import StorageFailed, ViewfixError
 
 COMMANDS = {  # name: one-line help; viewfix/cli/<name>.py is imported only when it is used
     "demo": "Draw a small town, map it, and find photos in it. Needs nothing.",
@@ -52,8 +53,7 @@ class _Table(click.Group):
             from difflib import get_close_matches
 
             near = get_close_matches(name, COMMANDS, n=1)
-            hint = f" Did you mean {near[0]!r}?" if near else " See: viewfix --help"
-            ctx.fail(f"There is no command {name!r}.{hint}")
+            ctx.fail(f"There is no command {name!r}." + (f" Did you mean {near[0]!r}?" if near else ""))
         return super().resolve_command(ctx, args)
 
 
@@ -80,8 +80,12 @@ def run(args: Sequence[str]) -> int:
         return result if isinstance(result, int) else 0
     except click.exceptions.Exit as stop:
         return stop.exit_code
+    except click.UsageError as error:
+        command = error.ctx.command_path if error.ctx else "viewfix"
+        click.echo(f"viewfix: {error.format_message()} See: {command} --help", err=True)
+        return error.exit_code
     except click.ClickException as error:
-        error.show()
+        click.echo(f"viewfix: {error.format_message()}", err=True)
         return error.exit_code
     except ViewfixError as error:
         click.echo(f"viewfix: {error}", err=True)
@@ -91,6 +95,9 @@ def run(args: Sequence[str]) -> int:
             "viewfix: stopped. What was stored stays; the same command goes on where this one stopped.", err=True
         )
         return 130
-    except BrokenPipeError:  # `viewfix … | head`: the reader has what it wanted
-        sys.stderr.close()
-        return 0
+    except SystemExit as stop:  # click's word for `viewfix … | head`: the reader has what it wanted
+        closed = isinstance(stop.__context__, OSError) and stop.__context__.errno == errno.EPIPE
+        return 0 if closed else int(stop.code or 0)
+    except OSError as error:  # nothing below should let one through; if it does, a line beats a page
+        click.echo(f"viewfix: {error}. Check that the disk has room and that you may write there.", err=True)
+        return StorageFailed.exit_code

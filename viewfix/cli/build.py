@@ -7,7 +7,8 @@ from pathlib import Path
 import click
 
 from .. import console
-from .options import json_option, map_argument, model_option, say_added
+from ..errors import BadInput
+from .options import counted, json_option, map_argument, model_option, say_added
 
 
 @click.command()
@@ -26,9 +27,11 @@ def command(map_path: Path, sources: tuple[str, ...], model: str | None, quiet: 
     """
     from ..map import Map
 
+    if map_path.is_dir():
+        raise BadInput(f"{map_path} is a folder, but the map's file comes first: viewfix build NEW.map {map_path}")
     with console.progress(quiet=quiet) as report:
         city = Map.build(map_path, *sources, model=model, progress=report)
     with city:
         say_added(city.last_added, as_json=as_json)
         if not as_json:
-            click.echo(f"{map_path}: {len(city)} photos. Ask it: viewfix locate {map_path} PHOTO")
+            click.echo(f"{map_path}: {counted(len(city), 'photo')}. Ask it: viewfix locate {map_path} PHOTO")

@@ -9,7 +9,10 @@ import click
 
 from .. import console
 from ..errors import BadInput, StorageFailed
-from .options import model_option
+from .options import model_option, writable_picture
+
+MOST = 100
+PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff")
 
 
 @click.command()
@@ -28,7 +31,13 @@ def command(files: tuple[str, ...], output: Path | None, as_json: bool, model: s
     from ..sources import image_files
 
     paths = [path for given in files for path in image_files(given)]
-    with console.progress(quiet=as_json) as report:
+    if len(paths) > MOST:
+        raise BadInput(
+            f"{len(paths)} photos make a table nobody can read. Give {MOST} or fewer, or use: viewfix plot MAP"
+        )
+    if output is not None:
+        writable_picture(output, PICTURES, paths)
+    with console.progress() as report:
         pictures = describe_files(paths, catalogue.load(model, threads=1), progress=report)
     for skipped in pictures.skipped:
         click.echo(f"skipped {skipped.id}: {skipped.reason}", err=True)
@@ -54,8 +63,8 @@ def command(files: tuple[str, ...], output: Path | None, as_json: bool, model: s
 
         try:
             draw_matrix(pictures.files, matrix).save(output)
-        except (OSError, ValueError) as error:  # ValueError: an ending that Pillow does not know
+        except OSError as error:
             raise StorageFailed(
-                f"{output} could not be written ({error}). Name a .png file in a folder you may write."
+                f"{output} could not be written ({error}). Free space or name another folder."
             ) from None
         click.echo(f"wrote {output}", err=as_json)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -24,9 +25,28 @@ def command(map_path: Path, as_json: bool, skipped: bool) -> None:
             facts["skipped_photos"] = [{"id": s.id, "reason": s.reason} for s in left_out]
         click.echo(json.dumps(facts, ensure_ascii=False))
         return
-    width = max(len(name) for name in facts)
-    for name, value in facts.items():
-        shown = json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else value
-        click.echo(f"{name:<{width}}  {'unknown' if shown is None else shown}")
+    shown = {**facts, "area": _area(facts["area"]), "model": _model(facts["model"])}
+    shown["calibration"] = _calibration(facts["calibration"])
+    width = max(len(name) for name in shown)
+    for name, value in shown.items():
+        click.echo(f"{name:<{width}}  {'unknown' if value is None else value}")
     for photo in left_out:
         click.echo(f"skipped {photo.id}: {photo.reason}")
+
+
+def _area(area: dict[str, float] | None) -> str | None:
+    if area is None:
+        return None
+    return "{south:.6f}, {west:.6f} to {north:.6f}, {east:.6f}".format(**area)
+
+
+def _model(model: dict[str, Any]) -> str:
+    return f"{model['name']}, {model['dim']} dimensions, fingerprint {model['fingerprint'][:12]}"
+
+
+def _calibration(calibration: dict[str, Any] | None) -> str:
+    if not calibration or not calibration["trials"]:
+        return "too few photos to examine: the prior that ships with viewfix answers (trials: 0)"
+    return (
+        f"on {calibration['trials']} trials with {calibration['photos']} photos, radius {calibration['radius_m']:.0f} m"
+    )

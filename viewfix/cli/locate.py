@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from ..errors import BadInput, UnreadablePhoto
+from ..types import Fix
 from .options import map_argument, model_option, opened
 
 
@@ -52,23 +53,25 @@ def command(
 ) -> int:
     """Say where each PHOTO was taken, by the photos of MAP. PHOTO may be - for standard input.
 
-    A photo that is not in the map is an answer, not a failure. The exit code is 2 when a
-    PHOTO could not be read; the others are answered all the same.
+    A photo that is not in the map is an answer, not a failure. The exit code is 2 when a PHOTO could not
+    be read; the others are answered all the same, and with --json its line has the reason.
     """
     from ..map import Map  # noqa: F401  the heavy imports, before the first line of output
     from ..wire import to_feature
 
     failed = 0
-    with opened(map_path, model=model, quiet=as_json) as city:
+    with opened(map_path, model=model) as city:
         for query in queries:
             try:
                 fix = city.locate(_read(query), **asked)
             except UnreadablePhoto as error:
                 failed += 1
                 click.echo(f"viewfix: {query}: {error}" if query not in str(error) else f"viewfix: {error}", err=True)
+                if as_json:  # a line for every photo, so that a script can count on it
+                    click.echo(json.dumps(to_feature(query, Fix(None, 0.0, (), str(error))), ensure_ascii=True))
                 continue
             if as_json:
-                click.echo(json.dumps(to_feature(query, fix), ensure_ascii=False))
+                click.echo(json.dumps(to_feature(query, fix), ensure_ascii=True))
                 continue
             click.echo(f"{query}: {fix}")
             if verbose:

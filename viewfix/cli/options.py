@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from .. import console
+from ..errors import BadInput
 
 if TYPE_CHECKING:
     from ..ingest import Added
@@ -39,6 +40,23 @@ def opened(map_path: Path, *, model: str | None = None, quiet: bool = False) -> 
 
     with console.progress(quiet=quiet) as report, Map.open(map_path, model=model, progress=report) as city:
         yield city
+
+
+def writable_picture(output: Path, endings: tuple[str, ...], inputs: Sequence[Path] = ()) -> None:
+    """Refuse a picture that cannot or must not be written, before the minutes that lead up to it."""
+    if output.suffix.lower() not in endings:
+        raise BadInput(
+            f"{output} does not end in {', '.join(endings)}, so it is no picture to draw. Name one that does."
+        )
+    if not output.absolute().parent.is_dir():
+        raise BadInput(f"There is no folder {output.absolute().parent} for {output.name}. Make it first.")
+    if output.exists() and any(output.samefile(each) for each in inputs if each.exists()):
+        raise BadInput(f"{output} is one of the photos that are compared and would be written over. Name another file.")
+
+
+def counted(number: int, noun: str) -> str:
+    """1 photo, 2 photos."""
+    return f"{number} {noun}" + ("" if number == 1 else "s")
 
 
 def json_option(command: Command) -> Command:

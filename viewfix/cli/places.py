@@ -39,7 +39,7 @@ def command(folders: tuple[str, ...], queries: tuple[str, ...], as_json: bool, m
             click.echo(f"{file}: " + ", ".join(f"{name} {p:.2f}" for name, p in ranked) + wrong)
 
     failed = 0
-    with console.progress(quiet=as_json) as report:
+    with console.progress() as report:
         places = Places(folders, catalogue.load(model), progress=report)
     for skipped in places.skipped:
         click.echo(f"skipped {skipped.id}: {skipped.reason}", err=True)

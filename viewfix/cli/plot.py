@@ -8,7 +8,7 @@ import click
 
 from .. import console
 from ..errors import StorageFailed
-from .options import map_argument
+from .options import map_argument, writable_picture
 
 
 @click.command()
@@ -24,11 +24,12 @@ def command(map_path: Path, output: Path, colour: str | None, method: str) -> No
     from ..compare.scatter import draw_map
     from ..index.store import Store
 
+    writable_picture(output, (".png", ".svg", ".pdf"))
     with Store.open(map_path) as store, console.err.status("laying the photos out …"):
         try:
             draw_map(store, output, method=method, colour=colour)
-        except (OSError, ValueError) as error:  # ValueError: an ending that Matplotlib does not know
+        except OSError as error:
             raise StorageFailed(
-                f"{output} could not be written ({error}). Name a .png file in a folder you may write."
+                f"{output} could not be written ({error}). Free space or name another folder."
             ) from None
     click.echo(f"wrote {output}")

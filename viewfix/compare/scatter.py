@@ -18,6 +18,7 @@ MOST = 5000
 """Points drawn: more take minutes to lay out and cover each other. A larger map is sampled, and the title says so."""
 
 MOST_PLACES = 20
+TSNE_FROM = 50
 
 
 def lay_out(descriptors: npt.NDArray[np.float32], *, method: str = "tsne") -> npt.NDArray[np.float32]:
@@ -34,8 +35,12 @@ def lay_out(descriptors: npt.NDArray[np.float32], *, method: str = "tsne") -> np
         _, _, axes = np.linalg.svd(centred, full_matrices=False)
         return np.asarray(centred @ axes[:2].T)
     manifold = optional("sklearn.manifold")
+    _, _, axes = np.linalg.svd(centred, full_matrices=False)
+    slim = centred @ axes[:TSNE_FROM].T  # distances hardly change, and t-SNE looks for neighbours ten times faster
     perplexity = min(30.0, (len(descriptors) - 1) / 3)
-    laid_out = manifold.TSNE(2, perplexity=perplexity, init="pca", random_state=0).fit_transform(descriptors)
+    laid_out = manifold.TSNE(
+        2, perplexity=perplexity, init="pca", random_state=0, max_iter=500, n_jobs=-1
+    ).fit_transform(slim)
     return np.asarray(laid_out, dtype=np.float32)
 
 

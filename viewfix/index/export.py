@@ -17,6 +17,8 @@ from .store import Store
 
 CHUNK = 4096
 
+Writer = Callable[[Store, Path, Progress], list[Path]]
+
 COLUMNS = ("id", "file", "lat", "lon", "radius_m", "heading_deg", "taken_at", "attribution", "licence")
 
 
@@ -38,7 +40,7 @@ def export(store: Store, target: Path, *, form: str | None = None, progress: Pro
         StorageFailed: it cannot be written.
     """
     form = form or target.suffix.removeprefix(".").lower() or "projector"
-    writers: dict[str, Callable[[Store, Path, Progress], list[Path]]] = {
+    writers: dict[str, Writer] = {
         "geojson": _geojson,
         "json": _geojson,
         "csv": _csv,
@@ -49,13 +51,41 @@ def export(store: Store, target: Path, *, form: str | None = None, progress: Pro
         raise BadInput(
             f"{target} ends in .{form}, which is no format of ours. Use .geojson, .csv, .parquet or a folder."
         )
+    if form == "projector" and target.exists() and not target.is_dir():
+        raise BadInput(
+            f"{target} is a file, but the projector takes a folder. Name a folder, or a .csv or .geojson file."
+        )
+    if form != "projector":
+        _refuse_maps(target)
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        return writers[form](store, target, progress)
+        return _whole_or_not(writers[form], store, target, progress)
     except OSError as error:
         raise StorageFailed(
-            f"{target} could not be written ({error.strerror}). Free space or name another place."
+            f"{target} could not be written ({error.strerror or error}). Free space or name another place."
         ) from error
+
+
+def _refuse_maps(target: Path) -> None:
+    """An export must never be written over a map: one slip of the hand, and the truth is gone."""
+    if target.is_file():
+        with target.open("rb") as file:
+            if file.read(16).startswith(b"SQLite format 3"):
+                raise BadInput(
+                    f"{target} is a map or another SQLite database, which an export would destroy. Name a new file."
+                )
+
+
+def _whole_or_not(write: Writer, store: Store, target: Path, progress: Progress) -> list[Path]:
+    """Write under another name and rename: half an export looks like a whole one, and the old one is still good."""
+    if write is _projector:
+        return write(store, target, progress)
+    part = target.with_name(target.name + ".part")
+    try:
+        write(store, part, progress)
+        part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)
+    return [target]
 
 
 def _row(photo: Photo) -> dict[str, Any]:

@@ -272,6 +272,11 @@ class Store:
         with self._transaction() as connection:
             writing.skip(connection, skipped)
 
+    def forget_skipped(self, ids: Sequence[str]) -> int:
+        """Those photos are no longer named as skipped; how many were."""
+        with self._transaction() as connection:
+            return writing.unskip(connection, ids)
+
     def set_meta(self, key: str, value: Any) -> None:
         """Store anything JSON can say under a key."""
         with self._transaction() as connection:

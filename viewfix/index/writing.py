@@ -77,6 +77,12 @@ def skip(connection: sqlite3.Connection, skipped: Sequence[Skipped]) -> None:
     connection.executemany("INSERT OR REPLACE INTO skipped VALUES (?, ?)", values)
 
 
+def unskip(connection: sqlite3.Connection, ids: Sequence[str]) -> int:
+    """Forget that photos could not be used; how many were remembered."""
+    listed = json.dumps(list(ids))
+    return connection.execute("DELETE FROM skipped WHERE id IN (SELECT value FROM json_each(?))", (listed,)).rowcount
+
+
 def _place(connection: sqlite3.Connection, places: Sequence[tuple[int, Position]]) -> None:
     # The R*Tree keeps float32 and rounds the lower edges down and the upper ones up: the point stays inside.
     values = ((row, at.lat, at.lat, at.lon, at.lon) for row, at in places)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..geo import Plane, wrap_heading_deg
+from ..geo import Plane, distances_m, wrap_heading_deg
 from ..types import Candidate, Position
 
 AGREE_M = 25.0
@@ -25,20 +25,20 @@ class Consensus:
     """What the candidates say together.
 
     `position.radius_m` is the spread of the votes, metres. `similarity` is the best of
-    the winning place, [-1, 1]; `margin` its lead over the best photo of any other place,
-    [-2, 2]; `agreement` the share of all votes that went to it, [0, 1]; `best` the index of its
+    the winning place, [-1, 1]; `rival` that of the best photo of any other place, None where
+    the map has no other place; `agreement` the share of all votes that went to it, [0, 1]; `best` the index of its
     most similar candidate.
     """
 
     position: Position
     heading_deg: float | None
     similarity: float
-    margin: float
+    rival: float | None
     agreement: float
     best: int
 
 
-def fuse(candidates: Sequence[Candidate]) -> Consensus | None:
+def fuse(candidates: Sequence[Candidate], *, elsewhere: Sequence[Candidate] = ()) -> Consensus | None:
     """Let candidates vote for a place; None when there is none to vote.
 
     Each votes with weight exp(SHARPNESS * (similarity - best)). The place, a disc of
@@ -47,6 +47,8 @@ def fuse(candidates: Sequence[Candidate]) -> Consensus | None:
 
     Args:
         candidates: best first, at least as many as places can look alike; 20 is good.
+        elsewhere: when the candidates were asked for in a region, the best of the whole map. They do not
+            vote, but a place must lead over all of them: a region does not make a stranger a resident.
     """
     if not candidates:
         return None
@@ -65,13 +67,17 @@ def fuse(candidates: Sequence[Candidate]) -> Consensus | None:
     spread_m = float(np.sqrt(share @ ((points - centre) ** 2).sum(axis=1) / total))
     best = int(np.argmax(np.where(members, similarities, -np.inf)))
     # A rival must stand clear of the winner's place: its own neighbours are no second opinion.
-    rivals = ~members & (np.linalg.norm(points - centre, axis=1) > AGREE_M)
-    rival = similarities[rivals].max() if rivals.any() else similarities.min()
+    position = plane.to_position(float(centre[0]), float(centre[1]), spread_m)
+    rivals = list(similarities[~members & (np.linalg.norm(points - centre, axis=1) > AGREE_M)])
+    if elsewhere:
+        lats, lons = zip(*((c.photo.position.lat, c.photo.position.lon) for c in elsewhere), strict=True)
+        far = distances_m(position.lat, position.lon, lats, lons) > AGREE_M
+        rivals += [c.similarity for c, is_far in zip(elsewhere, far, strict=True) if is_far]
     return Consensus(
-        position=plane.to_position(float(centre[0]), float(centre[1]), spread_m),
+        position=position,
         heading_deg=_heading(candidates, share, best),
         similarity=float(similarities[best]),
-        margin=float(similarities[best] - rival),
+        rival=float(max(rivals)) if rivals else None,
         agreement=total / float(weights.sum()),
         best=best,
     )

@@ -70,6 +70,8 @@ def _missing(what: str, header: Sequence[str], used: set[str | None], table: str
     close = [name for name in free if difflib.get_close_matches(_plain(name), names, n=1, cutoff=0.7)]
     seen = ", ".join(header[:12]) + (", ..." if len(header) > 12 else "") if any(header) else "none at all"
     hint = f"Did you mean {close[0]!r}? Call it {what!r}." if close else f"Call one {what!r}, in the first line."
+    if not any(header):
+        return BadInput(f"{table} is empty. It needs a line for every photo, with a file, its lat and its lon.")
     return BadInput(f"{table} has no column {what!r}, nor {', '.join(names[1:])}. Its columns: {seen}. {hint}")
 
 

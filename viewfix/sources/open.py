@@ -75,7 +75,7 @@ def open_sources(specs: Sequence[str | Path]) -> Source:
     The ids of a folder or a manifest that does not come alone begin with its own name, so that
     `a/1.jpg` of two folders stay two photos; with more of its path where two have one name.
     """
-    paths = list(dict.fromkeys(_existing(spec) for spec in specs))
+    paths = list({path.resolve(): path for path in map(_existing, specs)}.values())  # one folder by two names is one
     files = [path for path in paths if path.is_file() and path.suffix.lower() in SUFFIXES]
     others = [path for path in paths if path not in set(files)]
     opened = [open_source(path) for path in others]
