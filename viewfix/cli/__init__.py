@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import importlib
 import sys
 from collections.abc import Sequence
@@ -75,6 +74,7 @@ def main(args: Sequence[str] | None = None) -> None:
 
 def run(args: Sequence[str]) -> int:
     """Run a command line and return its exit code."""
+    before = sys.stdout
     try:
         result = app.main(args=list(args), prog_name="viewfix", standalone_mode=False)
         return result if isinstance(result, int) else 0
@@ -95,9 +95,9 @@ def run(args: Sequence[str]) -> int:
             "viewfix: stopped. What was stored stays; the same command goes on where this one stopped.", err=True
         )
         return 130
-    except SystemExit as stop:  # click's word for `viewfix … | head`: the reader has what it wanted
-        closed = isinstance(stop.__context__, OSError) and stop.__context__.errno == errno.EPIPE
-        return 0 if closed else int(stop.code or 0)
+    except SystemExit as stop:
+        # `viewfix … | head`, and the reader has what it wanted: click puts a silent stream in the place of ours.
+        return 0 if sys.stdout is not before else int(stop.code or 0)
     except OSError as error:  # nothing below should let one through; if it does, a line beats a page
         click.echo(f"viewfix: {error}. Check that the disk has room and that you may write there.", err=True)
         return StorageFailed.exit_code
