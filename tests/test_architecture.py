@@ -16,7 +16,7 @@ LAYERS = [  # a module may import those of the layers above it, never those belo
     {"geo", "photos", "metrics", "console", "wire"},
     {"sources", "models"},
     {"embed", "index", "locate"},
-    {"ingest", "trials"},
+    {"ingest", "retrieval", "trials"},
     {"map", "compare"},
     {"train", "evaluate"},
     {"demo"},

@@ -1,6 +1,7 @@
 """The command line, in-process: words on standard output, one line on standard error, exit codes."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -276,3 +277,29 @@ def test_info_is_for_people_and_for_scripts(real_map: Path, capsys: Out) -> None
 def test_a_map_named_after_its_photos_is_told_the_order(street: Path, tmp_path: Path, capsys: Out) -> None:
     assert run(["build", str(street), str(tmp_path / "a.map")]) == 2
     assert "comes first" in said(capsys)[1][-1]
+
+
+def test_nothing_is_drawn_or_exported_over_a_photo(street: Path, tmp_path: Path, capsys: Out) -> None:
+    pytest.importorskip("matplotlib")
+    photo = tmp_path / "photos" / "a.png"
+    photo.parent.mkdir()
+    file = sorted(street.glob("*.jpg"))[0]
+    (photo.parent / "b.jpg").write_bytes(file.read_bytes())
+    with Image.open(file) as picture:
+        picture.save(photo, exif=picture.getexif())
+    before = photo.read_bytes()
+    path = str(tmp_path / "a.map")
+    assert run(["build", path, str(photo.parent), "-q"]) == 0
+    assert run(["plot", path, "-o", str(photo), "--method", "pca"]) == 2
+    assert run(["export", path, str(photo), "--form", "csv"]) == 2
+    assert photo.read_bytes() == before
+
+
+def test_a_terminal_that_cannot_show_a_name_still_gets_the_answer(real_map: Path, query: str, tmp_path: Path) -> None:
+    named = tmp_path / "日本.jpg"
+    named.write_bytes(Path(query).read_bytes())
+    done = subprocess.run(
+        [sys.executable, "-m", "viewfix", "locate", str(real_map), str(named)],
+        capture_output=True, check=True, env={**os.environ, "PYTHONIOENCODING": "cp1252"},
+    )  # fmt: skip
+    assert b"confidence" in done.stdout

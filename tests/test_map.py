@@ -15,7 +15,7 @@ from viewfix import Map, Photo, Position, Skipped, ViewfixError
 from viewfix import ingest as ingest_module
 from viewfix.demo import light
 from viewfix.demo.town import Town
-from viewfix.errors import BadInput, MapBusy, ModelMismatch, NotAMap, UnreadablePhoto
+from viewfix.errors import BadInput, MapBusy, ModelMismatch, NotAMap, UnknownModel, UnreadablePhoto
 from viewfix.geo import distance_m, distances_m
 from viewfix.index.store import ModelIdentity, Store
 
@@ -365,3 +365,61 @@ def test_a_region_elsewhere_does_not_make_the_answer_yes(real_map: Path, street:
             fix = city.locate(file, near=(others[0].lat, others[0].lon, 10.0))
             assert fix.candidates
             assert not fix.found
+
+
+def test_a_card_that_was_taken_out_keeps_its_photos_in_the_map(street: Path, tmp_path: Path, toy: Toy) -> None:
+    a, b = photos_of(street)[:2]
+    for name, file in (("first", a), ("second", b)):
+        (tmp_path / name).mkdir()
+        shutil.copy(file, tmp_path / name / "DSC_0001.jpg")
+    with Map.build(tmp_path / "a.map", tmp_path / "first", model=toy) as city:
+        (tmp_path / "first").rename(tmp_path / "gone")
+        assert (city.add(tmp_path / "second").added, len(city)) == (1, 2)
+
+
+def test_many_photos_of_one_spot_do_not_hide_that_another_place_looks_alike(
+    street: Path, tmp_path: Path, toy: Toy
+) -> None:
+    crowd = [
+        Photo(f"c{i}", str(street / photos_of(street)[0].name), Position(50.0, 20.0 + 1e-7 * i)) for i in range(60)
+    ]
+    for i, photo in enumerate(crowd):  # one file each, or they would be one photo
+        shutil.copy(photo.source, tmp_path / f"{i}.jpg")
+    crowd = [replace(photo, source=str(tmp_path / f"{i}.jpg")) for i, photo in enumerate(crowd)]
+    far = Photo("far", str(photos_of(street)[1]), Position(51.0, 20.0))
+    with Map.build(tmp_path / "a.map", [*crowd, far], model=toy) as city:
+        fix = city.locate(photos_of(street)[0])
+    assert "no other place" not in fix.reason
+
+
+def test_half_a_character_costs_one_photo_and_not_the_build(street: Path, tmp_path: Path, toy: Toy) -> None:
+    a, b = (str(file) for file in photos_of(street)[:2])
+    source = [Photo("a\ud800b", a, Position(1, 2)), Skipped("c\ud800", "why \ud800"), Photo("good", b, Position(1, 2))]
+    with Map.build(tmp_path / "a.map", source, model=toy) as city:
+        assert (city.last_added.added, len(city.last_added.skipped)) == (1, 2)
+
+
+def test_one_file_at_two_positions_is_named_and_not_counted_as_there(street: Path, tmp_path: Path, toy: Toy) -> None:
+    file = str(photos_of(street)[0])
+    with Map.build(
+        tmp_path / "a.map", [Photo("a", file, Position(1, 2)), Photo("b", file, Position(3, 4))], model=toy
+    ) as c:
+        assert (c.last_added.added, c.last_added.unchanged) == (1, 0)
+        assert "another position" in c.last_added.skipped[0].reason
+
+
+@pytest.mark.parametrize("line", [float("nan"), -0.1, 7])
+def test_a_line_that_is_no_probability_is_refused(line: float, city: Map, street: Path) -> None:
+    with pytest.raises(BadInput, match="probability"):
+        city.locate(photos_of(street)[0], least_confidence=line)
+
+
+@pytest.mark.parametrize("descriptor", [np.ones(7, np.float32), np.full(48, np.nan, np.float32)])
+def test_a_descriptor_of_another_kind_is_refused(descriptor: np.ndarray, city: Map) -> None:
+    with pytest.raises(BadInput, match="finite numbers"):
+        city.locate_descriptor(descriptor)
+
+
+def test_a_map_of_a_model_of_ones_own_asks_for_its_file(city: Map, street: Path) -> None:
+    with Map.open(city.path) as nameless, pytest.raises(UnknownModel, match="--model FILE.onnx"):
+        nameless.locate(photos_of(street)[0])

@@ -76,15 +76,18 @@ def _todo(
 ) -> Iterator[Photo | Skipped]:
     """What of the stream needs its file read; counts the rest as unchanged."""
     seen: set[str] = set()  # ids of this run
-    sources: set[str] = set()
-    for item in stream:
+    sources: dict[str, Photo] = {}
+    for item in map(_storable, stream):
         if isinstance(item, Skipped):
             yield item
             continue
-        if item.source in sources:  # one file by two ways: a folder, and a folder in it
-            tally.unchanged += 1
+        before = sources.setdefault(item.source, item)
+        if before is not item:
+            if before.position == item.position:  # one file by two ways: a folder, and a folder in it
+                tally.unchanged += 1
+            else:
+                yield Skipped(item.id, f"the same file was given before, as {before.id}, with another position")
             continue
-        sources.add(item.source)
         named = _named(item, store, seen)
         if isinstance(named, Skipped):
             yield named
@@ -128,14 +131,30 @@ def _under_its_old_id(item: Photo, store: Store) -> Photo:
 
 
 def _is_another(known: Record, item: Photo) -> bool:
-    """Whether the map's photo of this id is a file of its own, still there and different, and not an older state."""
-    old = known.photo.source
-    if old == item.source or "://" in old or not Path(old).is_file():
+    """Whether this file is not the one that the map has under its id: another path, and other bytes.
+
+    It does not matter whether the old file is still there: a card that was taken out keeps its photos in the map.
+    """
+    if known.photo.source == item.source or (known.content_hint and known.content_hint == content_hint(item.source)):
         return False
     try:
         return hash_content(read_bytes(item.source)) != known.content_hash
     except UnreadablePhoto:
         return False  # the reader of photos says what is wrong with it
+
+
+def _storable(item: Photo | Skipped) -> Photo | Skipped:
+    """Text that no file can hold (half a character, from a damaged manifest) costs one photo, not the build."""
+    texts = (
+        (item.id, item.reason) if isinstance(item, Skipped) else (item.id, item.source, item.attribution, item.licence)
+    )
+    clean = [text and text.encode("utf-8", "replace").decode() for text in texts]
+    if clean == list(texts):
+        return item
+    reason = (
+        clean[1] if isinstance(item, Skipped) else "its id, file or credit holds characters that are no text; mend them"
+    )
+    return Skipped(clean[0] or "?", reason or "")
 
 
 def _commit(store: Store, batch: list[Described], tally: Added, told: int) -> None:

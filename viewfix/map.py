@@ -8,8 +8,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from . import photos
-from .errors import BadInput, ModelMismatch, StorageFailed, ViewfixError
+from .errors import BadInput, ModelMismatch, UnknownModel, ViewfixError
 from .geo import Box, Circle, Region
 from .index.faiss import FaissSearch
 from .index.store import ModelIdentity, Store
@@ -18,15 +20,14 @@ from .locate.answer import VOTERS, answer
 from .locate.confidence import LEAST_CONFIDENCE, PRIOR, Calibration
 from .models import catalogue
 from .models.model import Model
+from .retrieval import retrieve, retrieve_rivals
 from .trials import examine
-from .types import Candidate, Fix, Photo, Progress, Skipped, silent
+from .types import Fix, Photo, Progress, Skipped, silent
 
 if TYPE_CHECKING:
-    import numpy as np
     from PIL import Image
 
 RECALIBRATE_SHARE = 0.1
-ROUNDS = 10
 
 
 class Map:
@@ -173,20 +174,17 @@ class Map:
         """As `locate`, from a (dim,) float32 descriptor of length 1 made by this map's model."""
         if k < 1:
             raise BadInput(f"k is {k}, but at least one candidate is needed. Give k=1 or more.")
-        candidates = self._candidates(descriptor, max(k, VOTERS), region)
-        elsewhere = self._candidates(descriptor, VOTERS, None) if region is not None and candidates else ()
+        if not 0 <= least_confidence <= 1:  # NaN fails too
+            raise BadInput(f"least_confidence is {least_confidence}, but it is a probability. Give 0 to 1.")
+        if descriptor.shape != (self._store.model.dim,) or not np.isfinite(descriptor).all():
+            raise BadInput(
+                f"The descriptor has the shape {descriptor.shape}, or numbers that are none. "
+                f"Give {self._store.model.dim} finite numbers, as the map's model makes them."
+            )
+        search = self._searching()
+        candidates = retrieve(self._store, search, descriptor, max(k, VOTERS), region)
+        elsewhere = retrieve_rivals(self._store, search, descriptor, candidates, region)
         return answer(candidates, self.calibration, elsewhere=elsewhere, least_confidence=least_confidence, k=k)
-
-    def _candidates(self, descriptor: np.ndarray, k: int, region: Region | None) -> tuple[Candidate, ...]:
-        for _ in range(ROUNDS):
-            rows, similarities = self._searching().nearest(descriptor, k, region)
-            found = self._store.photos(rows)
-            if len(found) == len(rows):  # else another process took one out between the two lines: ask again
-                return tuple(Candidate(p, float(s)) for p, s in zip(found, similarities, strict=True))
-        raise StorageFailed(
-            f"{self.path} has descriptors without photos: it is damaged, or being emptied. Ask again; if it stays so, "
-            f"restore it from a copy or build it again: viewfix build NEW.map PHOTOS"
-        )
 
     # ---- what is in it -------------------------------------------------------------------
 
@@ -218,7 +216,15 @@ class Map:
             ModelMismatch: see `Map.locate`.
         """
         if self._model is None:
-            self._model = self._checked(_load(self._model_choice()))
+            try:
+                self._model = self._checked(_load(self._model_choice()))
+            except UnknownModel as error:
+                if self._asked_model is not None:
+                    raise
+                raise UnknownModel(
+                    f"The map {self.path} was built with {self._store.model.name}, a model of somebody's own. "
+                    "Give its file: --model FILE.onnx"
+                ) from error
         return self._model
 
     def photos(self) -> Iterator[Photo]:

@@ -39,7 +39,7 @@ def examine(store: Store, search: Search, *, seed: int = 0, progress: Progress =
     for done, row in enumerate(chosen):
         progress("calibrating", done, len(chosen))
         for trials, candidates, truth in _questions(store, search, int(row), inside, outside):
-            consensus = fuse(candidates)
+            consensus = fuse(candidates[:VOTERS], elsewhere=candidates[VOTERS:])
             if consensus is not None:
                 at = consensus.position
                 error_m = float(distances_m(truth.position.lat, truth.position.lon, [at.lat], [at.lon])[0])
@@ -59,7 +59,7 @@ def _questions(
         truth.position.lat, truth.position.lon, [p.position.lat for p in photos], [p.position.lon for p in photos]
     )
     for trials, least_m in ((inside, OWN_PLACE_M), (outside, SURROUNDINGS_M)):
-        kept = [i for i in np.flatnonzero(apart_m > least_m)][:VOTERS]
+        kept = np.flatnonzero(apart_m > least_m)
         # A pool that holds nothing else says only that the map is small or dense here, not how a stranger would do.
         if len(kept) >= min(VOTERS, len(photos) // 4):
             yield trials, [Candidate(photos[i], float(similarities[i])) for i in kept], truth

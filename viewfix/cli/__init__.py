@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 import sys
 from collections.abc import Sequence
 
@@ -74,6 +75,9 @@ def main(args: Sequence[str] | None = None) -> None:
 
 def run(args: Sequence[str]) -> int:
     """Run a command line and return its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a name that the terminal cannot show must not cost the answer
+            stream.reconfigure(errors="backslashreplace")
     before = sys.stdout
     try:
         result = app.main(args=list(args), prog_name="viewfix", standalone_mode=False)

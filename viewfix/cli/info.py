@@ -23,7 +23,7 @@ def command(map_path: Path, as_json: bool, skipped: bool) -> None:
     if as_json:
         if skipped:
             facts["skipped_photos"] = [{"id": s.id, "reason": s.reason} for s in left_out]
-        click.echo(json.dumps(facts, ensure_ascii=False))
+        click.echo(json.dumps(facts, ensure_ascii=True))
         return
     shown = {**facts, "area": _area(facts["area"]), "model": _model(facts["model"])}
     shown["calibration"] = _calibration(facts["calibration"])

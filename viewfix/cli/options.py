@@ -66,7 +66,7 @@ def json_option(command: Command) -> Command:
 def say_added(added: Added, *, as_json: bool = False) -> None:
     """One line of counts on standard output; what was skipped, and why, on standard error (in JSON, with the rest)."""
     if as_json:
-        click.echo(json.dumps(dataclasses.asdict(added), ensure_ascii=False))
+        click.echo(json.dumps(dataclasses.asdict(added), ensure_ascii=True))
         return
     click.echo(str(added))
     for skipped in added.skipped[:SHOWN]:

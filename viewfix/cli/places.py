@@ -32,7 +32,7 @@ def command(folders: tuple[str, ...], queries: tuple[str, ...], as_json: bool, m
         chances = {name or "none of them": round(p, 3) for name, p in verdict.probabilities.items()}
         if as_json:
             shown = {"photo": str(file), "place": verdict.place, "probabilities": chances}
-            click.echo(json.dumps(shown | ({"truth": truth} if truth else {}), ensure_ascii=False))
+            click.echo(json.dumps(shown | ({"truth": truth} if truth else {}), ensure_ascii=True))
         else:
             ranked = sorted(chances.items(), key=lambda pair: -pair[1])
             wrong = " WRONG" if truth and verdict.place != truth else ""

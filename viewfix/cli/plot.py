@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from .. import console
-from ..errors import StorageFailed
+from ..errors import BadInput, StorageFailed
 from .options import map_argument, writable_picture
 
 
@@ -25,6 +25,9 @@ def command(map_path: Path, output: Path, colour: str | None, method: str) -> No
     from ..index.store import Store
 
     writable_picture(output, (".png", ".svg", ".pdf"))
+    with Store.open(map_path) as store:
+        if store.ids_of_source(str(output.resolve())):
+            raise BadInput(f"{output} is a photo of the map and would be written over. Name another file.")
     with Store.open(map_path) as store, console.err.status("laying the photos out …"):
         try:
             draw_map(store, output, method=method, colour=colour)

@@ -60,8 +60,11 @@ def draw_map(store: Store, target: Path, *, method: str = "tsne", colour: str | 
     rows, _, _ = store.positions()
     total = len(rows)
     rows = np.sort(np.random.default_rng(0).permutation(rows)[:MOST])
+    rows, descriptors = store.present(rows)
     photos = store.photos(rows)
-    points = lay_out(store.descriptors(rows), method=method)
+    if len(photos) != len(rows):
+        raise BadInput(f"{store.path} is losing photos while it is drawn. Draw it again when that is done.")
+    points = lay_out(descriptors, method=method)
     places = [photo.id.split("/")[0] if "/" in photo.id else "" for photo in photos]
     names = sorted(set(places))
     if colour is None:

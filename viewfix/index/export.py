@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from ..errors import BadInput, StorageFailed
 from ..optional import optional
+from ..photos import SUFFIXES
 from ..types import Photo, Progress, silent
 from .store import Store
 
@@ -67,6 +70,8 @@ def export(store: Store, target: Path, *, form: str | None = None, progress: Pro
 
 def _refuse_maps(target: Path) -> None:
     """An export must never be written over a map: one slip of the hand, and the truth is gone."""
+    if target.is_file() and target.suffix.lower() in SUFFIXES:
+        raise BadInput(f"{target} is a picture, which an export would destroy. Name a new file.")
     if target.is_file():
         with target.open("rb") as file:
             if file.read(16).startswith(b"SQLite format 3"):
@@ -79,7 +84,7 @@ def _whole_or_not(write: Writer, store: Store, target: Path, progress: Progress)
     """Write under another name and rename: half an export looks like a whole one, and the old one is still good."""
     if write is _projector:
         return write(store, target, progress)
-    part = target.with_name(target.name + ".part")
+    part = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
         write(store, part, progress)
         part.replace(target)
@@ -93,6 +98,17 @@ def _row(photo: Photo) -> dict[str, Any]:
     taken_at = None if photo.taken_at is None else photo.taken_at.isoformat()
     values = (photo.id, photo.source, at.lat, at.lon, at.radius_m, photo.heading_deg, taken_at)
     return dict(zip(COLUMNS, (*values, photo.attribution, photo.licence), strict=True))
+
+
+def _pairs(store: Store) -> Iterator[tuple[list[Photo], npt.NDArray[np.float16]]]:
+    """Photos with their descriptors, chunk by chunk, pair by pair also while another process takes photos out."""
+    for rows, halves in store.iter_descriptors(CHUNK):
+        photos = store.photos(rows)
+        while len(photos) != len(rows):
+            there = np.isin(rows, store.present(rows)[0])
+            rows, halves = rows[there], halves[there]
+            photos = store.photos(rows)
+        yield photos, halves
 
 
 def _counted(store: Store, progress: Progress) -> Iterator[Photo]:
@@ -137,13 +153,13 @@ def _parquet(store: Store, target: Path, progress: Progress) -> list[Path]:
     )
     done, total = 0, len(store)
     with parquet.ParquetWriter(target, schema, compression="zstd") as writer:
-        for rows, descriptors in store.iter_descriptors(CHUNK):
-            table = [_row(photo) for photo in store.photos(rows)]
+        for photos, descriptors in _pairs(store):
+            table = [_row(photo) for photo in photos]
             columns = {name: [line[name] for line in table] for name in COLUMNS}
             flat = arrow.array(np.asarray(descriptors, np.float16).reshape(-1))
             columns["descriptor"] = arrow.FixedSizeListArray.from_arrays(flat, store.model.dim)
             writer.write_table(arrow.table(columns, schema=schema))
-            done += len(rows)
+            done += len(photos)
             progress("exporting", done, total)
     return [target]
 
@@ -155,11 +171,11 @@ def _projector(store: Store, target: Path, progress: Progress) -> list[Path]:
     done, total = 0, len(store)
     with vectors.open("w", encoding="utf-8") as numbers, metadata.open("w", encoding="utf-8") as names:
         names.write("\t".join(("id", "lat", "lon", "heading_deg")) + "\n")
-        for rows, descriptors in store.iter_descriptors(CHUNK):
+        for photos, descriptors in _pairs(store):
             np.savetxt(numbers, np.asarray(descriptors, np.float32), fmt="%.5g", delimiter="\t")
-            for photo in store.photos(rows):
+            for photo in photos:
                 at, heading = photo.position, "" if photo.heading_deg is None else photo.heading_deg
                 names.write(f"{' '.join(photo.id.split())}\t{at.lat}\t{at.lon}\t{heading}\n")
-            done += len(rows)
+            done += len(photos)
             progress("exporting", done, total)
     return [vectors, metadata]
