@@ -10,6 +10,7 @@ import numpy as np
 from truth import DATA
 
 from viewfix import Map, trials
+from viewfix.index.faiss import FaissSearch
 from viewfix.locate import fuse as fusing
 from viewfix.locate.confidence import Trial
 
@@ -28,7 +29,7 @@ def main() -> None:
         for sharpness in (5.0, 10.0, 20.0, 40.0, 80.0, 1000.0):
             fusing.SHARPNESS = sharpness
             caught.clear()
-            trials.examine(city.store, city._searching())
+            trials.examine(city.store, FaissSearch(city.store))
             errors_m = np.array([trial.error_m for trial in caught[0]])
             print(
                 f"sharpness {sharpness:6g}: within 25 m {np.mean(errors_m <= 25):.1%}, within 10 m "
