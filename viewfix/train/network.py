@@ -5,17 +5,31 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from . import aggregators, backbones
+from .recipe import ALL, Recipe
+
+Features = Tensor | tuple[Tensor, Tensor]
+"""What a backbone gives: a map (B, C, H, W), or the map and one token (B, C) a picture."""
+
 
 class Head(nn.Module):
-    """What follows the backbone: (B, C, H, W) float feature map to (B, dim) float, rows of length 1."""
+    """What follows the backbone: (B, C, H, W) float feature map to (B, dim) float, rows of length 1.
 
-    def __init__(self, aggregator: nn.Module, whitening: nn.Linear) -> None:
+    A backbone with a token hands over (map, token); both then reach the aggregator.
+    """
+
+    def __init__(self, aggregator: nn.Module, whitening: nn.Module) -> None:
         super().__init__()
         self.aggregator = aggregator
         self.whitening = whitening
 
-    def forward(self, features: Tensor) -> Tensor:
-        return F.normalize(self.whitening(self.aggregator(features)), dim=1)
+    def forward(self, features: Features) -> Tensor:
+        return F.normalize(self.whitening(self.aggregated(features)), dim=1)
+
+    def aggregated(self, features: Features) -> Tensor:
+        """(B, aggregator.dim) float: what the whitening takes."""
+        vectors: Tensor = self.aggregator(*features) if isinstance(features, tuple) else self.aggregator(features)
+        return vectors
 
 
 class Describer(nn.Module):
@@ -29,3 +43,27 @@ class Describer(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         descriptors: Tensor = self.head(self.backbone(x))
         return descriptors
+
+
+def assemble(recipe: Recipe) -> Describer:
+    """The network of a recipe, random throughout: weights, vocabulary and checkpoints are loaded into it.
+
+    Raises:
+        BadInput: no backbone or aggregation has that name, or one has no such hyper-parameter.
+    """
+    backbone = backbones.make(recipe.backbone)
+    options = dict(recipe.aggregator_options)
+    if recipe.clusters is not None and recipe.aggregator in WITH_CLUSTERS:
+        options.setdefault("clusters", recipe.clusters)
+    aggregator = aggregators.make(recipe.aggregator, backbone.channels, **options)
+    length = int(aggregator.dim)
+    return Describer(backbone, Head(aggregator, nn.Linear(length, recipe.dim) if recipe.dim else nn.Identity()))
+
+
+def tuned_stages(recipe: Recipe, backbone: nn.Module) -> int:
+    """How many stages at the end of a backbone a recipe trains."""
+    count = len(backbone.stages)
+    return count if recipe.tuned_stages == ALL else min(int(recipe.tuned_stages), count)
+
+
+WITH_CLUSTERS = ("netvlad", "ghostvlad", "salad")
