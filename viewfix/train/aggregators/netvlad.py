@@ -8,8 +8,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .aggregator import Aggregator
 
-class NetVLAD(nn.Module):
+
+class NetVLAD(Aggregator):
     """(B, C, H, W) float to (B, clusters * C) float, rows of length 1.
 
     A feature x, scaled to length 1, belongs to centre c with softmax(-alpha |x - c|²);
@@ -18,6 +20,7 @@ class NetVLAD(nn.Module):
 
     def __init__(self, clusters: int, channels: int) -> None:
         super().__init__()
+        self.dim = clusters * channels
         self.centres = nn.Parameter(torch.empty(clusters, channels))
         self.weight = nn.Parameter(torch.empty(clusters, channels))
         self.bias = nn.Parameter(torch.empty(clusters))
@@ -36,12 +39,26 @@ class NetVLAD(nn.Module):
             self.weight.copy_(2 * alpha * centres)
             self.bias.copy_(-alpha * centres.square().sum(dim=1))
 
-    def forward(self, features: Tensor) -> Tensor:
+    def forward(self, features: Tensor, token: Tensor | None = None) -> Tensor:
         x = F.normalize(features.flatten(2), dim=1)  # (B, C, P)
         shares = torch.softmax(self.weight @ x + self.bias[:, None], dim=1)  # (B, K, P)
-        # Σ a (x - c) as two products: the residuals themselves would fill B * K * C * P numbers.
-        residuals = shares @ x.transpose(1, 2) - shares.sum(dim=2, keepdim=True) * self.centres
-        return F.normalize(F.normalize(residuals, dim=2).flatten(1), dim=1)
+        return residuals(x, shares, self.centres)
+
+
+def residuals(x: Tensor, shares: Tensor, centres: Tensor) -> Tensor:
+    """The sums over positions of a (x - c), each centre's scaled to length 1, then all together.
+
+    Args:
+        x: (B, C, P) float features.
+        shares: (B, K, P) float, how much of each feature belongs to each centre.
+        centres: (K, C) float.
+
+    Returns:
+        (B, K * C) float, rows of length 1.
+    """
+    # Two products: the residuals themselves would fill B * K * C * P numbers.
+    sums = shares @ x.transpose(1, 2) - shares.sum(dim=2, keepdim=True) * centres
+    return F.normalize(F.normalize(sums, dim=2).flatten(1), dim=1)
 
 
 def from_published(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
