@@ -1,0 +1,125 @@
+"""Photos become the tensors that a network trains on: as they are, altered, or at a drawn night; always one size."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from PIL import Image
+from torch import Tensor
+
+from .. import photos as files
+from ..embed import cores
+from ..errors import UnreadablePhoto
+from ..models.preprocessing import Preprocessing
+from ..types import Photo, Progress, Skipped, silent
+from .augment import augmented, relit
+from .backbones import Backbone
+from .recipe import Recipe
+
+AS_IS = 0
+NIGHT = 1_000_000
+"""Versions of a photo: as it is, and at a drawn night; what lies between is augmented, each number differently."""
+
+SPARE = 1.25
+"""A picture is altered at this many times the size at which the network sees it: crops need something to lose."""
+
+Shot = tuple[int, int]
+"""A photo (its row) and a version of it."""
+
+
+def rules(recipe: Recipe, backbone: Backbone) -> Preprocessing:
+    """How pictures reach the network once it is trained."""
+    return Preprocessing(
+        "exact" if recipe.sizing == "exact" else "area",
+        recipe.image_px,
+        recipe.image_px,
+        multiple_px=backbone.multiple_px,
+        interpolation=recipe.interpolation,
+    )
+
+
+def common_size_px(deployed: Preprocessing, photos: Sequence[Photo], *, sampled: int = 25) -> tuple[int, int]:
+    """Width and height of every picture of a training: what the rules make of a photo of the usual shape.
+
+    A batch holds pictures of one size only; the usual shape is the median of `sampled` photos.
+    """
+    shapes = []
+    for photo in photos[:: max(1, len(photos) // sampled)]:
+        height_px, width_px = files.load(photo.source, least_side_px=deployed.least_side_px).shape[:2]
+        shapes.append((width_px / height_px, width_px, height_px))
+    _, width_px, height_px = statistics.median_low(shapes)
+    return deployed.size_px(width_px, height_px)
+
+
+def readable(
+    photos: Sequence[Photo], *, least_side_px: int, progress: Progress = silent
+) -> tuple[list[Photo], list[Skipped]]:
+    """The photos that can be decoded, and why the others cannot: found out now, not in the third hour."""
+
+    def trial(photo: Photo) -> Photo | Skipped:
+        try:
+            files.load(photo.source, least_side_px=least_side_px)
+        except UnreadablePhoto as error:
+            return Skipped(photo.id, str(error))
+        return photo
+
+    good: list[Photo] = []
+    bad: list[Skipped] = []
+    with ThreadPoolExecutor(cores()) as pool:
+        for number, outcome in enumerate(pool.map(trial, photos), start=1):
+            (bad if isinstance(outcome, Skipped) else good).append(outcome)  # type: ignore[arg-type]
+            progress("checking photos", number, len(photos))
+    return good, bad
+
+
+class Pictures:
+    """Photos and their versions as normalised tensors; the same shot is the same tensor, whoever asks and when.
+
+    Args:
+        photos: rows of shots are rows of these.
+        size_px: (width, height) of every picture.
+        backbone: whose normalisation the tensors get.
+    """
+
+    def __init__(self, photos: Sequence[Photo], recipe: Recipe, size_px: tuple[int, int], backbone: Backbone) -> None:
+        self.photos = photos
+        self.recipe = recipe
+        self.size_px = size_px
+        self.mean, self.std = (np.array(values, np.float32) for values in (backbone.mean, backbone.std))
+        self.rules = Preprocessing("exact", *size_px, interpolation=recipe.interpolation)
+        self._pool = ThreadPoolExecutor(cores(), thread_name_prefix="pictures")
+
+    def pixels(self, shot: Shot) -> npt.NDArray[np.uint8]:
+        """(H, W, 3) uint8 RGB at size_px.
+
+        Raises:
+            UnreadablePhoto: the file is gone or damaged.
+        """
+        row, version = shot
+        least_px = max(self.size_px) if version == AS_IS else round(SPARE * max(self.size_px))
+        picture = files.load(self.photos[row].source, least_side_px=least_px)
+        if version != AS_IS:
+            picture = self._altered(picture, np.random.default_rng((self.recipe.seed, version, row)), version)
+        sized: npt.NDArray[np.uint8] = np.asarray(self.rules.apply(picture)[0], np.uint8)
+        return sized
+
+    def _altered(self, picture: npt.NDArray[np.uint8], rng: np.random.Generator, version: int) -> npt.NDArray[np.uint8]:
+        image = Image.fromarray(picture)
+        image.thumbnail([round(SPARE * side) for side in self.size_px], Image.Resampling.BILINEAR)
+        if version == NIGHT:
+            return np.asarray(relit(image, rng, grey=False))
+        return np.asarray(augmented(image, rng, self.recipe.augmentation_strength, self.recipe.augmentations))
+
+    def normalised(self, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        """(H, W, 3) uint8 to (3, H, W) float32, (pixel - mean) / std."""
+        return np.ascontiguousarray(((pixels.astype(np.float32) - self.mean) / self.std).transpose(2, 0, 1))
+
+    def batch(self, shots: Sequence[Shot]) -> Tensor:
+        """(B, 3, H, W) float32, decoded on all cores."""
+        arrays = self._pool.map(lambda shot: self.normalised(self.pixels(shot)), shots)
+        return torch.from_numpy(np.stack(list(arrays)))
