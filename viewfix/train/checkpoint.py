@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import platform
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import torch
@@ -97,17 +97,20 @@ class Checkpoint:
             versions=content["versions"],
         )
 
-    def fits(self, recipe: Recipe, photos: str, path: Path) -> None:
-        """Refuse to go on with another recipe or other photos: the outcome would be of neither."""
+    def same_recipe(self, recipe: Recipe, path: Path) -> None:
+        """Refuse to go on with another recipe: the outcome would be of neither."""
         differing = self.recipe.differences(recipe)
         if differing:
             raise BadInput(
                 f"{path} is a checkpoint of another recipe; there and here: {'; '.join(differing)}. "
                 "Go on with its own recipe, or start anew in another folder with --run."
             )
+
+    def same_photos(self, photos: str, run: Path) -> None:
+        """Refuse to go on with other photos than those that the run began with."""
         if self.photos != photos:
             raise BadInput(
-                f"{path} was trained on other photos than are given now (or they changed since). "
+                f"{run} was trained on other photos than are given now, or their files changed since. "
                 "Give the same photos, or start anew in another folder with --run."
             )
 
@@ -122,7 +125,7 @@ def versions() -> dict[str, str]:
     }
 
 
-def written(path: Path, write: Any) -> None:
+def written(path: Path, write: Callable[[IO[bytes]], object]) -> None:
     """A file beside it, forced to the disk, then renamed over the old one; `write` gets the open binary file."""
     beside = path.with_name(path.name + ".new")
     try:

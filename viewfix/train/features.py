@@ -9,8 +9,9 @@ import hashlib
 import json
 import shutil
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import IO, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -100,9 +101,13 @@ class Cache:
                 each[start : start + len(part)] = array
                 each.flush()
             about |= {"done": start + len(part), "leaves": len(maps), "form": form}
-            written(folder / INDEX, lambda file: file.write(json.dumps(about).encode()))
+            written(folder / INDEX, partial(_write_json, about))
             progress("features of frozen stages", about["done"], len(shots))
         return cls(folder, shots)
+
+
+def _write_json(about: dict[str, Any], file: IO[bytes]) -> None:
+    file.write(json.dumps(about).encode())
 
 
 def _index(folder: Path) -> dict[str, Any]:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from . import aggregators, backbones
+from .backbones import Backbone
 from .recipe import ALL, Recipe
 
 Features = Tensor | tuple[Tensor, Tensor]
@@ -45,6 +49,45 @@ class Describer(nn.Module):
         return descriptors
 
 
+class Trained(nn.Module):
+    """What a training step runs: whatever reaches the tuned stages, or the pixels, to (B, dim) float descriptors.
+
+    Args:
+        frozen: stages that are run without gradients; None where their features come from a cache.
+        tuned, head: what learns.
+        tuned_norms: whether BatchNorm layers of `tuned` gather statistics while training.
+    """
+
+    def __init__(self, frozen: nn.Module | None, tuned: nn.Module, head: nn.Module, *, tuned_norms: bool) -> None:
+        super().__init__()
+        self.frozen = frozen
+        self.tuned = tuned
+        self.head = head
+        self.tuned_norms = tuned_norms
+
+    def train(self, mode: bool = True) -> Trained:
+        """As ever, but frozen stages, and norms that are to stay as they are, always stay in evaluation mode."""
+        super().train(mode)
+        if self.frozen is not None:
+            self.frozen.eval()
+        if not self.tuned_norms:
+            for layer in self.tuned.modules():
+                if isinstance(layer, nn.modules.batchnorm._BatchNorm):
+                    layer.eval()
+        return self
+
+    def forward(self, x: Any) -> Tensor:
+        descriptors: Tensor = self.head(self.features(x))
+        return descriptors
+
+    def features(self, x: Any) -> Any:
+        """What the head takes."""
+        if self.frozen is not None:
+            with torch.no_grad():
+                x = self.frozen(x)
+        return self.tuned(x)
+
+
 def assemble(recipe: Recipe) -> Describer:
     """The network of a recipe, random throughout: weights, vocabulary and checkpoints are loaded into it.
 
@@ -52,18 +95,24 @@ def assemble(recipe: Recipe) -> Describer:
         BadInput: no backbone or aggregation has that name, or one has no such hyper-parameter.
     """
     backbone = backbones.make(recipe.backbone)
-    options = dict(recipe.aggregator_options)
+    options: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in recipe.aggregator_options.items()
+    }
     if recipe.clusters is not None and recipe.aggregator in WITH_CLUSTERS:
         options.setdefault("clusters", recipe.clusters)
+    if recipe.aggregator == "mixvpr":  # the one layer that is made for one size of picture
+        side = recipe.image_px // backbone.stride
+        options.setdefault("grid", (side, side))
     aggregator = aggregators.make(recipe.aggregator, backbone.channels, **options)
-    length = int(aggregator.dim)
+    length = aggregator.dim
     return Describer(backbone, Head(aggregator, nn.Linear(length, recipe.dim) if recipe.dim else nn.Identity()))
 
 
-def tuned_stages(recipe: Recipe, backbone: nn.Module) -> int:
+def tuned_stages(recipe: Recipe, backbone: Backbone) -> int:
     """How many stages at the end of a backbone a recipe trains."""
     count = len(backbone.stages)
     return count if recipe.tuned_stages == ALL else min(int(recipe.tuned_stages), count)
 
 
 WITH_CLUSTERS = ("netvlad", "ghostvlad", "salad")
+"""Aggregations that have a number of clusters."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..errors import BadInput
 
-Option = bool | int | float | str
+Option = bool | int | float | str | list[int]
 """What a hyper-parameter of a layer or a loss can be."""
 
 
@@ -26,7 +26,7 @@ def typed(name: str, value: Any, kind: Any, *, where: str) -> Any:
         if all(isinstance(each, str) for each in value):
             return tuple(value)
     elif Mapping[str, Option] in branches:
-        if isinstance(value, Mapping) and all(isinstance(v, bool | int | float | str) for v in value.values()):
+        if isinstance(value, Mapping) and all(isinstance(v, bool | int | float | str | list) for v in value.values()):
             return dict(value)
     elif type(value) in branches:  # not isinstance: True is no number here
         return value
