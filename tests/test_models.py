@@ -25,7 +25,7 @@ def pictures(count: int, *, seed: int = 0) -> list[np.ndarray]:
     return [rng.integers(0, 256, (*SIZES[i % len(SIZES)], 3)).astype(np.uint8) for i in range(count)]
 
 
-@pytest.fixture(scope="module", params=CATALOGUE, ids=lambda entry: entry.name)
+@pytest.fixture(scope="module", params=[e for e in CATALOGUE if e.ships], ids=lambda entry: entry.name)
 def entry(request: pytest.FixtureRequest) -> Entry:
     found: Entry = request.param
     return found

@@ -1,26 +1,112 @@
-"""viewfix models: the catalogue, as a table or JSON."""
+"""viewfix models: the catalogue, as a table or JSON; and a published model, fetched and made ready."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
+from pathlib import Path
+from typing import Any
 
 import click
 
+from .. import console
+from ..errors import BadInput
+from ..models.entry import Entry
+from ..optional import optional
 
-@click.command()
+COMMERCIAL = {True: "commercial use is clear", False: "not for commercial use", None: "commercial use unclear"}
+
+
+def weights_dir_option(command: Any) -> Any:
+    text = "Where published models are kept. Default: VIEWFIX_WEIGHTS, or the user's cache."
+    return click.option("--weights-dir", metavar="DIR", type=click.Path(path_type=Path, file_okay=False), help=text)(
+        command
+    )
+
+
+@click.group(invoke_without_command=True)
 @click.option("--json", "as_json", is_flag=True, help="A JSON array.")
-def command(as_json: bool) -> None:
-    """List the models that can be used, with licence, size and measured recall. An .onnx file can be used too."""
-    from ..models.catalogue import CATALOGUE, DEFAULT
+@click.option("--commercial-ok", is_flag=True, help="Only those whose commercial use is clear.")
+@weights_dir_option
+@click.pass_context
+def command(ctx: click.Context, as_json: bool, commercial_ok: bool, weights_dir: Path | None) -> None:
+    """List the models that can be used, with licence, size and measured recall. An .onnx file can be used too.
 
-    if as_json:
-        click.echo(json.dumps([{**dataclasses.asdict(entry), "file": entry.file.name} for entry in CATALOGUE]))
+    `viewfix models get NAME` fetches one that does not ship.
+    """
+    if ctx.invoked_subcommand is not None:
+        if as_json or commercial_ok or weights_dir:
+            raise click.UsageError(f"Options come after the word: viewfix models {ctx.invoked_subcommand} …", ctx)
         return
-    for entry in CATALOGUE:
-        commercial = {True: "commercial use is clear", False: "not for commercial use", None: "commercial use unclear"}
-        default = " (default)" if entry.name == DEFAULT else ""
-        click.echo(f"{entry.name}{default}: {entry.summary}")
-        click.echo(f"  {entry.dim} dimensions, {entry.size_mb} MB, {entry.licence}, {commercial[entry.commercial_use]}")
-        if entry.recall_at_1:
-            click.echo("  Recall@1: " + ", ".join(f"{name} {share:g}%" for name, share in entry.recall_at_1.items()))
+    from ..models.catalogue import CATALOGUE
+
+    shown = [entry for entry in CATALOGUE if entry.commercial_use or not commercial_ok]
+    if as_json:
+        click.echo(json.dumps([_facts(entry, weights_dir) for entry in shown]))
+        return
+    for entry in shown:
+        _say(entry, weights_dir)
+
+
+@command.command()
+@click.argument("name", metavar="NAME")
+@click.option("--weights", metavar="FILE", type=click.Path(path_type=Path), help="Weights that are here already.")
+@weights_dir_option
+@click.option("--offline", is_flag=True, help="Open no connection (also: VIEWFIX_OFFLINE=1).")
+@click.option("-q", "--quiet", is_flag=True, help="No progress bar.")
+def get(name: str, weights: Path | None, weights_dir: Path | None, offline: bool, quiet: bool) -> None:
+    """Fetch the published model NAME and make it ready: once it is, it needs no PyTorch.
+
+    Its weights come from its authors' own place, or are given with --weights. They are
+    checked, loaded strictly, written as ONNX, and the ONNX is checked against PyTorch.
+    """
+    from ..models import catalogue
+    from ..models import weights as places
+
+    known = catalogue.entry(name)
+    if known.ships:
+        click.echo(f"{name} ships with viewfix: {known.file}")
+        return
+    if known.obstacle:
+        raise BadInput(f"{name} cannot be made here: {known.obstacle}. List the others: viewfix models")
+    home = places.folder(weights_dir)
+    target = catalogue.located(known, weights_dir)
+    if target.is_file() and weights is None:
+        click.echo(f"{name} is here already: {target}")
+        return
+    for package in ("torch", "onnx", "onnxscript", "safetensors"):
+        optional(package)  # before a large download, not after it
+    from ..train.published import export_published
+
+    with console.progress(quiet=quiet) as report, places.held(known, home):
+        found = places.obtained(
+            known, home=home, given=weights, use_network=not places.offline(offline), progress=report
+        )
+        difference = export_published(name, found.path, target, progress=report)
+        places.remember(known, found, home=home)
+    click.echo(f"{target}: {target.stat().st_size / 1e6:.0f} MB, {known.dim} dimensions, {known.licence}")
+    click.echo(f"  SHA-256 of the weights {found.sha256}" + ("" if found.known else ", recorded: a change is refused"))
+    click.echo(f"  differs from PyTorch by at most {difference:.1g}")
+    click.echo(f"Use it: viewfix build NEW.map PHOTOS --model {name if weights_dir is None else target}")
+
+
+def _facts(entry: Entry, weights_dir: Path | None) -> dict[str, Any]:
+    from ..models.catalogue import located
+
+    path = located(entry, weights_dir)
+    return {**dataclasses.asdict(entry), "file": entry.file.name, "path": str(path), "here": path.is_file()}
+
+
+def _say(entry: Entry, weights_dir: Path | None) -> None:
+    from ..models.catalogue import DEFAULT, located
+
+    if entry.obstacle:
+        state = " (cannot be made here)"
+    elif entry.ships:
+        state = " (default)" if entry.name == DEFAULT else ""
+    else:
+        state = " (here)" if located(entry, weights_dir).is_file() else ""
+    click.echo(f"{entry.name}{state}: {entry.summary}")
+    click.echo(f"  {entry.dim} dimensions, {entry.size_mb:g} MB, {entry.licence}, {COMMERCIAL[entry.commercial_use]}")
+    if entry.recall_at_1:
+        click.echo("  Recall@1: " + ", ".join(f"{name} {share:g}%" for name, share in entry.recall_at_1.items()))

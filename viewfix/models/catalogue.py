@@ -3,32 +3,15 @@
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..errors import UnknownModel
+from ..errors import BadInput, UnknownModel
+from . import weights
+from .entry import Entry
 from .model import Model
+from .published import PUBLISHED
 
 SHIPPED = Path(__file__).parent / "data"
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """The facts about one model; they stand nowhere else.
-
-    `recall_at_1` maps a set of photos to Recall@1 in percent, as measured by
-    benchmarks/recall.py; `commercial_use` is None when the licences do not make it clear.
-    """
-
-    name: str
-    summary: str
-    dim: int
-    file: Path
-    size_mb: float
-    licence: str
-    commercial_use: bool | None
-    recall_at_1: dict[str, float] = field(default_factory=dict)
-
 
 CATALOGUE: tuple[Entry, ...] = (
     Entry(
@@ -46,7 +29,9 @@ CATALOGUE: tuple[Entry, ...] = (
             "gardens night_right in day_left": 83.0,
         },
     ),
+    *PUBLISHED,
 )
+"""What ships comes first, and of that the default; then what authors have published, made by `viewfix models get`."""
 
 DEFAULT = CATALOGUE[0].name
 
@@ -56,10 +41,22 @@ def entry(name: str) -> Entry:
     for known in CATALOGUE:
         if known.name == name:
             return known
-    names = [known.name for known in CATALOGUE]
-    close = difflib.get_close_matches(name, names, n=1, cutoff=0.4)
-    hint = f"Did you mean '{close[0]}'?" if close else f"There are: {', '.join(names)}; or give an .onnx file."
+    close = difflib.get_close_matches(name, [known.name for known in CATALOGUE], n=1, cutoff=0.4)
+    shipped = ", ".join(known.name for known in CATALOGUE if known.ships)
+    hint = (
+        f"Did you mean '{close[0]}'?" if close else f"There are: {shipped}, what `viewfix models` lists, .onnx files."
+    )
     raise UnknownModel(f"There is no model called '{name}'. {hint}")
+
+
+def located(known: Entry, weights_dir: Path | None = None) -> Path:
+    """Where the .onnx of an entry is, or will be once it is fetched.
+
+    Args:
+        known: an entry.
+        weights_dir: for what does not ship; None for the user's own, see weights.folder.
+    """
+    return known.file if known.ships else weights.folder(weights_dir) / known.file
 
 
 def load(name_or_path: str | Path | None = None, *, threads: int | None = None) -> Model:
@@ -68,14 +65,29 @@ def load(name_or_path: str | Path | None = None, *, threads: int | None = None) 
     Args:
         name_or_path: None for the default.
         threads: cores for one picture, None for all; for bulk work 1, with a thread of the caller on each core.
+
+    Raises:
+        UnknownModel: no model has that name.
+        BadInput: a published model that was never fetched, or a file that is not a model.
     """
     from .onnx import OnnxModel  # numpy is light enough, but nothing here is needed to list models
 
     name_or_path = DEFAULT if name_or_path is None else name_or_path
     if isinstance(name_or_path, str) and name_or_path in {known.name for known in CATALOGUE}:
-        return OnnxModel(entry(name_or_path).file, threads=threads)
+        return OnnxModel(_present(entry(name_or_path)), threads=threads)
     path = Path(name_or_path)
     is_path = isinstance(name_or_path, Path) or path.suffix == ".onnx" or len(path.parts) > 1 or path.is_dir()
     if not is_path:
         entry(str(name_or_path))  # raises
     return OnnxModel(path, threads=threads)
+
+
+def _present(known: Entry) -> Path:
+    path = located(known)
+    if known.obstacle:
+        raise BadInput(f"{known.name} cannot be made here: {known.obstacle}. List the others: viewfix models")
+    if not known.ships and not path.is_file():
+        raise BadInput(
+            f"{known.name} has not been fetched yet: there is no {path}. Run: viewfix models get {known.name}"
+        )
+    return path
