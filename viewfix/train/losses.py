@@ -1,8 +1,12 @@
 """The descriptors of a batch and the places they show go in; one number to make smaller comes out.
 
-Every loss is a module: (B, D) float descriptors and (B,) int64 labels, equal for photos of one place,
-to a scalar of the descriptors' type on the descriptors' device. A batch that holds no pair or triplet to
-learn from gives 0, which back-propagates as zeros. Distances are Euclidean.
+Every loss is a module: (B, D) float descriptors and (B,) int64 labels, equal for photos of one place, to a
+scalar float of at least 32 bits on the descriptors' device. A batch that holds nothing to learn from gives
+0, which back-propagates as zeros: for triplets and multi-similarity that is one without positives or without
+negatives, for contrastive one without either. Distances are Euclidean.
+
+No loss makes a tensor without naming a device. Those of pytorch-metric-learning choose pairs by `nonzero`,
+which the `meta` device cannot do (it has no values); the triplets that are ours run there too.
 """
 
 from __future__ import annotations
@@ -124,15 +128,18 @@ class OnlineAllTriplet(nn.Module):
 
 
 def _distances(embeddings: Tensor, *, squared: bool) -> Tensor:
-    """(B, D) float to (B, B) float of at least 32 bits: Euclidean distances, or their squares.
+    """(B, D) float to (B, B) float: Euclidean distances, or their squares.
 
-    The difference itself is squared, not written as |a|² + |b|² - 2ab, so equal rows are exactly 0
-    apart; and there `cdist` passes back a gradient of 0, where that of a square root would be infinite.
+    Between equal rows `cdist` passes back a gradient of 0, where that of a square root would be infinite.
     """
-    if embeddings.dtype in (torch.float16, torch.bfloat16):
-        embeddings = embeddings.float()
-    distances = torch.cdist(embeddings, embeddings, compute_mode="donot_use_mm_for_euclid_dist")
+    embeddings = _widened(embeddings)
+    distances = torch.cdist(embeddings, embeddings)
     return distances.square() if squared else distances
+
+
+def _widened(embeddings: Tensor) -> Tensor:
+    """16 bits as 32: an exponential of 50 times a similarity, or a sum over a batch, needs them."""
+    return embeddings.float() if embeddings.dtype in (torch.float16, torch.bfloat16) else embeddings
 
 
 def _pairs(labels: Tensor) -> tuple[Tensor, Tensor]:
@@ -143,7 +150,7 @@ def _pairs(labels: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _mined(loss: nn.Module, miner: nn.Module, embeddings: Tensor, labels: Tensor) -> Tensor:
-    labels = labels.to(embeddings.device)
+    embeddings, labels = _widened(embeddings), labels.to(embeddings.device)
     value: Tensor = loss(embeddings, labels, miner(embeddings, labels))
     return value
 

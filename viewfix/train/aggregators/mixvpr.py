@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -41,13 +42,15 @@ class MixVPR(Aggregator):
         self.row_proj = nn.Linear(positions, out_rows)
 
     def forward(self, features: Tensor, token: Tensor | None = None) -> Tensor:
-        rows, columns = features.shape[2:]
-        if (rows, columns) != self.grid:
+        rows, columns = self.grid
+        # An export leaves height and width free; the reshape then keeps to the number of positions in the file.
+        if not torch.compiler.is_compiling() and features.shape[2:] != self.grid:
+            height, width = features.shape[2:]
             raise BadInput(
-                f"This MixVPR takes feature maps of {self.grid[0]}x{self.grid[1]} and was given {rows}x{columns}. "
-                f"Use pictures of the size it was made for, or train one with grid = [{rows}, {columns}]."
+                f"This MixVPR takes feature maps of {rows}x{columns} and was given {height}x{width}. "
+                f"Use pictures of the size it was made for, or train one with grid = [{height}, {width}]."
             )
-        x = self.mix(features.flatten(2))  # (B, C, P)
+        x = self.mix(features.flatten(2).reshape(len(features), -1, rows * columns))  # (B, C, P)
         x = self.channel_proj(x.transpose(1, 2)).transpose(1, 2)  # (B, out_channels, P)
         return F.normalize(self.row_proj(x).flatten(1), dim=1)
 
