@@ -23,6 +23,7 @@ COMMANDS = {  # name: one-line help; viewfix/cli/<name>.py is imported only when
     "plot": "Draw the photos of a map by how they look, in two dimensions.",
     "info": "What is in a map.",
     "export": "Write a map as GeoJSON, CSV, Parquet or for the TensorBoard projector.",
+    "train": "Train a model on photos of places, and export it for maps.",
     "models": "List the models that can be used.",
     "doctor": "What is installed, what is missing, and how to get it.",
 }

@@ -21,6 +21,7 @@ from ..types import Progress as Report
 from . import losses
 from .checkpoint import BEST, LAST, Checkpoint, Progress, restore_rng, rng_state
 from .lab import Bench, Lab, Say, moved, set_up
+from .log import Log
 from .pictures import Shot
 from .recipe import Recipe
 
@@ -29,12 +30,17 @@ Batch = tuple[np.ndarray[Any, np.dtype[np.int64]], np.ndarray[Any, np.dtype[np.i
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a training ended: its folder, one row of figures an epoch, the best epoch, and photos left out."""
+    """How a training ended: its folder, one row of figures an epoch, the best epoch, photos used and left out.
+
+    Of several processes one is `main`: it alone writes files and speaks.
+    """
 
     run: Path
     history: tuple[dict[str, float], ...]
     best_epoch: int | None
+    training: tuple[Photo, ...]
     skipped: tuple[Skipped, ...]
+    main: bool
 
     @property
     def best(self) -> Path:
@@ -77,7 +83,7 @@ def train(
         now = last.progress
         optimiser.load_state_dict(last.optimiser)
         restore_rng(last.rng)
-    with _Log(run / "tensorboard", now.step, enabled=accelerator.is_main_process) as log:
+    with Log(run / "tensorboard", now.step, enabled=accelerator.is_main_process) as log:
         training = _Training(lab, bench, accelerator, model, optimiser, now, log)
         if not now.history:
             training.examine()
@@ -86,14 +92,16 @@ def train(
             training.epoch()
             training.examine()
             training.save()
-    return Outcome(run, tuple(now.history), now.best_epoch, lab.skipped)
+    return Outcome(
+        run, tuple(now.history), now.best_epoch, lab.training.photos, lab.skipped, accelerator.is_main_process
+    )
 
 
 class _Training:
     """The moving parts of one training: what an epoch, an examination and a checkpoint work on."""
 
     def __init__(
-        self, lab: Lab, bench: Bench, accelerator: Any, model: nn.Module, optimiser: Any, now: Progress, log: _Log
+        self, lab: Lab, bench: Bench, accelerator: Any, model: nn.Module, optimiser: Any, now: Progress, log: Log
     ) -> None:  # fmt: skip
         self.lab, self.bench, self.now, self.log = lab, bench, now, log
         self.accelerator, self.model, self.optimiser = accelerator, model, optimiser
@@ -246,9 +254,9 @@ def _optimiser(lab: Lab) -> torch.optim.AdamW:
     recipe, groups = lab.recipe, []
     for part, peak in ((lab.trained.tuned, recipe.lr), (lab.trained.head, recipe.head_lr)):
         learning = [tensor for tensor in part.parameters() if tensor.requires_grad]
-        for decay in (recipe.weight_decay, 0.0):
-            chosen = [tensor for tensor in learning if (tensor.ndim > 1) == (decay > 0 or recipe.weight_decay == 0)]
-            if chosen and (decay or recipe.weight_decay):
+        for matrices, decay in ((True, recipe.weight_decay), (False, 0.0)):
+            chosen = [tensor for tensor in learning if (tensor.ndim > 1) == matrices]
+            if chosen:
                 groups.append({"params": chosen, "lr": peak, "peak": peak, "weight_decay": decay})
     return torch.optim.AdamW(groups)
 
@@ -272,26 +280,3 @@ def _loaded(
             if number + 1 < len(batches):
                 ahead = pool.submit(load, number + 1)
             yield shots, moved(x, device), labels.to(device)
-
-
-class _Log:
-    """The figures of a run for TensorBoard: `tensorboard --logdir RUN`."""
-
-    def __init__(self, folder: Path, step: int, *, enabled: bool) -> None:
-        self.writer: Any = None
-        if enabled:
-            optional("tensorboard")
-            board = optional("torch.utils.tensorboard")
-            self.writer = board.SummaryWriter(str(folder), purge_step=step + 1 if step else None)
-
-    def __enter__(self) -> _Log:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        if self.writer is not None:
-            self.writer.close()
-
-    def write(self, step: int, figures: Mapping[str, float], *, under: str = "step") -> None:
-        if self.writer is not None:
-            for name, value in figures.items():
-                self.writer.add_scalar(f"{under}/{name}", value, step)

@@ -1,0 +1,37 @@
+"""The figures of a run go in, a log that TensorBoard draws comes out: tensorboard --logdir RUN."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ..optional import optional
+
+
+class Log:
+    """Figures by step; a run that goes on writes over what it had written beyond its checkpoint.
+
+    Args:
+        step: of the checkpoint that the run goes on from; 0 for a new one.
+        enabled: whether this process writes at all.
+    """
+
+    def __init__(self, folder: Path, step: int, *, enabled: bool) -> None:
+        self.writer: Any = None
+        if enabled:
+            optional("tensorboard")
+            board = optional("torch.utils.tensorboard")
+            self.writer = board.SummaryWriter(str(folder), purge_step=step + 1 if step else None)
+
+    def __enter__(self) -> Log:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        if self.writer is not None:
+            self.writer.close()
+
+    def write(self, step: int, figures: Mapping[str, float], *, under: str = "step") -> None:
+        if self.writer is not None:
+            for name, value in figures.items():
+                self.writer.add_scalar(f"{under}/{name}", value, step)
