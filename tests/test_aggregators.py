@@ -1,5 +1,6 @@
 """Aggregation layers compute what the published ones compute, alone or in a batch, on any device, and can leave."""
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -57,7 +58,7 @@ def golden(name: str) -> "tuple[torch.Tensor, np.ndarray, dict[str, torch.Tensor
     return torch.from_numpy(case["input"]), case["output"], state
 
 
-def without(prefix: str, state: "Mapping[str, torch.Tensor]") -> "dict[str, torch.Tensor]":
+def without(prefix: str, state: Mapping[str, Any]) -> dict[str, Any]:
     return {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
 
 
@@ -139,6 +140,30 @@ def test_the_defaults_are_the_published_sizes() -> None:
     published |= {"cosplace": 512, "mixvpr": 4096, "salad": 8448, "boq": 16384}
     with torch.device("meta"):
         assert {name: aggregators.make(name, 512).dim for name in aggregators.NAMES} == published
+
+
+@pytest.mark.parametrize(
+    ("checkpoint", "prefix", "name", "channels", "hyper"),
+    [
+        ("DINOv2-SALAD", "aggregator.", "salad", 768, {}),
+        ("MegaLoc (gmberton/MegaLoc:megaloc_model.py)", "aggregator.agg.", "salad", 768, {"cluster_dim": 256}),
+        ("BoQ ResNet50", "aggregator.", "boq", 1024, {}),
+        ("BoQ DINOv2", "aggregator.", "boq", 768, {"width": 384}),
+        ("MixVPR 4096", "aggregator.", "mixvpr", 1024, {}),
+        ("MixVPR 512", "aggregator.", "mixvpr", 1024, {"out_channels": 256, "out_rows": 2}),
+        ("ConvAP 4096", "aggregator.", "convap", 2048, {}),
+    ],
+)
+def test_the_parameters_are_those_of_the_published_checkpoint(
+    checkpoint: str, prefix: str, name: str, channels: int, hyper: dict[str, Any]
+) -> None:
+    if not GOLDENS.is_dir():
+        pytest.skip(f"the names in published checkpoints are not at {GOLDENS}")
+    published = json.loads((GOLDENS / "published_keys.json").read_text())[checkpoint]
+    with torch.device("meta"):
+        ours = aggregators.make(name, channels, **hyper).state_dict()
+    theirs = without(prefix, published.get("keys", published))
+    assert {key: list(value.shape) for key, value in ours.items()} == theirs
 
 
 @pytest.mark.parametrize("name", aggregators.NAMES)
