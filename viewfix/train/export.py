@@ -32,8 +32,14 @@ OPSET = 18
 PIXELS, NORMALISED, FEATURES, DESCRIPTOR = "pixels", "normalised", "features", "descriptor"
 
 
-def to_onnx(module: nn.Module, example: torch.Tensor, *, names: tuple[str, str]) -> onnx.ModelProto:
-    """A module of one input (B, C, H, W) as it is, with B, H and W free; `names` of its input and output."""
+def to_onnx(
+    module: nn.Module, example: torch.Tensor, *, names: tuple[str, str], any_size: bool = True
+) -> onnx.ModelProto:
+    """A module of one input (B, C, H, W) as it is, with B free, and H and W too where it takes `any_size`.
+
+    `names` are those of its input and output.
+    """
+    free = {0: "batch", 2: "height", 3: "width"} if any_size else {0: "batch"}
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter warns about its own insides
@@ -42,7 +48,7 @@ def to_onnx(module: nn.Module, example: torch.Tensor, *, names: tuple[str, str])
             (example,),
             input_names=names[:1],
             output_names=names[1:],
-            dynamic_shapes=({0: "batch", 2: "height", 3: "width"},),
+            dynamic_shapes=(free,),
             opset_version=OPSET,
             dynamo=True,
             verbose=False,
