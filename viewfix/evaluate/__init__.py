@@ -1,0 +1,1 @@
+"""Published protocols and anybody's photos become figures that can be believed, and a page that shows them."""

@@ -1,0 +1,122 @@
+"""Pictures of a dataset become descriptors and content hashes, all cores at work; what cannot be read is listed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from .. import photos
+from ..embed import cores, hash_content
+from ..errors import BadInput, UnreadablePhoto
+from ..index.records import to_units
+from ..map import Map
+from ..models.model import Model
+from ..types import Position, Progress, Skipped, silent
+
+Descriptors = npt.NDArray[np.float32]
+
+AHEAD = 64
+"""Pictures handed to the workers at a time: a bounded number, however large the dataset."""
+
+
+class Pictured(Protocol):
+    """What is asked of a picture of a dataset; `source` is a path or a URL."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def source(self) -> str: ...
+    @property
+    def position(self) -> Position | None: ...
+    @property
+    def heading_deg(self) -> float | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """Pictures that could be read, each with its row among those given, its descriptor and the hash of its bytes.
+
+    `rows` is (N,) int64, ascending; `descriptors` (N, dim) float32 of length 1.
+    """
+
+    pictures: tuple[Pictured, ...]
+    rows: npt.NDArray[np.int64]
+    descriptors: Descriptors
+    hashes: tuple[str, ...]
+    skipped: tuple[Skipped, ...]
+
+    def __len__(self) -> int:
+        return len(self.pictures)
+
+    @property
+    def placed(self) -> bool:
+        """Whether every picture has a position."""
+        return all(picture.position is not None for picture in self.pictures)
+
+
+def describe_all(
+    pictures: Sequence[Pictured], model: Model, *, stage: str, workers: int | None = None, progress: Progress = silent
+) -> Described:
+    """Read, decode and describe pictures, in their order.
+
+    Raises:
+        BadInput: none of them can be read.
+    """
+    kept: list[tuple[int, Descriptors, str]] = []
+    skipped: list[Skipped] = []
+    with ThreadPoolExecutor(workers or cores(), thread_name_prefix="evaluate") as pool:
+        for done, found in enumerate(_found(pool, pictures, model)):
+            if isinstance(found, Skipped):
+                skipped.append(found)
+            else:
+                kept.append((done, *found))
+            progress(stage, done + 1, len(pictures))
+    if not kept:
+        first = f" The first, {skipped[0].id}: {skipped[0].reason}" if skipped else ""
+        raise BadInput(
+            f"None of the {len(pictures)} pictures can be read ({stage}).{first} Check the dataset's folder."
+        )
+    rows, descriptors, hashes = zip(*kept, strict=True)
+    return Described(
+        tuple(pictures[row] for row in rows),
+        np.array(rows, np.int64),
+        np.stack(descriptors),
+        tuple(hashes),
+        tuple(skipped),
+    )
+
+
+def _found(
+    pool: ThreadPoolExecutor, pictures: Sequence[Pictured], model: Model
+) -> Iterator[tuple[Descriptors, str] | Skipped]:
+    def one(picture: Pictured) -> tuple[Descriptors, str] | Skipped:
+        try:
+            data = photos.read_bytes(picture.source)
+            pixels = photos.load(data, least_side_px=model.least_side_px)
+        except UnreadablePhoto as error:
+            return Skipped(picture.id, str(error))
+        # Alone in its batch: whatever a model does with its neighbours, no figure can gain by it.
+        return model.embed([pixels])[0], hash_content(data)
+
+    for start in range(0, len(pictures), AHEAD):
+        yield from pool.map(one, pictures[start : start + AHEAD])
+
+
+def described_map(city: Map) -> Described:
+    """The photos of a map, in the order of `Map.photos`, with the descriptors and hashes that it keeps."""
+    records = list(city.store.records())
+    if not records:
+        raise BadInput(f"The map {city.path} is empty. Add photos first: viewfix add {city.path} PHOTOS")
+    units = np.concatenate([to_units(halves) for _, halves in city.store.iter_descriptors()])
+    return Described(
+        tuple(record.photo for record in records),
+        np.arange(len(records), dtype=np.int64),
+        units,
+        tuple(record.content_hash for record in records),
+        (),
+    )

@@ -1,0 +1,75 @@
+"""A few queries are answered one at a time with a clock beside them: the milliseconds of every stage come out."""
+
+from __future__ import annotations
+
+import contextlib
+import platform
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from .. import photos
+from ..embed import cores
+from ..models.model import Model
+from ..types import Progress, silent
+from .result import Latency, Stage
+
+SAMPLE = 100
+WARM_UP = 3
+"""The first pictures pay for what is loaded once; they are not counted."""
+
+
+def measure(
+    sources: Sequence[str],
+    model: Model,
+    search: Callable[[npt.NDArray[np.float32]], object],
+    *,
+    progress: Progress = silent,
+) -> Latency:
+    """Time decode, embed and search of up to SAMPLE queries, evenly spread over those given.
+
+    Args:
+        sources: paths or URLs of pictures that can be read; their bytes are read before the clock starts.
+        model: loaded for one thread, as a map does it.
+        search: a (dim,) float32 descriptor of length 1 to whatever the answer is.
+    """
+    spread = np.unique(np.linspace(0, len(sources) - 1, min(SAMPLE, len(sources))).astype(int))
+    chosen = [sources[row] for row in spread]
+    times: list[tuple[float, float, float]] = []
+    for done, source in enumerate([*chosen[:WARM_UP], *chosen]):
+        data = photos.read_bytes(source)  # a disk or a network is not ours to measure
+        start = time.perf_counter()
+        picture = photos.load(data, least_side_px=model.least_side_px)
+        decoded = time.perf_counter()
+        descriptor = model.embed([picture])[0]
+        embedded = time.perf_counter()
+        search(descriptor)
+        times.append((decoded - start, embedded - decoded, time.perf_counter() - embedded))
+        progress("timing", done + 1, len(chosen) + WARM_UP)
+    table = 1000 * np.array(times[min(WARM_UP, len(chosen)) :])
+    return Latency(
+        queries=len(table),
+        decode=_stage(table[:, 0]),
+        embed=_stage(table[:, 1]),
+        search=_stage(table[:, 2]),
+        verify=None,  # no map verifies its candidates by geometry yet
+        total=_stage(table.sum(axis=1)),
+        machine=machine(),
+    )
+
+
+def _stage(ms: npt.NDArray[np.float64]) -> Stage:
+    p50, p95 = np.percentile(ms, [50, 95])
+    return Stage(float(p50), float(p95))
+
+
+def machine() -> str:
+    """The processor by its name where the system tells it, and how many cores may be used."""
+    name = platform.processor() or platform.machine()
+    with contextlib.suppress(OSError, StopIteration):
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+        name = next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    return f"{name}, {cores()} cores, one thread a query"

@@ -1,0 +1,188 @@
+"""A model, its training area and the pictures go in; what would make the figures untrue comes out, as checks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .. import photos
+from ..errors import BadInput, UnreadablePhoto
+from ..models.model import Model
+from ..types import Position, Skipped
+from .described import Described
+from .nearness import nearest_m, points_m
+from .result import Check
+
+BATCH, TRAINING, COUNT, READABLE, DUPLICATES = "batch", "training", "count", "readable", "duplicates"
+NAMES = (BATCH, TRAINING, COUNT, READABLE, DUPLICATES)
+
+SAME_DESCRIPTOR = 1e-3
+"""Longest difference of two unit-length descriptors of one picture: above what float32 sums in another order give
+(1e-6), below what a model that looks at its neighbours does (0.01 and more)."""
+
+APART_M = 100.0
+"""Nearer to a place that a model was trained on, a test place is in part the same place."""
+
+SAME_SIMILARITY = 0.999
+SAME_PIXELS = 0.98
+"""Correlation of two small grey copies from which they are one picture, saved twice."""
+
+COPY_PX = 32
+NAMED = 3
+
+
+def stop_at(checks: Sequence[Check]) -> None:
+    """Refuse to go on when a check failed and nobody allowed it.
+
+    Raises:
+        BadInput: one line with every failure and how to allow it.
+    """
+    failed = [check for check in checks if check.passed is False and not check.allowed]
+    if failed:
+        seen = "; ".join(f"{check.name}: {check.seen}" for check in failed)
+        allow = " ".join(f"--allow {check.name}" for check in failed)
+        raise BadInput(f"The figures would not be true. {seen}. Mend that, or have it said in the report: {allow}")
+
+
+def allowed(names: Sequence[str]) -> frozenset[str]:
+    """The checks that may fail, by name; an unknown one is refused."""
+    for name in names:
+        if name not in NAMES:
+            raise BadInput(f"There is no check called '{name}'. There are: {', '.join(NAMES)}.")
+    return frozenset(names)
+
+
+def batch(model: Model, sources: Sequence[str], allow: frozenset[str]) -> Check:
+    """Whether pictures are described alike alone, together, in another order, and beside quite other pictures.
+
+    Args:
+        sources: a few pictures of the dataset; those that cannot be read are passed over.
+    """
+    pictures = []
+    for source in sources:
+        try:
+            pictures.append(photos.load(photos.read_bytes(source), least_side_px=model.least_side_px))
+        except UnreadablePhoto:
+            continue
+    if not pictures:
+        return Check(BATCH, None, "no picture could be read to try it with", BATCH in allow)
+    blank = np.full_like(pictures[0], 127)
+    company = [*pictures, np.ascontiguousarray(pictures[0][:, ::-1]), blank]
+    alone = np.concatenate([model.embed([picture]) for picture in company])
+    worst = 0.0
+    for order in (range(len(company)), range(len(company))[::-1], (0, len(company) - 1)):
+        together = model.embed([company[row] for row in order])
+        worst = max(worst, float(np.linalg.norm(together - alone[list(order)], axis=1).max()))
+    seen = f"a descriptor moves by {worst:.2g} with the rest of its batch (at most {SAME_DESCRIPTOR:g} is rounding)"
+    return Check(BATCH, worst <= SAME_DESCRIPTOR, seen, BATCH in allow)
+
+
+def count(expected: Mapping[str, int | None], found: Mapping[str, int], allow: frozenset[str]) -> Check:
+    """Whether the pictures are as many as the protocol says; where it says nothing, there is nothing to check."""
+    known = {what: number for what, number in expected.items() if number is not None}
+    if not known:
+        said = ", ".join(f"{number} {what}" for what, number in found.items())
+        return Check(COUNT, None, f"{said}; the protocol names no number", COUNT in allow)
+    seen = ", ".join(f"{found[what]} {what} (the protocol has {number})" for what, number in known.items())
+    return Check(COUNT, all(found[what] == number for what, number in known.items()), seen, COUNT in allow)
+
+
+def readable(skipped: Sequence[Skipped], allow: frozenset[str]) -> Check:
+    """Whether every picture could be read: a query that is dropped in silence changes the protocol."""
+    if not skipped:
+        return Check(READABLE, True, "every picture could be read", READABLE in allow)
+    named = ", ".join(each.id for each in skipped[:NAMED])
+    more = f" and {len(skipped) - NAMED} more" if len(skipped) > NAMED else ""
+    reason = skipped[0].reason.rstrip(".")
+    return Check(READABLE, False, f"{len(skipped)} could not be read: {named}{more} ({reason})", READABLE in allow)
+
+
+def duplicates(map_photos: Described, queries: Described, allow: frozenset[str]) -> Check:
+    """Whether a query is a picture of the map: the same bytes, or nearly the same descriptor and pixels.
+
+    A descriptor alone accuses nobody: a model that finds everything alike would make everything a duplicate.
+    """
+    where: dict[str, int] = {content: row for row, content in enumerate(map_photos.hashes)}
+    same = [(row, where[content]) for row, content in enumerate(queries.hashes) if content in where]
+    certain = {row for row, _ in same}
+    for row, descriptor in enumerate(queries.descriptors):
+        if row in certain:
+            continue
+        similarities = map_photos.descriptors @ descriptor
+        best = int(np.argmax(similarities))
+        if similarities[best] > SAME_SIMILARITY and _alike(queries.pictures[row].source, map_photos, best):
+            same.append((row, best))
+    if not same:
+        return Check(DUPLICATES, True, "no query is a picture of the map", DUPLICATES in allow)
+    pairs = [f"{queries.pictures[q].id} is {map_photos.pictures[m].id}" for q, m in sorted(same)[:NAMED]]
+    more = f" and {len(same) - NAMED} more" if len(same) > NAMED else ""
+    seen = f"{len(same)} of {len(queries)} queries are pictures of the map: {', '.join(pairs)}{more}"
+    return Check(DUPLICATES, False, seen, DUPLICATES in allow)
+
+
+def _alike(source: str, map_photos: Described, row: int) -> bool:
+    one, other = _copy(source), _copy(map_photos.pictures[row].source)
+    if one.std() < 1 or other.std() < 1:  # of one colour: nothing to correlate
+        return bool(np.abs(one - other).mean() < 2)
+    return bool(np.corrcoef(one.ravel(), other.ravel())[0, 1] >= SAME_PIXELS)
+
+
+def _copy(source: str) -> npt.NDArray[np.float64]:
+    from PIL import Image
+
+    try:
+        pixels = photos.load(photos.read_bytes(source), least_side_px=COPY_PX)
+    except UnreadablePhoto:  # the map's photo may have gone since the map was made
+        return np.random.default_rng(0).normal(size=(COPY_PX, COPY_PX)) * 255
+    small = Image.fromarray(pixels).convert("L").resize((COPY_PX, COPY_PX), Image.Resampling.BOX)
+    return np.asarray(small, np.float64)
+
+
+def training(
+    about: Mapping[str, Any], trained_on: Sequence[Position], places: Sequence[Position], allow: frozenset[str]
+) -> Check:
+    """Whether the places asked about lie clear of those that the model was trained on.
+
+    Args:
+        about: a model's description. `training_places`: a list of [lat, lon]; `training_area`: a
+            {"lat", "lon", "radius_m"}, or a list of those. Neither is asked for.
+        trained_on: positions that the caller names beside.
+        places: of the map and the queries.
+    """
+    points, circles = _training(about)
+    points += trained_on
+    if not points and not circles:
+        return Check(TRAINING, None, "the model does not say where it was trained", TRAINING in allow)
+    if not places:
+        return Check(
+            TRAINING, None, "the dataset has no positions to compare with the training places", TRAINING in allow
+        )
+    here = points_m(places)
+    apart = nearest_m(here, points_m(points)) if points else np.full(len(here), np.inf)
+    for centre, radius_m in circles:
+        apart = np.minimum(apart, np.maximum(nearest_m(here, points_m([centre])) - radius_m, 0.0))
+    least, near = float(apart.min()), int((apart < APART_M).sum())
+    far = f"{least:.0f} m" if least < 10_000 else f"{least / 1000:.0f} km"
+    seen = f"the nearest training place is {far} from a test place"
+    if near:
+        seen += f"; {near} of {len(places)} test photos lie within {APART_M:g} m of one"
+    return Check(TRAINING, not near, seen, TRAINING in allow)
+
+
+def _training(about: Mapping[str, Any]) -> tuple[list[Position], list[tuple[Position, float]]]:
+    try:
+        points = [Position(float(lat), float(lon)) for lat, lon in about.get("training_places") or ()]
+        areas = about.get("training_area") or []
+        circles = [
+            (Position(float(area["lat"]), float(area["lon"])), float(area["radius_m"]))
+            for area in ([areas] if isinstance(areas, dict) else areas)
+        ]
+    except (TypeError, ValueError, KeyError) as error:
+        raise BadInput(
+            f"The model's description of its training places cannot be read ({error!r}). Write training_places as "
+            '[[lat, lon], ...], or training_area as {"lat": ..., "lon": ..., "radius_m": ...}.'
+        ) from None
+    return points, circles
