@@ -70,8 +70,13 @@ def held(known: Entry, home: Path) -> Iterator[None]:
     """
     try:
         home.mkdir(parents=True, exist_ok=True)
-        with filelock.FileLock(home / f"{known.name}.lock", timeout=0):
-            yield
+        lock = filelock.FileLock(home / f"{known.name}.lock", timeout=0)
+        with lock:
+            try:
+                yield
+            finally:
+                with contextlib.suppress(OSError):  # Windows removes no file that is open
+                    Path(lock.lock_file).unlink()
     except filelock.Timeout:
         raise BadInput(f"{known.name} is being fetched by another process. Wait until it has finished.") from None
     except PermissionError as error:

@@ -1,4 +1,4 @@
-"""The name of a published model and its weights go in; our network with those weights, or a checked .onnx, comes out."""
+"""A published model by name, and its weights, go in; our network with them, or a checked .onnx, comes out."""
 
 from __future__ import annotations
 
