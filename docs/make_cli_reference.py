@@ -46,10 +46,18 @@ def reference() -> str:
     for name in COMMANDS:
         command = app.get_command(context, name)
         assert command is not None
-        # 100 columns whatever the terminal: the file must not depend on who makes it.
-        below = click.Context(command, info_name=name, parent=context, terminal_width=100, max_content_width=100)
-        lines.append(f"\n## viewfix {name}\n\n```text\n{command.get_help(below)}\n```\n")
+        lines += described(command, name, context)
     return "".join(lines)
+
+
+def described(command: click.Command, name: str, parent: click.Context) -> list[str]:
+    """The help of a command, and of the commands below it."""
+    # 100 columns whatever the terminal: the file must not depend on who makes it.
+    below = click.Context(command, info_name=name, parent=parent, terminal_width=100, max_content_width=100)
+    lines = [f"\n## {below.command_path}\n\n```text\n{command.get_help(below)}\n```\n"]
+    for inner, one in getattr(command, "commands", {}).items():
+        lines += described(one, inner, below)
+    return lines
 
 
 if __name__ == "__main__":
