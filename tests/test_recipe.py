@@ -45,6 +45,7 @@ def test_an_unknown_key_is_refused_with_a_suggestion(tmp_path: Path) -> None:
         ("tuned_stages=half", "a number or 'all'"),
         ("photos_per_place=1", r"\[2, 64\]"),
         ("negative_m=5", "below positive_m"),
+        ("aggregator=mixvpr", "Set sizing to 'exact'"),
         ("lr", "not key=value"),
         ("lr.fast=1", "has no parts"),
         ("loss_options=3", "one by one"),

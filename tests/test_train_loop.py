@@ -14,6 +14,7 @@ for package in ("accelerate", "tensorboard", "pytorch_metric_learning", "onnxscr
     pytest.importorskip(package, reason="the lab needs viewfix[train]")
 
 from viewfix.cli import run as viewfix  # noqa: E402
+from viewfix.cli.train import chosen  # noqa: E402
 from viewfix.errors import BadInput  # noqa: E402
 from viewfix.models.onnx import OnnxModel  # noqa: E402
 from viewfix.sources import open_sources  # noqa: E402
@@ -252,6 +253,50 @@ def test_weights_of_another_run_are_a_beginning(photos: list, tmp_path: Path) ->
         train(dataclasses.replace(recipe, backbone="resnet18"), photos, tmp_path / "third")
 
 
+@pytest.mark.parametrize("projection", ["learned", "pca"])
+def test_a_head_starts_from_what_the_photos_hold(photos: list, tmp_path: Path, projection: str) -> None:
+    told: list[str] = []
+    recipe = changed(projection=projection, dim=8, epochs=1)
+    train(recipe, photos, tmp_path / "run", say=told.append)
+    assert any(line.startswith("vocabulary of 4 words from ") for line in told)
+    assert any(line.startswith(f"projection to 8 by {projection} whitening of ") for line in told)
+    told.clear()
+    train(dataclasses.replace(recipe, dim=512), photos, tmp_path / "wide", say=told.append)
+    assert any("photos are too few to whiten by" in line for line in told)
+
+
+def test_published_weights_are_loaded_strictly(photos: list, tmp_path: Path) -> None:
+    from viewfix.train.start import load_weights
+
+    recipe = Recipe(backbone="resnet18", weights=str(tmp_path / "w.pt"), image_px=64, epochs=1)
+    theirs = network.assemble(recipe)
+    torch.save({"state_dict": {f"module.{k}": v for k, v in theirs.backbone.state_dict().items()}}, tmp_path / "w.pt")
+    ours = network.assemble(recipe)
+    assert not load_weights(ours, recipe), "the head was not among them"
+    assert all(torch.equal(a, b) for a, b in zip(ours.backbone.parameters(), theirs.backbone.parameters(), strict=True))
+    torch.save(network.backbones.make("efficientnet-lite0").state_dict(), tmp_path / "w.pt")
+    with pytest.raises(BadInput, match="conv1.weight"):
+        load_weights(ours, recipe)
+    torch.save({"epoch": 3}, tmp_path / "w.pt")
+    with pytest.raises(BadInput, match="holds no tensors"):
+        load_weights(ours, recipe)
+
+
+def test_a_head_passes_a_token_on() -> None:
+    class Both(torch.nn.Module):
+        def forward(self, features: "torch.Tensor", token: "torch.Tensor") -> "torch.Tensor":
+            return torch.cat([features.mean(dim=(2, 3)), token], dim=1)
+
+    head = network.Head(Both(), torch.nn.Identity())
+    out = head((torch.ones(2, 3, 4, 4), torch.full((2, 1), 2.0)))
+    assert torch.allclose(out, torch.nn.functional.normalize(torch.tensor([[1.0, 1, 1, 2]] * 2), dim=1))
+
+
+def test_squares_that_a_backbone_cannot_divide_are_refused(photos: list, tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="multiples of 8, and image_px is 100. Set it to 96"):
+        train(changed(image_px=100), photos, tmp_path / "run")
+
+
 def test_too_little_to_train_on_is_said_before_anything_is_computed(photos: list, tmp_path: Path) -> None:
     with pytest.raises(BadInput):
         train(changed(places_per_batch=64), photos, tmp_path / "run")
@@ -301,7 +346,7 @@ def test_the_command_trains_exports_and_goes_on(
     assert model.dim == 16 and model.about["recipe"]["epochs"] == 1
     assert (run / "model-int8.onnx").exists()
     assert viewfix(["build", str(tmp_path / "my.map"), str(town / "map.csv"), "--model", str(run / "model.onnx")]) == 0
-    assert viewfix(["train", "--photos", str(town / "map.csv"), "--run", str(run), "--resume"]) == 0, "its own recipe"
+    assert chosen(None, run, talk=False, settings=(), resume=True) == changed(epochs=1), "a run goes on with its own"
     capsys.readouterr()
     assert viewfix([*command, "--set", "epochs=9", "--resume"]) == 2
     assert "another recipe; there and here: epochs: 1, 9" in capsys.readouterr().err

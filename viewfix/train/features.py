@@ -86,7 +86,7 @@ class Cache:
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir(parents=True)
             about = {"key": key, "shots": len(shots), "done": 0}
-        maps: list[npt.NDArray[np.float16]] = []
+        maps: list[np.memmap[Any, Any]] = []
         if about["done"]:
             maps = [open_memmap(folder / f"{number}.npy", mode="r+") for number in range(about["leaves"])]
         device = next(iter(frozen.parameters())).device
@@ -118,7 +118,7 @@ def _index(folder: Path) -> dict[str, Any]:
     return about if isinstance(about, dict) else {}
 
 
-def _space(folder: Path, arrays: Sequence[npt.NDArray[np.float16]], shots: int) -> list[npt.NDArray[np.float16]]:
+def _space(folder: Path, arrays: Sequence[npt.NDArray[np.float16]], shots: int) -> list[np.memmap[Any, Any]]:
     needed = sum(array[0].nbytes for array in arrays) * shots
     free = shutil.disk_usage(folder).free
     if needed > free:

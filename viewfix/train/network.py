@@ -39,7 +39,10 @@ class Head(nn.Module):
 class Describer(nn.Module):
     """(B, 3, H, W) float, normalised as the backbone wants it, to (B, dim) float, rows of length 1."""
 
-    def __init__(self, backbone: nn.Module, head: nn.Module) -> None:
+    backbone: Backbone
+    head: Head
+
+    def __init__(self, backbone: Backbone, head: Head) -> None:
         super().__init__()
         self.backbone = backbone
         self.head = head

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from .. import photos as files
 from ..embed import cores
-from ..errors import UnreadablePhoto
+from ..errors import BadInput, UnreadablePhoto
 from ..models.preprocessing import Preprocessing
 from ..types import Photo, Progress, Skipped, silent
 from .augment import augmented, relit
@@ -33,7 +33,17 @@ Shot = tuple[int, int]
 
 
 def rules(recipe: Recipe, backbone: Backbone) -> Preprocessing:
-    """How pictures reach the network once it is trained."""
+    """How pictures reach the network once it is trained.
+
+    Raises:
+        BadInput: squares whose side the backbone cannot divide.
+    """
+    step_px = backbone.multiple_px
+    if recipe.sizing == "exact" and recipe.image_px % step_px:
+        raise BadInput(
+            f"{recipe.backbone} takes sides that are multiples of {step_px}, and image_px is {recipe.image_px}. "
+            f"Set it to {max(1, round(recipe.image_px / step_px)) * step_px}."
+        )
     return Preprocessing(
         "exact" if recipe.sizing == "exact" else "area",
         recipe.image_px,
@@ -110,7 +120,8 @@ class Pictures:
 
     def _altered(self, picture: npt.NDArray[np.uint8], rng: np.random.Generator, version: int) -> npt.NDArray[np.uint8]:
         image = Image.fromarray(picture)
-        image.thumbnail([round(SPARE * side) for side in self.size_px], Image.Resampling.BILINEAR)
+        width_px, height_px = self.size_px
+        image.thumbnail((SPARE * width_px, SPARE * height_px), Image.Resampling.BILINEAR)
         if version == NIGHT:
             return np.asarray(relit(image, rng, grey=False))
         return np.asarray(augmented(image, rng, self.recipe.augmentation_strength, self.recipe.augmentations))

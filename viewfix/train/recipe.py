@@ -108,6 +108,8 @@ class Recipe:
                 raise BadInput(f"The recipe sets {name} to {getattr(self, name)!r}. It is one of {', '.join(choices)}.")
         if isinstance(self.tuned_stages, str) and self.tuned_stages != ALL:
             raise BadInput(f"The recipe sets tuned_stages to {self.tuned_stages!r}. It is a number or {ALL!r}.")
+        if self.aggregator == "mixvpr" and self.sizing != "exact":
+            raise BadInput("MixVPR is made for one size of picture. Set sizing to 'exact'.")
         if self.negative_m < self.positive_m:
             raise BadInput(
                 f"negative_m ({self.negative_m:g}) is below positive_m ({self.positive_m:g}), so a photo could be both "

@@ -90,7 +90,11 @@ def ship(
     backbone = describer.backbone
     given = preprocessing(deployed, backbone)
     batch = [normalised(picture, deployed, backbone) for picture in pictures]
-    model = _int8(describer, batch) if int8 else export.folded(_graph(describer, batch[0], export.DESCRIPTOR))
+    model = (
+        _int8(describer, batch, deployed)
+        if int8
+        else export.folded(_graph(describer, batch[0], (export.NORMALISED, export.DESCRIPTOR), deployed))
+    )
     if given.layout == "NHWC uint8":
         model = export.with_pixels(model, mean=int(backbone.mean[0]), std=backbone.std[0])
     with torch.inference_mode():
@@ -120,20 +124,24 @@ def normalised(picture: Picture, deployed: Preprocessing, backbone: Backbone) ->
     return np.ascontiguousarray(((pixels - mean) / std).transpose(0, 3, 1, 2))
 
 
-def _graph(module: nn.Module, x: npt.NDArray[np.float32], output: str) -> onnx.ModelProto:
-    """Two of `x` as the example: of one, the exporter would take the batch for fixed."""
-    return export.to_onnx(module, torch.from_numpy(np.concatenate([x, x])), names=(export.NORMALISED, output))
+def _graph(
+    module: nn.Module, x: torch.Tensor | npt.NDArray[np.float32], names: tuple[str, str], deployed: Preprocessing
+) -> onnx.ModelProto:
+    """From one example; two of it, since of one the exporter would take the batch for fixed."""
+    example = torch.as_tensor(x)
+    return export.to_onnx(module, torch.cat([example, example]), names=names, any_size=deployed.sizing == "area")
 
 
-def _int8(describer: Describer, batch: Sequence[npt.NDArray[np.float32]]) -> onnx.ModelProto:
+def _int8(describer: Describer, batch: Sequence[npt.NDArray[np.float32]], deployed: Preprocessing) -> onnx.ModelProto:
     """The backbone in 8 bits, the head in 32: it is small, and its errors would reach the descriptor as they are."""
     if describer.backbone.has_token:
         raise BadInput("int8 gains nothing with a transformer as backbone. Leave out --int8.")
-    exact = export.folded(_graph(describer.backbone, batch[0], export.FEATURES))
+    whole = (export.NORMALISED, export.FEATURES), (export.FEATURES, export.DESCRIPTOR)
+    exact = export.folded(_graph(describer.backbone, batch[0], whole[0], deployed))
     small = export.quantised(exact, batch, float_convolutions=FLOAT_CONVOLUTIONS)
     with torch.inference_mode():
-        features = describer.backbone(torch.from_numpy(np.concatenate([batch[0], batch[0]])))
-    head = export.folded(export.to_onnx(describer.head, features, names=(export.FEATURES, export.DESCRIPTOR)))
+        features = describer.backbone(torch.from_numpy(batch[0]))
+    head = export.folded(_graph(describer.head, features, whole[1], deployed))
     return export.joined(small, export.half_weights(head))
 
 
