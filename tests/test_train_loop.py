@@ -203,7 +203,7 @@ def test_a_checkpoint_of_another_recipe_or_of_other_photos_is_refused(photos: li
         train(changed(epochs=1), photos[4:], tmp_path / "run", resume=True)
     with pytest.raises(BadInput, match="holds a training already"):
         train(changed(epochs=1), photos, tmp_path / "run")
-    with pytest.raises(BadInput, match="There is no last.pt"):
+    with pytest.raises(BadInput, match="There is no run in"):
         train(TINY, photos, tmp_path / "nowhere", resume=True)
 
 

@@ -233,9 +233,9 @@ def _last(run: Path, recipe: Recipe, *, resume: bool) -> Checkpoint | None:
     """The checkpoint to go on from, or None for a training that begins."""
     path = run / LAST
     if not path.exists():
-        if resume:
-            raise BadInput(f"There is no {LAST} in {run} to go on from. Leave out --resume to begin.")
-        return None
+        if resume and not run.is_dir():
+            raise BadInput(f"There is no run in {run} to go on with. Check --run, or leave out --resume to begin.")
+        return None  # a kill before the first checkpoint: what features were computed are there
     if not resume:
         raise BadInput(f"{run} holds a training already. Go on with it: --resume; or name another folder: --run.")
     last = Checkpoint.read(path)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from . import aggregators, backbones
-from .backbones import Backbone
 from .recipe import ALL, Recipe
+
+if TYPE_CHECKING:
+    from .backbones import Backbone
 
 Features = Tensor | tuple[Tensor, Tensor]
 """What a backbone gives: a map (B, C, H, W), or the map and one token (B, C) a picture."""
