@@ -24,6 +24,7 @@ COMMANDS = {  # name: one-line help; viewfix/cli/<name>.py is imported only when
     "info": "What is in a map.",
     "export": "Write a map as GeoJSON, CSV, Parquet or for the TensorBoard projector.",
     "train": "Train a model on photos of places, and export it for maps.",
+    "eval": "Measure a model or a map on a dataset.",
     "models": "List the models that can be used.",
     "doctor": "What is installed, what is missing, and how to get it.",
 }

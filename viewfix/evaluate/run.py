@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +18,7 @@ from ..map import Map
 from ..models.model import Model
 from ..types import Position, Progress, silent
 from . import selfchecks
+from .asked import FOUND_M, Asked
 from .described import Described, Pictured, describe_all, described_map
 from .fixes import REGIONS, judge, made_map
 from .latency import measure
@@ -27,39 +27,8 @@ from .ranking import Ranking, failures, rank_by_map, rank_exactly
 from .result import Check, Matching, Recall, Result, Sizes
 from .subject import Subject, opened_subject
 
-FOUND_M = 25.0
-"""The radius of nearly every protocol of the field, for queries that come without one."""
-
 TRIED = 6
 """Pictures described in several batches, to see whether their company matters."""
-
-
-class Rules(Protocol):
-    """What is asked of the protocol of a dataset; None where it does not say."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def queries(self) -> int | None: ...
-    @property
-    def database(self) -> int | None: ...
-    @property
-    def radius_m(self) -> float | None: ...
-
-
-class Asked(Protocol):
-    """What is asked of a dataset: pictures, and for every query the rows of the map that show its place."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def map(self) -> Sequence[Pictured]: ...
-    @property
-    def queries(self) -> Sequence[Pictured]: ...
-    @property
-    def positives(self) -> Sequence[npt.NDArray[np.int64]]: ...
-    @property
-    def protocol(self) -> Rules: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +74,7 @@ def evaluate(
         selfchecks.stop_at(checks)
         known = _known(asked, dataset, progress)
         checks += [
-            selfchecks.readable([*known.photos.skipped, *known.queries.skipped], allow),
+            selfchecks.readable([*dataset.skipped, *known.photos.skipped, *known.queries.skipped], allow),
             selfchecks.duplicates(known.photos, known.queries, allow),
         ]
         selfchecks.stop_at(checks)
@@ -174,7 +143,7 @@ def _measured(
         latency=latency,
         sizes=sizes,
         checks=tuple(checks),
-        skipped=(*photos.skipped, *queries.skipped),
+        skipped=(*dataset.skipped, *photos.skipped, *queries.skipped),
         failures=failures(ranking, hits, right, photos, queries),
         notes=_notes(own, photos, queries),
     )

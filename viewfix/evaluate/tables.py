@@ -60,7 +60,8 @@ def _recall(result: Result) -> Table:
         "Recall, % (95 % interval)",
         ("", f"all {recall.queries}", f"{answerable} answerable"),
         rows,
-        f"{recall.without_positive} queries have no positive, so nobody can answer them: failures in the first column, left out in the second.",
+        f"{recall.without_positive} queries have no positive, so nobody can answer them: failures in the first column, "
+        "left out in the second.",
     )
 
 
