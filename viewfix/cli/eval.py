@@ -74,16 +74,19 @@ def command(
 
 
 def _dataset(subject: str, name: str, queries: str | None, data: Path | None) -> Asked:
-    from ..evaluate import datasets
     from ..evaluate.asked import queries_of
     from ..evaluate.subject import is_map
 
     if queries is not None:
         if data is not None:
             raise BadInput("Both --queries and --data were given. Give --data with the name of a protocol only.")
+        from ..evaluate import datasets
+
         return datasets.open((name, queries), None)
     if data is None and is_map(subject) and Path(name).exists():
         return queries_of(name)
+    from ..evaluate import datasets
+
     return datasets.open(name, data)
 
 
