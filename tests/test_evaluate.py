@@ -12,6 +12,7 @@ from conftest import SHARED, Toy
 from PIL import Image
 
 from viewfix import Map, Position, Skipped
+from viewfix.cli import run
 from viewfix.errors import BadInput, StorageFailed
 from viewfix.evaluate import selfchecks
 from viewfix.evaluate.asked import OwnRules, queries_of
@@ -346,3 +347,39 @@ def test_photos_of_a_real_street_are_ranked_as_by_the_benchmark() -> None:
     street = Street("cambridge", some, queries, tuple(np.flatnonzero(np.isin(near, rows)) for rows in right))
     found = evaluate("lite0-netvlad-512", street, settings=Settings(regions=0))
     assert found.recall.dropped[1].value > 0.8
+
+
+# ---- the command -------------------------------------------------------------------------
+
+
+def test_the_command_refuses_a_map_that_is_asked_for_its_own_photos(
+    real_map: Path, street: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["eval", str(real_map), str(street), "--regions", "0"]) == 2
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert len(told.err.splitlines()) == 1
+    assert "--allow duplicates" in told.err
+
+
+def test_the_command_writes_a_report_and_says_what_was_allowed(
+    real_map: Path, street: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "figures"
+    command = ["eval", str(real_map), str(street), "--regions", "0", "--allow", "duplicates", "--report", str(folder)]
+    assert run(command) == 0
+    out = capsys.readouterr().out
+    count = len(list(street.glob("*.jpg")))
+    assert f"{count} queries, {count} photos" in out
+    assert "duplicates: FAILED, and allowed" in out
+    assert "Recall@1   100.0 (100.0–100.0)" in out
+    assert run([*command, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    stored = json.loads((folder / "result.json").read_text())
+    assert told["recall"] == stored["recall"]
+    assert (folder / "index.html").exists()
+
+
+def test_a_report_folder_that_is_a_file_is_refused_before_the_work(street: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    assert run(["eval", str(tmp_path / "no.map"), str(street), "--report", str(tmp_path / "file")]) == 2
