@@ -383,3 +383,8 @@ def test_the_command_writes_a_report_and_says_what_was_allowed(
 def test_a_report_folder_that_is_a_file_is_refused_before_the_work(street: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     assert run(["eval", str(tmp_path / "no.map"), str(street), "--report", str(tmp_path / "file")]) == 2
+
+
+def test_training_photos_without_positions_are_refused(real_map: Path, street: Path, tmp_path: Path) -> None:
+    draw(tmp_path / "nowhere.png", 1)
+    assert run(["eval", str(real_map), str(street), "--trained-on", str(tmp_path)]) == 2

@@ -91,10 +91,17 @@ def _dataset(subject: str, name: str, queries: str | None, data: Path | None) ->
 
 
 def _places(sources: tuple[str, ...]) -> tuple[Position, ...]:
+    """Where the photos of the training were taken; a source that does not tell would make the check a lie."""
     from ..sources import open_source
     from ..types import Photo
 
-    return tuple(item.position for source in sources for item in open_source(source) if isinstance(item, Photo))
+    found: list[Position] = []
+    for source in sources:
+        places = [item.position for item in open_source(source) if isinstance(item, Photo)]
+        if not places:
+            raise BadInput(f"No photo of {source} says where it was taken. Give --trained-on photos with positions.")
+        found += places
+    return tuple(found)
 
 
 def _say(result: Result) -> None:
