@@ -244,6 +244,14 @@ def test_cached_features_are_computed_once_and_go_on_after_a_kill(
     assert not seen
 
 
+def test_maps_with_tokens_are_taken_apart_and_put_together() -> None:
+    both = torch.ones(2, 3, 4, 4), torch.zeros(2, 3)
+    leaves, form = features.taken_apart(both)
+    again = features.rebuilt(leaves, form)
+    assert isinstance(again, tuple) and all(torch.equal(a, b) for a, b in zip(again, both, strict=True))
+    assert torch.equal(features.rebuilt(*features.taken_apart(both[0])), both[0])
+
+
 def test_weights_of_another_run_are_a_beginning(photos: list, tmp_path: Path) -> None:
     first = train(TINY, photos, tmp_path / "first")
     recipe = changed(weights=str(first.best), lr=0.0, head_lr=0.0, tuned_norms=False, epochs=1)
