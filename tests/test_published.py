@@ -1,5 +1,7 @@
 """Published checkpoints fit our networks, tensor by tensor; what does not is listed; what does runs without PyTorch."""
 
+import contextlib
+import io
 import json
 import os
 import subprocess
@@ -10,6 +12,7 @@ import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch", reason="the lab needs viewfix[train]")
+onnx = pytest.importorskip("onnx", reason="the lab needs viewfix[train]")
 pytest.importorskip("onnxscript", reason="the lab needs viewfix[train]")
 
 from conftest import GOLDENS  # noqa: E402
@@ -22,6 +25,7 @@ from viewfix.models.onnx import OnnxModel  # noqa: E402
 from viewfix.train import published  # noqa: E402
 from viewfix.train.published_names import architecture  # noqa: E402
 
+NAME = "cosplace-resnet18-512"
 KEYS = GOLDENS / "published_keys.json"
 MEGALOC = "MegaLoc (gmberton/MegaLoc:megaloc_model.py)"
 CHECKPOINTS = {
@@ -188,61 +192,92 @@ def test_a_file_without_a_state_is_refused(tmp_path: Path, content: object) -> N
 def cosplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The whole CosPlace ResNet18 with random weights, saved under its authors' names."""
     torch.manual_seed(0)
-    made_of = architecture("cosplace-resnet18-512")
+    made_of = architecture(NAME)
     ours = published.assembled(made_of).state_dict()
     file = tmp_path_factory.mktemp("weights") / "ResNet18_512_cosplace.pth"
     torch.save({key: ours[made_of.ours(key)] for key in shapes("CosPlace ResNet18/512")}, file)
     return file
 
 
-def test_a_published_model_once_made_ready_needs_no_pytorch(
-    cosplace: Path, tmp_path: Path, street: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    name = "cosplace-resnet18-512"
-    monkeypatch.setenv("VIEWFIX_WEIGHTS", str(tmp_path / "home"))
-    assert run(["models", "get", name, "--weights", str(cosplace), "--offline"]) == 0
-    said = capsys.readouterr().out
-    assert "recorded: a change is refused" in said and f"--model {name}" in said
-    made = tmp_path / "home" / f"{name}.onnx"
-    about = OnnxModel(made, threads=1).about
-    assert about["name"] == name and about["licence"] == "MIT" and "SHA-256" in about["sources"][0]
-    assert sorted(path.name for path in made.parent.iterdir()) == [f"{name}.json", f"{name}.onnx"]
+@pytest.fixture(scope="module")
+def made(cosplace: Path) -> tuple[Path, str]:
+    """A weights directory after `viewfix models get cosplace-resnet18-512`, and what was printed."""
+    home = cosplace.parent / "home"
+    with contextlib.redirect_stdout(io.StringIO()) as said:
+        arguments = ["get", NAME, "--weights", str(cosplace), "--weights-dir", str(home), "--offline"]
+        assert run(["models", *arguments]) == 0
+    return home, said.getvalue()
 
+
+def test_a_model_that_was_made_ready_says_what_it_is(made: tuple[Path, str]) -> None:
+    home, said = made
+    assert "recorded: a change is refused" in said and f"--model {home / NAME}.onnx" in said
+    assert sorted(path.name for path in home.iterdir()) == [f"{NAME}.json", f"{NAME}.onnx"]
+    about = OnnxModel(home / f"{NAME}.onnx", threads=1).about
+    assert about["name"] == NAME and about["licence"] == "MIT"
+    assert json.loads((home / f"{NAME}.json").read_text())["sha256"] in about["sources"][0]
+
+
+def test_a_published_model_once_made_ready_needs_no_pytorch(
+    made: tuple[Path, str], tmp_path: Path, street: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VIEWFIX_WEIGHTS", str(made[0]))
+    map_path = str(tmp_path / "a.map")
     code = (
         "import sys; sys.modules['torch'] = None; sys.modules['onnx'] = None\n"
-        "from viewfix import Map\n"
-        f"with Map.build({str(tmp_path / 'a.map')!r}, {str(street)!r}, model={name!r}) as city: print(len(city))\n"
-        f"with Map.open({str(tmp_path / 'a.map')!r}) as city: print(city.model.name, city.model.dim)"
+        "from viewfix.cli import run; from viewfix import Map\n"
+        f"assert run(['build', {map_path!r}, {str(street)!r}, '--model', {NAME!r}]) == 0\n"
+        f"with Map.open({map_path!r}) as city: print(city.model.name, city.model.dim)"
     )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert ran.stdout.split()[1:] == [name, "512"]
+    assert ran.stdout.splitlines()[-1] == f"{NAME} 512"
 
-    assert run(["models", "get", name]) == 0
+
+def test_a_model_that_is_here_is_not_made_again(
+    made: tuple[Path, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("VIEWFIX_WEIGHTS", str(made[0]))
+    assert run(["models", "get", NAME]) == 0
     assert "is here already" in capsys.readouterr().out
     assert run(["models", "--json"]) == 0
     facts = {each["name"]: each for each in json.loads(capsys.readouterr().out)}
-    assert facts[name]["here"] and not facts["megaloc"]["here"]
+    assert facts[NAME]["here"] and not facts["megaloc"]["here"]
 
+
+def test_other_weights_than_those_first_used_are_refused(
+    made: tuple[Path, str], cosplace: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    home, file = made[0], made[0] / f"{NAME}.onnx"
+    before = file.read_bytes()
     other = tmp_path / "other.pth"
-    state = torch.load(cosplace, weights_only=True)
-    torch.save({key: tensor + 1 for key, tensor in state.items()}, other)
-    before = made.read_bytes()
-    assert run(["models", "get", name, "--weights", str(other)]) == 2
+    torch.save({key: tensor + 1 for key, tensor in torch.load(cosplace, weights_only=True).items()}, other)
+    assert run(["models", "get", NAME, "--weights", str(other), "--weights-dir", str(home)]) == 2
     assert "changed: SHA-256" in capsys.readouterr().err
-    assert made.read_bytes() == before
+    assert file.read_bytes() == before
 
 
-def test_the_same_weights_give_the_same_descriptors_as_pytorch(cosplace: Path, tmp_path: Path) -> None:
-    name = "cosplace-resnet18-512"
-    published.export_published(name, cosplace, tmp_path / "a.onnx")
+def test_the_exported_file_describes_as_pytorch_does(made: tuple[Path, str], cosplace: Path) -> None:
     picture = np.random.default_rng(5).integers(0, 256, (300, 500, 3)).astype(np.uint8)
-    preprocessing = entry(name).preprocessing
+    preprocessing = entry(NAME).preprocessing
     assert preprocessing is not None
     with torch.inference_mode():
-        expected = published.load_published(name, cosplace)(torch.from_numpy(preprocessing.apply(picture))).numpy()
-    found = OnnxModel(tmp_path / "a.onnx", threads=1).embed([picture])
+        expected = published.load_published(NAME, cosplace)(torch.from_numpy(preprocessing.apply(picture))).numpy()
+    found = OnnxModel(made[0] / f"{NAME}.onnx", threads=1).embed([picture])
     assert np.abs(found - expected).max() < 1e-4
     assert np.linalg.norm(expected) == pytest.approx(1, abs=1e-5)
+
+
+def test_an_export_that_differs_from_pytorch_is_not_kept(
+    made: tuple[Path, str], cosplace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    graph = onnx.load(made[0] / f"{NAME}.onnx")
+    linear = next(tensor for tensor in graph.graph.initializer if list(tensor.dims) == [512])
+    changed = onnx.numpy_helper.to_array(linear) + 0.01
+    linear.CopyFrom(onnx.numpy_helper.from_array(changed.astype(np.float32), linear.name))
+    monkeypatch.setattr(published, "_graph", lambda *args: graph)
+    with pytest.raises(ViewfixError, match="was not kept"):
+        published.export_published(NAME, cosplace, tmp_path / "a.onnx")
+    assert not list(tmp_path.iterdir())
 
 
 def test_weights_that_do_not_load_are_not_remembered(
@@ -252,12 +287,3 @@ def test_weights_that_do_not_load_are_not_remembered(
     assert run(["models", "get", "eigenplaces-resnet50-2048", "--weights", str(cosplace), *home]) == 2
     assert "does not hold the weights" in capsys.readouterr().err
     assert not list((tmp_path / "home").iterdir())
-
-
-def test_an_export_that_differs_from_pytorch_is_not_kept(
-    cosplace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(published, "LARGEST_DIFFERENCE", -1.0)
-    with pytest.raises(ViewfixError, match="was not kept"):
-        published.export_published("cosplace-resnet18-512", cosplace, tmp_path / "a.onnx")
-    assert not list(tmp_path.iterdir())

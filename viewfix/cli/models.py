@@ -82,7 +82,7 @@ def get(name: str, weights: Path | None, weights_dir: Path | None, offline: bool
         found = places.obtained(
             known, home=home, given=weights, use_network=not places.offline(offline), progress=report
         )
-        difference = export_published(name, found.path, target, progress=report)
+        difference = export_published(name, found.path, target, sha256=found.sha256, progress=report)
         places.remember(known, found, home=home)
     click.echo(f"{target}: {target.stat().st_size / 1e6:.0f} MB, {known.dim} dimensions, {known.licence}")
     click.echo(f"  SHA-256 of the weights {found.sha256}" + ("" if found.known else ", recorded: a change is refused"))
