@@ -15,7 +15,7 @@ from viewfix import Map, Position, Skipped
 from viewfix.cli import run
 from viewfix.errors import BadInput, StorageFailed
 from viewfix.evaluate import selfchecks
-from viewfix.evaluate.asked import OwnRules, queries_of
+from viewfix.evaluate.asked import OwnRules, pair_of, queries_of
 from viewfix.evaluate.nearness import nearest_m, points_m, strips, within_m
 from viewfix.evaluate.report import page, write_report
 from viewfix.evaluate.run import Settings, evaluate
@@ -147,6 +147,18 @@ def test_a_map_is_asked_as_it_is_and_its_own_photos_are_the_database(drawn_stree
     assert found.ranked_by == "the map's own index"
     assert found.recall.counted[1].value == pytest.approx(20 / 22)
     assert found.subject == "a.map"
+
+
+def test_two_manifests_are_a_dataset(drawn_street: Street, tmp_path: Path) -> None:
+    for name, pictures in (("map.csv", drawn_street.map), ("queries.csv", drawn_street.queries)):
+        rows = "".join(f"{p.source},{p.position.lat},{p.position.lon}\n" for p in pictures)
+        (tmp_path / name).write_text("file,lat,lon\n" + rows)
+    pair = pair_of(tmp_path / "map.csv", tmp_path / "queries.csv")
+    assert [rows.tolist() for rows in pair.positives] == [rows.tolist() for rows in drawn_street.positives]
+    assert pair.name == "queries.csv in map.csv"
+    (tmp_path / "queries.csv").write_text("file,lat,lon\nnone.jpg,60,24\n")
+    with pytest.raises(BadInput, match="none says where it was taken"):
+        pair_of(tmp_path / "map.csv", tmp_path / "queries.csv")
 
 
 def test_pictures_without_positions_are_ranked_and_nothing_is_said_in_metres(drawn_street: Street) -> None:
@@ -383,6 +395,11 @@ def test_the_command_writes_a_report_and_says_what_was_allowed(
 def test_a_report_folder_that_is_a_file_is_refused_before_the_work(street: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     assert run(["eval", str(tmp_path / "no.map"), str(street), "--report", str(tmp_path / "file")]) == 2
+
+
+def test_a_model_needs_map_photos_and_queries(street: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["eval", "lite0-netvlad-512", str(street)]) == 2
+    assert "--queries" in capsys.readouterr().err
 
 
 def test_training_photos_without_positions_are_refused(real_map: Path, street: Path, tmp_path: Path) -> None:

@@ -74,20 +74,16 @@ def command(
 
 
 def _dataset(subject: str, name: str, queries: str | None, data: Path | None) -> Asked:
-    from ..evaluate.asked import queries_of
+    from ..evaluate.asked import pair_of, queries_of
     from ..evaluate.subject import is_map
 
     if queries is not None:
         if data is not None:
             raise BadInput("Both --queries and --data were given. Give --data with the name of a protocol only.")
-        from ..evaluate import datasets
-
-        return datasets.open((name, queries), None)
-    if data is None and is_map(subject) and Path(name).exists():
+        return pair_of(name, queries)
+    if data is None and is_map(subject):
         return queries_of(name)
-    from ..evaluate import datasets
-
-    return datasets.open(name, data)
+    raise BadInput(f"{name} alone is no dataset. Give the map photos as DATASET, and what to ask for as --queries.")
 
 
 def _places(sources: tuple[str, ...]) -> tuple[Position, ...]:

@@ -1,4 +1,4 @@
-"""What an evaluation asks of a dataset, whoever made it; and the plainest one: a source of photos to ask a map for."""
+"""What an evaluation asks of a dataset, whoever made it; the plainest are two sources of photos, or one and a map."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from ..errors import BadInput
 from ..sources import open_sources
 from ..types import Photo, Skipped
 from .described import Pictured
+from .nearness import within_m
 
 FOUND_M = 25.0
 """The radius of nearly every protocol of the field, for queries that come without one."""
@@ -60,27 +61,50 @@ class OwnRules:
 
 
 @dataclass(frozen=True, slots=True)
-class Queries:
-    """Queries without a map of their own: the photos of an existing map near them are the right ones."""
+class Pair:
+    """Map photos and queries with positions; where there is no map photo, those of an existing map are to be asked."""
 
     name: str
+    map: tuple[Photo, ...]
     queries: tuple[Photo, ...]
+    positives: Sequence[npt.NDArray[np.int64]] = ()
     skipped: tuple[Skipped, ...] = ()
-    map: tuple[Photo, ...] = ()
-    positives: tuple[npt.NDArray[np.int64], ...] = ()
     protocol: OwnRules = OwnRules()
 
 
-def queries_of(source: str | Path) -> Queries:
-    """The photos of a folder or a manifest as queries; they need positions, which are the truth.
+def queries_of(source: str | Path) -> Pair:
+    """The photos of a folder or a manifest as queries for a map; they need positions, which are the truth.
 
     Raises:
         BadInput: there is nothing there, or no photo with a position.
     """
+    queries, skipped = _placed(source)
+    return Pair(Path(source).name, (), queries, skipped=skipped)
+
+
+def pair_of(map_source: str | Path, query_source: str | Path, *, radius_m: float = FOUND_M) -> Pair:
+    """Two folders or manifests with positions: right are the map photos within `radius_m` metres of a query.
+
+    Raises:
+        BadInput: there is nothing in one of them, or no photo with a position.
+    """
+    photos, photos_skipped = _placed(map_source)
+    queries, queries_skipped = _placed(query_source)
+    return Pair(
+        name=f"{Path(query_source).name} in {Path(map_source).name}",
+        map=photos,
+        queries=queries,
+        positives=within_m([each.position for each in queries], [each.position for each in photos], radius_m),
+        skipped=photos_skipped + queries_skipped,
+        protocol=OwnRules(name=f"photos of the map within {radius_m:g} m", radius_m=radius_m),
+    )
+
+
+def _placed(source: str | Path) -> tuple[tuple[Photo, ...], tuple[Skipped, ...]]:
     found = list(open_sources([source]))
-    queries = tuple(item for item in found if isinstance(item, Photo))
+    photos = tuple(item for item in found if isinstance(item, Photo))
     skipped = tuple(item for item in found if isinstance(item, Skipped))
-    if not queries:
+    if not photos:
         first = f" The first, {skipped[0].id}: {skipped[0].reason}" if skipped else ""
-        raise BadInput(f"No photo of {source} can be asked for, since none says where it was taken.{first}")
-    return Queries(Path(source).name, queries, skipped)
+        raise BadInput(f"No photo of {source} can be used to measure, since none says where it was taken.{first}")
+    return photos, skipped
