@@ -24,7 +24,8 @@ from ..errors import StorageFailed
 from ..types import Photo, silent
 from ..types import Progress as Report
 from .checkpoint import written
-from .pictures import Pictures, Shot
+from .frozen import Features, runner
+from .pictures import Pictures, Shot, read_ahead
 from .recipe import Recipe
 
 INDEX = "features.json"
@@ -72,6 +73,7 @@ class Cache:
         shots: Sequence[Shot],
         *,
         key: str,
+        device: torch.device,
         progress: Report = silent,
     ) -> Cache:
         """The cache of `folder`, computed as far as it is not there yet.
@@ -89,11 +91,12 @@ class Cache:
         maps: list[np.memmap[Any, Any]] = []
         if about["done"]:
             maps = [open_memmap(folder / f"{number}.npy", mode="r+") for number in range(about["leaves"])]
-        device = next(iter(frozen.parameters())).device
-        for start in range(about["done"], len(shots), AT_ONCE):
-            part = shots[start : start + AT_ONCE]
-            with torch.inference_mode():
-                leaves, form = taken_apart(frozen(pictures.batch(part).to(device)))
+        parts = [shots[start : start + AT_ONCE] for start in range(about["done"], len(shots), AT_ONCE)]
+        features: Features | None = None
+        for part, batch in read_ahead(parts, pictures.batch):
+            features = features or runner(frozen, batch, pictures=len(parts) * AT_ONCE, device=device)
+            leaves, form = taken_apart(features(batch))
+            start = about["done"]
             arrays = [leaf.cpu().numpy().astype(np.float16) for leaf in leaves]
             if not maps:
                 maps = _space(folder, arrays, len(shots))

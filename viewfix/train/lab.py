@@ -113,7 +113,6 @@ def set_up(recipe: Recipe, stream: Iterable[Photo | Skipped], bench: Bench, last
     frozen, tuned = describer.backbone.split(count)
     cached = recipe.cache and count < len(describer.backbone.stages)
     if cached:
-        frozen.eval().to(bench.device)
         shots = [(row, version) for version in range(recipe.versions) for row in range(len(training.photos))]
         lessons = _cached(lessons, "training", shots, frozen, bench)
         exams = _cached(exams, "validation", validation.shots, frozen, bench)
@@ -140,7 +139,7 @@ def _cached(source: Shots, name: str, shots: Sequence[Shot], frozen: nn.Module, 
     assert isinstance(source, Pictures)
     key = key_of(source.recipe, source.photos, source.size_px)
     folder = bench.run / "features" / name
-    return Cache.made(folder, frozen, source, shots, key=key, progress=bench.report)
+    return Cache.made(folder, frozen, source, shots, key=key, device=bench.device, progress=bench.report)
 
 
 def _fit_head(lab: Lab, bench: Bench) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,7 @@ from . import losses
 from .checkpoint import BEST, LAST, Checkpoint, Progress, restore_rng, rng_state
 from .lab import Bench, Lab, Say, moved, set_up
 from .log import Log
-from .pictures import Shot
+from .pictures import Shot, read_ahead
 from .recipe import Recipe
 
 Batch = tuple[np.ndarray[Any, np.dtype[np.int64]], np.ndarray[Any, np.dtype[np.int64]]]
@@ -273,10 +272,5 @@ def _loaded(
         shots = lab.altered(rows, rng, epoch=epoch)
         return shots, lab.lessons.batch(shots), torch.from_numpy(labels)
 
-    with ThreadPoolExecutor(1, thread_name_prefix="batches") as pool:
-        ahead = pool.submit(load, 0)
-        for number in range(len(batches)):
-            shots, x, labels = ahead.result()
-            if number + 1 < len(batches):
-                ahead = pool.submit(load, number + 1)
-            yield shots, moved(x, device), labels.to(device)
+    for _, (shots, x, labels) in read_ahead(range(len(batches)), load):
+        yield shots, moved(x, device), labels.to(device)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -134,3 +135,18 @@ class Pictures:
         """(B, 3, H, W) float32, decoded on all cores."""
         arrays = self._pool.map(lambda shot: self.normalised(self.pixels(shot)), shots)
         return torch.from_numpy(np.stack(list(arrays)))
+
+
+Asked = TypeVar("Asked")
+Read = TypeVar("Read")
+
+
+def read_ahead(items: Sequence[Asked], read: Callable[[Asked], Read]) -> Iterator[tuple[Asked, Read]]:
+    """Each item and what `read` gives for it; the next is read while the caller works on this one."""
+    with ThreadPoolExecutor(1, thread_name_prefix="ahead") as pool:
+        waiting = [pool.submit(read, item) for item in items[:1]]
+        for number, item in enumerate(items):
+            found = waiting.pop().result()
+            if number + 1 < len(items):
+                waiting.append(pool.submit(read, items[number + 1]))
+            yield item, found
