@@ -184,18 +184,24 @@ def positions(learned: Tensor, height: int, width: int, *, antialias: bool) -> T
     it can be exported for any size.
     """
     side = round(len(learned) ** 0.5)
-    if height == side and width == side:
-        return learned
-    resample = antialiased if antialias else cubic
-    rows, columns = (resample(side, count, like=learned) for count in (height, width))
-    grid = learned.unflatten(0, (side, side)).to(rows.dtype)
+    if antialias:
+        rows, columns = (antialiased(side, count, like=learned) for count in (height, width))
+    else:
+        # The authors left the embeddings as they are where they fit, so there the 0.1 must not be added. A tensor
+        # says so: an exporter that leaves sizes open could not keep an `if`.
+        fits = torch.stack([torch.scalar_tensor(count, device=learned.device) == side for count in (height, width)])
+        rows, columns = (cubic(side, count, fits.all(), like=learned) for count in (height, width))
+    grid = learned.reshape(side, side, -1).to(rows.dtype)
     return torch.einsum("hi,wj,ijc->hwc", rows, columns, grid).flatten(0, 1)
 
 
-def cubic(size: int, count: int, *, like: Tensor) -> Tensor:
-    """(count, size): the weights that F.interpolate(mode="bicubic", scale_factor=(count + 0.1) / size) gives."""
+def cubic(size: int, count: int, fits: Tensor, *, like: Tensor) -> Tensor:
+    """(count, size): the weights that F.interpolate(mode="bicubic", scale_factor=(count + 0.1) / size) gives.
+
+    Where `fits`, a bool scalar, is true, they leave everything as it is.
+    """
     wanted, there = _ranges(size, count, like)
-    source = (wanted + 0.5) * (size / (count + 0.1)) - 0.5
+    source = torch.where(fits, wanted, (wanted + 0.5) * (size / (count + 0.1)) - 0.5)
     nearest = source.floor()
     taps = torch.stack([nearest + step for step in (-1, 0, 1, 2)], dim=1)
     weights = _kernel(source[:, None] - taps, a=-0.75)
@@ -208,7 +214,7 @@ def antialiased(size: int, count: int, *, like: Tensor) -> Tensor:
     """(count, size): the weights that F.interpolate(mode="bicubic", antialias=True, size=count) gives."""
     wanted, there = _ranges(size, count, like)
     step = size / count
-    wide = torch.sym_max(step, 1.0)
+    wide = torch.sym_max(step, 1.0)  # type: ignore[no-untyped-call]
     weights = _kernel(((wanted[:, None] + 0.5) * step - there - 0.5) / wide, a=-0.5)
     return weights / weights.sum(dim=1, keepdim=True)
 
