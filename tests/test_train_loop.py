@@ -21,6 +21,7 @@ from viewfix.sources import open_sources  # noqa: E402
 from viewfix.train import features, loop, losses, network  # noqa: E402
 from viewfix.train import frozen as frozen_stages  # noqa: E402
 from viewfix.train.backbones import Backbone  # noqa: E402
+from viewfix.train.backbones.dinov2 import Tokens  # noqa: E402
 from viewfix.train.checkpoint import LAST, Checkpoint  # noqa: E402
 from viewfix.train.loop import schedule, train  # noqa: E402
 from viewfix.train.recipe import Recipe  # noqa: E402
@@ -255,6 +256,9 @@ def test_maps_with_tokens_are_taken_apart_and_put_together() -> None:
     again = features.rebuilt(leaves, form)
     assert isinstance(again, tuple) and all(torch.equal(a, b) for a, b in zip(again, both, strict=True))
     assert torch.equal(features.rebuilt(*features.taken_apart(both[0])), both[0])
+    tokens = Tokens(torch.ones(2, 7, 3), 2, 3)  # what travels between the blocks of a transformer
+    again = features.rebuilt(*features.taken_apart(tokens))
+    assert isinstance(again, Tokens) and again.height == 2 and torch.equal(again.tokens, tokens.tokens)
 
 
 def test_weights_of_another_run_are_a_beginning(photos: list, tmp_path: Path) -> None:

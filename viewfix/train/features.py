@@ -154,7 +154,9 @@ def rebuilt(leaves: Sequence[Tensor], form: Sequence[str | int]) -> Any:
         return tuple(values)
     from .backbones.dinov2 import Tokens
 
-    return Tokens(*values)
+    tokens, height, width = values
+    assert isinstance(tokens, Tensor)
+    return Tokens(tokens, int(height), int(width))
 
 
 def key_of(recipe: Recipe, photos: Sequence[Photo], size_px: tuple[int, int]) -> str:
