@@ -110,17 +110,19 @@ class Backbone(nn.Module):
         Raises:
             BadInput: keys are missing, unexpected or of another shape; they are listed, and nothing was loaded.
         """
-        kept = {self.ours(key): key for key in state if not self.ours(key).startswith(self.beyond)}
+        before_cut = [key for key in state if not self.ours(key).startswith(self.beyond)]
+        kept = {self.ours(key): key for key in reversed(before_cut)}
         own = self.state_dict()
         complaints = (
             listed("missing", [key for key in own if key not in kept]),
-            listed("unexpected", [key for mine, key in kept.items() if mine not in own]),
+            listed("unexpected", [key for key in before_cut if self.ours(key) not in own]),
+            listed("there twice", [key for key in before_cut if kept[self.ours(key)] != key]),
             listed(
                 "of another shape",
                 [
-                    f"{key} is {shape(state[key])}, not {shape(own[mine])}"
-                    for mine, key in kept.items()
-                    if mine in own and state[key].shape != own[mine].shape
+                    f"{key} is {shape(state[key])}, not {shape(own[self.ours(key)])}"
+                    for key in before_cut
+                    if self.ours(key) in own and state[key].shape != own[self.ours(key)].shape
                 ],
             ),
         )
