@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 @click.argument("dataset", metavar="DATASET")
 @click.option("--queries", metavar="SOURCE",
               help="A folder or manifest to ask for; DATASET is then that of the map photos.")  # fmt: skip
-@click.option("--data", type=click.Path(path_type=Path), metavar="FOLDER",
-              help="Where a dataset that is given by name lies.")  # fmt: skip
 @click.option("--report", type=click.Path(path_type=Path), metavar="FOLDER",
               help="Write index.html and result.json there.")  # fmt: skip
 @click.option("--allow", multiple=True, metavar="CHECK",
@@ -47,7 +45,7 @@ def command(
     """Measure a model or a map on a dataset: recall, precision, metres, confidence and time.
 
     A model (a name of `viewfix models`, or an .onnx file) is asked about a map made of the map photos of
-    DATASET: the name of a protocol with --data, or a folder or manifest with --queries. A map is asked as
+    DATASET, a folder or manifest, and asked for the photos of --queries. A map is asked as
     it is, and a DATASET without --queries is what it is asked for.
     """
     from ..evaluate.report import check_folder, write_report
@@ -61,7 +59,7 @@ def command(
         regions=chosen["regions"],
         seed=chosen["seed"],
     )
-    asked = _dataset(subject, dataset, queries, data)
+    asked = _dataset(subject, dataset, queries)
     with console.progress(quiet=as_json) as progress:
         result = evaluate(subject, asked, settings=settings, progress=progress)
     if report is not None:
@@ -73,15 +71,13 @@ def command(
         _say(result)
 
 
-def _dataset(subject: str, name: str, queries: str | None, data: Path | None) -> Asked:
+def _dataset(subject: str, name: str, queries: str | None) -> Asked:
     from ..evaluate.asked import pair_of, queries_of
     from ..evaluate.subject import is_map
 
     if queries is not None:
-        if data is not None:
-            raise BadInput("Both --queries and --data were given. Give --data with the name of a protocol only.")
         return pair_of(name, queries)
-    if data is None and is_map(subject):
+    if is_map(subject):
         return queries_of(name)
     raise BadInput(f"{name} alone is no dataset. Give the map photos as DATASET, and what to ask for as --queries.")
 
