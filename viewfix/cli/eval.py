@@ -37,7 +37,6 @@ def command(
     subject: str,
     dataset: str,
     queries: str | None,
-    data: Path | None,
     report: Path | None,
     as_json: bool,
     **chosen: Any,
