@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import tempfile
@@ -41,7 +42,7 @@ def to_onnx(
     """
     free = {0: "batch", 2: "height", 3: "width"} if any_size else {0: "batch"}
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), _plain_attention():
         warnings.simplefilter("ignore")  # the exporter warns about its own insides
         program = torch.onnx.export(
             module.eval(),
@@ -55,6 +56,17 @@ def to_onnx(
         )
     assert program is not None
     return program.model_proto
+
+
+@contextlib.contextmanager
+def _plain_attention() -> Iterator[None]:
+    """Without PyTorch's short cut for frozen transformer layers: one fused operation, which ONNX does not have."""
+    before = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(before)
 
 
 def backbone_to_onnx(backbone: nn.Module) -> onnx.ModelProto:
