@@ -22,7 +22,7 @@ from viewfix.cli import run  # noqa: E402
 from viewfix.errors import BadInput, UnknownModel, ViewfixError  # noqa: E402
 from viewfix.models.catalogue import CATALOGUE, entry  # noqa: E402
 from viewfix.models.onnx import OnnxModel  # noqa: E402
-from viewfix.train import published  # noqa: E402
+from viewfix.train import aggregators, export, published  # noqa: E402
 from viewfix.train.published_names import architecture  # noqa: E402
 
 NAME = "cosplace-resnet18-512"
@@ -287,3 +287,20 @@ def test_weights_that_do_not_load_are_not_remembered(
     assert run(["models", "get", "eigenplaces-resnet50-2048", "--weights", str(cosplace), *home]) == 2
     assert "does not hold the weights" in capsys.readouterr().err
     assert not list((tmp_path / "home").iterdir())
+
+
+def test_a_frozen_bag_of_queries_can_be_exported() -> None:
+    layer = aggregators.make("boq", 8, width=64, queries=3, blocks=1, out_rows=2).requires_grad_(False).eval()
+    with torch.inference_mode():
+        graph = export.to_onnx(layer, torch.ones(2, 8, 4, 4), names=("features", "descriptor"), any_size=False)
+    assert [d.dim_value for d in graph.graph.input[0].type.tensor_type.shape.dim][1:] == [8, 4, 4]
+    assert torch.backends.mha.get_fastpath_enabled(), "what was switched off for the export is on again"
+
+
+def test_boq_takes_the_patches_of_its_transformer_before_the_last_norm() -> None:
+    def last_norm(name: str) -> object:
+        with torch.device("meta"):
+            return published.assembled(architecture(name)).backbone.stages[-1].norm
+
+    assert isinstance(last_norm("boq-dinov2-12288"), torch.nn.Identity)
+    assert isinstance(last_norm("salad"), torch.nn.LayerNorm) and isinstance(last_norm("megaloc"), torch.nn.LayerNorm)
