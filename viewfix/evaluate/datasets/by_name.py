@@ -1,0 +1,53 @@
+"""The name of a protocol and a folder become a Dataset, by whichever of its layouts is found there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import assert_never
+
+from ...errors import BadInput
+from ..protocol import DbStruct, FrameFolders, Layout, MslsTree, PairFolders, Protocol, TokyoStruct, UtmNames
+from ..protocols import protocol
+from . import dbstruct, frames, msls, pairs, places, tokyo, utm_names
+from .dataset import Dataset
+
+
+def open(name: str, folder: str | Path) -> Dataset:
+    """A published dataset as it lies on disk.
+
+    Args:
+        name: of `viewfix.evaluate.protocols`, as pitts30k.
+        folder: where it was unpacked; see docs/protocols.md for what is looked for.
+
+    Raises:
+        BadInput: there is no such protocol, or the folder does not hold it.
+        MissingExtra: a .mat file needs scipy.
+    """
+    wanted = protocol(name)
+    root = Path(folder).expanduser()
+    if not root.is_dir():
+        raise BadInput(f"There is no folder at {root}. Give the one that {wanted.name} was unpacked to.")
+    for layout in wanted.layouts:
+        found = _loaded(layout, root, wanted)
+        if found is not None:
+            return found
+    looked = "; or ".join(str(layout) for layout in wanted.layouts)
+    raise BadInput(f"{root} does not hold {wanted.name}. Looked for: {looked}. There is: {places.listing(root)}.")
+
+
+def _loaded(layout: Layout, root: Path, wanted: Protocol) -> Dataset | None:
+    match layout:
+        case UtmNames():
+            return utm_names.load(layout, root, wanted)
+        case DbStruct():
+            return dbstruct.load(layout, root, wanted)
+        case TokyoStruct():
+            return tokyo.load(layout, root, wanted)
+        case MslsTree():
+            return msls.load(layout, root, wanted)
+        case FrameFolders():
+            return frames.load(layout, root, wanted)
+        case PairFolders():
+            return pairs.load(layout, root, wanted)
+        case _:
+            assert_never(layout)
