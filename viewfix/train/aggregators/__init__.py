@@ -16,11 +16,13 @@ from .ghostvlad import GhostVLAD
 from .mixvpr import MixVPR
 from .netvlad import NetVLAD
 from .pooling import MAC, SPoC
+from .refined_netvlad import RefinedNetVLAD
 from .salad import SALAD
 
 MAKERS: dict[str, Callable[..., Aggregator]] = {
     "netvlad": partial(NetVLAD, clusters=64),
     "ghostvlad": partial(GhostVLAD, clusters=64),
+    "refined-netvlad": partial(RefinedNetVLAD, clusters=64),
     "gem": GeM,
     "spoc": SPoC,
     "mac": MAC,
