@@ -15,7 +15,8 @@ from viewfix import Map, Position, Skipped
 from viewfix.cli import run
 from viewfix.errors import BadInput, StorageFailed
 from viewfix.evaluate import selfchecks
-from viewfix.evaluate.asked import OwnRules, pair_of, queries_of
+from viewfix.evaluate.asked import OwnRules, queries_of
+from viewfix.evaluate.datasets import Areas, pair
 from viewfix.evaluate.nearness import nearest_m, points_m, strips, within_m
 from viewfix.evaluate.report import page, write_report
 from viewfix.evaluate.run import Settings, evaluate
@@ -44,6 +45,8 @@ class Street:
     positives: tuple[np.ndarray, ...]
     skipped: tuple[Skipped, ...] = ()
     protocol: OwnRules = field(default_factory=OwnRules)
+    notes: tuple[str, ...] = ()
+    areas: Areas | None = None
 
 
 def draw(path: Path, place: int, *, visit: int | None = None) -> str:
@@ -153,12 +156,33 @@ def test_two_manifests_are_a_dataset(drawn_street: Street, tmp_path: Path) -> No
     for name, pictures in (("map.csv", drawn_street.map), ("queries.csv", drawn_street.queries)):
         rows = "".join(f"{p.source},{p.position.lat},{p.position.lon}\n" for p in pictures)
         (tmp_path / name).write_text("file,lat,lon\n" + rows)
-    pair = pair_of(tmp_path / "map.csv", tmp_path / "queries.csv")
-    assert [rows.tolist() for rows in pair.positives] == [rows.tolist() for rows in drawn_street.positives]
-    assert pair.name == "queries.csv in map.csv"
+    found = pair(tmp_path / "map.csv", tmp_path / "queries.csv")
+    assert [rows.tolist() for rows in found.positives] == [rows.tolist() for rows in drawn_street.positives]
+    assert found.name == "queries.csv in map.csv"
     (tmp_path / "queries.csv").write_text("file,lat,lon\nnone.jpg,60,24\n")
-    with pytest.raises(BadInput, match="none says where it was taken"):
-        pair_of(tmp_path / "map.csv", tmp_path / "queries.csv")
+    with pytest.raises(BadInput, match="says where it was taken"):
+        pair(tmp_path / "map.csv", tmp_path / "queries.csv")
+
+
+def test_a_query_is_never_compared_with_photos_of_another_area(drawn_street: Street) -> None:
+    """As if every other place were in another town: whatever looks most alike there is not even seen."""
+    own = np.array([int(p.id[1:]) % 2 for p in drawn_street.map])
+    asked = np.array([int(q.id[1:]) % 2 for q in drawn_street.queries[:-2]])
+    swapped = replace(
+        drawn_street,
+        queries=drawn_street.queries[:-2],
+        positives=tuple(rows[own[rows] != town] for rows, town in zip(drawn_street.positives, asked, strict=False)),
+        areas=Areas(own, 1 - asked),
+        notes=("two towns",),
+    )
+    found = evaluate(Toy(), swapped, settings=Settings(regions=0))
+    pooled = evaluate(Toy(), replace(swapped, areas=None), settings=Settings(regions=0))
+    assert pooled.recall.counted[1].value == 0.0, "the same place is more alike than its neighbours"
+    assert found.notes[0] == "two towns"
+    assert any("one map of all areas" in note for note in found.notes)
+    wrong = {each.wrong_id for each in found.failures}
+    town = dict(zip((p.id for p in drawn_street.map), own, strict=True))
+    assert all(town[each.wrong_id] != int(each.query_id[1:]) % 2 for each in found.failures) and wrong
 
 
 def test_pictures_without_positions_are_ranked_and_nothing_is_said_in_metres(drawn_street: Street) -> None:
@@ -405,3 +429,35 @@ def test_a_model_needs_map_photos_and_queries(street: Path, capsys: pytest.Captu
 def test_training_photos_without_positions_are_refused(real_map: Path, street: Path, tmp_path: Path) -> None:
     draw(tmp_path / "nowhere.png", 1)
     assert run(["eval", str(real_map), str(street), "--trained-on", str(tmp_path)]) == 2
+
+
+def test_a_protocol_is_measured_by_its_name_and_its_count_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for walk, visit in (("day_right", None), ("day_left", 1)):
+        (tmp_path / walk).mkdir()
+        for frame in range(8):
+            draw(tmp_path / walk / f"Image{frame:03d}.png", frame, visit=visit)
+    assert run(["eval", "lite0-netvlad-512", "gardens-point", "--data", str(tmp_path)]) == 0
+    out = capsys.readouterr().out
+    assert "8 queries, but 100 to 200 (unverified) are published: the folder is incomplete" in out
+    assert "have no positions" in out
+    folders = [str(tmp_path / walk) for walk in ("day_right", "day_left")]
+    assert run(["eval", "lite0-netvlad-512", folders[0], "--queries", folders[1], "--frames", "0"]) == 0
+    assert "right: within 0 frames" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (["pitts30k"], "pitts30k is a protocol. Say where its files lie: --data FOLDER"),
+        (["pitts31k", "--data", "."], "Did you mean 'pitts30k'?"),
+        (["pitts30k", "--data", ".", "--queries", "."], "has queries and frames of its own"),
+        (["photos", "--frames", "2"], "Give the other one as --queries"),
+    ],
+)
+def test_datasets_that_are_half_named_are_refused(
+    given: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["eval", "lite0-netvlad-512", *given]) == 2
+    assert said in capsys.readouterr().err

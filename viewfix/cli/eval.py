@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 @click.argument("dataset", metavar="DATASET")
 @click.option("--queries", metavar="SOURCE",
               help="A folder or manifest to ask for; DATASET is then that of the map photos.")  # fmt: skip
+@click.option("--data", type=click.Path(path_type=Path), metavar="FOLDER",
+              help="Where a protocol's files lie; DATASET is its name, as pitts30k.")  # fmt: skip
+@click.option("--frames", type=click.IntRange(0), metavar="N",
+              help="DATASET and --queries are one walk twice: right is at most N frames away.")  # fmt: skip
 @click.option("--report", type=click.Path(path_type=Path), metavar="FOLDER",
               help="Write index.html and result.json there.")  # fmt: skip
 @click.option("--allow", multiple=True, metavar="CHECK",
@@ -44,7 +48,7 @@ def command(
     """Measure a model or a map on a dataset: recall, precision, metres, confidence and time.
 
     A model (a name of `viewfix models`, or an .onnx file) is asked about a map made of the map photos of
-    DATASET, a folder or manifest, and asked for the photos of --queries. A map is asked as
+    DATASET: the name of a protocol with --data, or a folder or manifest with --queries. A map is asked as
     it is, and a DATASET without --queries is what it is asked for.
     """
     from ..evaluate.report import check_folder, write_report
@@ -58,7 +62,7 @@ def command(
         regions=chosen["regions"],
         seed=chosen["seed"],
     )
-    asked = _dataset(subject, dataset, queries)
+    asked = _dataset(subject, dataset, queries, data=chosen["data"], frames=chosen["frames"])
     with console.progress(quiet=as_json) as progress:
         result = evaluate(subject, asked, settings=settings, progress=progress)
     if report is not None:
@@ -70,12 +74,21 @@ def command(
         _say(result)
 
 
-def _dataset(subject: str, name: str, queries: str | None) -> Asked:
-    from ..evaluate.asked import pair_of, queries_of
+def _dataset(subject: str, name: str, queries: str | None, *, data: Path | None, frames: int | None) -> Asked:
+    from ..evaluate import datasets, protocols
+    from ..evaluate.asked import queries_of
     from ..evaluate.subject import is_map
 
+    if data is not None:
+        if queries is not None or frames is not None:
+            raise BadInput("--data goes with the name of a protocol, which has queries and frames of its own.")
+        return datasets.open(name, data)
     if queries is not None:
-        return pair_of(name, queries)
+        return datasets.pair(name, queries, frames=frames)
+    if frames is not None:
+        raise BadInput("--frames compares two folders of one walk. Give the other one as --queries.")
+    if protocols.known(name) and not Path(name).exists():
+        raise BadInput(f"{name} is a protocol. Say where its files lie: --data FOLDER")
     if is_map(subject):
         return queries_of(name)
     raise BadInput(f"{name} alone is no dataset. Give the map photos as DATASET, and what to ask for as --queries.")

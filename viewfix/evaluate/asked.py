@@ -1,4 +1,4 @@
-"""What an evaluation asks of a dataset, whoever made it; the plainest are two sources of photos, or one and a map."""
+"""What an evaluation asks of a dataset, whoever made it; the plainest is a source of photos, for a map."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from ..errors import BadInput
 from ..sources import open_sources
 from ..types import Photo, Skipped
 from .described import Pictured
-from .nearness import within_m
 
 FOUND_M = 25.0
 """The radius of nearly every protocol of the field, for queries that come without one."""
@@ -33,6 +32,15 @@ class Rules(Protocol):
     def radius_m(self) -> float | None: ...
 
 
+class Apart(Protocol):
+    """Areas that are measured apart: the number of the area of each map picture, (M,), and of each query, (Q,)."""
+
+    @property
+    def map(self) -> npt.NDArray[np.int64]: ...
+    @property
+    def queries(self) -> npt.NDArray[np.int64]: ...
+
+
 class Asked(Protocol):
     """What is asked of a dataset: pictures, and for every query the rows of the map that show its place."""
 
@@ -48,6 +56,10 @@ class Asked(Protocol):
     def skipped(self) -> Sequence[Skipped]: ...
     @property
     def protocol(self) -> Rules: ...
+    @property
+    def notes(self) -> Sequence[str]: ...
+    @property
+    def areas(self) -> Apart | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +74,7 @@ class OwnRules:
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Map photos and queries with positions; where there is no map photo, those of an existing map are to be asked."""
+    """Queries with positions and no map photos: those of an existing map are to be asked."""
 
     name: str
     map: tuple[Photo, ...]
@@ -70,6 +82,8 @@ class Pair:
     positives: Sequence[npt.NDArray[np.int64]] = ()
     skipped: tuple[Skipped, ...] = ()
     protocol: OwnRules = OwnRules()
+    notes: tuple[str, ...] = ()
+    areas: None = None
 
 
 def queries_of(source: str | Path) -> Pair:
@@ -80,24 +94,6 @@ def queries_of(source: str | Path) -> Pair:
     """
     queries, skipped = _placed(source)
     return Pair(Path(source).name, (), queries, skipped=skipped)
-
-
-def pair_of(map_source: str | Path, query_source: str | Path, *, radius_m: float = FOUND_M) -> Pair:
-    """Two folders or manifests with positions: right are the map photos within `radius_m` metres of a query.
-
-    Raises:
-        BadInput: there is nothing in one of them, or no photo with a position.
-    """
-    photos, photos_skipped = _placed(map_source)
-    queries, queries_skipped = _placed(query_source)
-    return Pair(
-        name=f"{Path(query_source).name} in {Path(map_source).name}",
-        map=photos,
-        queries=queries,
-        positives=within_m([each.position for each in queries], [each.position for each in photos], radius_m),
-        skipped=photos_skipped + queries_skipped,
-        protocol=OwnRules(name=f"photos of the map within {radius_m:g} m", radius_m=radius_m),
-    )
 
 
 def _placed(source: str | Path) -> tuple[tuple[Photo, ...], tuple[Skipped, ...]]:

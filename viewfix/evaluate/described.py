@@ -41,7 +41,8 @@ class Pictured(Protocol):
 class Described:
     """Pictures that could be read, each with its row among those given, its descriptor and the hash of its bytes.
 
-    `rows` is (N,) int64, ascending; `descriptors` (N, dim) float32 of length 1.
+    `rows` is (N,) int64, ascending; `descriptors` (N, dim) float32 of length 1. `areas` is (N,) int64 where
+    pictures of different areas are not to be compared, else None.
     """
 
     pictures: tuple[Pictured, ...]
@@ -49,6 +50,7 @@ class Described:
     descriptors: Descriptors
     hashes: tuple[str, ...]
     skipped: tuple[Skipped, ...]
+    areas: npt.NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self.pictures)

@@ -14,6 +14,8 @@ Floats = npt.NDArray[np.float64]
 
 EARTH_M = 6_371_008.8
 CHUNK = 512
+SHORTEST_DEGREE_M = 110_500.0
+"""Below the shortest degree of latitude on WGS84, 110,574 m at the equator: a band of latitudes leaves nobody out."""
 
 
 def points_m(positions: Sequence[Position]) -> Floats:
@@ -50,11 +52,16 @@ def strips(points: Floats, count: int) -> list[npt.NDArray[np.int64]]:
 def within_m(these: Sequence[Position], those: Sequence[Position], radius_m: float) -> list[npt.NDArray[np.int64]]:
     """For each of N positions the rows of those at most `radius_m` metres away: N times (n,) int64."""
     points, others = points_m(these), points_m(those)
+    lats, lons = (np.array([getattr(each, axis) for each in those], np.float64) for axis in ("lat", "lon"))
+    order = np.argsort(lats, kind="stable")
+    ranked = lats[order]
+    reach_deg = (radius_m + 0.1) / SHORTEST_DEGREE_M
     found = []
     for position, point in zip(these, points, strict=True):
+        first = np.searchsorted(ranked, position.lat - reach_deg, side="left")
+        band = order[first : np.searchsorted(ranked, position.lat + reach_deg, side="right")]
         # A ball is right to half a percent: what it calls near enough is measured again.
-        near = np.flatnonzero(((others - point) ** 2).sum(axis=1) <= (1.01 * radius_m + 0.1) ** 2)
-        lats, lons = [those[int(row)].lat for row in near], [those[int(row)].lon for row in near]
-        exact = distances_m(position.lat, position.lon, lats, lons) if len(near) else np.empty(0)
-        found.append(near[exact <= radius_m].astype(np.int64))
+        near = band[((others[band] - point) ** 2).sum(axis=1) <= (1.01 * radius_m + 0.1) ** 2]
+        exact = distances_m(position.lat, position.lon, lats[near], lons[near]) if len(near) else np.empty(0)
+        found.append(np.sort(near[exact <= radius_m]).astype(np.int64))
     return found

@@ -162,3 +162,8 @@ class Protocol:
 
 def _known(count: Count | None) -> int | None:
     return count.least if count is not None and count.certain and count.least == count.most else None
+
+
+def own(rule: Rule) -> Protocol:
+    """A protocol of nobody's: any pictures, any number of them."""
+    return Protocol(f"right: {rule}", (), rule)

@@ -174,18 +174,23 @@ ALIASES = {"gardens-point": "gardens-point-day"}
 """Names that papers use for one of several, and the one that is meant."""
 
 
+def known(name: str) -> bool:
+    """Whether a protocol has that name."""
+    return name in ALIASES or any(each.name == name for each in PROTOCOLS)
+
+
 def protocol(name: str) -> Protocol:
     """The protocol of that name.
 
     Raises:
         BadInput: there is none, with the one that was probably meant.
     """
-    known = {each.name: each for each in PROTOCOLS}
+    by_name = {each.name: each for each in PROTOCOLS}
     wanted = ALIASES.get(name, name)
-    if wanted in known:
-        return known[wanted]
-    close = difflib.get_close_matches(name, [*known, *ALIASES], n=1)
-    hint = f"Did you mean '{close[0]}'?" if close else f"There are: {', '.join(known)}."
+    if wanted in by_name:
+        return by_name[wanted]
+    close = difflib.get_close_matches(name, [*by_name, *ALIASES], n=1)
+    hint = f"Did you mean '{close[0]}'?" if close else f"There are: {', '.join(by_name)}."
     raise BadInput(f"There is no protocol called '{name}'. {hint}")
 
 

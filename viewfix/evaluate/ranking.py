@@ -18,6 +18,9 @@ from .result import Failure
 CHUNK = 256
 """Queries compared with the whole map at a time: a bounded table of similarities."""
 
+ELSEWHERE = -2.0
+"""Below any cosine."""
+
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
@@ -42,11 +45,19 @@ def rank_exactly(photos: Described, queries: Described, k: int) -> Ranking:
     """Compare every query with every photo."""
     rows, similarities = [], []
     for start in range(0, len(queries), CHUNK):
-        table = queries.descriptors[start : start + CHUNK] @ photos.descriptors.T
+        table = compared(photos, queries, slice(start, start + CHUNK))
         best = metrics.ranked(table, k)
         rows.append(best)
         similarities.append(np.take_along_axis(table, best, axis=1))
     return Ranking(np.concatenate(rows), np.concatenate(similarities))
+
+
+def compared(photos: Described, queries: Described, rows: slice) -> npt.NDArray[np.float32]:
+    """(q, M) float32 cosines of some queries and all photos; photos of another area come behind whatever can be."""
+    table: npt.NDArray[np.float32] = queries.descriptors[rows] @ photos.descriptors.T
+    if photos.areas is not None and queries.areas is not None:
+        table[queries.areas[rows, None] != photos.areas[None]] = ELSEWHERE
+    return table
 
 
 def rank_by_map(city: Map, queries: Described, k: int) -> Ranking:
@@ -79,7 +90,7 @@ def failures(
 
 def _failure(query: int, wrong: int, right: npt.NDArray[np.int64], photos: Described, queries: Described) -> Failure:
     asked, taken_for = queries.pictures[query], photos.pictures[wrong]
-    similarities = photos.descriptors @ queries.descriptors[query]
+    similarities = compared(photos, queries, slice(query, query + 1))[0]
     best = int(right[np.argmax(similarities[right])]) if len(right) else None
     apart_m = _apart_m(asked.position, taken_for.position)
     return Failure(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
 
@@ -97,6 +97,9 @@ def _known(subject: Subject, dataset: Asked, progress: Progress) -> _Known:
     else:
         photos, positives = described_map(subject.own), _positives_in(subject.own, dataset)
     queries = describe_all(dataset.queries, subject.model, stage="queries", progress=progress)
+    if subject.own is None and dataset.areas is not None:
+        photos = replace(photos, areas=dataset.areas.map[photos.rows])
+        queries = replace(queries, areas=dataset.areas.queries[queries.rows])
     return _Known(photos, queries, _kept(positives, photos.rows, queries.rows))
 
 
@@ -145,7 +148,7 @@ def _measured(
         checks=tuple(checks),
         skipped=(*dataset.skipped, *photos.skipped, *queries.skipped),
         failures=failures(ranking, hits, right, photos, queries),
-        notes=_notes(own, photos, queries),
+        notes=(*dataset.notes, *_notes(own, photos, queries)),
     )
 
 
@@ -235,4 +238,6 @@ def _notes(own: Map | None, photos: Described, queries: Described) -> tuple[str,
         notes.append("The map photos have no positions: no map was made of them, and nothing is said in metres.")
     elif not queries.placed:
         notes.append("Not every query has a position: nothing is said in metres, nor about fixes.")
+    if queries.areas is not None and photos.placed:
+        notes.append("Figures in metres of fixes and about confidence are of one map of all areas together.")
     return tuple(notes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import assert_never
 
@@ -30,7 +31,7 @@ def open(name: str, folder: str | Path) -> Dataset:
     for layout in wanted.layouts:
         found = _loaded(layout, root, wanted)
         if found is not None:
-            return found
+            return replace(found, notes=(found.count_check(), *found.notes))
     looked = "; or ".join(str(layout) for layout in wanted.layouts)
     raise BadInput(f"{root} does not hold {wanted.name}. Looked for: {looked}. There is: {places.listing(root)}.")
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 from ...errors import BadInput
 from ...sources import open_source
 from ...types import Photo, Skipped
-from ..protocol import Protocol, SamePair, WithinFrames, WithinM
+from ..protocol import SamePair, WithinFrames, WithinM, own
 from . import frames as frames_of
 from . import pairs
 from .dataset import Dataset, Picture
@@ -40,12 +41,13 @@ def pair(
     if frames is not None and exact:
         raise BadInput("Both frames and exact pairs were asked for. Choose what makes a match right.")
     if exact:
-        return pairs.of_folders(*_folders(photos, queries), Protocol(name, (), SamePair()))
+        return replace(pairs.of_folders(*_folders(photos, queries), own(SamePair())), name=name)
     if frames is not None:
         if frames < 0:
             raise BadInput(f"Within {frames} frames lies nothing. Give 0 or more.")
         rule = WithinFrames(frames)
-        return frames_of.of_folders(*_folders(photos, queries), Protocol(name, (), rule), rule, whole=False)
+        found = frames_of.of_folders(*_folders(photos, queries), own(rule), rule, whole=False)
+        return replace(found, name=name)
     if not (radius_m > 0 and math.isfinite(radius_m)):
         raise BadInput(f"Within {radius_m:g} m lies nothing. Give a radius in metres above 0, as 25.")
     shown, unplaced = _placed(photos)
@@ -55,7 +57,7 @@ def pair(
         map=shown,
         queries=asked,
         positives=by_place(asked, shown, radius_m),
-        protocol=Protocol(name, (), WithinM(radius_m)),
+        protocol=own(WithinM(radius_m)),
         skipped=unplaced + unasked,
     )
 

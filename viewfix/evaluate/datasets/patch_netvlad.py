@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from ...errors import BadInput
 from ...types import Skipped
-from ..protocol import Protocol, WithinM
+from ..protocol import WithinM, own
 from .dataset import Dataset, Picture
 from .truth import by_plane
 
@@ -42,7 +42,7 @@ def from_npz(
         map=photos,
         queries=queries,
         positives=by_plane(queries_m, photos_m, radius_m),
-        protocol=Protocol(name, (), WithinM(radius_m)),
+        protocol=own(WithinM(radius_m)),
         skipped=missing + unasked,
     )
 
