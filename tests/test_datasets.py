@@ -516,6 +516,7 @@ def test_the_number_of_queries_is_told_and_compared(tmp_path: Path) -> None:
     touch(tmp_path / "day_left", [f"{frame:03d}.jpg" for frame in range(100)])
     whole = datasets.open("gardens-point-day", tmp_path)
     assert whole.warning is None
+    assert "100 queries, as far as known: 100 to 200 (unverified);" in whole.count_check()
     (tmp_path / "day_left" / "050.jpg").unlink()
     short = datasets.open("gardens-point-day", tmp_path)
     assert short.warning == short.count_check()

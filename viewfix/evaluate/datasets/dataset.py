@@ -95,6 +95,6 @@ def _counted(found: int, what: str, count: Count | None) -> str:
     if count.allows(found):
         if count.certain:
             return f"{found:,} {what}, as published"
-        return f"{found:,} {what}, not against the {count}"
+        return f"{found:,} {what}, as far as known: {count}"
     fault = "the folder is incomplete" if found < count.least else "the folder holds more than the protocol asks"
     return f"{found:,} {what}, but {count} are published: {fault}"

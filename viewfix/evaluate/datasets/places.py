@@ -7,7 +7,7 @@ from pathlib import Path
 from ...sources import image_files
 from .dataset import Picture
 
-INSIDE = ("", "images/test", "test", "processed/test", "images/val", "raw_data")
+INSIDE = ("", "images/test", "test", "processed/test", "raw_data")
 """Where tools of the field put the pictures below the folder of a dataset."""
 
 NAMED = 12
