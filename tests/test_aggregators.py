@@ -28,6 +28,7 @@ CHANNELS, ROWS, COLUMNS = 8, 5, 6
 SMALL: dict[str, dict[str, Any]] = {
     "netvlad": {"clusters": 3},
     "ghostvlad": {"clusters": 3, "ghosts": 2},
+    "refined-netvlad": {"clusters": 3, "hidden": 5},
     "gem": {},
     "spoc": {},
     "mac": {},
@@ -137,6 +138,7 @@ def test_the_head_of_megaloc_is_salad_and_one_linear_layer() -> None:
 
 def test_the_defaults_are_the_published_sizes() -> None:
     published = {"netvlad": 64 * 512, "ghostvlad": 64 * 512, "gem": 512, "spoc": 512, "mac": 512, "convap": 4096}
+    published |= {"refined-netvlad": 64 * 512}  # ours: NetVLAD with more to learn
     published |= {"cosplace": 512, "mixvpr": 4096, "salad": 8448, "boq": 16384}
     with torch.device("meta"):
         assert {name: aggregators.make(name, 512).dim for name in aggregators.NAMES} == published
@@ -333,7 +335,7 @@ def test_salad_refuses_as_many_clusters_as_positions() -> None:
     ("name", "hyper", "answer"),
     [
         ("netvald", {}, "There is no aggregation layer called 'netvald'. Did you mean 'netvlad'?"),
-        ("zzz", {}, "There are: netvlad, ghostvlad, gem"),
+        ("zzz", {}, "There are: netvlad, ghostvlad, refined-netvlad, gem"),
         ("salad", {"cluster": 3}, "The aggregation layer salad has no parameter 'cluster'. Did you mean 'clusters'?"),
         ("netvlad", {"channels_in": 3}, "has no parameter 'channels_in'. It has: clusters."),
         ("mac", {"power": 3}, "has no parameter 'power'. It has: none."),

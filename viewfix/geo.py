@@ -25,6 +25,19 @@ def _geod():  # type: ignore[no-untyped-def]
     return Geod(ellps="WGS84")
 
 
+@functools.cache
+def _to_earth_centred():  # type: ignore[no-untyped-def]
+    from pyproj import Transformer
+
+    return Transformer.from_crs("EPSG:4979", "EPSG:4978", always_xy=True)
+
+
+def earth_centred_m(lats: npt.ArrayLike, lons: npt.ArrayLike) -> Floats:
+    """(N,) degrees to (N, 3) float64 metres from the centre of the Earth: no seam, no pole, near is near."""
+    lats, lons = np.atleast_1d(np.asarray(lats, np.float64)), np.atleast_1d(np.asarray(lons, np.float64))
+    return np.stack(_to_earth_centred().transform(lons, lats, np.zeros_like(lats)), axis=1)
+
+
 def wrap_lon_deg(lon: npt.ArrayLike) -> Floats:
     """Longitudes of any size brought into [-180, 180)."""
     return (np.asarray(lon, dtype=np.float64) + 180.0) % 360.0 - 180.0

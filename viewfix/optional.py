@@ -20,7 +20,7 @@ EXTRAS = {
     "accelerate": ("train", "Training on several GPUs"),
     "tensorboard": ("train", "Writing a TensorBoard log"),
     "safetensors": ("train", "Reading .safetensors weights"),
-    "scipy": ("evaluate", "Reading ground truth in .mat files"),
+    "scipy": ("evaluate", "Finding neighbours in space and reading .mat files"),
 }
 
 

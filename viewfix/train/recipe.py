@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import BadInput
+from .augment import check_kinds
 from .settings import Option, from_text, plain, typed
 
 ALL = "all"
@@ -110,6 +111,7 @@ class Recipe:
             raise BadInput(f"The recipe sets tuned_stages to {self.tuned_stages!r}. It is a number or {ALL!r}.")
         if self.aggregator == "mixvpr" and self.sizing != "exact":
             raise BadInput("MixVPR is made for one size of picture. Set sizing to 'exact'.")
+        check_kinds(self.augmentations)
         if self.negative_m < self.positive_m:
             raise BadInput(
                 f"negative_m ({self.negative_m:g}) is below positive_m ({self.positive_m:g}), so a photo could be both "

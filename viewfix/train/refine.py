@@ -134,7 +134,7 @@ def refine(head: Head, maps: Maps, batches: Batches, schedule: Schedule, *, say:
         if not torch.isfinite(loss):
             raise BadInput(f"The loss of step {step} is {loss.item()}. Lower feature_rate and vocabulary_rate.")
         optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         optimiser.step()
         speed.step()
         seen.append(loss.item())
