@@ -266,7 +266,7 @@ class Map:
             raise ModelMismatch(
                 f"The map {self.path} was built with {stored.name} ({stored.fingerprint[:12]}), but the model at hand "
                 f"is {model.name} ({model.fingerprint[:12]}). Descriptors of different models cannot be compared. "
-                f"Give the map's own model with --model, or build a second map: viewfix build NEW.map PHOTOS"
+                f"Give the map's own model with --model, or re-embed the map: viewfix migrate {self.path} --model NEW"
             )
         return model
 

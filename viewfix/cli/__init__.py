@@ -17,6 +17,7 @@ COMMANDS = {  # name: one-line help; viewfix/cli/<name>.py is imported only when
     "build": "Make a map from photos, or go on with one.",
     "add": "Add photos to a map.",
     "remove": "Take photos out of a map.",
+    "migrate": "Describe the photos of a map by another model, in place.",
     "locate": "Say where photos were taken.",
     "compare": "How alike photos are: the distance of every pair.",
     "places": "Say which of a few places photos show. One folder a place.",

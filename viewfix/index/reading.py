@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import StorageFailed
+from ..errors import ModelMismatch, StorageFailed
 from ..geo import Region
 from ..types import Photo
 from .records import COLUMNS, PHOTO_COLUMNS, Record, Version, to_photo, to_record, to_units
@@ -34,7 +34,10 @@ def last_row(connection: sqlite3.Connection) -> int:
 
 
 def version(connection: sqlite3.Connection, map_id: str) -> Version:
-    last, removals = connection.execute(f"SELECT {_LAST}, removals FROM counts").fetchone()
+    query = f"SELECT {_LAST}, removals, (SELECT value FROM meta WHERE key = 'map_id') FROM counts"
+    last, removals, found = connection.execute(query).fetchone()
+    if json.loads(found) != map_id:  # every descriptor is another: nothing that was read so far can be used
+        raise ModelMismatch("The map was re-embedded with another model while it was open. Open it again.")
     return Version(map_id, last, removals)
 
 

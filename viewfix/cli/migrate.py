@@ -1,0 +1,39 @@
+"""viewfix migrate: the photos of a map are described by another model, in place."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+
+import click
+
+from .. import console
+from .options import SHOWN, json_option, map_argument
+
+
+@click.command()
+@map_argument
+@click.option("--model", metavar="NAME|FILE", help="The new model. Default: the one that ships with viewfix.")
+@click.option("--drop-missing", is_flag=True, help="Take photos that cannot be read any more out of the map.")
+@click.option("--restart", is_flag=True, help="Give an unfinished migration up, and begin again.")
+@json_option
+@click.option("-q", "--quiet", is_flag=True, help="No progress bar.")
+def command(map_path: Path, model: str | None, drop_missing: bool, restart: bool, quiet: bool, as_json: bool) -> None:
+    """Re-embed the photos of MAP with another model, in place.
+
+    The map answers with its old descriptors until the new ones are complete. A run that was stopped goes on where
+    it stopped. Photos whose files are gone stop the switch, unless --drop-missing takes them out.
+    """
+    from ..migrate import migrate
+
+    with console.progress(quiet=quiet) as report:
+        outcome = migrate(map_path, model, drop_missing=drop_missing, restart=restart, progress=report)
+    if as_json:
+        click.echo(json.dumps(dataclasses.asdict(outcome), ensure_ascii=True))
+        return
+    click.echo(str(outcome))
+    for each in outcome.dropped[:SHOWN]:
+        click.echo(f"  dropped {each.id}: {each.reason}", err=True)
+    if len(outcome.dropped) > SHOWN:
+        click.echo(f"  and {len(outcome.dropped) - SHOWN} more: viewfix info MAP --skipped", err=True)
