@@ -23,18 +23,18 @@ from PIL import Image
 
 from viewfix.models import catalogue
 from viewfix.models.onnx import OnnxModel
-from viewfix.train.aggregators.netvlad import NetVLAD
+from viewfix.train.aggregators.refined_netvlad import RefinedNetVLAD
 from viewfix.train.backbones.efficientnet_lite0 import MEAN, STD, EfficientNetLite0
 from viewfix.train.network import Describer, Head
 
 PHOTOS = Path(__file__).resolve().parents[2] / "shared" / "data" / "cambridge" / "train" / "map"
 
 
-def network(clusters: int, dim: int) -> Describer:
+def network(clusters: int, hidden: int, dim: int) -> Describer:
     """The default network with random weights."""
     backbone = EfficientNetLite0()
     whitening = torch.nn.Linear(clusters * backbone.channels, dim)
-    return Describer(backbone, Head(NetVLAD(clusters, backbone.channels), whitening)).eval()
+    return Describer(backbone, Head(RefinedNetVLAD(clusters, backbone.channels, hidden=hidden), whitening)).eval()
 
 
 def plain_loop(files: Sequence[Path], describer: Describer, side_px: int, *, batch: int) -> float:
@@ -73,7 +73,7 @@ def main(photos: Path, count: int, rounds: int) -> None:
     files = sorted(photos.rglob("*.jpg"))[:count]
     alone, shared = (OnnxModel(catalogue.CATALOGUE[0].file, threads=n) for n in (1, None))
     recipe, cores = alone.about["recipe"], os.cpu_count() or 1
-    describer = network(recipe["clusters"], recipe["dim"])
+    describer = network(recipe["clusters"], recipe["hidden"], recipe["dim"])
     side_px = alone.preprocessing.width_px
     ways: dict[str, Callable[[], float]] = {
         "PyTorch, one by one": lambda: plain_loop(files, describer, side_px, batch=1),

@@ -1,8 +1,9 @@
 """Recall@1, 5 and 10 of models on real photos, side by side.
 
-    python benchmarks/recall.py [MODEL ...] [--data FOLDER]
+    python benchmarks/recall.py [MODEL ...] [--dims N ...] [--data FOLDER]
 
-A MODEL is a name of the catalogue or an .onnx file; none for the default. The photos are
+A MODEL is a name of the catalogue or an .onnx file; none for the default. With --dims 256, the first 256
+numbers of the descriptors are compared as well. The photos are
 described in FOLDER/README.md; a set that is not there is left out and said so.
 """
 
@@ -72,9 +73,13 @@ def describe(model: Model, files: Sequence[Path]) -> npt.NDArray[np.float32]:
         return np.concatenate(list(pool.map(one, files)))
 
 
-def recall(model: Model, trial: Trial) -> list[float]:
-    """Percent of the queries with a right photo among the first 1, 5 and 10; every query counts."""
-    similarity = describe(model, trial.queries) @ describe(model, trial.map).T
+def recall(asked: npt.NDArray[np.float32], known: npt.NDArray[np.float32], trial: Trial, dim: int) -> list[float]:
+    """Percent of the queries with a right photo among the first 1, 5 and 10; every query counts.
+
+    The first `dim` numbers of each (N, D) descriptor count, brought to length 1.
+    """
+    asked, known = (x[:, :dim] / np.linalg.norm(x[:, :dim], axis=1, keepdims=True) for x in (asked, known))
+    similarity = asked @ known.T
     order = np.argsort(-similarity, axis=1, kind="stable")[:, : max(RANKS)]
     hits = np.take_along_axis(trial.right, order, axis=1)
     return [100.0 * float(hits[:, :rank].any(axis=1).mean()) for rank in RANKS]
@@ -83,8 +88,9 @@ def recall(model: Model, trial: Trial) -> list[float]:
 @click.command()
 @click.argument("models", metavar="[MODEL]...", nargs=-1)
 @click.option("--float", "float_file", default=None, help="The float32 file, to stand beside the default.")
+@click.option("--dims", multiple=True, type=int, help="Compare this many numbers of each descriptor, too.")
 @click.option("--data", default=DATA, show_default="../shared/data", type=click.Path(path_type=Path))
-def main(models: tuple[str, ...], float_file: str | None, data: Path) -> None:
+def main(models: tuple[str, ...], float_file: str | None, dims: tuple[int, ...], data: Path) -> None:
     """Print Recall@1/5/10 in percent for every MODEL and set of photos."""
     chosen = [*(models or (catalogue.DEFAULT,)), *([float_file] if float_file else [])]
     loaded = {name: catalogue.load(name, threads=1) for name in chosen}
@@ -98,10 +104,11 @@ def main(models: tuple[str, ...], float_file: str | None, data: Path) -> None:
     for trial in trials:
         click.echo(f"{trial.name}: {len(trial.queries)} queries, {len(trial.map)} photos")
         for name, model in loaded.items():
-            figures = "  ".join(
-                f"R@{rank} {value:5.1f}" for rank, value in zip(RANKS, recall(model, trial), strict=True)
-            )
-            click.echo(f"  {Path(name).stem:32s} {figures}")
+            asked, known = describe(model, trial.queries), describe(model, trial.map)
+            for dim in (model.dim, *dims):
+                found = recall(asked, known, trial, dim)
+                figures = "  ".join(f"R@{rank} {value:5.1f}" for rank, value in zip(RANKS, found, strict=True))
+                click.echo(f"  {Path(name).stem:28s} {dim:5d} {figures}")
 
 
 if __name__ == "__main__":

@@ -209,8 +209,7 @@ class Map:
     def model(self) -> Model:
         """The model of this map, one core a picture: more are used by asking from more threads.
 
-        Measured, a second core for one picture saves little on an idle machine and costs twice the time on a
-        busy one.
+        Measured: a second core for one picture saves little when idle, and costs twice the time when busy.
 
         Raises:
             ModelMismatch: see `Map.locate`.
@@ -258,7 +257,8 @@ class Map:
     # ---- within --------------------------------------------------------------------------
 
     def _model_choice(self) -> Model | str | Path | None:
-        return self._asked_model if self._asked_model is not None else self._store.model.name
+        adapted = self._store.model.file_beside(self.path)
+        return self._asked_model or (adapted if adapted.is_file() else self._store.model.name)
 
     def _checked(self, model: Model) -> Model:
         stored = self._store.model

@@ -18,6 +18,7 @@ COMMANDS = {  # name: one-line help; viewfix/cli/<name>.py is imported only when
     "add": "Add photos to a map.",
     "remove": "Take photos out of a map.",
     "migrate": "Describe the photos of a map by another model, in place.",
+    "adapt": "Fit the model of a map to its photos, and keep it if it finds more.",
     "locate": "Say where photos were taken.",
     "compare": "How alike photos are: the distance of every pair.",
     "places": "Say which of a few places photos show. One folder a place.",

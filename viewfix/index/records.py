@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -34,6 +35,10 @@ class ModelIdentity:
     name: str
     fingerprint: str
     dim: int
+
+    def file_beside(self, map_path: Path) -> Path:
+        """Where a model that was made for one map lies: beside the map, named by both."""
+        return map_path.with_name(f"{map_path.name}.{self.fingerprint[:12]}.onnx")
 
 
 @dataclass(frozen=True, slots=True)

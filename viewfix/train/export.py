@@ -86,6 +86,34 @@ def joined(backbone: onnx.ModelProto, head: onnx.ModelProto) -> onnx.ModelProto:
     return compose.merge_models(backbone, head, io_map=[(FEATURES, FEATURES)])
 
 
+def with_layer(path: Path, weight: npt.NDArray[np.float32], bias: npt.NDArray[np.float32]) -> onnx.ModelProto:
+    """A model file with a linear layer, (dim', dim) and (dim',), after its first output; between rows of length 1.
+
+    Its names tell how many layers were added before, so a model can be adapted again.
+    """
+    model = onnx.load(path)
+    graph = model.graph
+    prefix = f"adapted{sum(node.name.endswith('/layer') for node in graph.node)}"
+    given, unit, mapped, found = graph.output[0].name, f"{prefix}/unit", f"{prefix}/mapped", f"{prefix}/{DESCRIPTOR}"
+    graph.initializer.extend(
+        [
+            numpy_helper.from_array(weight.astype(np.float32), f"{prefix}/weight"),
+            numpy_helper.from_array(bias.astype(np.float32), f"{prefix}/bias"),
+        ]
+    )
+    layer = [unit, f"{prefix}/weight", f"{prefix}/bias"]
+    graph.node.extend(
+        [
+            helper.make_node("LpNormalization", [given], [unit], axis=1, p=2),
+            helper.make_node("Gemm", layer, [mapped], name=f"{prefix}/layer", transB=1),
+            helper.make_node("LpNormalization", [mapped], [found], axis=1, p=2),
+        ]
+    )
+    del graph.output[:]
+    graph.output.append(helper.make_tensor_value_info(found, TensorProto.FLOAT, ["batch", len(weight)]))
+    return model
+
+
 def folded(model: onnx.ModelProto) -> onnx.ModelProto:
     """The same with paddings and batch normalisations folded into the convolutions."""
     with tempfile.TemporaryDirectory() as folder:

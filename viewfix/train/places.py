@@ -90,6 +90,10 @@ class Places:
         far[self._within(row, self.negative_m)] = False
         return np.flatnonzero(far).astype(np.int64)
 
+    def near(self, row: int) -> set[int]:
+        """The photos within `negative_m`, photo `row` included: all that are no negatives of it."""
+        return set(self._within(row, self.negative_m).tolist())
+
     def some_positives(self) -> bool:
         """Whether any two photos show one place."""
         return any(len(self.positives(row)) for row in range(len(self.photos)))

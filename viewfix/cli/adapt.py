@@ -1,0 +1,85 @@
+"""viewfix adapt: the model of a map is fitted to the photos of the map, and kept if it finds more of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from .. import console
+from ..errors import BadInput
+from ..optional import optional
+from .options import map_argument, model_option
+
+
+@click.command()
+@map_argument
+@model_option
+@click.option("--positive-m", default=10.0, show_default=True, type=click.FloatRange(0.1, 1000),
+              help="Photos nearer than this, looking the same way, show one place.")  # fmt: skip
+@click.option("--heading-tolerance-deg", default=30.0, show_default=True, type=click.FloatRange(0, 180),
+              help="How far apart two photos of one place may look; 180 for photos without headings.")  # fmt: skip
+@click.option("--seed", default=0, show_default=True, help="Of all that is drawn.")
+@click.option("--dry-run", is_flag=True, help="Say what it would bring, and change nothing.")
+@click.option("-q", "--quiet", is_flag=True, help="No progress bar.")
+def command(
+    map_path: Path,
+    model: str | None,
+    positive_m: float,
+    heading_tolerance_deg: float,
+    seed: int,
+    dry_run: bool,
+    quiet: bool,
+) -> None:
+    """Fit the model of MAP to the photos of MAP; keep it if held-out photos are found more often.
+
+    Part of the map's area is kept back, and asks for its photos before and after, by day, at a drawn night,
+    from a little aside. If more are found, the adapted model is written beside the map, and the map is
+    re-embedded with it as `viewfix migrate` does; if not, nothing changes. It says so either way. The map then
+    belongs together with the file MAP.(fingerprint).onnx: copy both. Needs viewfix[train].
+    """
+    optional("torch")
+    from ..train.adapt import adapt
+
+    with console.progress(quiet=quiet) as report:
+        outcome = adapt(
+            map_path,
+            model,
+            positive_m=positive_m,
+            heading_tolerance_deg=heading_tolerance_deg,
+            seed=seed,
+            progress=report,
+        )
+    click.echo(str(outcome))
+    if outcome.layer is None or dry_run:
+        return
+    _keep(map_path, model, outcome.layer, quiet=quiet)
+
+
+def _keep(map_path: Path, model: str | None, layer: object, *, quiet: bool) -> None:
+    """The adapted model beside the map, and the map of it; an earlier adapted one goes when nothing needs it."""
+    from torch import nn
+
+    from ..map import Map
+    from ..migrate import migrate
+    from ..models.onnx import OnnxModel
+    from ..train.adapt import write
+
+    assert isinstance(layer, nn.Linear)
+    with Map.open(map_path, model=model) as city:
+        used, before = city.model, city.store.model.file_beside(city.path)
+        if not isinstance(used, OnnxModel):
+            raise BadInput(f"{used.name} is no .onnx file, so nothing can be added to it. Use one that is.")
+    fresh = map_path.with_name(f"{map_path.name}.new.onnx")
+    adapted = write(used, layer, fresh)
+    identity = type(city.store.model)(adapted.name, adapted.fingerprint, adapted.dim)
+    file = identity.file_beside(map_path)
+    fresh.replace(file)
+    try:
+        with console.progress(quiet=quiet) as report:
+            outcome = migrate(map_path, file, restart=True, progress=report)
+    except BadInput as error:
+        raise BadInput(f"{error} The adapted model is {file}: viewfix migrate {map_path} --model {file}") from None
+    before.unlink(missing_ok=True)
+    click.echo(str(outcome))
+    click.echo(f"the map's model is {file.name}, beside it: keep them together")
