@@ -14,7 +14,9 @@ from ..errors import BadInput
 from ..photos import SUFFIXES, is_url
 from ..types import Photo, Skipped
 from .folder import Files, Folder, distinct_tails
+from .gsv_cities import gsv_cities_folder, is_gsv_cities_name
 from .manifest import FORMS, Manifest
+from .msls import Msls, sides_of
 from .utm import is_utm_name, utm_folder
 from .walk import walk
 
@@ -50,7 +52,7 @@ class Chain:
 
 
 def open_source(spec: str | Path) -> Source:
-    """One source, by what it is: a folder, a folder of UTM names, a manifest, or one photo.
+    """One source, by what it is: a folder (of photos, UTM or GSV-Cities names, MSLS cities), a manifest, a photo.
 
     Raises:
         BadInput: there is nothing there, or nothing in it that is a photo.
@@ -102,11 +104,16 @@ def image_files(folder_or_file: str | Path) -> list[Path]:
     return found
 
 
-def _folder(path: Path) -> Folder:
+def _folder(path: Path) -> Source:
+    if sides_of(path):
+        return Msls(path)
     names = list(itertools.islice((name for listing in walk(path) for name in listing.pictures), SAMPLE))
     if not names:
         raise _no_photos(path)
-    return utm_folder(path) if sum(map(is_utm_name, names)) * 2 > len(names) else Folder(path)
+    for named_so, folder in ((is_utm_name, utm_folder), (is_gsv_cities_name, gsv_cities_folder)):
+        if sum(map(named_so, names)) * 2 > len(names):
+            return folder(path)
+    return Folder(path)
 
 
 def _existing(spec: str | Path) -> Path:
