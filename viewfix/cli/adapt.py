@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -10,6 +11,9 @@ from .. import console
 from ..errors import BadInput
 from ..optional import optional
 from .options import map_argument, model_option
+
+if TYPE_CHECKING:
+    from ..train.adapt import Adapted
 
 
 @click.command()
@@ -51,35 +55,21 @@ def command(
             progress=report,
         )
     click.echo(str(outcome))
-    if outcome.layer is None or dry_run:
-        return
-    _keep(map_path, model, outcome.layer, quiet=quiet)
+    if outcome.kept and not dry_run:
+        _keep(map_path, model, outcome, quiet=quiet)
 
 
-def _keep(map_path: Path, model: str | None, layer: object, *, quiet: bool) -> None:
+def _keep(map_path: Path, model: str | None, outcome: Adapted, *, quiet: bool) -> None:
     """The adapted model beside the map, and the map of it; an earlier adapted one goes when nothing needs it."""
-    from torch import nn
-
-    from ..map import Map
     from ..migrate import migrate
-    from ..models.onnx import OnnxModel
-    from ..train.adapt import write
+    from ..train.adapt import written_beside
 
-    assert isinstance(layer, nn.Linear)
-    with Map.open(map_path, model=model) as city:
-        used, before = city.model, city.store.model.file_beside(city.path)
-        if not isinstance(used, OnnxModel):
-            raise BadInput(f"{used.name} is no .onnx file, so nothing can be added to it. Use one that is.")
-    fresh = map_path.with_name(f"{map_path.name}.new.onnx")
-    adapted = write(used, layer, fresh)
-    identity = type(city.store.model)(adapted.name, adapted.fingerprint, adapted.dim)
-    file = identity.file_beside(map_path)
-    fresh.replace(file)
+    before, file = written_beside(map_path, model, outcome)
     try:
         with console.progress(quiet=quiet) as report:
-            outcome = migrate(map_path, file, restart=True, progress=report)
+            migrated = migrate(map_path, file, restart=True, progress=report)
     except BadInput as error:
         raise BadInput(f"{error} The adapted model is {file}: viewfix migrate {map_path} --model {file}") from None
     before.unlink(missing_ok=True)
-    click.echo(str(outcome))
+    click.echo(str(migrated))
     click.echo(f"the map's model is {file.name}, beside it: keep them together")

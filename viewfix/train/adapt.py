@@ -20,6 +20,7 @@ from torch import nn
 from .. import photos as files
 from ..embed import cores
 from ..errors import BadInput, UnreadablePhoto
+from ..index.store import ModelIdentity
 from ..map import Map
 from ..models.model import Model
 from ..models.onnx import OnnxModel
@@ -100,7 +101,7 @@ def adapt(
 
     A third of the area judges; of the rest, a third chooses between the candidates, and what remains fits them.
     Kept is what finds more of the held-out photos, by more than chance would: the difference of queries
-    won and lost is above the square root of their number.
+    won and lost is above the square root of their number; and of the photos as they are, not fewer than before.
 
     Args:
         path: the map.
@@ -133,7 +134,8 @@ def adapt(
     best = max(candidates, key=lambda layer: int(chooser.hits(layer).sum()))
     before, after = judge.hits(None), judge.hits(best)
     won, lost = int((after & ~before).sum()), int((before & ~after).sum())
-    kept = won - lost > np.sqrt(won + lost)
+    plain = len(before) // (1 + ALTERED)  # photos as they are stand first: what nights gain, days must not pay for
+    kept = won - lost > np.sqrt(won + lost) and int(after[:plain].sum()) >= int(before[:plain].sum())
     return Adapted(float(before.mean()), float(after.mean()), len(before), won, lost, best if kept else None)
 
 
@@ -241,6 +243,27 @@ class _Work:
             loss.backward()
             optimiser.step()
         return layer.requires_grad_(False)
+
+
+def written_beside(path: Path, model: Model | str | Path | None, outcome: Adapted) -> tuple[Path, Path]:
+    """Write the adapted model beside the map, under the name where a map of it looks for it.
+
+    Returns:
+        Where the map's present model would lie beside it, and where the new one lies.
+
+    Raises:
+        BadInput: the map's model is no .onnx file.
+    """
+    assert outcome.layer is not None, "only what is kept is written"
+    with Map.open(path, model=model) as city:
+        used, before = city.model, city.store.model.file_beside(city.path)
+    if not isinstance(used, OnnxModel):
+        raise BadInput(f"{used.name} is no .onnx file, so nothing can be added to it. Use one that is.")
+    fresh = path.with_name(f"{path.name}.new.onnx")  # no map looks for that: a kill here leaves a file to delete
+    adapted = write(used, outcome.layer, fresh)
+    file = ModelIdentity(adapted.name, adapted.fingerprint, adapted.dim).file_beside(path)
+    fresh.replace(file)
+    return before, file
 
 
 def write(model: OnnxModel, layer: nn.Linear, path: Path) -> OnnxModel:
