@@ -48,10 +48,12 @@ class Adapted:
     """What came of it: Recall@1 in [0, 1] of held-out photos before and after, and the layer, None when not kept.
 
     `won` and `lost` count the queries, of `asked`, that are found only after, or only before.
+    `as_taken` is Recall@1 before and after of the photos as they are.
     """
 
     before: float
     after: float
+    as_taken: tuple[float, float]
     asked: int
     won: int
     lost: int
@@ -64,7 +66,8 @@ class Adapted:
     def __str__(self) -> str:
         change = (
             f"held-out recall@1 {100 * self.before:.1f} -> {100 * self.after:.1f} % ({self.asked} queries, "
-            f"{self.won} won, {self.lost} lost)"
+            f"{self.won} won, {self.lost} lost), of photos as taken {100 * self.as_taken[0]:.1f} -> "
+            f"{100 * self.as_taken[1]:.1f} %"
         )
         return f"kept: {change}" if self.kept else f"not kept: {change}; the map stays as it is"
 
@@ -135,8 +138,10 @@ def adapt(
     before, after = judge.hits(None), judge.hits(best)
     won, lost = int((after & ~before).sum()), int((before & ~after).sum())
     plain = len(before) // (1 + ALTERED)  # photos as they are stand first: what nights gain, days must not pay for
-    kept = won - lost > np.sqrt(won + lost) and int(after[:plain].sum()) >= int(before[:plain].sum())
-    return Adapted(float(before.mean()), float(after.mean()), len(before), won, lost, best if kept else None)
+    as_taken = float(before[:plain].mean()), float(after[:plain].mean())
+    kept = won - lost > np.sqrt(won + lost) and as_taken[1] >= as_taken[0]
+    layer = best if kept else None
+    return Adapted(float(before.mean()), float(after.mean()), as_taken, len(before), won, lost, layer)
 
 
 class _Work:
