@@ -20,6 +20,7 @@ from viewfix.errors import BadInput, MapBusy, ModelMismatch
 from viewfix.index.migration import Migration
 from viewfix.index.store import Store
 from viewfix.migrate import Migrated, migrate
+from viewfix.models import catalogue
 
 
 class Other(Toy):
@@ -231,3 +232,16 @@ def test_the_command_says_what_it_did(path: Path, folder: Path, capsys: pytest.C
     assert said["old_model"] == "toy" and [each["id"] for each in said["dropped"]] == [gone.name]
     assert viewfix(["migrate", str(path), "-q"]) == 0
     assert capsys.readouterr().out.startswith("nothing to do: the map is of ")
+
+
+def test_a_map_of_the_old_default_goes_on_working_and_migrates(folder: Path, tmp_path: Path) -> None:
+    path, asked = tmp_path / "old.map", sorted(folder.rglob("*.jpg"))[4]
+    Map.build(path, folder, model="lite0-netvlad-512").close()
+    with Map.open(path) as city:
+        assert city.model.name == "lite0-netvlad-512" != catalogue.DEFAULT
+        assert city.locate(asked).candidates[0].photo.id == asked.name
+        assert city.add(folder).added == 0
+    assert viewfix(["migrate", str(path), "-q"]) == 0
+    with Map.open(path) as city:
+        assert city.model.name == catalogue.DEFAULT
+        assert city.locate(asked).candidates[0].photo.id == asked.name
