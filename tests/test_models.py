@@ -111,7 +111,7 @@ def test_the_default_is_loaded_when_nothing_is_named() -> None:
 
 def test_a_name_that_is_nearly_right_gets_a_suggestion() -> None:
     with pytest.raises(UnknownModel, match=f"Did you mean '{catalogue.DEFAULT}'"):
-        catalogue.load(catalogue.DEFAULT.replace("netvlad", "netvald"))
+        catalogue.load(catalogue.DEFAULT.replace("refined", "refinde"))
     with pytest.raises(UnknownModel, match="There are: "):
         catalogue.load("zzz")
 

@@ -373,3 +373,10 @@ def test_the_command_refuses_a_wrong_key(tmp_path: Path, town: Path, capsys: pyt
     (tmp_path / "my.toml").write_text("agregator = 'gem'\n")
     code = viewfix(["train", str(tmp_path / "my.toml"), "--photos", str(town), "--run", str(tmp_path / "run")])
     assert code == 2 and "Did you mean 'aggregator'?" in capsys.readouterr().err
+
+
+def test_too_few_photos_are_refused_before_anything_is_described(photos: list, tmp_path: Path) -> None:
+    recipe = changed(places_per_batch=60, cache=True, tuned_stages=1)
+    with pytest.raises(BadInput, match="do not make one batch of 60 places x 3 photos: too few of them have another"):
+        train(recipe, photos, tmp_path / "run")
+    assert not (tmp_path / "run" / "features").exists()

@@ -72,14 +72,19 @@ class Lab:
         Raises:
             BadInput: fewer places than a batch takes.
         """
-        sizes = self.recipe.places_per_batch, self.recipe.photos_per_place
-        found = list(self.training.batches(*sizes, self.recipe.seed * 1_000_003 + epoch))
-        if not found:
-            raise BadInput(
-                f"{len(self.training.photos)} training photos do not make one batch of {sizes[0]} places x {sizes[1]} "
-                "photos. Give more photos, or lower places_per_batch or photos_per_place."
-            )
-        return found
+        return _batches(self.recipe, self.training, epoch)
+
+
+def _batches(recipe: Recipe, places: Places, epoch: int) -> list[tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]]:
+    sizes = recipe.places_per_batch, recipe.photos_per_place
+    found = list(places.batches(*sizes, recipe.seed * 1_000_003 + epoch))
+    if not found:
+        raise BadInput(
+            f"{len(places.photos)} training photos do not make one batch of {sizes[0]} places x {sizes[1]} photos: "
+            f"too few of them have another photo of their place within {recipe.positive_m:g} m. Give more photos, "
+            "raise positive_m, or lower places_per_batch."
+        )
+    return found
 
 
 def set_up(recipe: Recipe, stream: Iterable[Photo | Skipped], bench: Bench, last: Checkpoint | None) -> Lab:
@@ -101,6 +106,7 @@ def set_up(recipe: Recipe, stream: Iterable[Photo | Skipped], bench: Bench, last
     training, held_out = Places.of(good, **limits).split(
         recipe.validation_share, recipe.validation_margin_m, recipe.seed
     )
+    _batches(recipe, training, 0)  # too few photos: said before hours of features, not after
     validation = Validation.of(held_out, night=recipe.validation_night, seed=recipe.seed)
     asked, known = len(validation.queries), len(validation.map)
     bench.say(f"{len(training.photos)} photos to train on; to validate, {asked} queries against {known} photos")

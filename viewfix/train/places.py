@@ -135,7 +135,8 @@ class Places:
         """One epoch: as many batches as can be drawn when no photo stands for its place twice.
 
         Any two photos of different places in a batch are farther apart than `negative_m`. The photos of
-        a place are positives of the first of them; ones that no batch had yet come first.
+        a place are positives of the first of them; ones that no batch had yet come first. A place with fewer
+        photos than asked for, but two, gives some of them again: they will be altered in other ways.
         What is left over at the end, too little for a batch, waits for another epoch.
 
         Yields:
@@ -158,15 +159,13 @@ class Places:
                     passed.append(anchor)
                     continue
                 near = self.positives(anchor)
-                if len(near) < photos_per_place - 1:
-                    continue  # never enough of them, in no batch
-                near = near[~blocked[near]]
-                if len(near) < photos_per_place - 1:
-                    passed.append(anchor)
+                free = rng.permutation(near[~blocked[near]])
+                if not len(free):
+                    passed += [anchor] * bool(len(near))  # another batch may leave it some
                     continue
-                fresh_first = rng.permutation(near)
-                fresh_first = fresh_first[np.argsort(used[fresh_first], kind="stable")]
+                fresh_first = free[np.argsort(used[free], kind="stable")]
                 chosen = [anchor, *(int(row) for row in fresh_first[: photos_per_place - 1])]
+                chosen += [int(row) for row in rng.choice(chosen, photos_per_place - len(chosen))]
                 rows += chosen
                 for row in chosen:
                     used[row] = True
