@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from .. import console
-from .options import SHOWN, json_option, map_argument
+from .options import json_option, map_argument, name_some
 
 
 @click.command()
@@ -33,7 +33,4 @@ def command(map_path: Path, model: str | None, drop_missing: bool, restart: bool
         click.echo(json.dumps(dataclasses.asdict(outcome), ensure_ascii=True))
         return
     click.echo(str(outcome))
-    for each in outcome.dropped[:SHOWN]:
-        click.echo(f"  dropped {each.id}: {each.reason}", err=True)
-    if len(outcome.dropped) > SHOWN:
-        click.echo(f"  and {len(outcome.dropped) - SHOWN} more: viewfix info MAP --skipped", err=True)
+    name_some("dropped", outcome.dropped)

@@ -17,6 +17,7 @@ from ..errors import BadInput
 if TYPE_CHECKING:
     from ..ingest import Added
     from ..map import Map
+    from ..types import Skipped
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -69,7 +70,12 @@ def say_added(added: Added, *, as_json: bool = False) -> None:
         click.echo(json.dumps(dataclasses.asdict(added), ensure_ascii=True))
         return
     click.echo(str(added))
-    for skipped in added.skipped[:SHOWN]:
-        click.echo(f"  skipped {skipped.id}: {skipped.reason}", err=True)
-    if len(added.skipped) > SHOWN:
-        click.echo(f"  and {len(added.skipped) - SHOWN} more: viewfix info MAP --skipped", err=True)
+    name_some("skipped", added.skipped)
+
+
+def name_some(what_happened: str, photos: Sequence[Skipped]) -> None:
+    """The first photos that were left out, and why, on standard error, and where the others are named."""
+    for each in photos[:SHOWN]:
+        click.echo(f"  {what_happened} {each.id}: {each.reason}", err=True)
+    if len(photos) > SHOWN:
+        click.echo(f"  and {len(photos) - SHOWN} more: viewfix info MAP --skipped", err=True)
