@@ -18,6 +18,8 @@ from onnx import TensorProto, helper  # noqa: E402
 from viewfix import Map  # noqa: E402
 from viewfix.cli import run as viewfix  # noqa: E402
 from viewfix.errors import BadInput  # noqa: E402
+from viewfix.index.migration import Migration  # noqa: E402
+from viewfix.index.store import ModelIdentity, Store  # noqa: E402
 from viewfix.models.onnx import OnnxModel  # noqa: E402
 from viewfix.train import adapt as adapt_module  # noqa: E402
 from viewfix.train.adapt import adapt, write  # noqa: E402
@@ -146,3 +148,12 @@ def test_files_that_are_gone_are_not_learned_from(path: Path, model: Path, town:
         assert adapt(path, model).asked > 0
     finally:
         gone.write_bytes(content)
+
+
+def test_an_unfinished_migration_is_not_thrown_away(path: Path, model: Path) -> None:
+    other = ModelIdentity("other", "f" * 32, 5)
+    with Store.open(path, write=True) as store:
+        Migration.begun(store, other)
+    assert viewfix(["adapt", str(path), "--model", str(model), "-q"]) == BadInput.exit_code
+    with Store.open(path) as store:
+        assert Migration.pending(store) == other

@@ -67,7 +67,7 @@ def _keep(map_path: Path, model: str | None, outcome: Adapted, *, quiet: bool) -
     before, file = written_beside(map_path, model, outcome)
     try:
         with console.progress(quiet=quiet) as report:
-            migrated = migrate(map_path, file, restart=True, progress=report)
+            migrated = migrate(map_path, file, progress=report)
     except BadInput as error:
         raise BadInput(f"{error} The adapted model is {file}: viewfix migrate {map_path} --model {file}") from None
     before.unlink(missing_ok=True)

@@ -59,9 +59,11 @@ class Migration:
         """
         other = cls.pending(store)
         if other is not None and other.fingerprint != model.fingerprint:
+            beside = other.file_beside(store.path)
+            finish = beside if beside.is_file() else other.name
             raise BadInput(
                 f"A migration of {store.path} to {other.name} ({other.fingerprint[:12]}) is not finished. Finish it "
-                f"with --model {other.name}, or give it up with --restart."
+                f"with viewfix migrate --model {finish}, or give it up with --restart."
             )
         with store._transaction() as connection:
             _each(connection, _TABLES)

@@ -20,6 +20,7 @@ from torch import nn
 from .. import photos as files
 from ..embed import cores
 from ..errors import BadInput, UnreadablePhoto
+from ..index.migration import Migration
 from ..index.store import ModelIdentity
 from ..map import Map
 from ..models.model import Model
@@ -121,6 +122,13 @@ def adapt(
     with Map.open(path, model=model) as city:
         if len(city) < LEAST_PHOTOS:
             raise BadInput(f"{path} has {len(city)} photos; fewer than {LEAST_PHOTOS} teach nothing. Add more.")
+        if (pending := Migration.pending(city.store)) is not None:  # said now, not after minutes of fitting
+            beside = pending.file_beside(city.path)
+            name = beside if beside.is_file() else pending.name
+            raise BadInput(
+                f"A migration of {path} to {pending.name} is not finished. Finish it first: viewfix migrate {path} "
+                f"--model {name}; or give it up with --restart."
+            )
         taken = list(city.photos())
         described = np.concatenate([halves.astype(np.float32) for _, halves in city.store.iter_descriptors()])
         used = city.model

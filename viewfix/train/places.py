@@ -161,7 +161,8 @@ class Places:
                 near = self.positives(anchor)
                 free = rng.permutation(near[~blocked[near]])
                 if not len(free):
-                    passed += [anchor] * bool(len(near))  # another batch may leave it some
+                    if len(near):  # all of them too near to a place of this batch; the next may have them
+                        passed.append(anchor)
                     continue
                 fresh_first = free[np.argsort(used[free], kind="stable")]
                 chosen = [anchor, *(int(row) for row in fresh_first[: photos_per_place - 1])]
