@@ -1,0 +1,66 @@
+"""What an answer rests on, in a form that can be drawn: pictures, pairs of points, numbers. No drawing here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ..types import Candidate, Fix, Position
+
+Pixels = npt.NDArray[np.uint8]
+Points = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """The query held against one candidate.
+
+    `picture` is the candidate's, (H, W, 3) uint8 RGB, None where its file cannot be read (`missing` says why). The
+    matched points are (N, 2) x, y in pixels of the two pictures as they are given here; `agree` (N,) bool says which
+    are inliers of the geometry, which is "fundamental" or "homography", None where no geometry held or none was
+    looked for.
+    """
+
+    candidate: Candidate
+    picture: Pixels | None
+    query_points: Points
+    candidate_points: Points
+    agree: npt.NDArray[np.bool_]
+    geometry: str | None
+    missing: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """One number that made the probability.
+
+    `weight` and `part` are None for a number that is shown and not weighed; else `part` is its share of the log-odds.
+    """
+
+    name: str
+    value: float | None
+    weight: float | None
+    part: float | None
+    meaning: str
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """One answer and everything behind it.
+
+    `query` is (H, W, 3) uint8 RGB, upright. `pairs` are the best candidates, best first. `photos_of_map` are
+    positions of the map's photos around (all of them, or a sample). `numbers` add up to the log-odds of
+    `fix.confidence`. `least_confidence` is the line that was drawn; `calibration` one sentence on where the
+    probability comes from (how many trials, when; or that it is the shipped prior).
+    """
+
+    name: str
+    query: Pixels
+    fix: Fix
+    pairs: tuple[Pair, ...]
+    photos_of_map: tuple[Position, ...]
+    numbers: tuple[Number, ...]
+    least_confidence: float
+    calibration: str
