@@ -25,7 +25,7 @@ def main() -> None:
     source = given.data / "cambridge" / "train" / "map"
     calibrate = trials.calibrate
     with tempfile.TemporaryDirectory() as folder, Map.build(Path(folder) / "train.map", source) as city:
-        trials.calibrate = lambda inside, outside: caught.append(inside) or calibrate(inside, outside)
+        trials.calibrate = lambda inside, outside, **options: caught.append(inside) or calibrate(inside, outside)
         for sharpness in (5.0, 10.0, 20.0, 40.0, 80.0, 1000.0):
             fusing.SHARPNESS = sharpness
             caught.clear()

@@ -4,26 +4,32 @@ from __future__ import annotations
 
 import argparse
 import tempfile
+from collections import defaultdict
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from truth import DATA
 
 from viewfix import Map, trials
 from viewfix.demo.town import Town, write_views
-from viewfix.locate.confidence import PRIOR, Trial, calibrate
+from viewfix.locate.confidence import PRIOR, Calibration, Trial, Weights, calibrate
+
+FLAT = replace(PRIOR, weights={how: Weights(-2.0, 5.0, 5.0, 0.0, 0.0, 0.0) for how in PRIOR.weights})
+"""What the fit starts from and is pulled to, a little."""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, default=DATA)
     given = parser.parse_args()
-    inside: list[Trial] = []
-    outside: list[Trial] = []
+    caught: dict[str, tuple[list[Trial], list[Trial]]] = defaultdict(lambda: ([], []))
 
-    def catch(some_inside: list[Trial], some_outside: list[Trial]):  # type: ignore[no-untyped-def]
-        inside.extend(some_inside)
-        outside.extend(some_outside)
-        return calibrate(some_inside, some_outside)
+    def catch(inside: list[Trial], outside: list[Trial], **options: Any) -> Calibration:
+        how = next((trial.consensus.how for trial in (*inside, *outside)), None) or "off"
+        caught[how][0].extend(inside)
+        caught[how][1].extend(outside)
+        return calibrate(inside, outside, **options)
 
     trials.calibrate = catch
     with tempfile.TemporaryDirectory() as folder:
@@ -32,9 +38,11 @@ def main() -> None:
         write_views(town, town.map_views(step_m=10.0), drawn)
         for name, source in (("a drawn town", drawn), ("a real one", given.data / "cambridge" / "train" / "map")):
             with Map.build(Path(folder) / f"{name}.map", source) as city:
-                print(f"{name}: {city.calibration}")
-    print(f"together: {calibrate(inside, outside)}")
-    print(f"in use: {PRIOR}")
+                print(f"{name}: {replace(city.calibration, outside_scores={})}")
+    for how, (inside, outside) in caught.items():
+        together = calibrate(inside, outside, prior=FLAT)
+        print(f"{how}, {len(inside)} inside and {len(outside)} outside, stranger {together.stranger:.2f}")
+        print(f"  together: {together.weights[how]}\n  in use:   {PRIOR.weights[how]}")
 
 
 if __name__ == "__main__":

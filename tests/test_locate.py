@@ -1,11 +1,15 @@
 """Candidates become a fix: the vote, the probability, and their limits."""
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from viewfix.errors import BadInput
 from viewfix.geo import Plane, bearing_deg, distance_m, moved
-from viewfix.locate.confidence import LEAST_TRIALS, PRIOR, Calibration, Trial, calibrate
-from viewfix.locate.fuse import AGREE_M, Consensus, fuse
+from viewfix.locate.confidence import LEAST_TRIALS, PRIOR, Calibration, Trial, Weights, calibrate
+from viewfix.locate.fuse import AGREE_M, Consensus, fuse, ranked
 from viewfix.types import Candidate, Photo, Position
 
 HERE = Position(50.0, 20.0)
@@ -100,7 +104,11 @@ def test_neighbours_of_the_winning_place_are_no_rivals() -> None:
 
 
 def trial(similarity: float, error_m: float) -> Trial:
-    return Trial(Consensus(HERE, None, similarity, 0.3, similarity, 0), error_m)
+    return Trial(Consensus(HERE, None, similarity, 0.3, similarity, 0, similarity), error_m)
+
+
+def verified(similarity: float, inliers: int, error_m: float) -> Trial:
+    return Trial(Consensus(HERE, None, similarity, 0.3, similarity, 0, similarity, inliers, "accurate"), error_m)
 
 
 def trials(seed: int, count: int = 400) -> tuple[list[Trial], list[Trial]]:
@@ -130,7 +138,7 @@ def test_more_alike_is_never_less_probable() -> None:
 
 def test_too_few_trials_leave_the_shipped_prior_and_say_so() -> None:
     calibration = calibrate(*trials(0, count=LEAST_TRIALS // 2))
-    assert (calibration.similarity, calibration.trials) == (PRIOR.similarity, 0)
+    assert (calibration.weights, calibration.inside, calibration.outside) == (PRIOR.weights, 0, 0)
 
 
 def test_trials_that_separate_perfectly_do_not_make_certainty() -> None:
@@ -141,6 +149,72 @@ def test_trials_that_separate_perfectly_do_not_make_certainty() -> None:
 def test_a_calibration_survives_the_map_file() -> None:
     calibration = calibrate(*trials(0))
     assert Calibration.from_json({**calibration.to_json(), "photos": 3}) == calibration
+
+
+def test_a_calibration_of_an_older_viewfix_keeps_what_it_learned() -> None:
+    stored = {"bias": -3.0, "similarity": 4.0, "margin": 9.0, "agreement": 1.0, "radius_m": 30.0, "stranger": 0.4,
+              "trials": 500, "photos": 900}  # fmt: skip
+    calibration = Calibration.from_json(stored)
+    assert calibration.weights["off"] == Weights(-3.0, 4.0, 9.0, 1.0)
+    assert calibration.weights["accurate"] == PRIOR.weights["accurate"]
+    assert (calibration.radius_m, calibration.stranger, calibration.inside) == (30.0, 0.4, 500)
+
+
+def test_inliers_decide_where_similarity_cannot() -> None:
+    rng = np.random.default_rng(0)
+    inside = [verified(s, int(n), 5) for s, n in zip(rng.normal(0.5, 0.1, 200), rng.normal(60, 10, 200), strict=True)]
+    outside = [verified(s, int(n), 900) for s, n in zip(rng.normal(0.5, 0.1, 200), rng.normal(15, 5, 200), strict=True)]
+    calibration = calibrate(inside, outside, again=True)
+    assert calibration.probability(verified(0.5, 60, 0).consensus) > 0.95
+    assert calibration.probability(verified(0.5, 10, 0).consensus) < 0.05
+    assert calibration.weights["off"] == PRIOR.weights["off"], "trials of one way teach nothing about another"
+
+
+def test_few_inliers_do_not_move_a_vote_and_many_do() -> None:
+    first, second = candidate("first", 0.6), candidate("second", 0.5, east_m=1000)
+    for inliers, winner in ((1, 0), (80, 1)):
+        shown = [first, replace(second, inliers=inliers)]
+        consensus = fuse(shown, how="accurate")
+        assert consensus is not None
+        assert consensus.best == winner
+        assert fuse(shown).best == 0, "uncounted, they say nothing"  # type: ignore[union-attr]
+        assert ranked(shown, "accurate")[0].photo.id == ("first", "second")[winner]
+
+
+def strangers(scores: Sequence[float]) -> Calibration:
+    return replace(PRIOR, outside=len(scores), outside_scores={"off": scores})
+
+
+def test_the_line_for_strangers_keeps_its_promise_over_many_draws() -> None:
+    """P(a new stranger is answered) <= the rate, averaged over draws of the strangers that the line was made from."""
+    rng = np.random.default_rng(3)
+    for rate, count in ((0.01, 150), (0.05, 60), (0.2, 99)):
+        answered = []
+        for _ in range(400):
+            line = strangers(rng.beta(1, 5, count).tolist()).line(rate, "off")
+            answered.append(np.mean(rng.beta(1, 5, 200) > line))
+        assert np.mean(answered) <= rate + 0.003
+        assert np.mean(answered) >= rate / 2, "and is not bought with refusing everybody"
+
+
+def test_the_line_is_the_score_that_the_theory_names() -> None:
+    scores = [i / 100 for i in range(1, 100)]  # 99 of them
+    assert strangers(scores).line(0.01, "off") == 0.99
+    assert strangers(scores).line(0.5, "off") == 0.5
+    assert strangers(scores).line(0.5, "fast") == 0.5, "where nothing could be verified the line of similarity holds"
+
+
+@pytest.mark.parametrize("rate", [0, 1, -0.1, 1.5, float("nan")])
+def test_a_rate_that_is_none_is_refused(rate: float) -> None:
+    with pytest.raises(BadInput, match="share"):
+        strangers([0.1] * 200).line(rate, "off")
+
+
+def test_a_rate_that_cannot_be_promised_is_refused_with_the_least_that_can() -> None:
+    with pytest.raises(BadInput, match=r"0\.0196 or more"):
+        strangers([0.1] * 50).line(0.01, "off")
+    with pytest.raises(BadInput, match="too small"):
+        PRIOR.line(0.01, "off")
 
 
 def test_moving_and_looking_back_agree() -> None:

@@ -18,6 +18,7 @@ from viewfix.demo.town import Town
 from viewfix.errors import BadInput, MapBusy, ModelMismatch, NotAMap, UnknownModel, UnreadablePhoto
 from viewfix.geo import distance_m, distances_m
 from viewfix.index.store import ModelIdentity, Store
+from viewfix.locate.fuse import strength
 
 
 def photos_of(folder: Path) -> list[Path]:
@@ -268,9 +269,14 @@ def test_many_threads_ask_one_map(city: Map, street: Path) -> None:
 
 
 def test_k_gives_that_many_candidates_best_first(city: Map, street: Path) -> None:
-    similarities = [c.similarity for c in city.locate(photos_of(street)[0], k=15).candidates]
-    assert len(similarities) == 15
-    assert similarities == sorted(similarities, reverse=True)
+    candidates = city.locate(photos_of(street)[0], k=15).candidates
+    assert len(candidates) == 15
+    for how, shown in (
+        ("accurate", candidates),
+        (None, city.locate(photos_of(street)[0], k=15, verify="off").candidates),
+    ):
+        strengths = [strength(c, how) for c in shown]
+        assert strengths == sorted(strengths, reverse=True)
     with pytest.raises(BadInput):
         city.locate(photos_of(street)[0], k=0)
 

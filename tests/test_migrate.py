@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -88,12 +89,12 @@ def test_a_migrated_map_is_as_one_that_was_built_with_the_new_model(path: Path, 
     Map.build(tmp_path / "built.map", folder, model=Other()).close()
     assert held(path) == held(tmp_path / "built.map") != before
     assert outcome == Migrated("toy", "other", embedded=len(before[1]))
+    assert path.stat().st_size <= (tmp_path / "built.map").stat().st_size, "the old descriptors take no room"
     with Map.open(path, model=Other()) as city, Map.open(tmp_path / "built.map", model=Other()) as built:
-        assert city.calibration == built.calibration, "examined anew"
+        assert replace(city.calibration, made_at=None) == replace(built.calibration, made_at=None), "examined anew"
         asked = sorted(folder.rglob("*.jpg"))[3]
         assert city.locate(asked).candidates[0].photo.id == asked.name
     assert sorted(each.name for each in path.parent.glob("city.map*")) == ["city.map"]
-    assert path.stat().st_size <= (tmp_path / "built.map").stat().st_size, "the old descriptors take no room"
 
 
 def test_the_tables_are_those_of_any_map(path: Path) -> None:

@@ -15,8 +15,10 @@ pytestmark = pytest.mark.skipif(not CAMBRIDGE.is_dir(), reason=f"no street-level
 
 def test_street_level_queries_are_found_and_strangers_are_sent_away(tmp_path: Path) -> None:
     with (CAMBRIDGE / "queries.csv").open(newline="") as file:
-        queries = [(CAMBRIDGE / r["file"], Position(float(r["lat"]), float(r["lon"]))) for r in csv.DictReader(file)]
-    strangers = sorted((SHARED / "gardens_point" / "day_left").glob("*.jpg"))
+        queries = [(CAMBRIDGE / r["file"], Position(float(r["lat"]), float(r["lon"]))) for r in csv.DictReader(file)][
+            ::2
+        ]
+    strangers = sorted((SHARED / "gardens_point" / "day_left").glob("*.jpg"))[::2]
     with Map.build(tmp_path / "street.map", CAMBRIDGE / "map") as city:
         fixes = [city.locate(file) for file, _ in queries]
         outside = [city.locate(file) for file in strangers]

@@ -203,3 +203,11 @@ def nothing_usable(sources: Sequence[Source], added: Added) -> BadInput:
         f"None of the photos in {where} could be used ({len(added.skipped)} skipped), so the map is empty. "
         f"The first, {first.id}: {first.reason}"
     )
+
+
+def clear_away(path: Path, writer: Store, new: bool) -> None:
+    """After a build that failed: an empty map that nobody asked for would only be in the way."""
+    empty = not len(writer)
+    writer.close()
+    if new and empty:
+        path.unlink(missing_ok=True)

@@ -4,28 +4,30 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from . import photos
-from .errors import BadInput, ModelMismatch, UnknownModel, ViewfixError
-from .geo import Box, Circle, Region
+from .asking import Question, Verify, Workings, ask, region_of
+from .errors import ModelMismatch, UnknownModel, ViewfixError
+from .explaining import explained
+from .geo import Region
 from .index.faiss import FaissSearch
 from .index.store import ModelIdentity, Store
-from .ingest import Added, Source, ingest, nothing_usable, stream_of
-from .locate.answer import VOTERS, answer
-from .locate.confidence import LEAST_CONFIDENCE, PRIOR, Calibration
+from .ingest import Added, Source, clear_away, ingest, nothing_usable, stream_of
+from .locate import geometry
+from .locate.confidence import PRIOR, Calibration
 from .models import catalogue
 from .models.model import Model
-from .retrieval import retrieve, retrieve_rivals
+from .photos import Readable
 from .trials import examine
 from .types import Fix, Photo, Progress, Skipped, silent
-
-if TYPE_CHECKING:
-    from PIL import Image
+from .verification import Verifier
 
 RECALIBRATE_SHARE = 0.1
 
@@ -38,6 +40,7 @@ class Map:
         self._asked_model = model
         self._model: Model | None = None
         self._search: FaissSearch | None = None
+        self._verifier: Verifier | None = None
         self._progress = progress
         self.last_added = Added()
         self._wrote = False
@@ -72,13 +75,13 @@ class Map:
         stream = stream_of(sources)
         new = not path.exists()
         if new:
-            used = _load(model)
+            used = catalogue.given(model)
             writer = Store.create(path, ModelIdentity(used.name, used.fingerprint, used.dim))
         else:
             writer = Store.open(path, write=True)
         # One writer from here to the end: a map that was made and let go could be taken over by another process.
         with contextlib.ExitStack() as on_failure:
-            on_failure.callback(_clear_away, path, writer, new)
+            on_failure.callback(clear_away, path, writer, new)
             city = on_failure.enter_context(cls.open(path, model=used if new else model, progress=progress))
             city._add(stream, writer)
             if not len(city):
@@ -102,6 +105,14 @@ class Map:
         with Store.open(self.path, write=True) as writer:
             return self._add(stream, writer)
 
+    def store_local_features(self) -> int:
+        """Keep the local features of every photo in the map, of those to come too; how many could not be had.
+
+        Verification then needs no photo files. About 35 KB a photo; a kill loses little, the same call goes on.
+        """
+        with Store.open(self.path, write=True) as writer:
+            return Verifier(writer).store_all(progress=self._progress)
+
     def remove(self, ids: Sequence[str]) -> int:
         """Take photos out by id; returns how many there were. Ids that are not there are not an error."""
         self._wrote = True
@@ -116,6 +127,8 @@ class Map:
         self._wrote = True
         self.last_added = ingest(stream, writer, self.model, progress=self._progress)
         self._refresh()
+        if (verifier := self._workings.verifier) is not None and verifier.cache.complete:
+            Verifier(writer).store_all(progress=self._progress)
         self._calibrate(writer)
         return self.last_added
 
@@ -125,20 +138,23 @@ class Map:
         stored = writer.meta("calibration") or {"photos": 0, "last_row": 0, "removals": 0}
         changes = version.last_row - stored["last_row"] + version.removals - stored["removals"]
         if count and changes > RECALIBRATE_SHARE * stored["photos"]:
-            calibration = examine(writer, self._searching(), progress=self._progress)
+            calibration = examine(writer, self._searching(), self._workings.verifier, progress=self._progress)
             state = {"photos": count, "last_row": version.last_row, "removals": version.removals}
             writer.set_meta("calibration", {**calibration.to_json(), **state})
 
     # ---- asking -------------------------------------------------------------------------
 
-    def locate(
+    def locate(  # noqa: PLR0913  the keywords of one question
         self,
-        photo: str | Path | bytes | Image.Image | np.ndarray,
+        photo: Readable,
         *,
         k: int = 10,
         near: tuple[float, float, float] | None = None,
         box: tuple[float, float, float, float] | None = None,
-        least_confidence: float = LEAST_CONFIDENCE,
+        least_confidence: float | None = None,
+        false_accepts: float | None = None,
+        verify: Verify = "accurate",
+        budget_ms: float | None = None,
     ) -> Fix:
         """Say where a photo was taken.
 
@@ -148,20 +164,26 @@ class Map:
             near: (lat, lon, radius_m): only photos of the map within that circle.
             box: (south, west, north, east) in degrees: only photos within it; crosses the
                 180th meridian when west > east.
-            least_confidence: below this probability, [0, 1], the answer is "not in this map".
+            least_confidence: below this probability, [0, 1], the answer is "not in this map"; None for 0.5.
+            false_accepts: instead: at most this share, (0, 1), of photos from outside the map is to be answered.
+            verify: how candidates are verified by local features where similarity leaves a doubt: "accurate"
+                (LighterGlue), "fast" (nearest neighbours) or "off".
+            budget_ms: what would take longer than this after the descriptor is not begun; None for no limit.
 
         Returns:
             A fix. One that is not found is an answer, not an error; its candidates are given too.
+            Its `explain()` says and draws what it rests on.
 
         Raises:
             UnreadablePhoto: the query is not a picture.
             ModelMismatch: the model at hand is not the one the map was built with.
+            BadInput: a value out of its range; a rate of false answers that this map cannot promise.
         """
-        model = self.model
-        picture = photos.load(photo, least_side_px=model.least_side_px)
-        return self.locate_descriptor(
-            model.embed([picture])[0], k=k, region=_region(near, box), least_confidence=least_confidence
-        )
+        question = Question(k, region_of(near, box), least_confidence, false_accepts, verify, budget_ms)
+        picture = photos.load(photo, least_side_px=self.model.least_side_px)
+        [descriptor] = self.model.embed([picture])
+        fix = ask(question, descriptor, self._workings, lambda: self._workings.features(photo)).fix
+        return replace(fix, explainer=partial(explained, photo, question, descriptor, self._workings))
 
     def locate_descriptor(
         self,
@@ -169,22 +191,11 @@ class Map:
         *,
         k: int = 10,
         region: Region | None = None,
-        least_confidence: float = LEAST_CONFIDENCE,
+        least_confidence: float | None = None,
+        false_accepts: float | None = None,
     ) -> Fix:
-        """As `locate`, from a (dim,) float32 descriptor of length 1 made by this map's model."""
-        if k < 1:
-            raise BadInput(f"k is {k}, but at least one candidate is needed. Give k=1 or more.")
-        if not 0 <= least_confidence <= 1:  # NaN fails too
-            raise BadInput(f"least_confidence is {least_confidence}, but it is a probability. Give 0 to 1.")
-        if descriptor.shape != (self._store.model.dim,) or not np.isfinite(descriptor).all():
-            raise BadInput(
-                f"The descriptor has the shape {descriptor.shape}, or numbers that are none. "
-                f"Give {self._store.model.dim} finite numbers, as the map's model makes them."
-            )
-        search = self._searching()
-        candidates = retrieve(self._store, search, descriptor, max(k, VOTERS), region)
-        elsewhere = retrieve_rivals(self._store, search, descriptor, candidates, region)
-        return answer(candidates, self.calibration, elsewhere=elsewhere, least_confidence=least_confidence, k=k)
+        """As `locate`, from a (dim,) float32 descriptor of length 1 made by this map's model; nothing is verified."""
+        return ask(Question(k, region, least_confidence, false_accepts, "off"), descriptor, self._workings).fix
 
     # ---- what is in it -------------------------------------------------------------------
 
@@ -216,7 +227,7 @@ class Map:
         """
         if self._model is None:
             try:
-                self._model = self._checked(_load(self._model_choice()))
+                self._model = self._checked(catalogue.given(self._model_choice()))
             except UnknownModel as error:
                 if self._asked_model is not None:
                     raise
@@ -275,26 +286,14 @@ class Map:
             self._search = FaissSearch(self._store, progress=self._progress)
         return self._search
 
+    @property
+    def _workings(self) -> Workings:
+        if self._verifier is None and geometry.available():
+            self._verifier = Verifier(self._store)
+        return Workings(self._store, self._searching(), self.calibration, self._verifier)
+
     def _refresh(self) -> None:
         if self._search is not None:
             self._search.refresh()
-
-
-def _load(model: Model | str | Path | None) -> Model:
-    return model if isinstance(model, Model) else catalogue.load(model, threads=1)
-
-
-def _region(near: tuple[float, float, float] | None, box: tuple[float, float, float, float] | None) -> Region | None:
-    if near is not None and box is not None:
-        raise BadInput("Both near and box were given. Give one of them.")
-    if near is not None:
-        return Circle(*near)
-    return Box(*box) if box is not None else None
-
-
-def _clear_away(path: Path, writer: Store, new: bool) -> None:
-    """After a build that failed: an empty map that nobody asked for would only be in the way."""
-    empty = not len(writer)
-    writer.close()
-    if new and empty:
-        path.unlink(missing_ok=True)
+        if self._verifier is not None:
+            self._verifier.forget()

@@ -20,6 +20,7 @@ EXTRAS = {
     "accelerate": ("train", "Training on several GPUs"),
     "tensorboard": ("train", "Writing a TensorBoard log"),
     "safetensors": ("train", "Reading .safetensors weights"),
+    "poselib": ("verify", "Verifying candidates by geometry"),
     "scipy": ("evaluate", "Finding neighbours in space and reading .mat files"),
 }
 

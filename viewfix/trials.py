@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
 import numpy as np
 
+from .asking import depth, neighbours
+from .embed import cores
 from .geo import distances_m
 from .index.search import Search
 from .index.store import Store
 from .locate.answer import VOTERS
-from .locate.confidence import Calibration, Trial, calibrate
-from .locate.fuse import fuse
+from .locate.confidence import LEAST_TRIALS, Calibration, Trial, calibrate
+from .locate.fuse import fuse, ranked
+from .models.local import How
 from .types import Candidate, Photo, Progress, silent
+from .verification import Held, Verifier
 
 SAMPLE = 300
 """Left-out photos; every one is asked for twice, alone and with its surroundings."""
@@ -23,34 +31,66 @@ OWN_PLACE_M = 5.0
 SURROUNDINGS_M = 100.0
 """Photos this near are left out to ask from outside the map: nothing within sight remains."""
 
+VERIFIED_INSIDE, VERIFIED_OUTSIDE = 60, 120
+"""Left-out photos that are verified too: most of the time goes there. From 99 strangers on, 1 % can be promised."""
+
 POOL = 400
+HOWS: tuple[How, ...] = ("fast", "accurate")
 
 
-def examine(store: Store, search: Search, *, seed: int = 0, progress: Progress = silent) -> Calibration:
+@dataclass(frozen=True, slots=True)
+class Left:
+    """A photo that was left out, what the rest of the map finds for it, and whether its place is still there."""
+
+    photo: Photo
+    inside: bool
+    candidates: tuple[Candidate, ...]
+    elsewhere: tuple[Candidate, ...]
+    trial: Trial
+
+
+def examine(
+    store: Store, search: Search, verifier: Verifier | None = None, *, seed: int = 0, progress: Progress = silent
+) -> Calibration:
     """Calibrate a map on its own photos; its owner labels nothing.
 
     Every sampled photo is a query twice: once to a map without it (the right place can
-    still be found) and once to a map without anything around it (it cannot).
+    still be found) and once to a map without anything around it (it cannot). Those that similarity
+    alone leaves in doubt are verified, both ways, as a query would be.
     """
     rows, _, _ = store.positions()
     chosen = np.sort(np.random.default_rng(seed).permutation(rows)[:SAMPLE])
-    inside: list[Trial] = []
-    outside: list[Trial] = []
+    left: list[Left] = []
     for done, row in enumerate(chosen):
         progress("calibrating", done, len(chosen))
-        for trials, candidates, truth in _questions(store, search, int(row), inside, outside):
-            consensus = fuse(candidates[:VOTERS], elsewhere=candidates[VOTERS:])
-            if consensus is not None:
-                at = consensus.position
-                error_m = float(distances_m(truth.position.lat, truth.position.lon, [at.lat], [at.lon])[0])
-                trials.append(Trial(consensus, error_m))
+        left.extend(_left_out(store, search, int(row)))
     progress("calibrating", len(chosen), len(chosen))
-    return calibrate(inside, outside)
+    calibration = calibrate(*_sides(left, [each.trial for each in left]))
+    if not calibration.outside:
+        return calibration
+    scores = {"off": _scores(calibration, [each.trial for each in left if not each.inside])}
+    for how, pairs in _verified(store, verifier, left, calibration, progress).items() if verifier else ():
+        fresh = [(of, trial) for of, trial in pairs if trial.consensus.how]
+        sides = _sides([of for of, _ in fresh], [trial for _, trial in fresh])
+        calibration = calibrate(*sides, prior=calibration, again=True)
+        # Those that were sure without verification keep their probability: so would a query.
+        scores[how] = _scores(calibration, [trial for of, trial in pairs if not of.inside])
+    made_at = datetime.now(UTC).isoformat(timespec="seconds")
+    return replace(calibration, outside_scores=scores, made_at=made_at)
 
 
-def _questions(
-    store: Store, search: Search, row: int, inside: list[Trial], outside: list[Trial]
-) -> Iterator[tuple[list[Trial], list[Candidate], Photo]]:
+def _scores(calibration: Calibration, outside: Sequence[Trial]) -> list[float]:
+    """Rounded up: a line drawn through one of them must not lie below it."""
+    return [math.ceil(1e6 * calibration.probability(t.consensus, t.neighbours)) / 1e6 for t in outside]
+
+
+def _sides(left: Sequence[Left], trials: Sequence[Trial]) -> tuple[list[Trial], list[Trial]]:
+    """Trials of photos left out alone, and of those left out with all around them."""
+    both = list(zip(left, trials, strict=True))
+    return [trial for of, trial in both if of.inside], [trial for of, trial in both if not of.inside]
+
+
+def _left_out(store: Store, search: Search, row: int) -> Iterator[Left]:
     [truth] = store.photos([row])
     [descriptor] = store.descriptors([row])
     found, similarities = search.nearest(descriptor, POOL)
@@ -58,8 +98,63 @@ def _questions(
     apart_m = distances_m(
         truth.position.lat, truth.position.lon, [p.position.lat for p in photos], [p.position.lon for p in photos]
     )
-    for trials, least_m in ((inside, OWN_PLACE_M), (outside, SURROUNDINGS_M)):
+    for inside, least_m in ((True, OWN_PLACE_M), (False, SURROUNDINGS_M)):
         kept = np.flatnonzero(apart_m > least_m)
         # A pool that holds nothing else says only that the map is small or dense here, not how a stranger would do.
-        if len(kept) >= min(VOTERS, len(photos) // 4):
-            yield trials, [Candidate(photos[i], float(similarities[i])) for i in kept], truth
+        if len(kept) < min(VOTERS, len(photos) // 4):
+            continue
+        candidates = tuple(Candidate(photos[i], float(similarities[i])) for i in kept)
+        trial = _trial(store, truth, candidates[:VOTERS], candidates[VOTERS:], None)
+        if trial is not None:
+            yield Left(truth, inside, candidates[:VOTERS], candidates[VOTERS:], trial)
+
+
+def _trial(
+    store: Store, truth: Photo, candidates: Sequence[Candidate], elsewhere: Sequence[Candidate], how: How | None
+) -> Trial | None:
+    consensus = fuse(candidates, elsewhere=elsewhere, how=how)
+    if consensus is None:
+        return None
+    at = consensus.position
+    error_m = float(distances_m(truth.position.lat, truth.position.lon, [at.lat], [at.lon])[0])
+    return Trial(consensus, error_m, neighbours(store, consensus))
+
+
+def _by_id(held: Sequence[Held]) -> dict[str, Candidate]:
+    return {each.candidate.photo.id: each.candidate for each in held}
+
+
+def _verified(
+    store: Store, verifier: Verifier, left: Sequence[Left], calibration: Calibration, progress: Progress
+) -> dict[How, list[tuple[Left, Trial]]]:
+    """Trials after verification, by how; as they were where nothing was verified. Empty where there are too few."""
+    depths = {id(each): depth(calibration.probability(each.trial.consensus, each.trial.neighbours)) for each in left}
+    inside = [each for each in left if each.inside and depths[id(each)]]
+    some = [*_some(inside, VERIFIED_INSIDE), *_some([e for e in left if not e.inside], VERIFIED_OUTSIDE)]
+    if len(some) < 2 * LEAST_TRIALS:
+        return {}
+
+    def one(each: Left) -> dict[How, Trial]:
+        query = verifier.of_photo(each.photo) if depths[id(each)] else None
+        found: dict[How, Trial] = {}
+        for how in HOWS:
+            held = {} if query is None else _by_id(verifier.hold(query, each.candidates[: depths[id(each)]], how))
+            counted = ranked([held.get(c.photo.id, c) for c in each.candidates], how)
+            trial = _trial(store, each.photo, counted, each.elsewhere, how) if held else None
+            found[how] = trial or each.trial
+        return found
+
+    trials: list[dict[How, Trial]] = []
+    with ThreadPoolExecutor(cores(), thread_name_prefix="verify") as pool:
+        for done, each in enumerate(pool.map(one, some)):
+            progress("calibrating the verification", done, len(some))
+            trials.append(each)
+    progress("calibrating the verification", len(some), len(some))
+    if not any(trial.consensus.how for each in trials for trial in each.values()):
+        return {}
+    return {how: [(of, each[how]) for of, each in zip(some, trials, strict=True)] for how in HOWS}
+
+
+def _some(left: Sequence[Left], most: int) -> Sequence[Left]:
+    """At most so many, evenly from all."""
+    return [left[i] for i in np.linspace(0, len(left) - 1, min(most, len(left))).astype(int)]

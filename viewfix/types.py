@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
+from typing import Any, Protocol
 
 from .errors import BadInput
 
@@ -67,6 +69,16 @@ class Candidate:
         return math.sqrt(max(0.0, 2.0 - 2.0 * self.similarity))
 
 
+class Explains(Protocol):
+    """What an answer rests on, as a page."""
+
+    def html(self) -> str:
+        """One HTML page that needs nothing else."""
+
+    def save(self, path: str | Path) -> None:
+        """Write that page to a file."""
+
+
 @dataclass(frozen=True, slots=True)
 class Fix:
     """The answer to "where was this taken?". `position` is None when the photo is not in the map.
@@ -82,6 +94,23 @@ class Fix:
     candidates: tuple[Candidate, ...]
     reason: str
     heading_deg: float | None = None
+    explainer: Callable[[], Explains] | None = field(default=None, repr=False, compare=False)
+
+    def explain(self) -> Explains:
+        """What this answer rests on, worked out and drawn now: `fix.explain().save("why.html")`.
+
+        Asks the map again, which must still be open. In a notebook it shows itself.
+
+        Raises:
+            BadInput: the answer was not made from a photo, or was copied from another process.
+        """
+        if self.explainer is None:
+            raise BadInput("This answer cannot be explained: it was not made by Map.locate from a photo in this run.")
+        return self.explainer()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # To another process goes the answer; what can explain it holds an open map, and stays.
+        return Fix, (self.position, self.confidence, self.candidates, self.reason, self.heading_deg)
 
     @property
     def found(self) -> bool:

@@ -16,14 +16,18 @@ from .options import counted, json_option, map_argument, model_option, say_added
 @click.argument("sources", metavar="SOURCE...", nargs=-1, required=True)
 @model_option
 @json_option
+@click.option("--local-features", is_flag=True, help="Keep local features of all photos in the map, 35 KB each.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress bar.")
-def command(map_path: Path, sources: tuple[str, ...], model: str | None, quiet: bool, as_json: bool) -> None:
+def command(
+    map_path: Path, sources: tuple[str, ...], model: str | None, local_features: bool, quiet: bool, as_json: bool
+) -> None:
     """Make the map MAP from photos, or go on with one.
 
     A SOURCE is a folder of photos (searched through, positions from EXIF, XMP, Takeout
     sidecars or UTM file names), a manifest (CSV, GeoJSON or Parquet with file, lat, lon)
     or a photo. Photos that are in the map already are not embedded again; the build can
-    be stopped at any time and started again.
+    be stopped at any time and started again. With --local-features the map verifies
+    candidates without their files.
     """
     from ..map import Map
 
@@ -31,7 +35,10 @@ def command(map_path: Path, sources: tuple[str, ...], model: str | None, quiet: 
         raise BadInput(f"{map_path} is a folder, but the map's file comes first: viewfix build NEW.map {map_path}")
     with console.progress(quiet=quiet) as report:
         city = Map.build(map_path, *sources, model=model, progress=report)
+        missed = city.store_local_features() if local_features else 0
     with city:
         say_added(city.last_added, as_json=as_json)
+        if missed:
+            click.echo(f"  {counted(missed, 'photo')} could not be read again: no local features of them", err=True)
         if not as_json:
             click.echo(f"{map_path}: {counted(len(city), 'photo')}. Ask it: viewfix locate {map_path} PHOTO")

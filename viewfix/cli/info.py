@@ -44,9 +44,9 @@ def _model(model: dict[str, Any]) -> str:
     return f"{model['name']}, {model['dim']} dimensions, fingerprint {model['fingerprint'][:12]}"
 
 
-def _calibration(calibration: dict[str, Any] | None) -> str:
-    if not calibration or not calibration["trials"]:
-        return "too few photos to examine: the prior that ships with viewfix answers (trials: 0)"
-    return (
-        f"on {calibration['trials']} trials with {calibration['photos']} photos, radius {calibration['radius_m']:.0f} m"
-    )
+def _calibration(stored: dict[str, Any] | None) -> str:
+    from ..explaining import in_words
+    from ..locate.confidence import PRIOR, Calibration
+
+    calibration = PRIOR if stored is None else Calibration.from_json(stored)
+    return f"{in_words(calibration)} Radius {calibration.radius_m:.0f} m."

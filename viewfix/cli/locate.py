@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
-from ..errors import BadInput, UnreadablePhoto
-from ..types import Fix
+from ..errors import BadInput, StorageFailed, UnreadablePhoto
+from ..types import Candidate, Fix
 from .options import map_argument, model_option, opened
 
 
@@ -39,8 +39,16 @@ def _numbers(count: int, form: str) -> Callable[..., tuple[float, ...] | None]:
               help="Only photos of the map within this circle, e.g. 52.2,0.12,500.")  # fmt: skip
 @click.option("--box", callback=_numbers(4, "SOUTH,WEST,NORTH,EAST"), metavar="SOUTH,WEST,NORTH,EAST",
               help="Only photos of the map between these degrees.")  # fmt: skip
-@click.option("--least-confidence", default=0.5, show_default=True, type=click.FloatRange(0, 1),
-              help='Below this probability the answer is "not in this map".')  # fmt: skip
+@click.option("--least-confidence", type=click.FloatRange(0, 1),
+              help='Below this probability the answer is "not in this map".  [default: 0.5]')  # fmt: skip
+@click.option("--false-accepts", type=click.FloatRange(0, 1, min_open=True, max_open=True), metavar="SHARE",
+              help="Instead: answer at most this share of photos from outside the map, e.g. 0.01.")  # fmt: skip
+@click.option("--verify", default="accurate", show_default=True, type=click.Choice(["accurate", "fast", "off"]),
+              help="How candidates are verified by local features where similarity leaves a doubt.")  # fmt: skip
+@click.option("--budget-ms", type=click.FloatRange(0, min_open=True), metavar="MS",
+              help="Begin no verification that would end later than this after the search.")  # fmt: skip
+@click.option("--explain", "explain", type=click.Path(path_type=Path), metavar="OUT.html",
+              help="Write a page with the evidence; of several photos, a page each into the folder OUT.")  # fmt: skip
 @click.option("-v", "--verbose", is_flag=True, help="The reason and the candidates under every answer.")
 @model_option
 def command(
@@ -48,6 +56,7 @@ def command(
     queries: tuple[str, ...],
     as_json: bool,
     verbose: bool,
+    explain: Path | None,
     model: str | None,
     **asked: Any,
 ) -> int:
@@ -61,7 +70,8 @@ def command(
 
     failed = 0
     with opened(map_path, model=model) as city:
-        for query in queries:
+        pages = _pages(explain, queries)
+        for query, page in zip(queries, pages, strict=True):
             try:
                 fix = city.locate(_read(query), **asked)
             except UnreadablePhoto as error:
@@ -70,10 +80,12 @@ def command(
                 if as_json:  # a line for every photo, so that a script can count on it
                     click.echo(json.dumps(to_feature(query, Fix(None, 0.0, (), str(error))), ensure_ascii=True))
                 continue
+            if page is not None:
+                fix.explain().save(page)
             if as_json:
                 click.echo(json.dumps(to_feature(query, fix), ensure_ascii=True))
                 continue
-            click.echo(f"{query}: {fix}")
+            click.echo(f"{query}: {fix}" + (f" (why: {page})" if page is not None else ""))
             if verbose:
                 click.echo(f"  {fix.reason}")
                 for candidate in fix.candidates:
@@ -81,10 +93,28 @@ def command(
                     credit = f", {candidate.photo.attribution}" if candidate.photo.attribution else ""
                     click.echo(
                         f"  {candidate.photo.id}: {at.lat:.6f}, {at.lon:.6f}, similarity {candidate.similarity:.3f}, "
-                        f"distance {candidate.distance:.3f}{credit}"
+                        f"distance {candidate.distance:.3f}{_inliers(candidate)}{credit}"
                     )
     return BadInput.exit_code if failed else 0
 
 
 def _read(query: str) -> str | bytes:
     return sys.stdin.buffer.read() if query == "-" else query
+
+
+def _inliers(candidate: Candidate) -> str:
+    return "" if candidate.inliers is None else f", {candidate.inliers} inliers"
+
+
+def _pages(target: Path | None, queries: Sequence[str]) -> Sequence[Path | None]:
+    """Where the explanation of each query goes: the file itself for one, a file each in a folder for more."""
+    if target is None:
+        return [None] * len(queries)
+    if len(queries) == 1:
+        return [target]
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageFailed(f"The folder {target} cannot be made ({error.strerror}). Choose another.") from error
+    stems = ["photo" if query == "-" else Path(query).stem for query in queries]
+    return [target / f"{number}-{stem}.html" for number, stem in enumerate(stems, start=1)]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from ..errors import StorageFailed
 from ..types import Candidate, Fix, Position
 
 Pixels = npt.NDArray[np.uint8]
@@ -64,3 +66,23 @@ class Explanation:
     numbers: tuple[Number, ...]
     least_confidence: float
     calibration: str
+
+    def html(self) -> str:
+        """One HTML page that needs nothing else."""
+        from .page import page  # draws what is defined here
+
+        return page(self)
+
+    def save(self, path: str | Path) -> None:
+        """Write that page to a file.
+
+        Raises:
+            StorageFailed: it cannot be written.
+        """
+        try:
+            Path(path).write_text(self.html(), encoding="utf-8")
+        except OSError as error:
+            raise StorageFailed(f"The page {path} was not written ({error.strerror}). Choose another file.") from error
+
+    def _repr_html_(self) -> str:
+        return self.html()

@@ -45,8 +45,22 @@ def _first(connection: sqlite3.Connection) -> None:
         connection.execute(statement)
 
 
+# The number tells which came first; `bytes` stands before the features, so that sizes are summed without reading them.
+_LOCAL_FEATURES = """
+CREATE TABLE local_features (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    row INTEGER NOT NULL UNIQUE,
+    bytes INTEGER NOT NULL,
+    features BLOB NOT NULL
+)"""
+
+
+def _local_features(connection: sqlite3.Connection) -> None:
+    connection.execute(_LOCAL_FEATURES)
+
+
 # STEPS[n] brings a map of schema n to schema n + 1. A released step is never edited: a change is a new step.
-STEPS: list[Callable[[sqlite3.Connection], None]] = [_first]
+STEPS: list[Callable[[sqlite3.Connection], None]] = [_first, _local_features]
 
 
 def version() -> int:

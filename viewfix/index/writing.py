@@ -20,6 +20,7 @@ _FORGET = (
     "DELETE FROM photos WHERE row = ?",
     "DELETE FROM places WHERE row = ?",
     "DELETE FROM descriptors WHERE row = ?",
+    "DELETE FROM local_features WHERE row = ?",
 )
 
 

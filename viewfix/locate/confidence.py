@@ -1,14 +1,16 @@
-"""A consensus becomes a probability; a map's own photos, left out one by one, say how far to believe it."""
+"""A consensus becomes a probability, and a rate of false answers a line: fitted on a map's own photos, left out."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields, replace
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from ..errors import BadInput
 from .fuse import Consensus
 
 Floats = npt.NDArray[np.float64]
@@ -24,93 +26,179 @@ LEAST_CONFIDENCE = 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class Calibration:
-    """A logistic model of three numbers, and the radius it speaks of.
+class Weights:
+    """Of the log-odds that the true place is within the radius: log(p / (1 - p)) = bias + the sum of weight * number.
 
-    P(true place within radius) = 1 / (1 + exp(-(bias + similarity * s + margin * m + agreement * a))), where s is the
-    similarity, m its lead over the best photo of any other place, and a the agreement. Where the map has no other
-    place, a `stranger` stands in for it: the similarity that the best photo of a wrong place usually has.
-    `radius_m` holds nine in ten of the right answers; `trials` is how many left-out photos it
-    was fitted on, 0 for the shipped prior.
+    The numbers: `similarity` of the best photo of the place, its `margin` over the best of any other place,
+    `agreement` of the candidates in space, `density`, log(1 + photos of the map within AGREE_M of the fix), and
+    `inliers`, log(1 + verified inliers).
     """
 
     bias: float
     similarity: float
     margin: float
     agreement: float
+    density: float = 0.0
+    inliers: float = 0.0
+
+
+NUMBERS = tuple(each.name for each in fields(Weights))[1:]
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One left-out photo: what the rest of the map said of it, and how far from the truth that was, metres.
+
+    `neighbours` is how many photos of the map lie within AGREE_M of what was said.
+    """
+
+    consensus: Consensus
+    error_m: float
+    neighbours: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """What the left-out photos of a map taught.
+
+    `weights` by how candidates were verified ("off", "fast", "accurate"). Where the map has no other place, a
+    `stranger` stands in for one: the similarity that the best photo of a wrong place usually has. `radius_m` holds
+    nine in ten of the right answers. `inside` and `outside` are how many photos were left out alone, and with all
+    around them: 0 for the shipped prior. `outside_scores` are the probabilities that the latter got, by how they
+    were verified: what a line for strangers is drawn by. `made_at` is an ISO date.
+    """
+
+    weights: Mapping[str, Weights]
     radius_m: float
     stranger: float
-    trials: int = 0
+    inside: int = 0
+    outside: int = 0
+    outside_scores: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    made_at: str | None = None
 
-    def probability(self, consensus: Consensus) -> float:
-        """P(the true place lies within the radius of the fix), [0, 1]."""
+    def numbers(self, consensus: Consensus, neighbours: int) -> dict[str, float]:
+        """The numbers of `Weights`, by name."""
         rival = self.stranger if consensus.rival is None else consensus.rival
-        margin = consensus.similarity - rival
-        logit = (
-            self.bias
-            + self.similarity * consensus.similarity
-            + self.margin * margin
-            + self.agreement * consensus.agreement
-        )
-        return float(_sigmoid(np.array(logit)))
+        return {
+            "similarity": consensus.similarity,
+            "margin": consensus.strength - rival,
+            "agreement": consensus.agreement,
+            "density": math.log1p(neighbours),
+            "inliers": math.log1p(consensus.inliers or 0),
+        }
+
+    def probability(self, consensus: Consensus, neighbours: int = 0) -> float:
+        """P(the true place lies within the radius of the fix), [0, 1]."""
+        weights = self.weights[consensus.how or "off"]
+        numbers = self.numbers(consensus, neighbours)
+        return float(_sigmoid(np.array(weights.bias + sum(getattr(weights, n) * numbers[n] for n in NUMBERS))))
+
+    def line(self, false_accepts: float, how: str) -> float:
+        """The probability that an answer must exceed so that at most this share of strangers is answered.
+
+        Split conformal calibration: of n left-out strangers, the ceil((n + 1) * (1 - share))-th smallest
+        probability. A new stranger, if it is drawn as they were, exceeds it with probability `false_accepts` at most,
+        whatever the model of the probability is worth: a statement about the draw of all of them together.
+
+        Raises:
+            BadInput: the share is not in (0, 1), or too small for so few left-out photos.
+        """
+        if not 0 < false_accepts < 1:
+            raise BadInput(f"false_accepts is {false_accepts}, but it is a share. Give more than 0 and less than 1.")
+        # Where no photo could be verified when the map was calibrated, none can be when it is asked.
+        scores = sorted(self.outside_scores.get(how) or self.outside_scores.get("off", ()))
+        if not scores:
+            raise BadInput(
+                "No rate of false answers can be promised: this map is too small to be calibrated on its own photos. "
+                "Add photos, or draw a line yourself with least_confidence (--least-confidence)."
+            )
+        rank = math.ceil((len(scores) + 1) * (1 - false_accepts))
+        if rank > len(scores):
+            raise BadInput(
+                f"A rate of {false_accepts:g} cannot be promised from {len(scores)} left-out photos. "
+                f"Ask for {1 / (len(scores) + 1):.4f} or more."
+            )
+        return scores[rank - 1]
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
 
     @classmethod
-    def from_json(cls, stored: dict[str, Any]) -> Calibration:
-        return cls(**{field.name: stored[field.name] for field in fields(cls)})
+    def from_json(cls, stored: Mapping[str, Any]) -> Calibration:
+        """What `to_json` gave; a map of an older viewfix, which knew similarity alone, keeps what it had learned."""
+        if "weights" not in stored:
+            own = Weights(*(stored[name] for name in ("bias", "similarity", "margin", "agreement")))
+            return replace(
+                PRIOR,
+                weights={**PRIOR.weights, "off": own},
+                radius_m=stored["radius_m"],
+                stranger=stored["stranger"],
+                inside=stored["trials"],
+            )
+        known = {each.name: stored[each.name] for each in fields(cls) if each.name in stored}
+        return cls(**{**known, "weights": {how: Weights(**each) for how, each in stored["weights"].items()}})
 
 
-PRIOR = Calibration(bias=-2.4, similarity=2.3, margin=20.6, agreement=0.0, radius_m=25.0, stranger=0.45)
+PRIOR = Calibration(
+    weights={
+        "off": Weights(bias=-4.6, similarity=3.8, margin=19.2, agreement=0.0, density=0.4),
+        "fast": Weights(bias=-11.2, similarity=0.0, margin=5.9, agreement=0.9, density=0.5, inliers=2.1),
+        "accurate": Weights(bias=-9.7, similarity=0.0, margin=3.5, agreement=1.0, density=0.4, inliers=1.9),
+    },
+    radius_m=25.0,
+    stranger=0.64,
+)
 """What a real and a drawn map say together (benchmarks/prior.py). How alike strangers look differs from map to map,
 so it leans on the lead over other places."""
 
 
-@dataclass(frozen=True, slots=True)
-class Trial:
-    """One left-out photo: what the rest of the map said of it, and how far from the truth that was, metres."""
-
-    consensus: Consensus
-    error_m: float
-
-
-def calibrate(inside: Sequence[Trial], outside: Sequence[Trial], *, prior: Calibration = PRIOR) -> Calibration:
-    """Fit the probability on photos of the map itself.
+def calibrate(
+    inside: Sequence[Trial], outside: Sequence[Trial], *, prior: Calibration = PRIOR, again: bool = False
+) -> Calibration:
+    """Fit the probability on photos of the map itself, all verified in one way, or none.
 
     Args:
         inside: photos left out alone; their place is still in the map.
         outside: photos left out with everything around them; whatever was said is wrong.
         prior: pulls on the weights, so that a few hundred trials cannot run away, and
             stands in where there are too few.
+        again: `prior` is of this map already, and only the weights of a way to verify are wanted.
 
     Returns:
-        A calibration for a query that is as likely to be outside the map as in it.
+        A calibration for a query that is as likely to be outside the map as in it; only the weights of the one way
+        are new.
     """
+    how = next((trial.consensus.how for trial in (*inside, *outside)), None) or "off"
     # Without a rival there is no lead to learn from; maps of a single place are left to the prior.
     inside, outside = ([t for t in some if t.consensus.rival is not None] for some in (inside, outside))
-    radius_m = _radius_m(inside, prior)
+    radius_m = prior.radius_m if again else _radius_m(inside, prior)
     trials = [*inside, *outside]
     right = np.array([t.error_m <= radius_m for t in trials], dtype=np.float64)
     if min(right.sum(), len(right) - right.sum()) < LEAST_TRIALS:
         return replace(prior, radius_m=radius_m)
-    stranger = float(np.quantile([t.consensus.rival for t in trials if t.consensus.rival is not None], STRANGE))
-    numbers = np.array([[1.0, t.consensus.similarity, _margin(t), t.consensus.agreement] for t in trials])
+    fresh = prior
+    if not again:
+        stranger = float(np.quantile([t.consensus.rival for t in trials if t.consensus.rival is not None], STRANGE))
+        fresh = replace(prior, radius_m=radius_m, stranger=stranger, inside=len(inside), outside=len(outside))
+    numbers = np.array([[1.0, *fresh.numbers(t.consensus, t.neighbours).values()] for t in trials])
     # Each outcome weighs half: nobody knows how often the owner of this map will ask from outside it.
     weights = np.where(right == 1, 0.5 / right.sum(), 0.5 / (len(right) - right.sum())) * len(right)
-    start = np.array([prior.bias, prior.similarity, prior.margin, prior.agreement])
-    kept = np.ones(len(start), bool)
+    start = prior.weights[how]
+    fitted = _fitted(numbers, right, weights, np.array([getattr(start, each.name) for each in fields(Weights)]))
+    return replace(fresh, weights={**prior.weights, how: Weights(*fitted)})
+
+
+def _fitted(numbers: Floats, right: Floats, weights: Floats, start: Floats) -> list[float]:
+    kept = numbers.any(axis=0)  # inliers that nobody counted weigh nothing
     while True:
         beta = np.zeros(len(start))
         beta[kept] = fit_logistic(numbers[:, kept], right, weights, start[kept])
-        # The three numbers overlap, and one may come out negative to correct another. Better evidence must never
+        # The numbers overlap, and one may come out negative to correct another. Better evidence must never
         # lower the probability, so such a number is left out and the others are fitted again.
-        backward = (beta < 0) & np.array([False, True, True, True])
+        backward = (beta < 0) & (np.arange(len(beta)) > 0)
         if not backward.any():
-            break
+            return [float(b) for b in beta]
         kept &= ~backward
-    bias, similarity, margin, agreement = (float(b) for b in beta)
-    return Calibration(bias, similarity, margin, agreement, radius_m, stranger, len(trials))
 
 
 def _radius_m(inside: Sequence[Trial], prior: Calibration) -> float:
@@ -125,7 +213,7 @@ def _radius_m(inside: Sequence[Trial], prior: Calibration) -> float:
 
 
 def _margin(trial: Trial) -> float:
-    return trial.consensus.similarity - (trial.consensus.rival or 0.0)
+    return trial.consensus.strength - (trial.consensus.rival or 0.0)
 
 
 def _sigmoid(x: Floats) -> Floats:

@@ -97,6 +97,11 @@ def load(name_or_path: str | Path | None = None, *, threads: int | None = None) 
     return OnnxModel(path, threads=threads)
 
 
+def given(model: Model | str | Path | None) -> Model:
+    """A model as it is, or the one of that name or file, one core a picture."""
+    return model if isinstance(model, Model) else load(model, threads=1)
+
+
 def _present(known: Entry) -> Path:
     path = located(known)
     if known.obstacle:

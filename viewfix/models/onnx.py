@@ -40,7 +40,7 @@ class OnnxModel(Model):
     def __init__(self, path: str | Path, *, threads: int | None = None) -> None:
         self.path = _file(Path(path))
         content = _read(self.path)
-        self._session = _session(content, self.path, threads or _cores())
+        self._session = session(content, self.path, threads or _cores())
         about = _description(self._session, self.path)
         self.about: dict[str, Any] = about
         """All that the file says about itself: name, licence, sources, how it was made."""
@@ -94,7 +94,8 @@ def _read(path: Path) -> bytes:
         raise BadInput(f"The model file {path} cannot be read ({error.strerror}). Check its permissions.") from None
 
 
-def _session(content: bytes, path: Path, threads: int) -> InferenceSession:
+def session(content: bytes, path: Path, threads: int) -> InferenceSession:
+    """Load the content of an .onnx file for the CPU; BadInput, naming the file, where it cannot be run."""
     import onnxruntime  # 0.2 s: only when a model is loaded
 
     options = onnxruntime.SessionOptions()

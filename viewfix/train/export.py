@@ -215,12 +215,18 @@ def save(model: onnx.ModelProto, path: Path, *, about: Mapping[str, Any], prepro
     """Writes the file with its description, as viewfix/models/onnx.py reads it."""
     Preprocessing.read(preprocessing)  # refuse to write what cannot be read
     description = {"format": FORMAT, **about, "preprocessing": dict(preprocessing)}
-    del model.metadata_props[:]
+    tidied(model)
     helper.set_model_props(model, {METADATA_KEY: json.dumps(description, ensure_ascii=False, sort_keys=True)})
+    path.parent.mkdir(parents=True, exist_ok=True)
+    onnx.save(model, path)
+
+
+def tidied(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The same model, checked, without the paths and stack traces of this machine that the exporter leaves in it."""
+    del model.metadata_props[:]
     for part in (model.graph, *model.graph.node, *model.graph.value_info, *model.graph.input, *model.graph.output):
         part.doc_string = ""
         if hasattr(part, "metadata_props"):
-            del part.metadata_props[:]  # the exporter leaves paths and stack traces of this machine there
+            del part.metadata_props[:]
     onnx.checker.check_model(model)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    onnx.save(model, path)
+    return model

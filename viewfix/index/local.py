@@ -1,0 +1,119 @@
+"""The local features of photos, kept in the map: a cache with a limit, or all of them when the map was built so."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+
+from ..types import Photo
+from . import reading
+from .connect import connect
+from .store import Store
+
+LIMIT_BYTES = 256 * 2**20
+"""Of features that were computed to answer queries: some 7,000 photos. The oldest give way."""
+
+KEY = "local_features"
+"""In the meta of a map: the fingerprint of what made its features, and whether all photos are to have them."""
+
+PATIENCE_MS = 50
+"""How long a query waits to keep what it computed while another process writes; then it is computed again some day."""
+
+
+class LocalFeatureCache:
+    """Packed local features by photo, in the file of a map. Reading and keeping never fail for want of room or right.
+
+    Args:
+        store: the map, open for reading or writing.
+        fingerprint: of what makes the features. Those of another are not given, and go when new ones are kept.
+        limit_bytes: how much is kept of what was computed to answer queries; nothing is for 0.
+    """
+
+    def __init__(self, store: Store, fingerprint: str, *, limit_bytes: int = LIMIT_BYTES) -> None:
+        self._store = store
+        self._fingerprint = fingerprint
+        self._limit_bytes = limit_bytes
+
+    @property
+    def complete(self) -> bool:
+        """Whether all photos of this map are to have their features stored."""
+        return bool(self._about().get("all"))
+
+    def load(self, ids: Sequence[str]) -> dict[str, bytes]:
+        """What is kept for photos of these ids."""
+        if self._about().get("fingerprint") != self._fingerprint:
+            return {}
+        query = (
+            "SELECT photos.id, features FROM local_features JOIN photos USING (row) "
+            "WHERE photos.id IN (SELECT value FROM json_each(?))"
+        )
+        with self._store._pool.borrowed() as connection:
+            return dict(connection.execute(query, (json.dumps(list(ids)),)).fetchall())
+
+    def keep(self, packed: Mapping[str, bytes]) -> bool:
+        """Keep features by photo id, if nobody else writes and the map can be written; whether they were kept."""
+        if not packed or not self._limit_bytes:
+            return False
+        try:
+            with contextlib.closing(connect(self._store.path, "rw")) as connection:
+                connection.execute(f"PRAGMA busy_timeout = {PATIENCE_MS}")
+                connection.execute("BEGIN IMMEDIATE")
+                self._insert(connection, packed)
+                if not self.complete:
+                    _shrink(connection, self._limit_bytes)
+                connection.execute("COMMIT")
+        except (sqlite3.Error, OSError):
+            return False
+        return True
+
+    def keep_all(self, packed: Mapping[str, bytes]) -> None:
+        """Keep features of a map that is open for writing, without a limit, in one transaction."""
+        with self._store._transaction() as connection:
+            self._insert(connection, packed)
+            value = json.dumps({"fingerprint": self._fingerprint, "all": True})
+            connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (KEY, value))
+
+    def missing(self, chunk: int = 1024) -> Iterator[list[Photo]]:
+        """The photos without features, in the order of rows."""
+        after = 0
+        known = "SELECT row FROM local_features" if self._current() else "SELECT 0"
+        query = f"SELECT row FROM photos WHERE row > ? AND row NOT IN ({known}) ORDER BY row LIMIT ?"
+        while True:
+            with self._store._pool.borrowed() as connection:
+                rows = [row for (row,) in connection.execute(query, (after, chunk))]
+                photos = reading.photos(connection, rows)
+            if not rows:
+                return
+            after = rows[-1]
+            yield photos
+
+    def _about(self) -> dict[str, object]:
+        about: dict[str, object] = self._store.meta(KEY) or {}
+        return about
+
+    def _current(self) -> bool:
+        return self._about().get("fingerprint") == self._fingerprint
+
+    def _insert(self, connection: sqlite3.Connection, packed: Mapping[str, bytes]) -> None:
+        found = connection.execute("SELECT value FROM meta WHERE key = ?", (KEY,)).fetchone()
+        about = json.loads(found[0]) if found else {}
+        if about.get("fingerprint") != self._fingerprint:
+            connection.execute("DELETE FROM local_features")
+            value = json.dumps({**about, "fingerprint": self._fingerprint})
+            connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (KEY, value))
+        # A photo that was taken out meanwhile has no row any more, and its features are not kept.
+        connection.executemany(
+            "INSERT OR REPLACE INTO local_features (row, bytes, features) SELECT row, ?, ? FROM photos WHERE id = ?",
+            ((len(features), features, photo_id) for photo_id, features in packed.items()),
+        )
+
+
+def _shrink(connection: sqlite3.Connection, limit_bytes: int) -> None:
+    (held,) = connection.execute("SELECT coalesce(sum(bytes), 0) FROM local_features").fetchone()
+    for number, size in connection.execute("SELECT number, bytes FROM local_features ORDER BY number").fetchall():
+        if held <= limit_bytes:
+            return
+        connection.execute("DELETE FROM local_features WHERE number = ?", (number,))
+        held -= size

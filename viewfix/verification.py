@@ -1,0 +1,181 @@
+"""A query and candidates go in; each candidate comes out with the local features that agree with the query's."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from . import photos
+from .embed import cores, hash_content
+from .errors import BadInput, UnreadablePhoto
+from .index.local import LocalFeatureCache
+from .index.store import Store
+from .locate.geometry import LONGEST_PX, Geometry, agreed
+from .models.local import SEEN, How, LocalFeatures, LocalModel, Pairs
+from .types import Candidate, Photo, Progress, silent
+
+EXTRACTION_S, PAIR_S = 0.1, 0.08
+"""What features of a photo and a pair take before any was measured: two cores of 2020."""
+
+REMEMBERED = 512
+"""Photos whose features stay in memory: 70 MB, and the next query of the same street finds them there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """One candidate held against the query; its `inliers` are counted now.
+
+    `pairs` (M, 2) are indices into the features of the query and of the candidate; `geometry` is what most of them
+    agree on, None where nothing does.
+    """
+
+    candidate: Candidate
+    features: LocalFeatures
+    pairs: Pairs
+    geometry: Geometry | None
+
+
+class Verifier:
+    """Local features and geometry for the candidates of one map. Thread-safe.
+
+    Features of map photos come from memory, from the map, or from the photo's file, in this order; what was
+    computed is kept in the map when that can be done without waiting.
+    """
+
+    def __init__(
+        self, store: Store, model: LocalModel | None = None, *, cache: LocalFeatureCache | None = None
+    ) -> None:
+        self._store = store
+        self.model = model or LocalModel()
+        self.cache = cache or LocalFeatureCache(store, self.model.fingerprint)
+        self._memory: OrderedDict[str, LocalFeatures] = OrderedDict()
+        self._lock = threading.Lock()
+        self._extraction_s, self._pair_s = EXTRACTION_S, PAIR_S
+
+    def of_query(self, picture: npt.NDArray[np.uint8]) -> LocalFeatures:
+        """The local features of (H, W, 3) uint8 RGB pixels."""
+        began = time.monotonic()
+        features = self.model.extract(picture)
+        self._extraction_s = time.monotonic() - began
+        return features
+
+    def of_photo(self, photo: Photo) -> LocalFeatures | None:
+        """The local features of a photo of the map; None where they cannot be had."""
+        return next((features for _, features in self._with_features([Candidate(photo, 0.0)], None)), None)
+
+    def fits(self, until: float | None) -> bool:
+        """Whether the features of a query and one pair will be done when `time.monotonic()` is `until`."""
+        return until is None or time.monotonic() + self._extraction_s + self._pair_s <= until
+
+    def hold(
+        self, query: LocalFeatures, candidates: Sequence[Candidate], how: How, *, until: float | None = None
+    ) -> list[Held]:
+        """Hold candidates against the query, in their order.
+
+        Args:
+            query: its local features.
+            candidates: of this map. One whose features cannot be had (no file, another file) is left out.
+            how: "fast" or "accurate".
+            until: what would not be done when `time.monotonic()` is this is not begun; None to hold all.
+        """
+        held: list[Held] = []
+        for candidate, features in self._with_features(candidates, until):
+            began = time.monotonic()
+            pairs = self.model.match(query, features, how)
+            held.append(self._held(query, candidate, features, pairs))
+            self._pair_s = time.monotonic() - began
+        return held
+
+    @staticmethod
+    def _held(query: LocalFeatures, candidate: Candidate, features: LocalFeatures, pairs: Pairs) -> Held:
+        geometry = agreed(
+            query.points_px(LONGEST_PX)[pairs[:, 0]],
+            features.points_px(LONGEST_PX)[pairs[:, 1]],
+        )
+        return Held(replace(candidate, inliers=geometry.inliers if geometry else 0), features, pairs, geometry)
+
+    def _with_features(
+        self, candidates: Sequence[Candidate], until: float | None
+    ) -> Iterator[tuple[Candidate, LocalFeatures]]:
+        known = self._known([candidate.photo.id for candidate in candidates])
+        fresh: dict[str, LocalFeatures] = {}
+        try:
+            for candidate in candidates:
+                features = known.get(candidate.photo.id)
+                wanted_s = self._pair_s + (self._extraction_s if features is None else 0.0)
+                if until is not None and time.monotonic() + wanted_s > until:
+                    return
+                if features is None:
+                    features = self._computed(candidate.photo)
+                    if features is None:
+                        continue
+                    fresh[candidate.photo.id] = features
+                yield candidate, features
+        finally:
+            self._remember(fresh)
+            self.cache.keep({photo_id: features.pack() for photo_id, features in fresh.items()})
+
+    def _known(self, ids: Sequence[str]) -> dict[str, LocalFeatures]:
+        with self._lock:
+            known = {photo_id: self._memory[photo_id] for photo_id in ids if photo_id in self._memory}
+            for photo_id in known:
+                self._memory.move_to_end(photo_id)
+        stored = self.cache.load([photo_id for photo_id in ids if photo_id not in known])
+        loaded: dict[str, LocalFeatures] = {}
+        for photo_id, packed in stored.items():
+            try:
+                loaded[photo_id] = LocalFeatures.unpack(packed)
+            except BadInput:  # damaged: computed anew
+                continue
+        self._remember(loaded)
+        return {**known, **loaded}
+
+    def _remember(self, features: dict[str, LocalFeatures]) -> None:
+        with self._lock:
+            self._memory.update(features)
+            while len(self._memory) > REMEMBERED:
+                self._memory.popitem(last=False)
+
+    def forget(self) -> None:
+        """Photos came, went or changed: what was in memory may be of other photos."""
+        with self._lock:
+            self._memory.clear()
+
+    def _computed(self, photo: Photo) -> LocalFeatures | None:
+        """From the file, if it is here and still holds what was added; a query waits for no download."""
+        return None if photos.is_url(photo.source) else self._from_source(photo)
+
+    def _from_source(self, photo: Photo) -> LocalFeatures | None:
+        record = self._store.known([photo.id]).get(photo.id)
+        try:
+            data = photos.read_bytes(photo.source)
+            if record is None or hash_content(data) != record.content_hash:
+                return None
+            # Packed and unpacked, so that an answer does not depend on whether the map had them.
+            picture = photos.load(data, least_side_px=SEEN.least_side_px)
+            return LocalFeatures.unpack(self.model.extract(picture).pack())
+        except UnreadablePhoto:
+            return None
+
+    def store_all(self, *, progress: Progress = silent) -> int:
+        """Store the features of every photo that has none; how many could not be had. The map must be open for writing.
+
+        A kill loses the batch in the making; the next call goes on.
+        """
+        batches: Iterable[list[Photo]] = self.cache.missing(chunk=64)
+        done = missed = 0
+        with ThreadPoolExecutor(cores(), thread_name_prefix="features") as pool:
+            for batch in batches:
+                found = dict(zip((p.id for p in batch), pool.map(self._from_source, batch), strict=True))
+                self.cache.keep_all({photo_id: each.pack() for photo_id, each in found.items() if each is not None})
+                missed += sum(each is None for each in found.values())
+                done += len(batch)
+                progress("local features", done, None)
+        return missed
