@@ -18,7 +18,7 @@ LAYERS = [  # a module may import those of the layers above it, never those belo
     {"embed", "index", "locate"},
     {"ingest", "retrieval", "trials"},
     {"map", "compare"},
-    {"migrate"},
+    {"migrate", "coverage"},
     {"train", "evaluate"},
     {"demo"},
     {"server", "cli"},
