@@ -23,6 +23,9 @@ MOST_PER_KIND = 10
 MOSTLY = 0.6
 """This share of the photos makes a reason the reason."""
 
+CLEARLY = 0.15
+"""A direction is named when it fails this much more often than all of them together."""
+
 STRETCHED = 1.7
 """The next spot is far for this map when it is this many usual ways off."""
 
@@ -50,7 +53,7 @@ def suggest(
     """
     grid = Grid(ground.spots_m, AGREE_M)
     ideas = [
-        *(_of_gap(gap) for gap in gaps),
+        *(_of_gap(gap, spacing_m or 0.0) for gap in gaps),
         *(_of_lonely(spot) for spot in spots if spot.state == "alone"),
         *_of_lost(spots, ground, grid, outcomes, (stranger, spacing_m or np.inf)),
         *_of_directions(spots, ground, grid, looks or 0),
@@ -59,8 +62,8 @@ def suggest(
     return _apart(ideas)
 
 
-def _of_gap(gap: Gap) -> Suggestion:
-    reason = f"{gap.length_m:.0f} m of street without a photo, where the others stand closer"
+def _of_gap(gap: Gap, spacing_m: float) -> Suggestion:
+    reason = f"no photo on {gap.length_m:.0f} m between two spots; here the next is usually {spacing_m:.0f} m on"
     return Suggestion("gap", gap.middle, None, reason, float(gap.missing))
 
 
@@ -72,43 +75,51 @@ def _of_lonely(spot: Spot) -> Suggestion:
 def _of_lost(
     spots: Sequence[Spot], ground: Ground, grid: Grid, outcomes: Sequence[Outcome], usual: tuple[float, float]
 ) -> Iterator[Suggestion]:
-    lost: dict[int, list[Outcome]] = {}
+    checked: dict[int, list[Outcome]] = {}
     for each in outcomes:
-        if each.asked is not None and not each.found:
-            lost.setdefault(each.spot, []).append(each)
-    for spot in lost:
-        if spots[spot].state != "doubtful":
-            continue
-        around = [int(n) for n in grid.near(ground.spots_m[spot])[0] if n in lost]
-        missed = [each for n in around for each in lost[n]]
-        asked = sum(spots[n].asked - spots[n].alone for n in around)
-        gain = sum(1.0 - (spots[n].share_found or 0.0) for n in around)
+        if each.asked is not None and spots[each.spot].state == "doubtful":
+            checked.setdefault(each.spot, []).append(each)
+    for spot in checked:
+        around = [int(n) for n in grid.near(ground.spots_m[spot])[0] if n in checked]
+        there = [each for n in around for each in checked[n]]
+        lost = [each for each in there if not each.found]
         ways_m = [m for n in around if (m := spots[n].nearest_m) is not None]
-        why, heading_deg = _why(ground, missed, usual, float(np.median(ways_m)) if ways_m else np.inf)
-        reason = f"{len(missed)} of {asked} photos around here are not found without their own spot: {why}"
+        why, heading_deg = _why(ground, there, usual, float(np.median(ways_m)) if ways_m else np.inf)
+        misled = sum(each.misled for each in lost)
+        elsewhere = f", {misled} of them would be placed elsewhere" if misled else ""
+        reason = f"{len(lost)} of {len(there)} photos around here would not be found by the others{elsewhere}: {why}"
+        gain = sum(1.0 - (spots[n].share_found or 0.0) for n in around)
         yield Suggestion("not found", spots[spot].position, heading_deg, reason, gain)
 
 
 def _why(
-    ground: Ground, missed: Sequence[Outcome], usual: tuple[float, float], way_m: float
+    ground: Ground, there: Sequence[Outcome], usual: tuple[float, float], way_m: float
 ) -> tuple[str, float | None]:
-    """What most of the missed photos have in common, and the direction to look to; `way_m` is that to the next spot."""
+    """What most of those not found have in common, and the direction to look to; `way_m` is that to the next spot."""
     stranger, spacing_m = usual
-    directions = looks_to(ground.headings_deg[[each.index for each in missed]]).sum(axis=0)
+    lost = [each for each in there if not each.found]
+    directions, all_directions = (
+        looks_to(ground.headings_deg[[each.index for each in some]]).sum(axis=0) for some in (lost, there)
+    )
     main = int(directions.argmax())
-    heading_deg = 90.0 * main if directions[main] >= MOSTLY * len(missed) else None
+    heading_deg = 90.0 * main if directions[main] >= MOSTLY * len(lost) else None
     facing = "" if heading_deg is None else f" looking {DIRECTIONS[main]}"
-    unseen = sum(each.alike == 0 for each in missed)
-    rivals = Counter(name for each in missed if (name := _rival(each, stranger)))
-    if unseen >= MOSTLY * len(missed):
+    unseen = sum(each.alike == 0 for each in lost)
+    rivals = Counter(name for each in lost if (name := _rival(each, stranger)))
+    if unseen >= MOSTLY * len(lost):
         return f"no spot nearby has photos{facing or ' looking their way'}", heading_deg
-    if rivals.total() >= MOSTLY * len(missed):
+    if rivals.total() >= MOSTLY * len(lost):
         [(name, _)] = rivals.most_common(1)
         return f"another place looks like it ({name}): take what tells the two apart", heading_deg
     if way_m > STRETCHED * spacing_m:
         return f"the next spot is {way_m:.0f} m away, farther than usual here: stand between{facing}", heading_deg
+    shares = directions / np.maximum(all_directions, 1)
+    worst = int(shares.argmax())
+    mostly = "" if heading_deg is not None or shares[worst] < len(lost) / len(there) + CLEARLY else (
+        f", most of all looking {DIRECTIONS[worst]} ({directions[worst]} of {all_directions[worst]})"
+    )  # fmt: skip
     beside = f"{way_m:.0f} m away" if np.isfinite(way_m) else "beside them"
-    return f"photos from {beside} look different: take more{facing}, a few steps apart", heading_deg
+    return f"photos from {beside} look different; take more{facing}, a few steps apart{mostly}", heading_deg
 
 
 def _rival(each: Outcome, stranger: float) -> str | None:

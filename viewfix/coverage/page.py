@@ -14,6 +14,13 @@ from .plan import LETTERS, STYLE, legend_mark, plan_svg
 ROWS = 50
 """Of a table; the GeoJSON holds all of them."""
 
+TITLES = {
+    "gap": "A gap",
+    "not found": "Not found",
+    "alone": "Alone",
+    "directions": "A direction is missing",
+}
+
 PAGE_STYLE = """
 :root { color-scheme: light dark; --paper: #fbfaf7; --ink: #22252a; --soft: #5f646c; --line: #d9d6cd; --house: #e4dfd3;
   --road: #f4f2ec; --good: #17705a; --bad: #b3392f; --photo: #8d8a80; --pair: #6a3fa0 }
@@ -23,7 +30,7 @@ PAGE_STYLE = """
   background: var(--paper); color: var(--ink); font: 16px/1.5 system-ui, sans-serif; overflow-wrap: anywhere }
 h1 { margin: 0; font-size: 1.6rem } h2 { font-size: 1.2rem; margin: 2.2rem 0 .4rem } h3 { font-size: 1rem; margin: 0 }
 a { color: inherit } .soft { color: var(--soft) } p { max-width: 46rem }
-.figures { display: grid; grid-template-columns: repeat(auto-fill, minmax(9rem, 1fr)); gap: .8rem 1.6rem;
+.figures { display: grid; grid-template-columns: repeat(auto-fill, minmax(8.5rem, 1fr)); gap: .8rem 1.2rem;
   margin: 1.2rem 0 } .figures b { display: block; font-size: 1.5rem; line-height: 1.2 }
 .plan > svg { display: block; width: 100%; height: auto; max-height: 56rem; border: 1px solid var(--line);
   border-radius: .5rem; background: var(--road) }
@@ -95,7 +102,7 @@ def _legend(coverage: Coverage, side_m: float) -> str:
     there = {spot.state for spot in coverage.spots}
     items = [f"{legend_mark(state)} {text}" for state, text in said.items() if state in there]
     if coverage.look_alikes:
-        items.append('<span class="dash"></span> look alike; letters as below')
+        items.append('<span class="dash"></span> look alike, the worst; letters as below')
     if coverage.gaps:
         items.append('<span class="dash dots"></span> gap')
     if coverage.suggestions:
@@ -109,8 +116,8 @@ def _next(suggestions: Sequence[Suggestion]) -> str:
     if not suggestions:
         return "<h2>What to photograph next</h2><p>Nothing stands out.</p>"
     items = "".join(
-        f"<li><b>{html.escape(each.reason[:1].upper() + each.reason[1:])}.</b><br>{_place(each)}, "
-        f"{words.way(each.heading_deg)}; <span class='soft'>{words.gain(each)}</span></li>"
+        f"<li><b>{TITLES[each.kind]}</b>, {_place(each)}, {words.way(each.heading_deg)}: "
+        f"{html.escape(each.reason)} <span class='soft'>({words.gain(each)})</span></li>"
         for each in suggestions
     )
     return (

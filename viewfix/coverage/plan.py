@@ -15,11 +15,12 @@ from .findings import Coverage, Spot, State, Suggestion
 from .grid import Floats
 from .spots import state_of
 
-WIDE, LEAST_HIGH, MOST_HIGH, EDGE = 900.0, 260.0, 1100.0, 46.0
+MOST_WIDE, LEAST_WIDE, MOST_HIGH, LEAST_HIGH, EDGE = 900.0, 420.0, 1000.0, 260.0, 46.0
 MOST_MARKS = 3000
 """Beyond this many spots one mark stands for all within a square: the page stays below a megabyte."""
 
-MOST_LINES = 30
+LETTERS = "ABCDEFGHIJ"
+"""Of the look-alikes that are drawn and shown with pictures; more lines would hide the map."""
 
 STATES: tuple[State, ...] = ("unasked", "alone", "doubtful", "found")
 SHAPES = {  # each state has a shape of its own: colour alone would not reach everybody
@@ -41,8 +42,8 @@ STYLE = """
   stroke: var(--road); stroke-width: 4 }
 .measure { fill: var(--ink); font: 14px system-ui, sans-serif }
 .scale { stroke: var(--ink); stroke-width: 2; fill: none }
-@media (max-width: 40rem) { .pin { transform: scale(1.7) } .named { font-size: 24px } .measure { font-size: 26px }
-  .mark { transform: scale(1.4) } .pair, .gap { stroke-width: 3.5 } }
+@media (max-width: 40rem) { .pin, .mark { transform: scale(var(--big)) }
+  .named, .measure { font-size: calc(14px * var(--big)) } .pair, .gap { stroke-width: calc(2px * var(--big)) } }
 """
 
 
@@ -68,7 +69,8 @@ class Frame:
         low, high = self.spots_m.min(axis=0), self.spots_m.max(axis=0)
         span_m = np.maximum(high - low, 20.0)  # a single spot is drawn with some ground around it
         self.middle_m = (low + high) / 2
-        self.scale = float(min((WIDE - 2 * EDGE) / span_m[0], (MOST_HIGH - 2 * EDGE) / span_m[1]))
+        self.scale = float(min((MOST_WIDE - 2 * EDGE) / span_m[0], (MOST_HIGH - 2 * EDGE) / span_m[1]))
+        self.wide = max(LEAST_WIDE, float(span_m[0]) * self.scale + 2 * EDGE)
         self.high = max(LEAST_HIGH, float(span_m[1]) * self.scale + 2 * EDGE)
 
     def metres(self, places: Sequence[Position]) -> Floats:
@@ -78,7 +80,7 @@ class Frame:
     def at(self, xy_m: Floats) -> tuple[float, float]:
         """Metres to the picture."""
         x, y = (xy_m - self.middle_m) * self.scale
-        return float(x) + WIDE / 2, self.high / 2 - float(y)
+        return float(x) + self.wide / 2, self.high / 2 - float(y)
 
     def place(self, position: Position) -> tuple[float, float]:
         return self.at(self.metres([position])[0])
@@ -89,8 +91,10 @@ def plan_svg(coverage: Coverage) -> tuple[str, float]:
     frame = Frame(coverage.spots)
     marks, side_m = _marks(frame, coverage.spots)
     parts = [
-        f'<svg viewBox="0 0 {WIDE:.0f} {frame.high:.0f}" role="img" aria-label="Plan of the map, north up: spots by '
-        'whether photos are found there, look-alikes joined by dashed lines, suggestions as numbered pins">',
+        # On a phone the whole is drawn smaller, and its signs must grow against it to be read.
+        f'<svg viewBox="0 0 {frame.wide:.0f} {frame.high:.0f}" style="--big:{max(1.2, frame.wide / 480):.2f}" '
+        'role="img" aria-label="Plan of the map, north up: spots by whether photos are found there, look-alikes '
+        'joined by dashed lines, suggestions as numbered pins">',
         *_lines(frame, coverage),
         *(_mark(frame, mark) for state in STATES for mark in marks if mark.state == state),
         *_names(frame, coverage),
@@ -153,7 +157,7 @@ def _mark(frame: Frame, mark: Mark) -> str:
 
 def _lines(frame: Frame, coverage: Coverage) -> Iterator[str]:
     ways = [("gap", gap.start, gap.end) for gap in coverage.gaps]
-    ways += [("pair", pair.asked.position, pair.rival.position) for pair in coverage.look_alikes[:MOST_LINES]]
+    ways += [("pair", pair.asked.position, pair.rival.position) for pair in coverage.look_alikes[: len(LETTERS)]]
     for kind, start, end in ways:
         (x1, y1), (x2, y2) = frame.place(start), frame.place(end)
         yield f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" class="{kind}"/>'
@@ -166,9 +170,6 @@ def _names(frame: Frame, coverage: Coverage) -> Iterator[str]:
         yield f'<text x="{(x1 + x2) / 2:.1f}" y="{(y1 + y2) / 2 + 5:.1f}" class="named">{name}</text>'
 
 
-LETTERS = "ABCDEFGHIJ"
-
-
 def _pin(frame: Frame, rank: int, each: Suggestion) -> str:
     x, y = frame.place(each.position)
     way = ""
@@ -179,7 +180,7 @@ def _pin(frame: Frame, rank: int, each: Suggestion) -> str:
 
 
 def _scale_bar(frame: Frame) -> str:
-    about_m = WIDE / 5 / frame.scale
+    about_m = frame.wide / 4 / frame.scale
     step = 10.0 ** math.floor(math.log10(about_m))
     length_m = max(times * step for times in (1, 2, 5) if times * step <= about_m)
     right, y = EDGE / 2 + length_m * frame.scale, frame.high - 14
@@ -187,6 +188,6 @@ def _scale_bar(frame: Frame) -> str:
     return (
         f'<path d="M{EDGE / 2:.1f} {y - 6:.1f}v6H{right:.1f}v-6" class="scale"/>'
         f'<text x="{right + 8:.1f}" y="{y:.1f}" class="measure">{words}</text>'
-        f'<path d="M{WIDE - 24:.0f} 44V14m-7 9 7-10 7 10" class="scale"/>'
-        f'<text x="{WIDE - 52:.0f}" y="34" class="measure">N</text>'
+        f'<path d="M{frame.wide - 24:.0f} 44V14m-7 9 7-10 7 10" class="scale"/>'
+        f'<text x="{frame.wide - 36:.0f}" y="34" class="measure" text-anchor="end">N</text>'
     )
