@@ -168,6 +168,13 @@ def test_places_within_sight_of_each_other_are_no_look_alikes(builder: Builder) 
     assert surveyed(builder).look_alikes == ()
 
 
+def test_what_resembles_a_photo_that_resembles_nothing_is_no_look_alike(builder: Builder) -> None:
+    builder.street(range(0, 200, 10))
+    builder.add(45, 6, like=(9000, 9000))
+    found = surveyed(builder)
+    assert (found.doubtful, found.look_alikes) == (1, ())
+
+
 # ---- gaps
 
 

@@ -35,7 +35,7 @@ def suggest(
     ground: Ground,
     gaps: Sequence[Gap],
     outcomes: Sequence[Outcome],
-    stranger: float,
+    likeness: float,
     looks: int | None,
     spacing_m: float | None,
 ) -> list[Suggestion]:
@@ -46,7 +46,7 @@ def suggest(
         ground: its photos.
         gaps: holes in streets.
         outcomes: the photos that were left out.
-        stranger: how alike wrong places usually look.
+        likeness: how alike photos of one place usually look.
         looks: to how many directions the usual spot looks; spots are compared with it, and not with four, because a
             map taken out of a car must not ask for what nobody meant to take.
         spacing_m: the usual way from a spot to the next.
@@ -55,7 +55,7 @@ def suggest(
     ideas = [
         *(_of_gap(gap, spacing_m or 0.0) for gap in gaps),
         *(_of_lonely(spot) for spot in spots if spot.state == "alone"),
-        *_of_lost(spots, ground, grid, outcomes, (stranger, spacing_m or np.inf)),
+        *_of_lost(spots, ground, grid, outcomes, (likeness, spacing_m or np.inf)),
         *_of_directions(spots, ground, grid, looks or 0),
     ]
     ideas.sort(key=lambda idea: -idea.gain)
@@ -96,7 +96,7 @@ def _why(
     ground: Ground, there: Sequence[Outcome], usual: tuple[float, float], way_m: float
 ) -> tuple[str, float | None]:
     """What most of those not found have in common, and the direction to look to; `way_m` is that to the next spot."""
-    stranger, spacing_m = usual
+    likeness, spacing_m = usual
     lost = [each for each in there if not each.found]
     directions, all_directions = (
         looks_to(ground.headings_deg[[each.index for each in some]]).sum(axis=0) for some in (lost, there)
@@ -105,7 +105,7 @@ def _why(
     heading_deg = 90.0 * main if directions[main] >= MOSTLY * len(lost) else None
     facing = "" if heading_deg is None else f" looking {DIRECTIONS[main]}"
     unseen = sum(each.alike == 0 for each in lost)
-    rivals = Counter(name for each in lost if (name := _rival(each, stranger)))
+    rivals = Counter(name for each in lost if (name := _rival(each, likeness)))
     if unseen >= MOSTLY * len(lost):
         return f"no spot nearby has photos{facing or ' looking their way'}", heading_deg
     if rivals.total() >= MOSTLY * len(lost):
@@ -122,9 +122,9 @@ def _why(
     return f"photos from {beside} look different; take more{facing}, a few steps apart{mostly}", heading_deg
 
 
-def _rival(each: Outcome, stranger: float) -> str | None:
+def _rival(each: Outcome, likeness: float) -> str | None:
     """The photo of another place that looks like this one."""
-    if each.asked is None or each.asked.rival is None or not confused(each.asked, stranger):
+    if each.asked is None or each.asked.rival is None or not confused(each.asked, likeness):
         return None
     return each.asked.rival.photo.id
 

@@ -16,21 +16,27 @@ MARGIN = 0.02
 """A rival this little behind the right place nearly wins: another light decides."""
 
 
-def confused(asked: Asked, stranger: float) -> bool:
+def usual_likeness(asked: Sequence[Asked]) -> float:
+    """The median similarity of a left-out photo and the best of its own surroundings; -1 where none was seen."""
+    known = [each.right for each in asked if each.right is not None]
+    return float(np.median(known)) if known else -1.0
+
+
+def confused(asked: Asked, likeness: float) -> bool:
     """Whether a far place looks like the right one.
 
-    It must also look more alike than wrong places usually do (`stranger`): where nothing resembles a photo, whatever
-    comes first is no look-alike.
+    It must also look as alike as photos of one place usually do (`likeness`): where nothing resembles a photo,
+    whatever comes first is no look-alike.
     """
     rival = asked.rival
-    if rival is None or rival.similarity < stranger:
+    if rival is None or rival.similarity < likeness:
         return False
     return asked.right is None or rival.similarity >= asked.right - MARGIN
 
 
-def look_alikes(asked: Sequence[Asked], stranger: float) -> list[LookAlike]:
+def look_alikes(asked: Sequence[Asked], likeness: float) -> list[LookAlike]:
     """One for each pair of places: those in which the wrong one wins, then by similarity."""
-    pairs = [(each, each.rival.photo) for each in asked if each.rival is not None and confused(each, stranger)]
+    pairs = [(each, each.rival.photo) for each in asked if each.rival is not None and confused(each, likeness)]
     pairs.sort(key=lambda pair: (not _wins(pair[0]), -_similarity(pair[0]), pair[0].photo.id))
     if not pairs:
         return []

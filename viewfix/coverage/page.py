@@ -152,7 +152,7 @@ def _lead(pair: LookAlike) -> str:
 
 
 def _card(name: str, pair: LookAlike) -> str:
-    verdict = "The wrong place wins" if pair.wins else "The wrong place nearly wins"
+    verdict = "The wrong place is ahead" if pair.wins else "The wrong place is close behind"
     often = f"; {words.counted(pair.photos, 'photo')} of these two places" if pair.photos > 1 else ""
     right = "is not among the candidates" if pair.right is None else f"has {pair.right:.2f}"
     return (
