@@ -18,11 +18,12 @@ from .index.store import Store
 from .locate.answer import VOTERS, Answered, answer
 from .locate.confidence import LEAST_CONFIDENCE, Calibration
 from .locate.fuse import AGREE_M, Consensus, fuse, ranked
+from .locate.sight import Sight, sighted
 from .models.local import SEEN, How, LocalFeatures
 from .photos import Readable, load
 from .retrieval import retrieve, retrieve_rivals
 from .types import Candidate
-from .verification import Held, Verifier
+from .verification import Held, Verifier, sights
 
 Verify = Literal["accurate", "fast", "off"]
 """How candidates are verified where similarity alone leaves a doubt; "off" for never."""
@@ -133,10 +134,11 @@ def ask(
     if consensus is not None and how != "off":
         wanted = depth(calibration.probability(consensus, around))
         until = None if question.budget_ms is None else began + question.budget_ms / 1000
-        held = _held(workings, features, candidates[:wanted], how, until)
+        held, seen = _held(workings, features, candidates[:wanted], how, until)
         if held:
             candidates = _with_inliers(candidates, held, how)
             consensus = fuse(candidates[:VOTERS], elsewhere=elsewhere, how=how)
+            consensus = None if consensus is None else sighted(consensus, seen)
             around = 0 if consensus is None else neighbours(store, consensus)
     # The line is that of how was asked, whether or not this query needed to be verified: so were the trials.
     line = question.line(calibration, how)
@@ -145,12 +147,15 @@ def ask(
 
 def _held(
     workings: Workings, features: Features | None, candidates: Sequence[Candidate], how: How, until: float | None
-) -> Sequence[Held]:
+) -> tuple[Sequence[Held], Sequence[Sight]]:
     verifier = workings.verifier
     if not candidates or verifier is None or features is None or not verifier.fits(until):
-        return ()
+        return (), ()
     query = features()
-    return () if query is None else verifier.hold(query, candidates, how, until=until)
+    if query is None:
+        return (), ()
+    held = verifier.hold(query, candidates, how, until=until)
+    return held, sights(query, held)
 
 
 def _with_inliers(candidates: Sequence[Candidate], held: Sequence[Held], how: How) -> tuple[Candidate, ...]:

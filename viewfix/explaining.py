@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -108,7 +109,19 @@ def _numbers(answered: Answered, calibration: Calibration) -> tuple[Number, ...]
         Number(n, v if counted[n] else None, getattr(weights, n), getattr(weights, n) * v, MEANINGS[n])
         for n, v in values.items()
     ]
-    return (Number("bias", 1.0, weights.bias, weights.bias, "what a query has that shows nothing"), *parts)
+    share = calibration.rivalry(consensus)
+    alone = weights.bias + sum(number.part or 0.0 for number in parts)
+    # Written as a part of the log-odds as the others are, so that the parts add up to the probability.
+    doubt = _log_odds(share / (1 + math.exp(-alone))) - alone
+    return (
+        Number("bias", 1.0, weights.bias, weights.bias, "what a query has that shows nothing"),
+        *parts,
+        Number("rivalry", share, None, doubt, "share of the place between itself and its strongest rival: a factor"),
+    )
+
+
+def _log_odds(probability: float) -> float:
+    return math.log(max(probability, 1e-12)) - math.log(max(1 - probability, 1e-12))
 
 
 def in_words(calibration: Calibration) -> str:

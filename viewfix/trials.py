@@ -17,10 +17,11 @@ from .index.search import Search
 from .index.store import Store
 from .locate.answer import VOTERS
 from .locate.confidence import LEAST_TRIALS, Calibration, Trial, calibrate
-from .locate.fuse import fuse, ranked
+from .locate.fuse import Consensus, fuse, ranked
+from .locate.sight import sighted
 from .models.local import How
 from .types import Candidate, Photo, Progress, silent
-from .verification import Held, Verifier
+from .verification import Verifier, sights
 
 SAMPLE = 300
 """Left-out photos; every one is asked for twice, alone and with its surroundings."""
@@ -104,24 +105,16 @@ def _left_out(store: Store, search: Search, row: int) -> Iterator[Left]:
         if len(kept) < min(VOTERS, len(photos) // 4):
             continue
         candidates = tuple(Candidate(photos[i], float(similarities[i])) for i in kept)
-        trial = _trial(store, truth, candidates[:VOTERS], candidates[VOTERS:], None)
-        if trial is not None:
+        consensus = fuse(candidates[:VOTERS], elsewhere=candidates[VOTERS:])
+        if consensus is not None:
+            trial = _trial(store, truth, consensus)
             yield Left(truth, inside, candidates[:VOTERS], candidates[VOTERS:], trial)
 
 
-def _trial(
-    store: Store, truth: Photo, candidates: Sequence[Candidate], elsewhere: Sequence[Candidate], how: How | None
-) -> Trial | None:
-    consensus = fuse(candidates, elsewhere=elsewhere, how=how)
-    if consensus is None:
-        return None
+def _trial(store: Store, truth: Photo, consensus: Consensus) -> Trial:
     at = consensus.position
     error_m = float(distances_m(truth.position.lat, truth.position.lon, [at.lat], [at.lon])[0])
     return Trial(consensus, error_m, neighbours(store, consensus))
-
-
-def _by_id(held: Sequence[Held]) -> dict[str, Candidate]:
-    return {each.candidate.photo.id: each.candidate for each in held}
 
 
 def _verified(
@@ -138,10 +131,14 @@ def _verified(
         query = verifier.of_photo(each.photo) if depths[id(each)] else None
         found: dict[How, Trial] = {}
         for how in HOWS:
-            held = {} if query is None else _by_id(verifier.hold(query, each.candidates[: depths[id(each)]], how))
-            counted = ranked([held.get(c.photo.id, c) for c in each.candidates], how)
-            trial = _trial(store, each.photo, counted, each.elsewhere, how) if held else None
-            found[how] = trial or each.trial
+            found[how] = each.trial
+            held = [] if query is None else verifier.hold(query, each.candidates[: depths[id(each)]], how)
+            if query is not None and held:
+                counted = {h.candidate.photo.id: h.candidate for h in held}
+                shown = ranked([counted.get(c.photo.id, c) for c in each.candidates], how)
+                consensus = fuse(shown, elsewhere=each.elsewhere, how=how)
+                if consensus is not None:
+                    found[how] = _trial(store, each.photo, sighted(consensus, sights(query, held)))
         return found
 
     trials: list[dict[How, Trial]] = []

@@ -17,9 +17,13 @@ from .embed import cores, hash_content
 from .errors import BadInput, UnreadablePhoto
 from .index.local import LocalFeatureCache
 from .index.store import Store
-from .locate.geometry import LONGEST_PX, Geometry, agreed
+from .locate.geometry import LONGEST_PX, Geometry, Size, agreed, way
+from .locate.sight import LEAST_INLIERS, Sight
 from .models.local import SEEN, How, LocalFeatures, LocalModel, Pairs
 from .types import Candidate, Photo, Progress, silent
+
+FIELD_DEG = 70.0
+"""The field of view along the longer side that photos are taken to have: that of the main camera of most phones."""
 
 EXTRACTION_S, PAIR_S = 0.1, 0.08
 """What features of a photo and a pair take before any was measured: two cores of 2020."""
@@ -40,6 +44,27 @@ class Held:
     features: LocalFeatures
     pairs: Pairs
     geometry: Geometry | None
+
+
+def sights(query: LocalFeatures, held: Sequence[Held]) -> list[Sight]:
+    """What the held candidates whose heading is known saw of the query's camera."""
+    found = []
+    for each in held:
+        photo, geometry = each.candidate.photo, each.geometry
+        if photo.heading_deg is None or geometry is None or geometry.inliers < LEAST_INLIERS:
+            continue
+        pairs = each.pairs[geometry.agree]
+        of_map, of_query = each.features.points_px(LONGEST_PX)[pairs[:, 1]], query.points_px(LONGEST_PX)[pairs[:, 0]]
+        moved = way(of_map, of_query, (_size(each.features), _size(query)))
+        if moved is not None:
+            at = (photo.position, photo.heading_deg)
+            found.append(Sight(*at, moved.turn_deg, moved.towards_deg, geometry.inliers))
+    return found
+
+
+def _size(features: LocalFeatures) -> Size:
+    scale = LONGEST_PX / max(features.width_px, features.height_px)
+    return Size(features.width_px * scale, features.height_px * scale, FIELD_DEG)
 
 
 class Verifier:

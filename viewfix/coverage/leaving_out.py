@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ..asking import neighbours
 from ..geo import distances_m
 from ..index.search import Search
 from ..index.store import Store
@@ -78,7 +79,7 @@ def ask(store: Store, search: Search, calibration: Calibration, row: int) -> Ask
     error_m = distances_m(photo.position.lat, photo.position.lon, [at.lat], [at.lon])[0]
     return Asked(
         photo,
-        calibration.probability(consensus),
+        calibration.probability(consensus, neighbours(store, consensus)),
         float(error_m),
         next((c.similarity for c, m in zip(kept, apart_m, strict=True) if m <= AGREE_M), None),
         next((c for c, m in zip(kept, apart_m, strict=True) if m > FAR_M), None),

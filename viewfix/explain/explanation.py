@@ -38,7 +38,8 @@ class Pair:
 class Number:
     """One number that made the probability.
 
-    `weight` and `part` are None for a number that is shown and not weighed; else `part` is its share of the log-odds.
+    `part` is its share of the log-odds, `weight` what the value was multiplied by; None for a number that is shown and
+    not weighed, and `weight` also for one that enters in another way.
     """
 
     name: str

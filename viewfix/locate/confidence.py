@@ -21,13 +21,16 @@ LEAST_TRIALS = 40
 STRANGE = 0.75
 """The quantile of rivals that stands in for one: on the careful side of the middle."""
 
+TWIN = 40.0
+"""How fast the doubt between two places that look alike fades with the margin: at 0 each has half, at 0.1 a fiftieth."""
+
 LEAST_CONFIDENCE = 0.5
 """Below this the answer is "not in this map", unless the caller draws another line."""
 
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """Of the log-odds that the true place is within the radius: log(p / (1 - p)) = bias + the sum of weight * number.
+    """Of the log-odds that the photo was taken where it seems: log(p / (1 - p)) = bias + the sum of weight * number.
 
     The numbers: `similarity` of the best photo of the place, its `margin` over the best of any other place,
     `agreement` of the candidates in space, `density`, log(1 + photos of the map within AGREE_M of the fix), and
@@ -88,10 +91,21 @@ class Calibration:
         }
 
     def probability(self, consensus: Consensus, neighbours: int = 0) -> float:
-        """P(the true place lies within the radius of the fix), [0, 1]."""
+        """P(the true place lies within the radius of the fix), [0, 1].
+
+        The probability by the weights, times the share that `rivalry` leaves.
+        """
         weights = self.weights[consensus.how or "off"]
         numbers = self.numbers(consensus, neighbours)
-        return float(_sigmoid(np.array(weights.bias + sum(getattr(weights, n) * numbers[n] for n in NUMBERS))))
+        alone = _sigmoid(np.array(weights.bias + sum(getattr(weights, n) * numbers[n] for n in NUMBERS)))
+        return float(alone) * self.rivalry(consensus)
+
+    def rivalry(self, consensus: Consensus) -> float:
+        """The share of the winning place between itself and its strongest rival, (0, 1): a half where they are equal.
+
+        However well a photo fits one of two streets that look the same, it may be of the other.
+        """
+        return float(_sigmoid(np.array(TWIN * self.numbers(consensus, 0)["margin"])))
 
     def line(self, false_accepts: float, how: str) -> float:
         """The probability that an answer must exceed so that at most this share of strangers is answered.

@@ -1,0 +1,141 @@
+"""Pairs of points become inliers and poses: what agrees, what only seems to, and what two sights say of a position."""
+
+import numpy as np
+import pytest
+
+from viewfix.geo import distance_m, moved
+from viewfix.locate.fuse import Consensus
+from viewfix.locate.geometry import LONGEST_PX, MOST_IN_CELL, Size, agreed, way
+from viewfix.locate.sight import Sight, sighted
+from viewfix.types import Position
+
+HERE = Position(50.0, 20.0)
+FIELD_DEG = 70.0
+FOCAL_PX = LONGEST_PX / 2 / np.tan(np.radians(FIELD_DEG) / 2)
+SIZE = Size(LONGEST_PX, 300.0, FIELD_DEG)
+
+
+def seen(points: np.ndarray, turn_deg: float = 0.0, at: tuple[float, float] = (0.0, 0.0)) -> np.ndarray:
+    """(N, 3) points, metres to the right, down and ahead of a first camera, in pixels of one that turned and moved."""
+    turn = np.radians(turn_deg)
+    moved_to = points - np.array([at[0], 0.0, at[1]])
+    right = moved_to[:, 0] * np.cos(turn) - moved_to[:, 2] * np.sin(turn)
+    ahead = moved_to[:, 0] * np.sin(turn) + moved_to[:, 2] * np.cos(turn)
+    return np.stack([right, moved_to[:, 1]], 1) / ahead[:, None] * FOCAL_PX + [LONGEST_PX / 2, 150.0]
+
+
+def scene(count: int = 120, seed: int = 0, *, deep: bool = True) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    ahead = rng.uniform(8, 30, count) if deep else np.full(count, 15.0)
+    return np.stack([rng.uniform(-6, 6, count), rng.uniform(-4, 3, count), ahead], 1)
+
+
+def test_a_deep_scene_from_two_spots_agrees_by_a_fundamental_matrix() -> None:
+    points = scene()
+    a, b = seen(points), seen(points, 8, (1.5, 1.0))
+    a = np.vstack([a, np.random.default_rng(1).uniform(0, 300, (60, 2))])
+    b = np.vstack([b, np.random.default_rng(2).uniform(0, 300, (60, 2))])
+    found = agreed(a, b)
+    assert found is not None
+    assert found.kind == "fundamental"
+    assert found.agree[:120].mean() > 0.95
+    assert found.agree[120:].mean() < 0.2
+
+
+@pytest.mark.parametrize(
+    ("deep", "at"), [(False, (1.5, 1.0)), (True, (0.0, 0.0))], ids=["a wall", "a turn on the spot"]
+)
+def test_where_a_fundamental_matrix_is_not_determined_a_homography_holds(deep: bool, at: tuple[float, float]) -> None:
+    points = scene(deep=deep)
+    found = agreed(seen(points), seen(points, 8, at))
+    assert found is not None
+    assert found.kind == "homography"
+    assert found.agree.all()
+
+
+def test_points_that_only_happen_to_match_agree_on_little() -> None:
+    rng = np.random.default_rng(3)
+    for _ in range(5):
+        found = agreed(rng.uniform(0, 400, (100, 2)), rng.uniform(0, 400, (100, 2)))
+        assert found is None or found.inliers < 25
+
+
+def test_a_mirrored_wall_is_another_wall() -> None:
+    wall = seen(scene(deep=False))
+    mirrored = wall * [-1, 1] + [LONGEST_PX, 0]
+    found = agreed(wall, mirrored)
+    assert found is None or found.kind != "homography"
+
+
+def test_a_logo_in_the_corner_is_no_place() -> None:
+    corner = np.random.default_rng(4).uniform(0, 24, (80, 2))
+    found = agreed(corner, corner + 0.2)
+    assert found is None or found.inliers <= MOST_IN_CELL
+
+
+def test_points_on_one_line_fix_nothing() -> None:
+    line = np.stack([np.linspace(0, 400, 50), np.linspace(100, 120, 50)], 1)
+    assert agreed(line, line + 3) is None
+
+
+def test_too_few_pairs_are_no_evidence() -> None:
+    points = seen(scene(7))
+    assert agreed(points, points) is None
+    assert agreed(np.empty((0, 2)), np.empty((0, 2))) is None
+
+
+@pytest.mark.parametrize(
+    ("turn_deg", "at"), [(10, (2.0, 1.0)), (-20, (-1.5, 2.0)), (0, (0.0, 3.0)), (25, (-2.0, -1.0))]
+)
+def test_the_way_from_camera_to_camera_is_found(turn_deg: float, at: tuple[float, float]) -> None:
+    points = scene(200)
+    found = way(seen(points), seen(points, turn_deg, at), (SIZE, SIZE))
+    assert found is not None
+    assert found.turn_deg == pytest.approx(turn_deg, abs=0.5)
+    towards = np.degrees(np.arctan2(at[0], at[1]))
+    assert abs((found.towards_deg - towards + 180) % 360 - 180) < 2
+
+
+def consensus(heading_deg: float | None = None) -> Consensus:
+    return Consensus(Position(HERE.lat, HERE.lon, 3.0), heading_deg, 0.6, 0.3, 0.9, 0, 0.9, 60, "accurate")
+
+
+def sight(truth: Position, bearing_deg: float, far_m: float, *, heading_deg: float = 40.0, inliers: int = 80) -> Sight:
+    """A photo of the map that stands `far_m` from the truth and saw where the query stood."""
+    at = moved(truth, bearing_deg, far_m)
+    return Sight(at, heading_deg, 15.0, (bearing_deg + 180 - heading_deg + 180) % 360 - 180, inliers)
+
+
+def test_lines_of_two_spots_meet_where_the_query_stood() -> None:
+    truth = moved(HERE, 70, 5)
+    found = sighted(consensus(), [sight(truth, 200, 8), sight(truth, 300, 6)])
+    assert distance_m(found.position, truth) < 1.0 < distance_m(HERE, truth)
+    assert found.position.radius_m == 3.0
+    assert found.heading_deg == pytest.approx(55)
+
+
+def test_one_bad_line_does_not_carry_the_fix_off() -> None:
+    good = [sight(HERE, 0, 8), sight(HERE, 120, 8), sight(HERE, 240, 8)]
+    bad = Sight(moved(HERE, 90, 20), 0.0, 0.0, 10.0, 80)
+    assert distance_m(sighted(consensus(), [*good, bad]).position, HERE) < 2.0
+
+
+def test_one_spot_or_few_inliers_move_no_position_but_give_a_heading() -> None:
+    truth = moved(HERE, 70, 5)
+    alone = sighted(consensus(heading_deg=0.0), [sight(truth, 200, 8)] * 2)
+    weak = sighted(consensus(), [sight(truth, 200, 8, inliers=30), sight(truth, 300, 6, inliers=30)])
+    for found in (alone, weak):
+        assert distance_m(found.position, HERE) < 0.01
+        assert found.heading_deg == pytest.approx(55)
+
+
+def test_headings_are_averaged_through_north() -> None:
+    sights = [sight(HERE, 0, 8, heading_deg=340.0), sight(HERE, 0, 8, heading_deg=350.0)]
+    assert sighted(consensus(), sights).heading_deg == pytest.approx(0, abs=1e-6)
+
+
+def test_sights_of_another_place_and_weak_ones_count_for_nothing() -> None:
+    before = consensus(heading_deg=123.0)
+    far = Sight(moved(HERE, 0, 500), 0.0, 0.0, 0.0, 90)
+    assert sighted(before, [far]) == sighted(before, []) == before
+    assert sighted(before, [sight(HERE, 0, 8, inliers=10)]) == before

@@ -1,0 +1,337 @@
+"""A map that verifies: what it verifies and when, what odd queries get, what it explains, and what it promises."""
+
+import pickle
+import shutil
+import time
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import SHARED
+from PIL import Image, ImageDraw
+
+from viewfix import Fix, Map, Photo, Position
+from viewfix.cli import run
+from viewfix.demo import light
+from viewfix.demo.town import Town, write_views
+from viewfix.errors import BadInput, StorageFailed
+from viewfix.geo import Circle, distance_m, moved
+from viewfix.index.local import LocalFeatureCache
+from viewfix.locate import geometry
+
+WIDTH_PX, HEIGHT_PX = 320, 240
+
+
+@pytest.fixture(scope="module")
+def photos(town: Town, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("photos")
+    write_views(town, town.map_views(step_m=15), folder, width_px=WIDTH_PX, height_px=HEIGHT_PX)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def path(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    target = tmp_path_factory.mktemp("map") / "town.map"
+    Map.build(target, photos).close()
+    return target
+
+
+@pytest.fixture
+def own(path: Path, tmp_path: Path) -> Path:
+    """A copy of the map that a test may change."""
+    return Path(shutil.copy(path, tmp_path / "own.map"))
+
+
+def visit(town: Town, number: int = 6, *, turn_deg: float = 12, dark: bool = False) -> np.ndarray:
+    """A photo taken a step aside from where the map was taken, looking another way."""
+    view = town.map_views(step_m=15)[number]
+    hour = light.DUSK if dark else light.AFTERNOON
+    aside = replace(view, east_m=view.east_m + 1.2, heading_deg=view.heading_deg + turn_deg, light=hour)
+    return town.render(aside, width_px=WIDTH_PX, height_px=HEIGHT_PX)
+
+
+def inliers(fix: Fix) -> list[int]:
+    return [c.inliers for c in fix.candidates if c.inliers is not None]
+
+
+def doubtful(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every query is held against candidates, however sure similarity is."""
+    monkeypatch.setattr("viewfix.asking.SURE", 2.0)
+
+
+@pytest.mark.parametrize("how", ["fast", "accurate"])
+def test_the_right_place_has_inliers_and_another_few(
+    how: str, path: Path, town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    doubtful(monkeypatch)
+    with Map.open(path) as city:
+        fix = city.locate(visit(town), verify=how)
+        stranger = Town.elsewhere().render(Town.elsewhere().query_views(1)[0], width_px=WIDTH_PX, height_px=HEIGHT_PX)
+        other = city.locate(stranger, verify=how)
+    assert max(inliers(fix)) > 40 > max(inliers(other))
+    assert fix.found
+    assert not other.found
+    assert "local features agree" in fix.reason
+
+
+def test_where_similarity_is_sure_nothing_is_verified(path: Path, photos: Path) -> None:
+    with Map.open(path) as city:
+        assert inliers(city.locate(next(photos.glob("*.jpg")))) == []
+        assert inliers(city.locate(next(photos.glob("*.jpg")), verify="off")) == []
+
+
+def test_a_time_budget_is_honoured(path: Path, town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    doubtful(monkeypatch)
+    with Map.open(path) as city:
+        picture = visit(town)
+        city.locate(picture)  # warm
+        assert inliers(city.locate(picture, budget_ms=1)) == []
+        whole = len(inliers(city.locate(picture)))
+        began = time.perf_counter()
+        some = len(inliers(city.locate(picture, budget_ms=250)))
+        assert time.perf_counter() - began < 1.5  # 0.25 s, on a machine that does other things too
+        assert some <= whole
+
+
+def test_a_verified_fix_says_where_the_query_looked(path: Path, town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    doubtful(monkeypatch)
+    view = town.map_views(step_m=15)[6]
+    with Map.open(path) as city:
+        picture = visit(town, turn_deg=15)
+        verified, alike = (city.locate(picture, verify=how, least_confidence=0) for how in ("accurate", "off"))
+    truth = view.heading_deg + 15
+
+    def off_deg(fix: Fix) -> float:
+        assert fix.heading_deg is not None
+        return abs((fix.heading_deg - truth + 180) % 360 - 180)
+
+    assert off_deg(verified) < 8 < off_deg(alike)
+
+
+ODD = {
+    "a blank wall": np.full((HEIGHT_PX, WIDTH_PX, 3), 200, np.uint8),
+    "the sky": np.repeat(np.linspace([90, 140, 220], [200, 220, 250], HEIGHT_PX)[:, None], WIDTH_PX, 1).astype(
+        np.uint8
+    ),
+    "one pixel": np.full((1, 1, 3), 77, np.uint8),
+    "noise": np.random.default_rng(0).integers(0, 256, (HEIGHT_PX, WIDTH_PX, 3)).astype(np.uint8),
+}
+
+
+def page_of_text() -> np.ndarray:
+    page = Image.new("RGB", (WIDTH_PX, HEIGHT_PX), "white")
+    for line in range(14):
+        ImageDraw.Draw(page).text((8, 8 + 16 * line), "Take a photo, get the place. " * 2, fill="black")
+    return np.asarray(page)
+
+
+@pytest.mark.parametrize("what", [*ODD, "text"])
+def test_what_shows_no_place_gets_an_honest_no(what: str, path: Path) -> None:
+    with Map.open(path) as city:
+        fix = city.locate(page_of_text() if what == "text" else ODD[what])
+        assert not fix.found
+        assert fix.confidence < 0.5
+        assert "<svg" in fix.explain().html()
+
+
+@pytest.mark.parametrize("what", ["mirrored", "upside down"])
+def test_a_photo_turned_over_is_right_or_refused(what: str, path: Path, town: Town) -> None:
+    picture = visit(town)
+    odd = picture[:, ::-1] if what == "mirrored" else picture[::-1, ::-1]
+    with Map.open(path) as city:
+        fix = city.locate(np.ascontiguousarray(odd))
+    place = town.position(town.map_views(step_m=15)[6])
+    assert not fix.found or distance_m(fix.position, place) <= (fix.position.radius_m or 0)
+
+
+def test_a_photo_taken_at_dusk_is_found_or_refused_never_placed_elsewhere(path: Path, town: Town) -> None:
+    with Map.open(path) as city:
+        for number in (2, 6, 9):
+            fix = city.locate(visit(town, number, dark=True))
+            place = town.position(town.map_views(step_m=15)[number])
+            assert not fix.found or distance_m(fix.position, place) <= (fix.position.radius_m or 0)
+
+
+@pytest.mark.skipif(not (SHARED / "gardens_point").is_dir(), reason=f"no photos in {SHARED}; set VIEWFIX_DATA")
+def test_real_photos_of_the_night_are_placed_rightly_or_refused(tmp_path: Path) -> None:
+    start = Position(-27.4772, 153.0290)
+    day, night = (sorted((SHARED / "gardens_point" / name).glob("*.jpg"))[::4] for name in ("day_left", "night_right"))
+    known = [Photo(str(n), str(file), moved(start, 90, 60.0 * n)) for n, file in enumerate(day)]
+    with Map.build(tmp_path / "walk.map", known) as walk:
+        fixes = [walk.locate(file) for file in night]
+    right = [distance_m(fix.position, known[n].position) <= 60 for n, fix in enumerate(fixes) if fix.position]
+    assert right
+    assert all(right)
+
+
+def test_two_streets_that_look_the_same_are_called_uncertain(photos: Path, tmp_path: Path) -> None:
+    """Every photo twice, in two towns 5 km apart: nobody can tell which, and the probability must say so."""
+    with Map.build(tmp_path / "one.map", photos) as one:
+        here = list(one.photos())
+    there = [
+        replace(each, id=f"twin/{each.id}", source=str(shutil.copy(each.source, tmp_path / each.id.replace("/", "_"))),
+                position=moved(each.position, 90, 5000))
+        for each in here
+    ]  # fmt: skip
+    with Map.build(tmp_path / "both.map", [*here, *there]) as both:
+        for each in here[::7]:
+            assert both.locate(each.source).confidence < 0.5
+
+
+def test_features_are_computed_once_and_kept_in_the_map(own: Path, town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    doubtful(monkeypatch)
+    with Map.open(own) as city:
+        fix = city.locate(visit(town))
+        kept = LocalFeatureCache(city.store, city._workings.verifier.cache._fingerprint)
+        assert set(kept.load([c.photo.id for c in fix.candidates[: len(inliers(fix))]]))
+    with Map.open(own) as city:
+        computed = []
+        monkeypatch.setattr(type(city._workings.verifier), "_from_source", lambda self, photo: computed.append(photo))
+        assert inliers(city.locate(visit(town))) == inliers(fix), "from the map, to the last inlier"
+        assert not computed
+    assert sorted(file.name for file in own.parent.glob("own.map*")) in (["own.map"], ["own.map", "own.map.index"])
+
+
+def test_without_the_photos_a_map_answers_by_similarity_unless_it_keeps_all(
+    photos: Path, town: Town, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    doubtful(monkeypatch)
+    folder = Path(shutil.copytree(photos, tmp_path / "photos"))
+    assert run(["build", str(tmp_path / "a.map"), str(folder), "-q"]) == 0
+    assert run(["build", str(tmp_path / "b.map"), str(folder), "-q", "--local-features"]) == 0
+    extra = town.render(town.map_views(step_m=15)[0], width_px=WIDTH_PX, height_px=HEIGHT_PX)
+    with Image.open(next(folder.glob("*.jpg"))) as taken:
+        Image.fromarray(extra).save(tmp_path / "new.jpg", exif=taken.getexif())
+    with Map.open(tmp_path / "b.map") as complete:
+        assert complete.add(tmp_path / "new.jpg").added == 1
+    shutil.rmtree(folder)
+    (tmp_path / "new.jpg").unlink()
+    with Map.open(tmp_path / "a.map") as without, Map.open(tmp_path / "b.map") as complete:
+        assert inliers(without.locate(visit(town))) == []
+        assert max(inliers(complete.locate(visit(town)))) > 40
+        assert complete._workings.verifier.cache.load(["new.jpg"]), "what comes later is kept too"
+
+
+def test_a_photo_that_changed_on_disk_is_not_held_against_the_query(
+    photos: Path, town: Town, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    doubtful(monkeypatch)
+    folder = Path(shutil.copytree(photos, tmp_path / "photos"))
+    with Map.build(tmp_path / "a.map", folder) as city:
+        for file in folder.glob("*.jpg"):
+            Image.fromarray(ODD["noise"]).save(file)
+        assert inliers(city.locate(visit(town))) == []
+
+
+def test_where_poselib_is_missing_maps_go_by_similarity(
+    path: Path, town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    doubtful(monkeypatch)
+    monkeypatch.setattr(geometry, "available", lambda: False)
+    with Map.open(path) as city:
+        fix = city.locate(visit(town))
+        assert fix.candidates
+        assert inliers(fix) == []
+        assert "<svg" in fix.explain().html()
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"verify": "carefully"}, "accurate, fast, off"),
+        ({"budget_ms": 0}, "more than 0"),
+        ({"budget_ms": float("nan")}, "more than 0"),
+        ({"false_accepts": 0.01, "least_confidence": 0.3}, "one of them"),
+        ({"false_accepts": 2.0}, "share"),
+        ({"false_accepts": 0.01}, "too small to be calibrated"),
+    ],
+)
+def test_what_cannot_be_asked_gets_one_clear_line(asked: dict, said: str, own: Path, town: Town) -> None:
+    with Map.open(own) as city:
+        stored = city.store.meta("calibration")
+        assert not stored["outside_scores"], "a town of this size is not calibrated"
+        with pytest.raises(BadInput, match=said) as error:
+            city.locate(visit(town), **asked)
+    assert "\n" not in str(error.value)
+
+
+def test_the_line_for_strangers_is_used(own: Path, town: Town) -> None:
+    with Map.open(own) as city:
+        seen = city.locate(visit(town), verify="off").confidence
+        stored = city.store.meta("calibration")
+        for score, found in ((seen, False), (seen - 1e-6, True)):
+            with type(city.store).open(own, write=True) as writer:
+                writer.set_meta("calibration", {**stored, "outside_scores": {"off": [score] * 100}})
+            assert city.locate(visit(town), verify="off", false_accepts=0.01).found is found
+
+
+# Explaining
+
+
+class Texts(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.text = ""
+        self.tags: list[str] = []
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+    def handle_starttag(self, tag: str, attrs: list) -> None:
+        self.tags.append(tag)
+
+
+def test_an_answer_explains_itself(path: Path, town: Town, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    doubtful(monkeypatch)
+    with Map.open(path) as city:
+        fix = city.locate(visit(town), k=4)
+        why = fix.explain()
+        assert why.fix == fix
+        assert len(why.pairs) == 4
+        odds = sum(number.part for number in why.numbers)
+        assert 1 / (1 + np.exp(-odds)) == pytest.approx(fix.confidence)
+        for pair in why.pairs[: len(inliers(fix))]:
+            assert pair.candidate.inliers is not None
+            assert len(pair.query_points) == len(pair.candidate_points) == len(pair.agree)
+            assert pair.query_points.max() <= WIDTH_PX
+        why.save(tmp_path / "why.html")
+        parsed = Texts()
+        parsed.feed((tmp_path / "why.html").read_text())
+        assert "svg" in parsed.tags
+        assert fix.candidates[0].photo.id in parsed.text
+        with pytest.raises(StorageFailed):
+            why.save(tmp_path / "no" / "folder.html")
+
+
+def test_an_answer_travels_to_another_process_without_its_map(path: Path, town: Town) -> None:
+    with Map.open(path) as city:
+        fix = city.locate(visit(town))
+    copied = pickle.loads(pickle.dumps(fix))
+    assert copied == fix
+    with pytest.raises(BadInput, match="cannot be explained"):
+        copied.explain()
+
+
+def test_the_command_line_writes_a_page_for_every_photo(
+    path: Path, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = [str(file) for file in sorted(photos.glob("*.jpg"))[:2]]
+    assert run(["locate", str(path), files[0], "--explain", str(tmp_path / "why.html"), "--verify", "fast"]) == 0
+    assert "why.html" in capsys.readouterr().out
+    assert "</html>" in (tmp_path / "why.html").read_text()
+    assert run(["locate", str(path), *files, "--explain", str(tmp_path / "pages"), "--json"]) == 0
+    assert len(list((tmp_path / "pages").glob("*.html"))) == 2
+    assert run(["locate", str(path), files[0], "--false-accepts", "0.01"]) == 2
+    assert "too small to be calibrated" in capsys.readouterr().err
+
+
+def test_a_region_may_be_verified_too(path: Path, town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    doubtful(monkeypatch)
+    at = town.position(town.map_views(step_m=15)[6])
+    with Map.open(path) as city:
+        fix = city.locate(visit(town), near=(at.lat, at.lon, 40))
+        assert all(Circle(at.lat, at.lon, 40).contains(c.photo.position.lat, c.photo.position.lon)
+                   for c in fix.candidates)  # fmt: skip
+        assert max(inliers(fix)) > 40
