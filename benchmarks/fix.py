@@ -47,7 +47,8 @@ def report(asked: Asked, truths: Sequence) -> None:  # type: ignore[type-arg]
         accepted = said > line
         print(
             f"  {name} (line {line:.3f}): answered {accepted.mean():.1%}, "
-            f"of the right ones {accepted[right].mean():.1%}; of the answers right {right[accepted].mean():.1%}; median error of the fix "
+            f"of the right ones {accepted[right].mean():.1%}; "
+            f"of the answers right {right[accepted].mean():.1%}; median error of the fix "
             f"{np.median(error_m[accepted]):.2f} m, of the nearest photo {np.median(nearest_m[accepted]):.2f} m"
         )
         for place, answers in asked.outside.items():
@@ -65,7 +66,7 @@ def report(asked: Asked, truths: Sequence) -> None:  # type: ignore[type-arg]
 
 
 def scored(asked: Asked, truths: Sequence) -> tuple[int, np.ndarray, np.ndarray]:  # type: ignore[type-arg]
-    """How often the queries are repeated, so that as many come from inside as from outside; what was said; the truth."""
+    """How often queries are repeated, so that as many come from inside as from outside; what was said; the truth."""
     said = np.array([fix.confidence for fix in asked.fixes])
     right = np.array([
         distance_m(f.position, q.position) <= f.position.radius_m for f, q in zip(asked.fixes, truths, strict=True)

@@ -22,7 +22,7 @@ STRANGE = 0.75
 """The quantile of rivals that stands in for one: on the careful side of the middle."""
 
 TWIN = 40.0
-"""How fast the doubt between two places that look alike fades with the margin: at 0 each has half, at 0.1 a fiftieth."""
+"""How fast the doubt between places that look alike fades with the margin: at 0 each has half, at 0.1 a fiftieth."""
 
 LEAST_CONFIDENCE = 0.5
 """Below this the answer is "not in this map", unless the caller draws another line."""

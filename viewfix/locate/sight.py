@@ -39,9 +39,9 @@ class Sight:
 def sighted(consensus: Consensus, sights: Sequence[Sight]) -> Consensus:
     """The consensus with what the geometry of its verified candidates adds.
 
-    The heading is the mean of those that the sights give, weighed by inliers, of one direction. Sights with enough inliers from two or
-    more spots are triangulated: the position moves to where their lines meet, held by the voted one, so that one bad
-    line cannot carry it off. Sights of other places count for nothing.
+    The heading is the mean of those that agree with the strongest sight, weighed by inliers. Sights with enough
+    inliers from two or more spots are triangulated: the position moves to where their lines meet, held by the voted
+    one, so that one bad line cannot carry it off. Sights of other places count for nothing.
     """
     at = consensus.position
     if sights:
