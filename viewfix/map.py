@@ -25,11 +25,9 @@ from .locate.confidence import PRIOR, Calibration
 from .models import catalogue
 from .models.model import Model
 from .photos import Readable
-from .trials import examine
+from .trials import keep_calibrated
 from .types import Fix, Photo, Progress, Skipped, silent
 from .verification import Verifier
-
-RECALIBRATE_SHARE = 0.1
 
 
 class Map:
@@ -133,14 +131,7 @@ class Map:
         return self.last_added
 
     def _calibrate(self, writer: Store) -> None:
-        """Examine the map again when a tenth of its photos came, went or changed since the last time."""
-        count, version = len(self), writer.version
-        stored = writer.meta("calibration") or {"photos": 0, "last_row": 0, "removals": 0}
-        changes = version.last_row - stored["last_row"] + version.removals - stored["removals"]
-        if count and changes > RECALIBRATE_SHARE * stored["photos"]:
-            calibration = examine(writer, self._searching(), self._workings.verifier, progress=self._progress)
-            state = {"photos": count, "last_row": version.last_row, "removals": version.removals}
-            writer.set_meta("calibration", {**calibration.to_json(), **state})
+        keep_calibrated(writer, self._searching(), self._workings.verifier, progress=self._progress)
 
     # ---- asking -------------------------------------------------------------------------
 

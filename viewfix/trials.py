@@ -23,6 +23,8 @@ from .models.local import How
 from .types import Candidate, Photo, Progress, silent
 from .verification import Verifier, sights
 
+RECALIBRATE_SHARE = 0.1
+
 SAMPLE = 300
 """Left-out photos; every one is asked for twice, alone and with its surroundings."""
 
@@ -48,6 +50,19 @@ class Left:
     candidates: tuple[Candidate, ...]
     elsewhere: tuple[Candidate, ...]
     trial: Trial
+
+
+def keep_calibrated(
+    writer: Store, search: Search, verifier: Verifier | None = None, *, progress: Progress = silent
+) -> None:
+    """Examine a map, open for writing, when a tenth of its photos came, went or changed since the last time."""
+    count, version = len(writer), writer.version
+    stored = writer.meta("calibration") or {"photos": 0, "last_row": 0, "removals": 0}
+    changes = version.last_row - stored["last_row"] + version.removals - stored["removals"]
+    if count and changes > RECALIBRATE_SHARE * stored["photos"]:
+        calibration = examine(writer, search, verifier, progress=progress)
+        state = {"photos": count, "last_row": version.last_row, "removals": version.removals}
+        writer.set_meta("calibration", {**calibration.to_json(), **state})
 
 
 def examine(

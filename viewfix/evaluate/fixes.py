@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,10 +13,12 @@ import numpy.typing as npt
 
 from .. import metrics
 from ..geo import distance_m
+from ..index.faiss import FaissSearch
 from ..index.store import ModelIdentity, Record, Store
 from ..locate.confidence import LEAST_CONFIDENCE
 from ..map import Map
 from ..models.model import Model
+from ..trials import keep_calibrated
 from ..types import Photo, Position, Progress, silent
 from .described import Described
 from .nearness import nearest_m, points_m, strips
@@ -50,15 +53,18 @@ class Answers:
 
 
 def made_map(path: Path, described: Described, model: Model, *, progress: Progress = silent) -> Map:
-    """A map of pictures that are described already, calibrated as `Map.build` does it. All need positions."""
+    """A map of pictures that are described already, calibrated as `Map.build` does it. All need positions.
+
+    Only for questions by descriptor: verification, which they do without, is not calibrated.
+    """
     identity = ModelIdentity(model.name, model.fingerprint, model.dim)
     with Store.create(path, identity) as store:
         for start in range(0, len(described), CHUNK):
             rows = range(start, min(start + CHUNK, len(described)))
             store.put([_record(described, row) for row in rows], described.descriptors[rows.start : rows.stop])
-    city = Map.open(path, model=model, progress=progress)
-    city.add([])  # nothing more; whoever adds leaves a map calibrated
-    return city
+        with contextlib.closing(FaissSearch(store)) as search:
+            keep_calibrated(store, search, progress=progress)
+    return Map.open(path, model=model, progress=progress)
 
 
 def _record(described: Described, row: int) -> Record:
