@@ -3,6 +3,7 @@
 import pickle
 import shutil
 import time
+import weakref
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -17,6 +18,7 @@ from viewfix.cli import run
 from viewfix.demo import light
 from viewfix.demo.town import Town, write_views
 from viewfix.errors import BadInput, StorageFailed
+from viewfix.explaining import REMEMBERED
 from viewfix.geo import Circle, distance_m, moved
 from viewfix.index.local import LocalFeatureCache
 from viewfix.locate import geometry
@@ -312,6 +314,24 @@ def test_an_answer_travels_to_another_process_without_its_map(path: Path, town: 
     assert copied == fix
     with pytest.raises(BadInput, match="cannot be explained"):
         copied.explain()
+
+
+def test_a_million_answers_do_not_hold_a_million_pictures(
+    path: Path, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    picture = np.zeros((40, 40, 3), np.uint8)
+    alive = weakref.ref(copied := picture.copy())
+    file = next(photos.glob("*.jpg"))
+    with Map.open(path) as city:
+        first, named = city.locate(copied), city.locate(file)
+        del copied
+        assert first.explain().query.shape == (40, 40, 3)
+        later = [city.locate(picture, verify="off") for _ in range(REMEMBERED)]
+        assert alive() is None, "the answer is kept, the picture is not"
+        assert later[-1].explain().html()
+        assert named.explain().html(), "a file is read again"
+        with pytest.raises(BadInput, match="Ask again"):
+            first.explain()
 
 
 def test_the_command_line_writes_a_page_for_every_photo(

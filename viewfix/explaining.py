@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+import weakref
+from collections import deque
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +13,7 @@ import numpy.typing as npt
 
 from . import photos
 from .asking import Question, Workings, ask
-from .errors import UnreadablePhoto
+from .errors import BadInput, UnreadablePhoto
 from .explain.explanation import Explanation, Number, Pair
 from .geo import Circle
 from .locate.answer import Answered
@@ -24,6 +26,7 @@ SHOWN = 5
 AROUND_M = 300.0
 MOST_PHOTOS = 3000
 SHOWN_PX = 640
+REMEMBERED = 32
 
 MEANINGS = {
     "similarity": "cosine of the best photo of the place to the query, 1 for the same",
@@ -36,13 +39,47 @@ MEANINGS = {
 NOTHING = np.empty((0, 2), np.int64)
 
 
+class _Asked:
+    """A picture that was asked about, to be let go of when others come."""
+
+    def __init__(self, photo: photos.Readable) -> None:
+        self.photo = photo
+
+
+class Recent:
+    """Pictures of the last answers, so that these can be explained and a million others do not fill the memory."""
+
+    def __init__(self) -> None:
+        self._held: deque[_Asked] = deque(maxlen=REMEMBERED)
+
+    def keep(self, photo: photos.Readable) -> Callable[[], photos.Readable]:
+        """What gives the picture back, as long as it is kept; a path is not kept but read again."""
+        if isinstance(photo, str | Path):
+            return lambda: photo
+        asked = _Asked(photo)
+        self._held.append(asked)
+        there = weakref.ref(asked)
+
+        def give() -> photos.Readable:
+            found = there()
+            if found is None:
+                raise BadInput(
+                    f"This answer cannot be explained any more: pictures without a file are kept for the last "
+                    f"{REMEMBERED} answers. Ask again, or ask with the path of a file."
+                )
+            return found.photo
+
+        return give
+
+
 def explained(
-    photo: photos.Readable, question: Question, descriptor: npt.NDArray[np.float32], workings: Workings
+    given: Callable[[], photos.Readable], question: Question, descriptor: npt.NDArray[np.float32], workings: Workings
 ) -> Explanation:
     """Answer a question again and tell all that the answer rests on.
 
-    The shown candidates are verified whether or not the answer needed it.
+    The shown candidates are verified whether or not the answer needed it. `given` gives the photo.
     """
+    photo = given()
     picture = photos.load(photo, least_side_px=SEEN.least_side_px)
     query = workings.verifier.of_query(picture) if workings.verifier is not None else None
     answered = ask(question, descriptor, workings, None if query is None else lambda: query)

@@ -15,7 +15,7 @@ import numpy as np
 from . import photos
 from .asking import Question, Verify, Workings, ask, region_of
 from .errors import ModelMismatch, UnknownModel, ViewfixError
-from .explaining import explained
+from .explaining import Recent, explained
 from .geo import Region
 from .index.faiss import FaissSearch
 from .index.store import ModelIdentity, Store
@@ -39,6 +39,7 @@ class Map:
         self._model: Model | None = None
         self._search: FaissSearch | None = None
         self._verifier: Verifier | None = None
+        self._recent = Recent()
         self._progress = progress
         self.last_added = Added()
         self._wrote = False
@@ -174,7 +175,9 @@ class Map:
         picture = photos.load(photo, least_side_px=self.model.least_side_px)
         [descriptor] = self.model.embed([picture])
         fix = ask(question, descriptor, self._workings, lambda: self._workings.features(photo)).fix
-        return replace(fix, explainer=partial(explained, photo, question, descriptor, self._workings))
+        return replace(
+            fix, explainer=partial(explained, self._recent.keep(photo), question, descriptor, self._workings)
+        )
 
     def locate_descriptor(
         self,
