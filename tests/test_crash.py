@@ -1,14 +1,19 @@
 """`kill -9` in the middle of a build: the map opens, the same command goes on, and nothing differs in the end."""
 
 import random
+import shutil
+import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import pytest
 from test_map import rows_of
 
 from viewfix.cli import run
+from viewfix.index.local import LocalFeatureCache
+from viewfix.index.store import Store
 
 
 def test_a_build_that_is_killed_goes_on_and_ends_the_same(street: Path, real_map: Path, tmp_path: Path) -> None:
@@ -28,4 +33,33 @@ def test_a_build_that_is_killed_goes_on_and_ends_the_same(street: Path, real_map
             expected = rows_of(real_map)
             assert all(expected[key] == value for key, value in so_far.items())
     assert run(["build", str(path), str(street), "-q"]) == 0
+    assert rows_of(path) == rows_of(real_map)
+
+
+HALF_WRITTEN = """
+import os, signal, sqlite3, sys
+connection = sqlite3.connect(sys.argv[1], isolation_level=None)
+connection.execute("PRAGMA cache_size = 1")  # so that pages reach the file before the commit
+connection.execute("BEGIN IMMEDIATE")
+connection.execute("UPDATE local_features SET features = zeroblob(35000), bytes = 7")
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no SIGKILL here")
+def test_a_query_that_is_killed_while_it_keeps_features_leaves_the_map_as_it_was(
+    street: Path, real_map: Path, tmp_path: Path
+) -> None:
+    path = Path(shutil.copy(real_map, tmp_path / "killed.map"))
+    with Store.open(path) as store:
+        cache, ids = LocalFeatureCache(store, "one"), store.ids()
+        assert cache.keep({photo_id: photo_id.encode() * 4000 for photo_id in ids})
+        kept = cache.load(ids)
+    assert len(kept) == len(ids)
+    subprocess.run([sys.executable, "-c", HALF_WRITTEN, str(path)], check=False)
+    journal = path.with_name("killed.map-journal")
+    assert journal.stat().st_size
+    with Store.open(path) as store:
+        assert LocalFeatureCache(store, "one").load(ids) == kept
+    assert not journal.exists()
     assert rows_of(path) == rows_of(real_map)

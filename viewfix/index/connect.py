@@ -135,11 +135,24 @@ def open_for_reading(path: Path) -> tuple[sqlite3.Connection, Mode]:
         code = error.sqlite_errorcode & 0xFF
         if code not in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY) or not os.access(path, os.R_OK):
             raise
-        log = path.with_name(path.name + "-wal")
-        if log.exists() and log.stat().st_size:
-            raise StorageFailed(
-                f"{path} was not closed cleanly, and its folder cannot be written ({error}). "
-                "Copy it, together with its -wal file, to a folder that can be written, and open it there."
-            ) from error
+        journal = path.with_name(path.name + "-journal")
+        if journal.exists() and journal.stat().st_size and _rolled_back(path):
+            return connect(path, "ro"), "ro"
+        for log in (path.with_name(path.name + "-wal"), journal):
+            if log.exists() and log.stat().st_size:
+                raise StorageFailed(
+                    f"{path} was not closed cleanly, and its folder cannot be written ({error}). "
+                    f"Copy it, together with {log.name}, to a folder that can be written, and open it there."
+                ) from error
     # In WAL mode SQLite wants to make files beside the map. Without a log there is nothing in them to miss.
     return connect(path, "immutable"), "immutable"
+
+
+def _rolled_back(path: Path) -> bool:
+    """Let SQLite undo what a process that was killed had half written, which a connection for reading may not."""
+    try:
+        with contextlib.closing(connect(path, "rw")) as connection:
+            connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    except sqlite3.Error:
+        return False
+    return True
