@@ -2,12 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from viewfix import trials as trials_module
 from viewfix.errors import BadInput
 from viewfix.geo import Plane, bearing_deg, distance_m, moved
+from viewfix.index.search import ExactSearch
+from viewfix.index.store import ModelIdentity, Record, Store
 from viewfix.locate.confidence import LEAST_TRIALS, PRIOR, Calibration, Trial, Weights, calibrate
 from viewfix.locate.fuse import AGREE_M, Consensus, fuse, ranked
 from viewfix.types import Candidate, Photo, Position
@@ -215,6 +219,34 @@ def test_a_rate_that_cannot_be_promised_is_refused_with_the_least_that_can() -> 
         strangers([0.1] * 50).line(0.01, "off")
     with pytest.raises(BadInput, match="too small"):
         PRIOR.line(0.01, "off")
+
+
+def test_the_strangers_of_the_line_are_not_those_of_the_fit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Split conformal: what draws the line must be as new to the fit as the next stranger will be."""
+    rng = np.random.default_rng(5)
+    places = rng.standard_normal((100, 8))
+    looks = np.repeat(places, 4, axis=0) + 0.3 * rng.standard_normal((400, 8))
+    looks = (looks / np.linalg.norm(looks, axis=1, keepdims=True)).astype(np.float32)
+    spots = [moved(moved(HERE, 90, 300.0 * (n // 4)), 0, 8.0 * (n % 4)) for n in range(400)]
+    records = [Record(Photo(str(n), f"/{n}", at), content_hash=f"{n:032x}") for n, at in enumerate(spots)]
+    fitted: list[Trial] = []
+
+    def seen(inside: list[Trial], outside: list[Trial], **options: object) -> Calibration:
+        fitted.extend([*inside, *outside])
+        return calibrate(inside, outside, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(trials_module, "calibrate", seen)
+    with Store.create(tmp_path / "a.map", ModelIdentity("toy", "f" * 32, 8)) as store:
+        store.put(records, looks)
+        calibration = trials_module.examine(store, ExactSearch(store))
+    scores = calibration.outside_scores["off"]
+    assert len(scores) == pytest.approx(400 / 3, abs=2)
+    assert calibration.inside == calibration.outside == pytest.approx(800 / 3, abs=2)
+    said = {np.ceil(1e6 * calibration.probability(t.consensus, t.neighbours)) / 1e6 for t in fitted}
+    unsure = [score for score in scores if 0.02 < score < 0.98]
+    assert len(unsure) > 5
+    assert sum(score in said for score in unsure) <= 1, "but for chance, none was fitted to"
+    assert calibration.made_at is not None
 
 
 def test_moving_and_looking_back_agree() -> None:

@@ -97,6 +97,16 @@ def test_a_time_budget_is_honoured(path: Path, town: Town, monkeypatch: pytest.M
         assert some <= whole
 
 
+def test_one_slow_moment_does_not_switch_verification_off_for_ever(path: Path) -> None:
+    with Map.open(path) as city:
+        verifier = city._workings.verifier
+        assert verifier is not None
+        verifier._extraction_s = 20.0  # the machine slept
+        tries = [verifier.fits(time.monotonic() + 0.5) for _ in range(60)]
+    assert not tries[0]
+    assert tries[-1]
+
+
 def test_a_verified_fix_says_where_the_query_looked(path: Path, town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
     doubtful(monkeypatch)
     view = town.map_views(step_m=15)[6]

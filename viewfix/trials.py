@@ -25,8 +25,11 @@ from .verification import Verifier, sights
 
 RECALIBRATE_SHARE = 0.1
 
-SAMPLE = 300
-"""Left-out photos; every one is asked for twice, alone and with its surroundings."""
+SAMPLE = 450
+"""Left-out photos. Two of three are asked for twice, alone and with their surroundings, to fit the probability by; the
+third only as a stranger, to draw lines by: a line keeps its promise only if the fit has never seen its strangers."""
+
+STEP = 3
 
 OWN_PLACE_M = 5.0
 """Photos this near are left out with it: a burst from one spot would make every query look easy."""
@@ -34,7 +37,7 @@ OWN_PLACE_M = 5.0
 SURROUNDINGS_M = 100.0
 """Photos this near are left out to ask from outside the map: nothing within sight remains."""
 
-VERIFIED_INSIDE, VERIFIED_OUTSIDE = 60, 120
+VERIFIED_INSIDE, VERIFIED_OUTSIDE, VERIFIED_STRANGERS = 60, 50, 100
 """Left-out photos that are verified too: most of the time goes there. From 99 strangers on, 1 % can be promised."""
 
 POOL = 400
@@ -43,10 +46,14 @@ HOWS: tuple[How, ...] = ("fast", "accurate")
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """A photo that was left out, what the rest of the map finds for it, and whether its place is still there."""
+    """A photo that was left out, what the rest of the map finds for it, and whether its place is still there.
+
+    `for_line`: it is a stranger to draw a line by, and nothing is fitted to it.
+    """
 
     photo: Photo
     inside: bool
+    for_line: bool
     candidates: tuple[Candidate, ...]
     elsewhere: tuple[Candidate, ...]
     trial: Trial
@@ -70,27 +77,26 @@ def examine(
 ) -> Calibration:
     """Calibrate a map on its own photos; its owner labels nothing.
 
-    Every sampled photo is a query twice: once to a map without it (the right place can
-    still be found) and once to a map without anything around it (it cannot). Those that similarity
-    alone leaves in doubt are verified, both ways, as a query would be.
+    A sampled photo is a query twice: once to a map without it (the right place can
+    still be found) and once to a map without anything around it (it cannot). A part of those that similarity
+    alone leaves in doubt is verified, both ways, as a query would be.
     """
     rows, _, _ = store.positions()
     chosen = np.sort(np.random.default_rng(seed).permutation(rows)[:SAMPLE])
     left: list[Left] = []
     for done, row in enumerate(chosen):
         progress("calibrating", done, len(chosen))
-        left.extend(_left_out(store, search, int(row)))
+        left.extend(_left_out(store, search, int(row), for_line=done % STEP == STEP - 1))
     progress("calibrating", len(chosen), len(chosen))
-    calibration = calibrate(*_sides(left, [each.trial for each in left]))
+    calibration = calibrate(*_sides([(each, each.trial) for each in left]))
     if not calibration.outside:
         return calibration
-    scores = {"off": _scores(calibration, [each.trial for each in left if not each.inside])}
+    scores = {"off": _scores(calibration, [each.trial for each in left if each.for_line])}
     for how, pairs in _verified(store, verifier, left, calibration, progress).items() if verifier else ():
         fresh = [(of, trial) for of, trial in pairs if trial.consensus.how]
-        sides = _sides([of for of, _ in fresh], [trial for _, trial in fresh])
-        calibration = calibrate(*sides, prior=calibration, again=True)
+        calibration = calibrate(*_sides(fresh), prior=calibration, again=True)
         # Those that were sure without verification keep their probability: so would a query.
-        scores[how] = _scores(calibration, [trial for of, trial in pairs if not of.inside])
+        scores[how] = _scores(calibration, [trial for of, trial in pairs if of.for_line])
     made_at = datetime.now(UTC).isoformat(timespec="seconds")
     return replace(calibration, outside_scores=scores, made_at=made_at)
 
@@ -100,13 +106,13 @@ def _scores(calibration: Calibration, outside: Sequence[Trial]) -> list[float]:
     return [math.ceil(1e6 * calibration.probability(t.consensus, t.neighbours)) / 1e6 for t in outside]
 
 
-def _sides(left: Sequence[Left], trials: Sequence[Trial]) -> tuple[list[Trial], list[Trial]]:
-    """Trials of photos left out alone, and of those left out with all around them."""
-    both = list(zip(left, trials, strict=True))
-    return [trial for of, trial in both if of.inside], [trial for of, trial in both if not of.inside]
+def _sides(pairs: Sequence[tuple[Left, Trial]]) -> tuple[list[Trial], list[Trial]]:
+    """To fit by: trials of photos left out alone, and of those left out with all around them."""
+    pairs = [(of, trial) for of, trial in pairs if not of.for_line]
+    return [trial for of, trial in pairs if of.inside], [trial for of, trial in pairs if not of.inside]
 
 
-def _left_out(store: Store, search: Search, row: int) -> Iterator[Left]:
+def _left_out(store: Store, search: Search, row: int, *, for_line: bool) -> Iterator[Left]:
     [truth] = store.photos([row])
     [descriptor] = store.descriptors([row])
     found, similarities = search.nearest(descriptor, POOL)
@@ -115,6 +121,8 @@ def _left_out(store: Store, search: Search, row: int) -> Iterator[Left]:
         truth.position.lat, truth.position.lon, [p.position.lat for p in photos], [p.position.lon for p in photos]
     )
     for inside, least_m in ((True, OWN_PLACE_M), (False, SURROUNDINGS_M)):
+        if inside and for_line:
+            continue
         kept = np.flatnonzero(apart_m > least_m)
         # A pool that holds nothing else says only that the map is small or dense here, not how a stranger would do.
         if len(kept) < min(VOTERS, len(photos) // 4):
@@ -123,7 +131,7 @@ def _left_out(store: Store, search: Search, row: int) -> Iterator[Left]:
         consensus = fuse(candidates[:VOTERS], elsewhere=candidates[VOTERS:])
         if consensus is not None:
             trial = _trial(store, truth, consensus)
-            yield Left(truth, inside, candidates[:VOTERS], candidates[VOTERS:], trial)
+            yield Left(truth, inside, for_line, candidates[:VOTERS], candidates[VOTERS:], trial)
 
 
 def _trial(store: Store, truth: Photo, consensus: Consensus) -> Trial:
@@ -138,9 +146,12 @@ def _verified(
     """Trials after verification, by how; as they were where nothing was verified. Empty where there are too few."""
     depths = {id(each): depth(calibration.probability(each.trial.consensus, each.trial.neighbours)) for each in left}
     inside = [each for each in left if each.inside and depths[id(each)]]
-    some = [*_some(inside, VERIFIED_INSIDE), *_some([e for e in left if not e.inside], VERIFIED_OUTSIDE)]
+    outside = [each for each in left if not each.inside and not each.for_line]
+    strangers = [each for each in left if each.for_line]
+    some = [*_some(inside, VERIFIED_INSIDE), *_some(outside, VERIFIED_OUTSIDE)]
     if len(some) < 2 * LEAST_TRIALS:
         return {}
+    some += _some(strangers, VERIFIED_STRANGERS)
 
     def one(each: Left) -> dict[How, Trial]:
         query = verifier.of_photo(each.photo) if depths[id(each)] else None

@@ -105,6 +105,10 @@ class LocalModel:
     def _matcher(self) -> InferenceSession:
         return _session(self._matcher_file, self._threads)
 
+    def load(self) -> None:
+        """Load both networks now rather than with the first photo."""
+        _ = self._extractor, self._matcher
+
     def extract(self, picture: npt.NDArray[np.uint8]) -> LocalFeatures:
         """(H, W, 3) uint8 RGB, upright, to at most COUNT features; none where nothing has a corner."""
         height_px, width_px = picture.shape[:2]
