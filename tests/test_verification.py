@@ -257,6 +257,7 @@ def test_where_poselib_is_missing_maps_go_by_similarity(
         ({"budget_ms": float("nan")}, "more than 0"),
         ({"false_accepts": 0.01, "least_confidence": 0.3}, "one of them"),
         ({"false_accepts": 2.0}, "share"),
+        ({"false_accepts": 0.01, "near": (50, 20, 100)}, "within a region"),
         ({"false_accepts": 0.01}, "too small to be calibrated"),
     ],
 )

@@ -58,6 +58,11 @@ class Question:
             raise BadInput(f"least_confidence is {self.least_confidence}, but it is a probability. Give 0 to 1.")
         if self.false_accepts is not None and self.least_confidence is not None:
             raise BadInput("Both least_confidence and false_accepts were given. Each draws the line: give one of them.")
+        if self.false_accepts is not None and self.region is not None:
+            raise BadInput(
+                "No rate of false answers can be promised within a region: the map was calibrated as a whole. "
+                "Ask without near and box, or draw the line with least_confidence."
+            )
         if self.verify not in get_args(Verify):
             raise BadInput(f"verify is {self.verify!r}. Give one of: {', '.join(get_args(Verify))}.")
         if self.budget_ms is not None and not self.budget_ms > 0:
@@ -131,18 +136,20 @@ def ask(
     elsewhere = retrieve_rivals(store, search, descriptor, candidates, question.region)
     consensus = fuse(candidates[:VOTERS], elsewhere=elsewhere)
     around = 0 if consensus is None else neighbours(store, consensus)
+    lines = [question.line(calibration, how)]
     if consensus is not None and how != "off":
         wanted = depth(calibration.probability(consensus, around))
         until = None if question.budget_ms is None else began + question.budget_ms / 1000
         held, seen = _held(workings, features, candidates[:wanted], how, until)
+        if len(held) < min(wanted, len(candidates)):  # no file, no time: it may be answered by similarity alone
+            lines.append(question.line(calibration, "off"))
         if held:
             candidates = _with_inliers(candidates, held, how)
             consensus = fuse(candidates[:VOTERS], elsewhere=elsewhere, how=how)
             consensus = None if consensus is None else sighted(consensus, seen)
             around = 0 if consensus is None else neighbours(store, consensus)
     # The line is that of how was asked, whether or not this query needed to be verified: so were the trials.
-    line = question.line(calibration, how)
-    return answer(candidates, consensus, calibration, neighbours=around, line=line, k=question.k)
+    return answer(candidates, consensus, calibration, neighbours=around, line=max(lines), k=question.k)
 
 
 def _held(

@@ -109,6 +109,7 @@ class Map:
 
         Verification then needs no photo files. About 35 KB a photo; a kill loses little, the same call goes on.
         """
+        self._wrote = True
         with Store.open(self.path, write=True) as writer:
             return Verifier(writer).store_all(progress=self._progress)
 

@@ -200,6 +200,7 @@ class Verifier:
         A kill loses the batch in the making; the next call goes on.
         """
         batches: Iterable[list[Photo]] = self.cache.missing(chunk=64)
+        self.cache.keep_all({})  # all are wanted from now on, also where none is missing now
         done = missed = 0
         with ThreadPoolExecutor(cores(), thread_name_prefix="features") as pool:
             for batch in batches:

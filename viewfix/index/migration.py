@@ -27,6 +27,7 @@ _SWITCH = """
 DELETE FROM migrating WHERE row NOT IN (SELECT row FROM photos);
 UPDATE photos SET content_hash = fresh.content_hash, content_hint = fresh.content_hint
     FROM migrating_contents AS fresh WHERE fresh.row = photos.row;
+DELETE FROM local_features WHERE row IN (SELECT row FROM migrating_contents);
 DROP TABLE descriptors;
 ALTER TABLE migrating RENAME TO descriptors;
 DROP TABLE migrating_contents;

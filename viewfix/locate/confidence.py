@@ -119,8 +119,12 @@ class Calibration:
         """
         if not 0 < false_accepts < 1:
             raise BadInput(f"false_accepts is {false_accepts}, but it is a share. Give more than 0 and less than 1.")
-        # Where no photo could be verified when the map was calibrated, none can be when it is asked.
-        scores = sorted(self.outside_scores.get(how) or self.outside_scores.get("off", ()))
+        scores = sorted(self.outside_scores.get(how, ()))
+        if not scores and self.outside_scores.get("off"):
+            raise BadInput(
+                f"No rate of false answers can be promised for verify={how!r}: too few photos could be verified when "
+                "this map was calibrated. Ask with verify='off' (--verify off)."
+            )
         if not scores:
             raise BadInput(
                 "No rate of false answers can be promised: this map is too small to be calibrated on its own photos. "
@@ -130,7 +134,7 @@ class Calibration:
         if rank > len(scores):
             raise BadInput(
                 f"A rate of {false_accepts:g} cannot be promised from {len(scores)} left-out photos. "
-                f"Ask for {1 / (len(scores) + 1):.4f} or more."
+                f"Ask for {math.ceil(1e4 / (len(scores) + 1)) / 1e4:.4f} or more."
             )
         return scores[rank - 1]
 

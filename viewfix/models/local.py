@@ -75,7 +75,7 @@ class LocalFeatures:
     def unpack(cls, data: bytes) -> LocalFeatures:
         """What `pack` gave; BadInput for anything else."""
         form, count, width_px, height_px = _HEAD.unpack_from(data) if len(data) >= _HEAD.size else (0, 0, 0, 0)
-        if form != FORMAT or len(data) != _HEAD.size + count * (4 + DIM):
+        if form != FORMAT or not (width_px and height_px) or len(data) != _HEAD.size + count * (4 + DIM):
             raise BadInput(f"{len(data)} bytes are not the local features of a photo. Verify without the cache.")
         points = np.frombuffer(data, "<u2", 2 * count, _HEAD.size).reshape(count, 2)
         numbers = np.frombuffer(data, np.int8, DIM * count, _HEAD.size + 4 * count).reshape(count, DIM)
