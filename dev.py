@@ -36,7 +36,8 @@ def call(*command: str | Path) -> int:
 
 def set_up(extra: str) -> None:
     """Make .venv and install viewfix with an extra into it, unless that was done for these very requirements."""
-    wanted = [ROOT / "pyproject.toml", ROOT / "constraints.txt"]
+    names = ("pyproject.toml", "constraints.txt", "hatch_build.py", "viewfix/web/package-lock.json")
+    wanted = [ROOT / name for name in names]
     stamp = HOME / f"installed-{extra or 'core'}"
     now = hashlib.sha256(b"".join(file.read_bytes() for file in wanted) + sys.version.encode()).hexdigest()
     if python().exists() and stamp.exists() and stamp.read_text() == now:
@@ -56,12 +57,29 @@ def set_up(extra: str) -> None:
     stamp.write_text(now)
 
 
+def set_up_browser() -> None:
+    """See to a Chromium for the tests of pages; where none can be had, those tests are skipped and say why."""
+    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+    stamp = HOME / "asked-for-browser"
+    if os.environ.get("VIEWFIX_CHROMIUM") or any(map(shutil.which, names)) or stamp.exists():
+        return
+    print("Installing Chromium for the tests of pages …", flush=True)
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    ways = [[python(), "-m", "playwright", "install", "chromium"]]
+    if shutil.which("apt-get") and hasattr(os, "geteuid") and os.geteuid() == 0:
+        ways.insert(0, ["sh", "-c", "apt-get update && apt-get install --yes --no-install-recommends chromium"])
+    if not any(subprocess.call([str(part) for part in way], cwd=ROOT, **quiet) == 0 for way in ways):
+        print("No Chromium could be installed: the tests of pages will be skipped.", flush=True)
+    stamp.touch()  # asked once: a machine where it cannot be had is not asked at every run
+
+
 def main(arguments: list[str]) -> int:
     if sys.version_info < (3, 11):  # noqa: UP036  a stranger's python3 may be older than ours
         sys.exit(f"dev.py: this is Python {sys.version.split()[0]}, but viewfix needs 3.11 or newer.")
     command, rest = (arguments[0], arguments[1:]) if arguments else ("", [])
     if command == "test":
         set_up("dev")
+        set_up_browser()
         return call(python(), "-m", "pytest", *rest)
     if command == "check":
         set_up("dev")
