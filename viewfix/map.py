@@ -15,7 +15,7 @@ import numpy as np
 from . import photos
 from .asking import Question, Verify, Workings, ask, region_of
 from .errors import ModelMismatch, UnknownModel, ViewfixError
-from .explaining import Recent, explained
+from .explaining import Explainer, Recent, explained
 from .geo import Region
 from .index.faiss import FaissSearch
 from .index.store import ModelIdentity, Store
@@ -176,9 +176,8 @@ class Map:
         picture = photos.load(photo, least_side_px=self.model.least_side_px)
         [descriptor] = self.model.embed([picture])
         fix = ask(question, descriptor, self._workings, lambda: self._workings.features(photo)).fix
-        return replace(
-            fix, explainer=partial(explained, self._recent.keep(photo), question, descriptor, self._workings)
-        )
+        explain = partial(explained, self._recent.keep(photo), question, descriptor, self._workings)
+        return replace(fix, explainer=Explainer(explain))
 
     def locate_descriptor(
         self,
@@ -290,5 +289,3 @@ class Map:
     def _refresh(self) -> None:
         if self._search is not None:
             self._search.refresh()
-        if self._verifier is not None:
-            self._verifier.forget()
