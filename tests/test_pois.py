@@ -577,6 +577,11 @@ def test_the_famous_come_before_the_near_and_the_near_before_the_far() -> None:
     assert named == ["cathedral", "near", "plaque", "far"]
 
 
+def test_no_name_is_said_twice() -> None:
+    gardens = [point("Jardin", moved(HERE, 0, metres)) for metres in (50, 150, 250)]
+    assert [near.point for near in choose(gardens, HERE, None, Reach())] == gardens[:1]
+
+
 def test_at_most_so_many_within_the_reach_and_the_radius_of_the_fix() -> None:
     many = [point(f"p{n}", moved(HERE, 0, 40.0 * n)) for n in range(1, 20)]
     assert len(choose(many, HERE, None, Reach())) == 5
@@ -683,8 +688,6 @@ def test_a_kill_in_the_middle_leaves_the_old_points(path: Path, tmp_path: Path) 
     table(file, ["lat", "lon", "name"], *([1, n / 100, f"new {n}"] for n in range(5000)))
     killed = subprocess.run([sys.executable, "-c", KILLED, str(path), str(file)], check=False)
     assert killed.returncode == -signal.SIGKILL
-    with Store.open(path, write=True):  # a writer undoes what was half done
-        pass
     assert points_of(path) == before
     assert pois.add(path, file).added == 5000
 
