@@ -151,6 +151,7 @@ class Map:
         verify: Verify = "accurate",
         budget_ms: float | None = None,
         nearby: Reach = USUAL_REACH,
+        explainable: bool = True,
     ) -> Fix:
         """Say where a photo was taken.
 
@@ -166,6 +167,7 @@ class Map:
                 (LighterGlue), "fast" (nearest neighbours) or "off".
             budget_ms: what would take longer than this after the descriptor is not begun; None for no limit.
             nearby: which points of interest to name, where the map has some: by default 5 within 300 m.
+            explainable: False keeps nothing of the photo, and the answer cannot be explained.
 
         Returns:
             A fix. One that is not found is an answer, not an error; its candidates are given too.
@@ -180,8 +182,10 @@ class Map:
         picture = photos.load(photo, least_side_px=self.model.least_side_px)
         [descriptor] = self.model.embed([picture])
         fix = ask(question, descriptor, self._workings, lambda: self._workings.features(photo)).fix
-        explainer = Explainer(partial(explained, self._recent.keep(photo), question, descriptor, self._workings))
-        return with_nearby(self._store, replace(fix, explainer=explainer), nearby)
+        if explainable:
+            explainer = partial(explained, self._recent.keep(photo), question, descriptor, self._workings)
+            fix = replace(fix, explainer=Explainer(explainer))
+        return with_nearby(self._store, fix, nearby)
 
     def locate_descriptor(
         self,
