@@ -364,6 +364,23 @@ def test_a_huge_csv_goes_through_bounded_memory(path: Path, tmp_path: Path) -> N
         tracemalloc.stop()
 
 
+def test_a_thousand_of_a_kind_stay_a_thousand_and_cost_no_more(path: Path, tmp_path: Path) -> None:
+    """Where Q1 means the kind of stone, and not the stone; names in a row do the same."""
+    rows = [[f"{n * 0.05:.2f}", f"{n % 9}", "stone", "Q1"] for n in range(1500)]
+    added = pois.add(path, table(tmp_path / "a.csv", ["lat", "lon", "name", "wikidata"], *rows))
+    assert (added.added, added.merged) == (1500, 0)
+    parts = [[1.0, f"{179.9999 - n * 0.0001:.4f}", "wall", "Q2"] for n in range(9)] + [[1.0, -179.9999, "wall", "Q2"]]
+    added = pois.add(path, table(tmp_path / "b.csv", ["lat", "lon", "name", "wikidata"], *parts))
+    assert (added.added, added.merged) == (1, 9)
+
+
+def test_a_name_as_long_as_a_book_costs_itself(path: Path, tmp_path: Path) -> None:
+    rows = [[1, 2, "x" * 600, ""], [1, 3, "y", "z" * 600], [1, 4, "fine", "гарно"]]
+    added = pois.add(path, table(tmp_path / "a.csv", ["lat", "lon", "name", "name:uk"], *rows))
+    assert [(p.name, p.names) for p in points_of(path).values()] == [("y", {}), ("fine", {"uk": "гарно"})]
+    assert len(added.skipped[0].reason) < 300
+
+
 @pytest.mark.parametrize(
     "name, content, line",
     [
@@ -493,6 +510,7 @@ def test_what_list_prints_can_be_added_again(
         (" javascript:alert(1)", None),
         ("java\nscript:alert(1)", None),
         ("data:text/html,x", None),
+        ("https://a.org/King's", "https://a.org/King%27s"),
         ("file:///etc/passwd", None),
         ("//a.org", None),
         ("https://", None),

@@ -12,7 +12,7 @@ from ..errors import BadInput
 from ..sources.columns import decimal
 from ..types import PointOfInterest, Position, Skipped
 from .features import features_of
-from .links import links_of, names_of
+from .links import LONGEST_NAME, links_of, names_of
 from .shapes import inside_point, middle_of, middle_of_line
 from .sights import kind_of, notability, value_of
 
@@ -167,6 +167,8 @@ def of_cells(row: Mapping[str, Any], lat: Any, lon: Any, where: str) -> Item:
         return Skipped(_shown(key), "it holds bytes that are no text. Save the file as UTF-8")
     if not name:
         return Skipped(key, "it has no name")
+    if max(len(name), len(key), len(str(row.get("kind", "")))) > LONGEST_NAME:
+        return Skipped(_shown(key), f"its name, id or kind is longer than {LONGEST_NAME} characters: {_shown(name)}")
     if north is None or east is None:
         return Skipped(key, f"{name}: its position is {_shown(f'{lat}, {lon}')}, which are not two numbers")
     try:

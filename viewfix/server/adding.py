@@ -1,4 +1,4 @@
-"""An uploaded photo and what its sender says of it go in; it is kept in the operator's folder and becomes a part of a map."""
+"""An uploaded photo and what its sender says of it go in; it is kept in a folder and becomes a part of a map."""
 
 from __future__ import annotations
 

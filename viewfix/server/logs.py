@@ -15,7 +15,7 @@ log = logging.getLogger("viewfix.server")
 
 
 class JsonLines(logging.Formatter):
-    """One object a line. No address of a client, no query string (a `near` says where somebody is), nothing of photos."""
+    """One object a line. No address of a client, no query string (`near` says where somebody is), nothing of photos."""
 
     def format(self, record: logging.LogRecord) -> str:
         line = {

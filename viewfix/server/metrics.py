@@ -7,11 +7,17 @@ from typing import TYPE_CHECKING
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 if TYPE_CHECKING:
-    from .served import Maps
+    from collections.abc import Callable
+
+    from .served import Maps, Served
     from .uploads import Receiver
     from .work import Workers
 
 SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+
+
+def _counter(served: Served) -> Callable[[], float]:
+    return lambda: len(served.city)
 
 
 class Metrics:
@@ -35,7 +41,7 @@ class Metrics:
             Gauge(name, about, registry=self._registry).set_function(read)
         photos = Gauge("viewfix_map_photos", "Photos in a map", ["map"], registry=self._registry)
         for served in maps.all():
-            photos.labels(served.name).set_function(lambda served=served: len(served.city))
+            photos.labels(served.name).set_function(_counter(served))
 
     def answered(self, route: str, method: str, status: int, took_s: float) -> None:
         self._requests.labels(route, method, str(status)).inc()

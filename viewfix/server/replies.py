@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
-FIX = {
+FIX: Any = {
     "type": "Feature",
     "geometry": {"type": "Point", "coordinates": [0.1162866, 52.2057554]},
     "properties": {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
+from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
@@ -68,8 +69,8 @@ class Server(uvicorn.Server):
         self.should_exit = True
 
 
-def serve(app: FastAPI, host: str, port: int) -> None:
-    """Serve until SIGTERM or Ctrl-C.
+def serve(app: FastAPI, host: str, port: int, on_listening: Callable[[int], None]) -> None:
+    """Serve until SIGTERM or Ctrl-C. `on_listening` is told the port: of 0 the system makes a free one.
 
     Raises:
         BadInput: the address cannot be had.
@@ -89,6 +90,7 @@ def serve(app: FastAPI, host: str, port: int) -> None:
         h11_max_incomplete_event_size=16_384,
     )
     server = Server(config, app.state.context)
+    on_listening(listening.getsockname()[1])
     with listening:
         server.run(sockets=[listening])
 

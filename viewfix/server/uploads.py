@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -110,7 +110,7 @@ def _raw(body: bytes) -> Upload:
 
 
 async def _form(request: Request, body: bytes, most: int, most_bytes: int) -> Upload:
-    async def whole() -> AsyncIterator[bytes]:
+    async def whole() -> AsyncGenerator[bytes, None]:
         for start in range(0, len(body), 1 << 16):
             yield body[start : start + (1 << 16)]
 

@@ -1,4 +1,4 @@
-"""Work on photos goes in and its result comes out, a few at a time; who comes when too many wait is sent away at once."""
+"""Work on photos goes in, its result comes out, a few at a time; who comes when too many wait is sent away at once."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ router = APIRouter()
 async def page() -> Response:
     """The page itself."""
     if not (WEB / "vendor" / "maplibre-gl.mjs").exists() or not (WEB / "page" / "index.html").exists():
-        line = "This viewfix was installed without its page: npm could not be asked. The service at v1/ works all the same."
+        line = "This viewfix was installed without its page: npm could not be asked. The service at v1/ works."
         raise Trouble(501, "no_page", line)
     return FileResponse(WEB / "page" / "index.html", headers={"Cache-Control": "no-cache"})
 
