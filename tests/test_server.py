@@ -202,7 +202,7 @@ def test_a_thumbnail_is_small_and_has_no_exif(service: TestClient, licensed: Pat
     assert service.get(f"/v1/photos/{shown.id}/thumbnail?px=128", headers={"If-None-Match": tag}).status_code == 304
     assert trouble(service.get(f"/v1/photos/{hidden.id}/thumbnail"))[:2] == (404, "no_such_picture")
     assert trouble(service.get("/v1/photos/nobody.jpg/thumbnail"))[:2] == (404, "no_such_photo")
-    assert trouble(service.get(f"/v1/photos/{shown.id}/thumbnail?px=7"))[0] == 400
+    assert trouble(service.get(f"/v1/photos/{shown.id}/thumbnail?px=7"))[0] == 422
 
 
 @pytest.mark.parametrize(
