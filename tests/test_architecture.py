@@ -13,10 +13,10 @@ ROOT = Path(__file__).parent.parent / "viewfix"
 LAYERS = [  # a module may import those of the layers above it, never those below
     {"errors"},
     {"types", "optional"},
-    {"geo", "photos", "metrics", "console", "wire"},
+    {"geo", "photos", "metrics", "console", "wire", "licences"},
     {"sources", "models"},
     {"embed", "index", "locate"},
-    {"ingest", "retrieval", "verification", "explain"},
+    {"ingest", "retrieval", "verification", "explain", "pois"},
     {"asking"},
     {"trials", "explaining"},
     {"map", "compare"},

@@ -21,6 +21,12 @@ EXTRAS = {
     "tensorboard": ("train", "Writing a TensorBoard log"),
     "safetensors": ("train", "Reading .safetensors weights"),
     "poselib": ("verify", "Verifying candidates by geometry"),
+    "osmium": ("pois", "Reading OpenStreetMap files"),
+    "fastapi": ("server", "Serving a map"),
+    "uvicorn": ("server", "Serving a map"),
+    "python_multipart": ("server", "Serving a map"),
+    "prometheus_client": ("server", "Serving a map"),
+    "limits": ("server", "Serving a map"),
     "scipy": ("evaluate", "Finding neighbours in space and reading .mat files"),
 }
 
