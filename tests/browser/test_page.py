@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,9 +14,9 @@ from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Route, expect
 
-from viewfix import Map
+from . import serving
 
-from . import stand_in
+pytest.importorskip("fastapi", reason="the page is served by the extra [server]")
 
 WEB = Path(__file__).parents[2] / "viewfix" / "web"
 pytestmark = pytest.mark.skipif(
@@ -39,7 +38,7 @@ ANSWER: dict[str, Any] = {  # one that shows all there is to show
         "radius_m": 8.1,
         "heading_deg": 130.0,
         "reason": "87 local features agree with 00.jpg",
-        "map": "town",
+        "map": "street",
         "verify": "fast",
         "took_ms": 93,
         "attribution": ["A. Photographer"],
@@ -85,10 +84,9 @@ def answer(**changed: Any) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def address(real_map: Path) -> Iterator[str]:
-    with Map.open(real_map) as city, stand_in.serve(city) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}/"
-        server.shutdown()
+    """A real server of a real map."""
+    with serving.running(real_map) as found:
+        yield found
 
 
 @pytest.fixture(scope="module")
@@ -252,7 +250,7 @@ def test_a_link_shows_the_fix_to_somebody_else_without_the_photo(visit: Callable
     page.get_by_role("button", name="Share").click()
     expect(page.locator("#toast")).to_contain_text("The link is copied")
     link = page.evaluate("navigator.clipboard.readText()")
-    assert link == reader.address + "#at=50.000100,20.000500&radius=8.1&confidence=0.94&heading=130&map=town"
+    assert link == reader.address + "#at=50.000100,20.000500&radius=8.1&confidence=0.94&heading=130&map=street"
 
     other = visit()
     sent: list[str] = []

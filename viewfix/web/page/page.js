@@ -304,7 +304,7 @@ class Page {
     return answerView(answer, {
       query: shared ? null : this.asked?.picture,
       shared,
-      picture: (address) => this.service.picture(address),
+      picture: (address, large) => this.service.picture(address, large),
       onInliers: shared ? undefined : (candidate) => this.inliers(candidate),
       onCandidate: (index) => this.chooseCandidate(index, false),
       onSight: (index) => this.lookAtSight(index),
@@ -332,7 +332,7 @@ class Page {
 
   inliers(candidate) {
     const { photo } = this.asked;
-    showInliers(photo, () => this.service.picture(candidate.thumbnail), (signal) =>
+    showInliers(photo, () => this.service.picture(candidate.thumbnail, true), (signal) =>
       this.service.inliers(photo, this.state.answer.properties.map || this.map.name, candidate.id, signal));
   }
 

@@ -38,7 +38,7 @@ export function overlay(data, dark) {
 
 /** @param {any} c colours @param {string} look name of a picture */
 function photoLayers(c, look) {
-  const isCluster = ["has", "count"];
+  const isCluster = ["!", ["has", "id"]];
   const grown = ["min", ["sqrt", ["get", "count"]], 30];
   return [
     {
