@@ -574,13 +574,14 @@ def test_one_of_several_maps_can_be_chosen(visit: Callable[..., Visit], query: P
         {"name": name, "photos": count, "bounds": [20, 50, 20.01, 50.01], "verify": ["off"], "calibrated": True}
         for name, count in (("north", 5), (HOSTILE, 1))
     ]
-    reader.page.route("**/v1/maps", lambda route: route.fulfill(json={"maps": maps}))
+    reader.page.route("**/v1/maps", lambda route: route.fulfill(json={"maps": maps, "keeps_queries": True}))
     none = {"type": "FeatureCollection", "features": []}
     reader.page.route("**/v1/maps/*/photos?*", lambda route: route.fulfill(json=none))
     page = reader.open()
     expect(page.locator(".about-map")).to_have_text("5 photos in this map")
     page.get_by_label("Map", exact=True).first.select_option(HOSTILE)
     expect(page.locator(".about-map")).to_have_text("1 photo in this map")
+    expect(page.locator(".intake .fine")).to_have_text("The photo is sent to this server, which keeps a copy of it.")
     assert page.evaluate("window.harmed") is None
 
 

@@ -32,9 +32,10 @@ export class Service {
     this.pictures = new Map();
   }
 
-  /** @returns {Promise<any[]>} */
+  /** @returns {Promise<{maps: any[], keeps_queries: boolean}>} */
   async maps() {
-    return (await this.json("v1/maps")).maps ?? [];
+    const { maps = [], keeps_queries = false } = await this.json("v1/maps");
+    return { maps, keeps_queries };
   }
 
   /** @returns {Promise<import("../shared/basemap.js").Basemap | null>} */

@@ -25,6 +25,9 @@ export const GROUND = Object.freeze({
   dark: { land: "#171c21", line: "#222931", ink: "#d6dee6", halo: "#12161a" },
 });
 
+/** Of Protomaps' style: two faces are enough, and an operator needs glyphs of no more. */
+const FONTS = { regular: "Noto Sans Regular", bold: "Noto Sans Medium", italic: "Noto Sans Regular" };
+
 export const GRID_SOURCE = "viewfix-grid";
 
 /**
@@ -137,7 +140,7 @@ async function overVector(source, basemap, schema, { dark, language, absolute })
 
 async function protomaps(theme, language) {
   const { layers, namedFlavor } = await import("../vendor/basemaps.mjs");
-  return layers("tiles", namedFlavor(theme), { lang: language });
+  return layers("tiles", { ...namedFlavor(theme), ...FONTS }, { lang: language });
 }
 
 /** A layer that would ask for pictures of a sprite that nobody gave: without them, or null where nothing is left. */
