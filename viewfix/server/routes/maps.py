@@ -35,7 +35,8 @@ async def maps(request: Request) -> Any:
     def all_of() -> list[dict[str, Any]]:
         return [_about(served, context.settings.write) for served in context.maps.all()]
 
-    return JSONResponse({"maps": await run_in_threadpool(all_of)})
+    keeps = context.settings.keep_queries is not None  # the page tells whoever sends a photo
+    return JSONResponse({"maps": await run_in_threadpool(all_of), "keeps_queries": keeps})
 
 
 def _about(served: Served, writable: bool) -> dict[str, Any]:
