@@ -94,6 +94,18 @@ def test_sprites_and_glyphs_of_the_operator_are_used(looker: Page, real_map: Pat
     assert any(path.startswith("fonts/Noto Sans") for path in given)
 
 
+def test_vector_tiles_of_an_address_are_drawn_by_the_schema_that_they_follow(looker: Page, real_map: Path) -> None:
+    whole = [(0, 0), (tiles.EXTENT, 0), (tiles.EXTENT, tiles.EXTENT), (0, tiles.EXTENT)]
+    tile = tiles.layer("water", tiles.POLYGON, whole, {"class": "lake"})
+    tile += tiles.layer("transportation", tiles.LINE, [(0, 9), (9, 99)], {"class": "minor"})
+    looker.route("**/tiles/**", lambda route: route.fulfill(body=tile, content_type="application/x-protobuf"))
+    said: list[str] = []
+    looker.on("console", lambda message: said.append(message.text) if "GPU stall" not in message.text else None)
+    with serving.running(real_map, basemap={"kind": "vector", "url": "tiles/{z}/{x}/{y}.pbf"}) as address:
+        look(looker, address, "lake", {"lake": (188, 217, 232)})
+    assert not said
+
+
 def test_pictures_are_drawn_and_dimmed_at_night(looker: Page, real_map: Path) -> None:
     picture = io.BytesIO()
     Image.new("RGB", (256, 256), (250, 200, 40)).save(picture, "PNG")

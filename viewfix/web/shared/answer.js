@@ -235,5 +235,5 @@ function reason(answer) {
 /** @param {string[]} attribution */
 function credits(attribution) {
   const owed = (attribution ?? []).filter(Boolean);
-  return owed.length === 0 ? null : element("p", { class: "credits" }, t("credits.photos", { owed: owed.join(" · ") }));
+  return owed.length === 0 ? null : element("p", { class: "credits" }, t("credits.owed", { owed: owed.join(" · ") }));
 }
