@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Route, expect
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, FileChooser, Page, Route, expect
 
 from . import serving
 
@@ -24,6 +24,7 @@ pytestmark = pytest.mark.skipif(
     reason="viewfix/web/vendor is empty: npm could not be asked when viewfix was installed",
 )
 
+expect.set_options(timeout=15_000)  # of a machine that does much else at the same time
 HOSTILE = "<img src=x onerror=\"window.harmed='yes'\"><script>window.harmed='yes'</script>"
 WIDER = """() => [document.documentElement, ...document.querySelectorAll(".panel, .content, .content *, dialog[open]")]
     .filter(each => each instanceof HTMLElement && !each.matches(".strip, .unseen")
@@ -428,6 +429,10 @@ def test_everything_can_be_done_with_the_keyboard_alone(visit: Callable[..., Vis
     reader = visit()
     page = reader.open()
     reader.will_answer()
+    choosers: list[FileChooser] = []
+    page.on(
+        "filechooser", lambda chooser: choosers.append(chooser)
+    )  # long before it opens: the browser must have been told to hand it over
     page.locator("body").press("Tab")
     focused = "document.activeElement.id || document.activeElement.className"
     seen = [page.evaluate(focused)]
@@ -436,9 +441,12 @@ def test_everything_can_be_done_with_the_keyboard_alone(visit: Callable[..., Vis
         page.keyboard.press("Tab")
         seen.append(page.evaluate(focused))
         assert len(seen) < 12, seen
-    with page.expect_file_chooser() as chooser:
-        page.keyboard.press("Enter")
-    chooser.value.set_files(query)
+    page.keyboard.press("Enter")
+    for _ in range(150):
+        if choosers:
+            break
+        page.wait_for_timeout(100)
+    choosers[0].set_files(query)
     expect(page.locator(".verdict-title")).to_be_focused()
     for name in ("Share", "On the map", "Town Museum", "Similar photo 2", "In figures", "Zoom in"):
         target = page.locator(
