@@ -214,6 +214,25 @@ def test_a_photo_from_elsewhere_is_told_kindly_that_it_is_not_in_the_map(
     expect(page.locator(".advice li")).to_have_count(2, timeout=20_000)  # there is nothing closer to offer
 
 
+def test_a_fix_that_is_known_before_the_map_is_drawn_is_drawn_with_it(visit: Callable[..., Visit]) -> None:
+    page = visit().open()
+    drawn = page.evaluate(
+        """async (answer) => { const {FixMap} = await import("/shared/fixmap.js");
+             const place = document.createElement("div");
+             place.style.cssText = "position:fixed;inset:0;z-index:99";
+             document.body.append(place);
+             const made = await FixMap.make(place, {basemap: null, dark: false, language: "en"});
+             made.showAnswer(answer);
+             made.lookAtAnswer();
+             await made.setLook({dark: true, language: "en"});
+             await new Promise(go => made.map.once("idle", go));
+             const layers = ["viewfix-circle", "viewfix-candidate", "viewfix-sight"];
+             return layers.map(layer => made.map.queryRenderedFeatures({layers: [layer]}).length > 0) }""",
+        ANSWER,
+    )
+    assert drawn == [True, True, True]
+
+
 @pytest.mark.parametrize("way", ["drop", "paste"])
 def test_a_photo_can_be_dropped_or_pasted_anywhere(visit: Callable[..., Visit], query: Path, way: str) -> None:
     reader = visit()
@@ -311,7 +330,18 @@ def test_strings_of_the_server_are_text_and_never_markup(visit: Callable[..., Vi
         "links": {"wikipedia": "javascript:window.harmed='yes'", "website": "data:text/html,harm"},
     }
     reader.page.route("**/v1/basemap", lambda route: route.fulfill(json={"style": None, "attribution": HOSTILE}))
+    photo = {"id": HOSTILE, "heading_deg": 90, "thumbnail": None}
+    bounds = reader.page.request.get(reader.address + "v1/maps").json()["maps"][0]["bounds"]
+    middle = {"type": "Point", "coordinates": [(bounds[0] + bounds[2]) / 2, (bounds[1] + bounds[3]) / 2]}
+    photos = {"type": "FeatureCollection", "features": [{"type": "Feature", "geometry": middle, "properties": photo}]}
+    reader.page.route("**/v1/maps/*/photos?*", lambda route: route.fulfill(json=photos))
     page = reader.open()
+    for _ in range(50):  # until the photo is drawn, in the middle of what the panel leaves free
+        page.mouse.click((412 + 800) / 2, 300)
+        if page.locator(".popup").count():
+            break
+        page.wait_for_timeout(200)
+    expect(page.locator(".popup")).to_have_text(HOSTILE)
     reader.will_answer(hostile)
     reader.locate(query)
     expect(page.locator(".sight-name")).to_have_text(HOSTILE)

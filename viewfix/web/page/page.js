@@ -1,7 +1,5 @@
 /** The page: a photo comes in, the server is asked, the answer is shown in the panel and on the map. */
 import { answerView, spoken } from "../shared/answer.js";
-import { mapButtons, scaleBar } from "../shared/controls.js";
-import { credits } from "../shared/credits.js";
 import { element } from "../shared/dom.js";
 import { drawIcons } from "../shared/icons.js";
 import { distance, language, named, preferredLanguage, speak, t, translate } from "../shared/language.js";
@@ -10,12 +8,10 @@ import { isDark, onTheme, startTheme } from "../shared/theme.js";
 import { askForKey, prepareDialogs, settingsDialog, showInliers, showLink } from "./dialogs.js";
 import { listenForPhotos } from "./intake.js";
 import { whereThisDeviceIs } from "./place.js";
+import { Scenery, WIDE } from "./scenery.js";
 import { Service, Trouble } from "./service.js";
 import { Sheet } from "./sheet.js";
 import { busyView, button, emptyView, fileButton, intakeView, troubleView } from "./views.js";
-
-const WIDE = matchMedia("(min-width: 760px), (max-height: 480px) and (min-width: 600px)");
-const QUIET_MS = 150;
 
 /** @param {string} id @returns {any} */
 const byId = (id) => document.getElementById(id);
@@ -27,9 +23,11 @@ class Page {
     this.maps = [];
     /** @type {any} */
     this.map = null; // of GET v1/maps
-    /** @type {import("../shared/fixmap.js").FixMap | null} */
-    this.drawing = null;
-    this.basemap = null;
+    this.scenery = new Scenery(this.service, {
+      onCandidate: (index) => this.chooseCandidate(index, true),
+      onSight: (index) => this.shown?.point(index),
+      onTrouble: (words) => this.toast(words),
+    });
     this.keepsQueries = false;
     this.near = false;
     this.verify = "";
@@ -38,7 +36,6 @@ class Page {
     /** @type {{photo: File, picture: string} | null} */
     this.asked = null;
     this.asking = new AbortController();
-    this.photosAsked = new AbortController();
     this.shown = null; // the view of the answer, which the map talks to
   }
 
@@ -47,9 +44,7 @@ class Page {
     drawIcons(document);
     prepareDialogs();
     await speak(preferredLanguage());
-    this.sheet = new Sheet(byId("panel"), byId("handle"), () => this.fitFoot());
-    this.scale = scaleBar();
-    byId("map-foot").prepend(this.scale.element);
+    this.sheet = new Sheet(byId("panel"), byId("handle"), () => this.scenery.fitFoot());
     this.inWords();
     const openSettings = settingsDialog({
       onLanguage: (code) => this.changeLanguage(code),
@@ -61,20 +56,21 @@ class Page {
     byId("map-choice").addEventListener("change", (event) => this.chooseMap(event.target.value));
     listenForPhotos(byId("dropping"), (photo) => this.map && document.querySelector("dialog[open]") === null && this.locate(photo));
     addEventListener("hashchange", () => this.openLink());
-    onTheme((dark) => this.drawing?.setLook({ dark, language: language() }));
+    onTheme((dark) => this.scenery.drawing?.setLook({ dark, language: language() }));
     await this.load();
   }
 
   /** Ask the server what it has, and draw it. Also after trouble, to try again. */
   async load() {
+    let drawn;
     try {
       const [told, basemap] = await this.withKey(() => Promise.all([this.service.maps(), this.service.basemap()]));
-      Object.assign(this, { maps: told.maps, keepsQueries: told.keeps_queries, basemap });
+      Object.assign(this, { maps: told.maps, keepsQueries: told.keeps_queries });
+      drawn = this.scenery.draw(basemap).then(() => this.inWords()); // the panel does not wait for it
     } catch (error) {
       this.fail(error, () => this.load());
       return;
     }
-    const drawn = this.drawMap(); // the panel does not wait for it
     if (this.maps.length === 0) {
       this.show({ view: "empty" });
       return;
@@ -85,34 +81,11 @@ class Page {
     const hash = location.hash;
     this.chooseMap(this.maps[0].name);
     await drawn;
-    this.lookAtMap({ jump: true });
+    this.scenery.lookAtWhole({ jump: true });
     if (hash.length > 1) {
       history.replaceState(null, "", hash);
       this.openLink();
     } else if (this.state.answer) this.drawAnswer(this.state.answer); // it came before the map was drawn
-  }
-
-  async drawMap() {
-    if (this.drawing !== null) return;
-    try {
-      const { FixMap } = await import("../shared/fixmap.js");
-      this.drawing = await FixMap.make(byId("map"), {
-        basemap: this.basemap,
-        dark: isDark(),
-        language: language(),
-        margins: () => this.margins(),
-        onPhoto: (photo, at) => this.openPhoto(photo, at),
-        onCandidate: (index) => this.chooseCandidate(index, true),
-        onSight: (index) => this.shown?.point(index),
-        onMoved: (map) => this.moved(map),
-        onTrouble: () => this.toast(t("page.basemap_trouble")),
-      });
-    } catch {
-      byId("map").append(element("p", { class: "no-map", "data-t": "page.no_map_drawing" }, t("page.no_map_drawing")));
-      return;
-    }
-    byId("map-corner").append(mapButtons(this.drawing.map, () => this.lookAtMap()));
-    this.inWords();
   }
 
   /** @param {string} name */
@@ -121,17 +94,9 @@ class Page {
     if (chosen === undefined) return;
     this.map = chosen;
     byId("map-choice").value = name;
-    this.drawing?.showPhotos({ type: "FeatureCollection", features: [] });
+    this.scenery.show(chosen);
     this.restart({ focus: false });
-    if (look) this.lookAtMap({ jump: true });
-  }
-
-  /** @param {{jump?: boolean}} [how] */
-  lookAtMap(how = {}) {
-    const bounds = this.map?.bounds;
-    if (!bounds) return;
-    const [west, south, east, north] = bounds;
-    this.drawing?.lookAtBox([[west, south], [east, north]], how);
+    if (look) this.scenery.lookAtWhole({ jump: true });
   }
 
   // A photo, from the question to the answer
@@ -146,7 +111,7 @@ class Page {
       this.asked = { photo, picture: URL.createObjectURL(photo) };
     }
     this.forgetLink();
-    this.drawing?.showAnswer(null);
+    this.scenery.drawing?.showAnswer(null);
     this.show({ view: "busy" });
     const again = () => this.locate(photo, { near, verify });
     try {
@@ -181,26 +146,26 @@ class Page {
 
   /** @param {import("../shared/types.js").Answer} answer */
   drawAnswer(answer) {
-    this.drawing?.showAnswer(answer);
-    this.drawing?.showSights(answer.properties.nearby.map(named));
-    this.drawing?.choose(answer.properties.candidates.length > 0 ? 0 : -1);
-    if (answer.properties.found) this.drawing?.lookAtAnswer();
-    else this.lookAtMap();
+    this.scenery.drawing?.showAnswer(answer);
+    this.scenery.drawing?.showSights(answer.properties.nearby.map(named));
+    this.scenery.drawing?.choose(answer.properties.candidates.length > 0 ? 0 : -1);
+    if (answer.properties.found) this.scenery.drawing?.lookAtAnswer();
+    else this.scenery.lookAtWhole();
   }
 
   /** @param {number} index @param {boolean} fromMap */
   chooseCandidate(index, fromMap) {
-    this.drawing?.choose(index);
+    this.scenery.drawing?.choose(index);
     if (fromMap) this.shown?.choose(index);
     const position = this.state.answer?.properties.candidates[index]?.position;
-    if (position && !fromMap) this.drawing?.lookAt([position.lon, position.lat]);
+    if (position && !fromMap) this.scenery.drawing?.lookAt([position.lon, position.lat]);
   }
 
   /** Back to the invitation. */
   restart({ focus = true } = {}) {
     this.asking.abort();
     this.forgetLink();
-    this.drawing?.showAnswer(null);
+    this.scenery.drawing?.showAnswer(null);
     this.show({ view: "intake" }, { focus });
   }
 
@@ -341,60 +306,13 @@ class Page {
   lookAtSight(index) {
     const { position } = this.state.answer.properties.nearby[index];
     if (!WIDE.matches) this.sheet.to("half");
-    this.drawing?.lookAt([position.lon, position.lat]);
+    this.scenery.drawing?.lookAt([position.lon, position.lat]);
   }
 
   seeOnMap() {
     if (!WIDE.matches) this.sheet.to("low");
-    this.drawing?.lookAtAnswer();
-    this.drawing?.map.getCanvas().focus();
-  }
-
-  // The map
-
-  moved(map) {
-    this.scale.draw(map);
-    this.thank();
-    clearTimeout(this.pause);
-    this.pause = setTimeout(() => this.fetchPhotos(map), QUIET_MS);
-  }
-
-  async fetchPhotos(map) {
-    if (this.map === null) return;
-    this.photosAsked.abort();
-    this.photosAsked = new AbortController();
-    const { signal } = this.photosAsked;
-    try {
-      const photos = await this.service.photos(this.map.name, inView(map.getBounds()), signal);
-      if (!signal.aborted) this.drawing?.showPhotos(photos);
-    } catch {
-      // what was drawn stays: the next move asks again, and a photo can be located all the same
-    }
-  }
-
-  async openPhoto(photo, at) {
-    const image = element("img", { alt: t("map.photo"), width: 240 });
-    const content = element("figure", { class: "popup" }, photo.thumbnail ? image : null, element("figcaption", {}, photo.id));
-    this.drawing?.openPopup(at, content);
-    if (photo.thumbnail) image.src = await this.service.picture(photo.thumbnail).catch(() => (image.remove(), ""));
-  }
-
-  /** Pixels of the map that the panel covers. */
-  margins() {
-    const panel = byId("panel").getBoundingClientRect();
-    return WIDE.matches ? { top: 0, right: 0, bottom: 0, left: panel.right } : { top: 0, right: 0, bottom: innerHeight - panel.top, left: 0 };
-  }
-
-  /** The foot of the map lies above a sheet, unless this covers nearly all. */
-  fitFoot() {
-    byId("map-foot").hidden = !WIDE.matches && byId("panel").offsetHeight > innerHeight * 0.8;
-  }
-
-  thank() {
-    const sources = Object.keys(this.drawing?.map.getStyle()?.sources ?? {});
-    const owed = sources.map((name) => this.drawing?.map.getSource(name)?.attribution).filter((each) => typeof each === "string" && each !== "");
-    if (this.basemap?.attribution) owed.unshift(this.basemap.attribution);
-    byId("map-credits").replaceChildren(credits(owed));
+    this.scenery.drawing?.lookAtAnswer();
+    this.scenery.drawing?.map.getCanvas().focus();
   }
 
   // Words
@@ -402,9 +320,9 @@ class Page {
   async changeLanguage(code) {
     await speak(code, { remember: true });
     this.inWords();
-    if (this.state.answer) this.drawing?.showSights(this.state.answer.properties.nearby.map(named));
+    if (this.state.answer) this.scenery.drawing?.showSights(this.state.answer.properties.nearby.map(named));
     this.render();
-    this.drawing?.setLook({ dark: isDark(), language: language() });
+    this.scenery.drawing?.setLook({ dark: isDark(), language: language() });
   }
 
   /** Write the words of the language into what stands on the page all the time. */
@@ -413,7 +331,7 @@ class Page {
     byId("panel").setAttribute("aria-label", t("page.panel"));
     byId("map").setAttribute("aria-label", t("page.map_choice"));
     this.sheet?.label();
-    this.drawing?.setLabel(t("map.label"));
+    this.scenery.drawing?.setLabel(t("map.label"));
   }
 
   /** @param {string} words */
@@ -428,15 +346,6 @@ class Page {
     clearTimeout(this.toasted);
     this.toasted = setTimeout(() => (toast.textContent = ""), 6000);
   }
-}
-
-/** The box of a view as the server takes it: west, south, east, north, the world at most. */
-function inView(box) {
-  const [west, east] = [box.getWest(), box.getEast()];
-  const latitudes = [Math.max(-90, box.getSouth()), Math.min(90, box.getNorth())];
-  if (east - west >= 360) return [-180, latitudes[0], 180, latitudes[1]];
-  const wrapped = (/** @type {number} */ lon) => ((((lon + 180) % 360) + 360) % 360) - 180;
-  return [wrapped(west), latitudes[0], wrapped(east), latitudes[1]];
 }
 
 new Page().start();

@@ -64,8 +64,8 @@ export function busyView({ picture, photos, onCancel }) {
   const whole = element(
     "div",
     { class: "busy", "aria-busy": "true" },
-    element("div", { class: "looking" }, image, element("span", { class: "sweep" })),
     element("div", { class: "lead" }, heading, said),
+    element("div", { class: "looking" }, image, element("span", { class: "sweep" })),
     element("div", { class: "actions" }, element("button", { type: "button", class: "button quiet", onclick: onCancel }, t("page.cancel"))),
   );
   return { element: whole, heading, say: (/** @type {string} */ words) => (said.textContent = words) };

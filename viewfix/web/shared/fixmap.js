@@ -41,6 +41,7 @@ export class FixMap {
       maxPitch: 0,
       reduceMotion: wantsStillness(),
     });
+    made.loaded = new Promise((go) => made.map.once("style.load", go));
     made.map.touchZoomRotate.disableRotation();
     made.map.keyboard.disableRotation();
     made.listen();
@@ -62,6 +63,8 @@ export class FixMap {
     /** @type {any} */
     this.map = null;
     this.styles = 0;
+    /** @type {Promise<unknown>} the first style is there */
+    this.loaded = Promise.resolve();
   }
 
   /** Change to dark or light, or to names in another language. @param {{dark: boolean, language: string}} look */
@@ -69,6 +72,7 @@ export class FixMap {
     Object.assign(this.wishes, look);
     const wanted = ++this.styles;
     const style = await this.style();
+    await this.loaded; // a style that is still on its way cannot be changed, only thrown away
     if (wanted === this.styles) this.map.setStyle(style); // of two changes at once the later holds
   }
 
@@ -198,7 +202,11 @@ export class FixMap {
     };
     map.on("moveend", moved);
     map.on("resize", moved);
-    map.on("style.load", moved);
+    map.on("style.load", () => {
+      // What was set while the style was still on its way has found no source to go to.
+      for (const [name, data] of Object.entries(this.data)) map.getSource(name)?.setData(data);
+      moved();
+    });
     for (const layer of Object.values(CLICKABLE)) {
       map.on("mouseenter", layer, () => (map.getCanvas().style.cursor = "pointer"));
       map.on("mouseleave", layer, () => (map.getCanvas().style.cursor = ""));
