@@ -24,6 +24,7 @@ EXTRAS = {
     "osmium": ("pois", "Reading OpenStreetMap files"),
     "fastapi": ("server", "Serving a map"),
     "uvicorn": ("server", "Serving a map"),
+    "httptools": ("server", "Serving a map"),
     "python_multipart": ("server", "Serving a map"),
     "prometheus_client": ("server", "Serving a map"),
     "limits": ("server", "Serving a map"),

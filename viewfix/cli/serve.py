@@ -11,7 +11,7 @@ import click
 from ..errors import BadInput
 from ..optional import optional
 
-PACKAGES = ("fastapi", "uvicorn", "python_multipart", "prometheus_client", "limits")
+PACKAGES = ("fastapi", "uvicorn", "httptools", "python_multipart", "prometheus_client", "limits")
 
 
 @click.command()
