@@ -124,7 +124,7 @@ def announced(port: int) -> int:
         return _status(connection)
 
 
-def header(port: int) -> int:
+def endless_header(port: int) -> int:
     with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
         try:
             connection.sendall(b"POST /v1/locate HTTP/1.1\r\nHost: a\r\nX-Long: ")
@@ -182,7 +182,7 @@ def hostile(photo: bytes) -> dict[str, Callable[[int], int]]:
         "nested": body(part + b"Content-Type: multipart/mixed; boundary=y\r\n\r\n--y\r\n" * 3000 + b"\r\n--x--", form),
         "endless": endless,
         "announced": announced,
-        "header": header,
+        "endless header": endless_header,
         "slow": slow,
     }
 
