@@ -22,9 +22,11 @@ from .index.store import ModelIdentity, Store
 from .ingest import Added, Source, clear_away, ingest, nothing_usable, stream_of
 from .locate import geometry
 from .locate.confidence import PRIOR, Calibration
+from .locate.nearby import USUAL_REACH, Reach
 from .models import catalogue
 from .models.model import Model
 from .photos import Readable
+from .pois import with_nearby
 from .trials import keep_calibrated
 from .types import Fix, Photo, Progress, Skipped, silent
 from .verification import Verifier
@@ -148,6 +150,7 @@ class Map:
         false_accepts: float | None = None,
         verify: Verify = "accurate",
         budget_ms: float | None = None,
+        nearby: Reach = USUAL_REACH,
     ) -> Fix:
         """Say where a photo was taken.
 
@@ -162,6 +165,7 @@ class Map:
             verify: how candidates are verified by local features where similarity leaves a doubt: "accurate"
                 (LighterGlue), "fast" (nearest neighbours) or "off".
             budget_ms: what would take longer than this after the descriptor is not begun; None for no limit.
+            nearby: which points of interest to name, where the map has some: by default 5 within 300 m.
 
         Returns:
             A fix. One that is not found is an answer, not an error; its candidates are given too.
@@ -176,9 +180,8 @@ class Map:
         picture = photos.load(photo, least_side_px=self.model.least_side_px)
         [descriptor] = self.model.embed([picture])
         fix = ask(question, descriptor, self._workings, lambda: self._workings.features(photo)).fix
-        return replace(
-            fix, explainer=partial(explained, self._recent.keep(photo), question, descriptor, self._workings)
-        )
+        explainer = partial(explained, self._recent.keep(photo), question, descriptor, self._workings)
+        return with_nearby(self._store, replace(fix, explainer=explainer), nearby)
 
     def locate_descriptor(
         self,

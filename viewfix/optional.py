@@ -21,6 +21,7 @@ EXTRAS = {
     "tensorboard": ("train", "Writing a TensorBoard log"),
     "safetensors": ("train", "Reading .safetensors weights"),
     "poselib": ("verify", "Verifying candidates by geometry"),
+    "osmium": ("pois", "Reading OpenStreetMap files"),
     "scipy": ("evaluate", "Finding neighbours in space and reading .mat files"),
 }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -69,6 +69,54 @@ class Candidate:
         return math.sqrt(max(0.0, 2.0 - 2.0 * self.similarity))
 
 
+@dataclass(frozen=True, slots=True)
+class PointOfInterest:
+    """A named sight: a church, a museum, a statue. Its texts are as somebody wrote them: escape them to show them.
+
+    `id` is "node/123" or "way/5" of OpenStreetMap, or the id of a GeoJSON feature or a row; `kind` is OpenStreetMap's
+    key=value. `names` are by language code, `links` ("wikipedia", "wikidata", "website") are https or http URLs.
+    `notability` is how well known it is, from 0 up: only good for comparing.
+    """
+
+    id: str
+    name: str
+    kind: str
+    position: Position
+    names: Mapping[str, str] = field(default_factory=dict, hash=False)
+    links: Mapping[str, str] = field(default_factory=dict, hash=False)
+    notability: float = 0.0
+    attribution: str | None = None
+    licence: str | None = None
+
+    def named(self, language: str | None) -> str:
+        """Its name in a language ("uk", "pt-BR"), or as it is written there."""
+        if not language:
+            return self.name
+        by_code = {code.lower(): name for code, name in self.names.items()}
+        code = language.replace("_", "-").lower()
+        while code and code not in by_code:
+            code = code.rpartition("-")[0]  # pt-br, then pt
+        return by_code.get(code, self.name)
+
+    @property
+    def credit(self) -> str | None:
+        """Whom to name where it is shown: "© OpenStreetMap contributors, ODbL"."""
+        return ", ".join(part for part in (self.attribution, self.licence) if part) or None
+
+
+@dataclass(frozen=True, slots=True)
+class Nearby:
+    """A sight near a fix. `bearing_deg` leads from the fix to it, clockwise from north, [0, 360).
+
+    `side` is "ahead", "right", "behind" or "left" of where the photo looks; None when that is not known.
+    """
+
+    point: PointOfInterest
+    distance_m: float
+    bearing_deg: float
+    side: str | None = None
+
+
 class Explains(Protocol):
     """What an answer rests on, as a page."""
 
@@ -86,7 +134,8 @@ class Fix:
     `confidence` is the probability, [0, 1], that the true place lies within
     `position.radius_m`. `candidates` are the evidence, best first, given even when the
     answer is no. `reason` is one sentence for people. `heading_deg` is where the query
-    looked, clockwise from north, when the evidence tells.
+    looked, clockwise from north, when the evidence tells. `nearby` are sights around, the
+    most worth naming first, where the map has points of interest.
     """
 
     position: Position | None
@@ -94,6 +143,7 @@ class Fix:
     candidates: tuple[Candidate, ...]
     reason: str
     heading_deg: float | None = None
+    nearby: tuple[Nearby, ...] = ()
     explainer: Callable[[], Explains] | None = field(default=None, repr=False, compare=False)
 
     def explain(self) -> Explains:
@@ -110,7 +160,7 @@ class Fix:
 
     def __reduce__(self) -> tuple[Any, ...]:
         # To another process goes the answer; what can explain it holds an open map, and stays.
-        return Fix, (self.position, self.confidence, self.candidates, self.reason, self.heading_deg)
+        return Fix, (self.position, self.confidence, self.candidates, self.reason, self.heading_deg, self.nearby)
 
     @property
     def found(self) -> bool:

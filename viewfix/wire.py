@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .types import Candidate, Fix
+from .types import Candidate, Fix, Nearby
 
 
 def to_feature(query: str, fix: Fix, *, k: int | None = None) -> dict[str, Any]:
@@ -25,6 +25,8 @@ def to_feature(query: str, fix: Fix, *, k: int | None = None) -> dict[str, Any]:
             "heading_deg": None if fix.heading_deg is None else round(fix.heading_deg, 1),
             "reason": fix.reason,
             "candidates": [_candidate(c) for c in fix.candidates[:k]],
+            "attribution": credits_of(fix, k=k),
+            "nearby": [to_nearby(each) for each in fix.nearby],
         },
     }
 
@@ -40,3 +42,25 @@ def _candidate(candidate: Candidate) -> dict[str, Any]:
         "inliers": candidate.inliers,
         "attribution": photo.attribution,
     }
+
+
+def to_nearby(near: Nearby) -> dict[str, Any]:
+    """One sight near a fix: what it is, its names by language, where, how far, and on which side."""
+    point = near.point
+    return {
+        "id": point.id,
+        "name": point.name,
+        "names": dict(point.names),
+        "kind": point.kind,
+        "position": {"lat": point.position.lat, "lon": point.position.lon},
+        "distance_m": round(near.distance_m, 1),
+        "bearing_deg": round(near.bearing_deg, 1) % 360.0,
+        "side": near.side,
+        "links": dict(point.links),
+    }
+
+
+def credits_of(fix: Fix, *, k: int | None = None) -> list[str]:
+    """Everybody who is to be named where the first `k` candidates and what is near are shown, each once."""
+    photos = [candidate.photo.attribution for candidate in fix.candidates[:k]]
+    return list(dict.fromkeys(filter(None, [*photos, *(near.point.credit for near in fix.nearby)])))

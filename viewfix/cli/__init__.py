@@ -25,6 +25,7 @@ COMMANDS = {  # name: one-line help; viewfix/cli/<name>.py is imported only when
     "plot": "Draw the photos of a map by how they look, in two dimensions.",
     "info": "What is in a map.",
     "coverage": "Where a map would find photos, where not, and what to photograph next.",
+    "pois": "What is worth seeing near: add points of interest to a map, list them, take them out.",
     "export": "Write a map as GeoJSON, CSV, Parquet or for the TensorBoard projector.",
     "train": "Train a model on photos of places, and export it for maps.",
     "eval": "Measure a model or a map on a dataset.",

@@ -12,6 +12,7 @@ import click
 
 from ..errors import BadInput, StorageFailed, UnreadablePhoto
 from ..types import Candidate, Fix
+from .nearby import language_option, line_of
 from .options import map_argument, model_option, opened
 
 
@@ -50,6 +51,11 @@ def _numbers(count: int, form: str) -> Callable[..., tuple[float, ...] | None]:
 @click.option("--explain", "explain", type=click.Path(path_type=Path), metavar="OUT.html",
               help="Write a page with the evidence; of several photos, a page each into the folder OUT.")  # fmt: skip
 @click.option("-v", "--verbose", is_flag=True, help="The reason and the candidates under every answer.")
+@click.option("--nearby", "most", default=5, show_default=True, type=click.IntRange(0), metavar="N",
+              help="Points of interest to name with each fix, where the map has some.")  # fmt: skip
+@click.option("--nearby-m", default=300.0, show_default=True, type=click.FloatRange(0), metavar="METRES",
+              help="How far they may be, beyond the radius of the fix.")  # fmt: skip
+@language_option
 @model_option
 def command(
     map_path: Path,
@@ -58,6 +64,7 @@ def command(
     verbose: bool,
     explain: Path | None,
     model: str | None,
+    language: str | None,
     **asked: Any,
 ) -> int:
     """Say where each PHOTO was taken, by the photos of MAP. PHOTO may be - for standard input.
@@ -66,14 +73,17 @@ def command(
     be read; the others are answered all the same, and with --json its line has the reason.
     """
     from ..map import Map  # noqa: F401  the heavy imports, before the first line of output
+    from ..locate.nearby import Reach
     from ..wire import to_feature
 
     failed = 0
+    credits: dict[str, None] = {}
+    reach = Reach(asked.pop("nearby_m"), asked.pop("most"))
     with opened(map_path, model=model) as city:
         pages = _pages(explain, queries)
         for query, page in zip(queries, pages, strict=True):
             try:
-                fix = city.locate(_read(query), **asked)
+                fix = city.locate(_read(query), nearby=reach, **asked)
             except UnreadablePhoto as error:
                 failed += 1
                 click.echo(f"viewfix: {query}: {error}" if query not in str(error) else f"viewfix: {error}", err=True)
@@ -86,6 +96,9 @@ def command(
                 click.echo(json.dumps(to_feature(query, fix), ensure_ascii=True))
                 continue
             click.echo(f"{query}: {fix}" + (f" (why: {page})" if page is not None else ""))
+            for near in fix.nearby:
+                click.echo(f"  {line_of(near, language)}")
+                credits.update(dict.fromkeys([near.point.credit] if near.point.credit else []))
             if verbose:
                 click.echo(f"  {fix.reason}")
                 for candidate in fix.candidates:
@@ -95,6 +108,8 @@ def command(
                         f"  {candidate.photo.id}: {at.lat:.6f}, {at.lon:.6f}, similarity {candidate.similarity:.3f}, "
                         f"distance {candidate.distance:.3f}{_inliers(candidate)}{credit}"
                     )
+    if credits:
+        click.echo(f"Points of interest: {'; '.join(credits)}")
     return BadInput.exit_code if failed else 0
 
 

@@ -7,7 +7,10 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
-_COUNTS = "SELECT (SELECT photos FROM counts), (SELECT count(*) FROM skipped)"
+_COUNTS = (
+    "SELECT (SELECT photos FROM counts), (SELECT count(*) FROM skipped), "
+    "(SELECT coalesce(sum(points), 0) FROM point_sources)"
+)
 # Longitudes twice: as they are, and counted from 0 to 360 east, in which an area across the 180th meridian is whole.
 _AREA = (
     "SELECT min(lat), max(lat), min(lon), max(lon), min(lon + 360 * (lon < 0)), max(lon + 360 * (lon < 0)), "
@@ -17,7 +20,7 @@ _AREA = (
 
 def of(connection: sqlite3.Connection, path: Path) -> dict[str, Any]:
     """Counts, model, area, calibration and sizes of a map."""
-    photos, skipped = connection.execute(_COUNTS).fetchone()
+    photos, skipped, points = connection.execute(_COUNTS).fetchone()
     south, north, west, east, west_360, east_360, first, last = connection.execute(_AREA).fetchone()
     if photos and east_360 - west_360 < east - west:
         west, east = ((lon + 180.0) % 360.0 - 180.0 for lon in (west_360, east_360))
@@ -27,6 +30,7 @@ def of(connection: sqlite3.Connection, path: Path) -> dict[str, Any]:
         "path": str(path),
         "photos": photos,
         "skipped": skipped,
+        "points_of_interest": points,
         "area": area,
         "first_taken_at": first,
         "last_taken_at": last,

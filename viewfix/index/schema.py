@@ -59,8 +59,44 @@ def _local_features(connection: sqlite3.Connection) -> None:
     connection.execute(_LOCAL_FEATURES)
 
 
+# A point is looked for by place; by Wikidata and by name and latitude to see whether it is there already.
+_POINTS = """
+CREATE TABLE point_sources (
+    source INTEGER PRIMARY KEY AUTOINCREMENT,
+    file TEXT NOT NULL UNIQUE,
+    attribution TEXT,
+    licence TEXT,
+    added_at TEXT NOT NULL,
+    points INTEGER NOT NULL
+);
+CREATE TABLE points (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    source INTEGER NOT NULL,
+    id TEXT NOT NULL,
+    name TEXT NOT NULL,
+    name_key TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    lat REAL NOT NULL,
+    lon REAL NOT NULL,
+    notability REAL NOT NULL,
+    wikidata TEXT,
+    names TEXT NOT NULL,
+    links TEXT NOT NULL,
+    UNIQUE (source, id)
+);
+CREATE INDEX points_by_name ON points (name_key, lat);
+CREATE INDEX points_by_wikidata ON points (wikidata) WHERE wikidata IS NOT NULL;
+CREATE VIRTUAL TABLE point_places USING rtree(number, south, north, west, east)
+"""
+
+
+def _points(connection: sqlite3.Connection) -> None:
+    for statement in _POINTS.split(";\n"):
+        connection.execute(statement)
+
+
 # STEPS[n] brings a map of schema n to schema n + 1. A released step is never edited: a change is a new step.
-STEPS: list[Callable[[sqlite3.Connection], None]] = [_first, _local_features]
+STEPS: list[Callable[[sqlite3.Connection], None]] = [_first, _local_features, _points]
 
 
 def version() -> int:
