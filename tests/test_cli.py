@@ -68,7 +68,8 @@ def test_locate_speaks_geojson(real_map: Path, query: str, tmp_path: Path, capsy
     found, lost = (json.loads(line) for line in said(capsys)[0])
     properties = found["properties"]
     assert found["type"] == "Feature"
-    assert list(properties) == ["query", "found", "confidence", "radius_m", "heading_deg", "reason", "candidates"]
+    told = ["query", "found", "confidence", "radius_m", "heading_deg", "reason", "candidates", "attribution", "nearby"]
+    assert list(properties) == told and properties["nearby"] == []
     assert list(properties["candidates"][0]) == [
         "id", "lat", "lon", "heading_deg", "similarity", "inliers", "attribution",
     ]  # fmt: skip

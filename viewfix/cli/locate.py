@@ -72,8 +72,8 @@ def command(
     A photo that is not in the map is an answer, not a failure. The exit code is 2 when a PHOTO could not
     be read; the others are answered all the same, and with --json its line has the reason.
     """
-    from ..map import Map  # noqa: F401  the heavy imports, before the first line of output
     from ..locate.nearby import Reach
+    from ..map import Map  # noqa: F401  the heavy imports, before the first line of output
     from ..wire import to_feature
 
     failed = 0

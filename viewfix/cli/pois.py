@@ -50,7 +50,7 @@ def add(map_path: Path, files: tuple[Path, ...], as_json: bool, quiet: bool, **c
         click.echo(f"  skipped {plain(each.id)}: {plain(each.reason)}", err=True)
     if added.skipped_count > SHOWN:
         click.echo(f"  and {added.skipped_count - SHOWN} more", err=True)
-    if not added.near_photos:
+    if added.near_photos == 0:
         click.echo(
             "None of them lies within 5 km of the photos of the map. Is it the right file, "
             "or are latitude and longitude swapped?",

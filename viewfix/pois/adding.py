@@ -41,15 +41,16 @@ class OnDisk(Protocol):
 class AddedPoints:
     """What came of adding files: how many points they gave, how many of these were one sight mapped twice.
 
-    `near_photos` counts what lies within about 5 km of the map's photos: none is a hint that the
-    file is of somewhere else, or that latitude and longitude are swapped. `credits` are to be shown with the points.
+    `near_photos` counts what lies within about 5 km of the map's photos, where it has any: 0 is a hint that
+    the file is of somewhere else, or that latitude and longitude are swapped. `credits` are to be shown with
+    the points.
     """
 
     added: int = 0
     merged: int = 0
     skipped_count: int = 0
     skipped: list[Skipped] = field(default_factory=list)
-    near_photos: int = 0
+    near_photos: int | None = None
     credits: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
@@ -140,7 +141,8 @@ def _add(
     with Points(store).replacing(source) as filling:
         for done, item in enumerate(reader_of(file)(file), start=1):
             if isinstance(item, PointOfInterest) and around is not None:
-                outcome.near_photos += bool(around.contains(item.position.lat, item.position.lon))
+                here = bool(around.contains(item.position.lat, item.position.lon))
+                outcome.near_photos = (outcome.near_photos or 0) + here
             refused = item if isinstance(item, Skipped) else _put(filling, item, outcome)
             if refused is not None:
                 outcome.skip(refused)

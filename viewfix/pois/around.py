@@ -13,7 +13,7 @@ from ..index.store import Store
 from ..locate.nearby import Reach, choose, seen_from, worth
 from ..types import Fix, Nearby, PointOfInterest, Position
 
-SPARE = 5
+SPARE = 3
 """So many times what is named is read from the map: some are the same sight, from another file."""
 
 

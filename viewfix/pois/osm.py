@@ -76,7 +76,7 @@ def _point(item: Any, tags: dict[str, str], lost: type[Exception]) -> PointOfInt
     try:
         return _sight(_key(item), tags, _position(item))
     except (lost, IndexError, BadInput):
-        return Skipped(_key(item), f"{tags['name']}: its nodes are not in the file")
+        return Skipped(_key(item), f"{tags['name']}: it has no position, or its nodes are not in the file")
 
 
 def _sight(key: str, tags: dict[str, str], at: Position) -> PointOfInterest | Skipped:

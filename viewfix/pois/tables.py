@@ -38,7 +38,7 @@ def read_csv(path: Path) -> Iterator[Item]:
             delimiter = max(",;\t", key=first.count)
             file.seek(0)
             reader = csv.reader(file, delimiter=delimiter)
-            header = [name.strip().lower() for name in _line(reader, path) or ()]
+            header = [_column(name.strip()) for name in _line(reader, path) or ()]
             _check(header, path)
             while (cells := _line(reader, path)) is not None:
                 where = f"line/{reader.line_num}"
@@ -52,6 +52,11 @@ def read_csv(path: Path) -> Iterator[Item]:
                     yield of_cells(row, _first(row, LAT), _first(row, LON), where)
     except OSError as error:
         raise _unreadable(path, error) from error
+
+
+def _column(name: str) -> str:
+    """In small letters, but for the code of a language, such as name:sr-Latn."""
+    return f"name:{name[5:]}" if name[:5].lower() == "name:" else name.lower()
 
 
 def _line(reader: Any, path: Path) -> Any:

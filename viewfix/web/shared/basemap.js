@@ -1,0 +1,169 @@
+/**
+ * What the operator set goes in (tiles, a style, a PMTiles file, or nothing), a MapLibre style comes out, light or dark.
+ *
+ * With nothing set there is a plain ground with a grid, and no request to anybody.
+ */
+import { addProtocol } from "../vendor/maplibre-gl.mjs";
+import { openMapTiles } from "./openmaptiles.js";
+
+/**
+ * @typedef {object} Basemap
+ * @property {"raster" | "vector" | "pmtiles" | "style"} kind
+ * @property {string} url a tile template with {z}/{x}/{y}, a .pmtiles file, or a style; relative to the page or absolute
+ * @property {string} [attribution]
+ * @property {"protomaps" | "openmaptiles"} [schema] of vector tiles; default: what PMTiles say, else protomaps
+ * @property {number} [tile_size] of raster tiles, pixels
+ * @property {number} [minzoom]
+ * @property {number} [maxzoom]
+ * @property {string} [sprite] address of a sprite; "{theme}" becomes light or dark
+ * @property {string} [glyphs] address of glyphs with {fontstack} and {range}; without it local fonts draw the text
+ */
+
+/** The colours of the plain ground, and of text over any base map. */
+export const GROUND = Object.freeze({
+  light: { land: "#eef1ec", line: "#dfe4dd", ink: "#2b3640", halo: "#ffffff" },
+  dark: { land: "#171c21", line: "#222931", ink: "#d6dee6", halo: "#12161a" },
+});
+
+export const GRID_SOURCE = "viewfix-grid";
+
+/**
+ * @param {Basemap | null} basemap
+ * @param {{dark: boolean, language: string, base?: string}} look `base`: what relative addresses are relative to
+ * @returns {Promise<object>} a MapLibre style, without the overlay of viewfix
+ */
+export async function basemapStyle(basemap, { dark, language, base = document.baseURI }) {
+  if (basemap === null || basemap === undefined) return plain(dark);
+  const look = { dark, language, absolute: absolutely(base) };
+  const makers = { raster, vector, pmtiles, style: wholeStyle };
+  const make = Object.hasOwn(makers, basemap.kind) ? makers[basemap.kind] : null;
+  return make === null ? plain(dark) : make(basemap, look);
+}
+
+/** @param {boolean} dark */
+export function plain(dark) {
+  const colours = dark ? GROUND.dark : GROUND.light;
+  return {
+    version: 8,
+    sources: { [GRID_SOURCE]: { type: "geojson", data: { type: "FeatureCollection", features: [] } } },
+    layers: [
+      { id: "ground", type: "background", paint: { "background-color": colours.land } },
+      { id: "grid", type: "line", source: GRID_SOURCE, paint: { "line-color": colours.line, "line-width": 1 } },
+    ],
+  };
+}
+
+/**
+ * The lines of a grid of round degrees that covers a view: on a plain ground they show that the map moves and turns.
+ * @param {{west: number, south: number, east: number, north: number}} view
+ * @returns {import("./types.js").Collection}
+ */
+export function grid({ west, south, east, north }) {
+  const wide = Math.max(east - west, 1e-5);
+  const step = 10 ** Math.floor(Math.log10(wide / 3)) * (wide / 10 ** Math.floor(Math.log10(wide / 3)) > 15 ? 5 : 2);
+  const lines = [];
+  for (let lon = Math.floor(west / step) * step; lon <= east; lon += step) lines.push([[lon, south], [lon, north]]);
+  for (let lat = Math.floor(south / step) * step; lat <= north; lat += step) lines.push([[west, lat], [east, lat]]);
+  const features = lines.slice(0, 200).map((coordinates) => ({
+    type: "Feature", properties: {}, geometry: { type: "LineString", coordinates },
+  }));
+  return { type: "FeatureCollection", features };
+}
+
+/** Keeps the placeholders of a tile address as they are: new URL() would write them as %7Bz%7D. @param {string} base */
+function absolutely(base) {
+  return (/** @type {string} */ address) => new URL(address, base).href.replaceAll("%7B", "{").replaceAll("%7D", "}");
+}
+
+/** @param {Basemap} basemap */
+function raster(basemap, { dark, absolute }) {
+  const source = { type: "raster", tiles: [absolute(basemap.url)], tileSize: basemap.tile_size ?? 256, ...zooms(basemap) };
+  return overRaster(source, dark);
+}
+
+/** Pictures are drawn for the day: at night they are dimmed, so that they do not dazzle beside a dark page. */
+function overRaster(source, dark) {
+  const paint = dark ? { "raster-brightness-max": 0.55, "raster-saturation": -0.35, "raster-contrast": 0.1 } : {};
+  const under = plain(dark);
+  return {
+    version: 8,
+    sources: { tiles: source },
+    layers: [under.layers[0], { id: "tiles", type: "raster", source: "tiles", paint }],
+  };
+}
+
+/** @param {Basemap} basemap */
+async function vector(basemap, look) {
+  const source = { type: "vector", tiles: [look.absolute(basemap.url)], ...zooms({ maxzoom: 15, ...basemap }) };
+  return overVector(source, basemap, basemap.schema ?? "protomaps", look);
+}
+
+/** @type {any} one protocol for the page: it keeps the directories of the files that it has read */
+let protocol = null;
+
+/** @param {Basemap} basemap */
+async function pmtiles(basemap, look) {
+  const { PMTiles, Protocol, TileType } = await import("../vendor/pmtiles.mjs");
+  const url = look.absolute(basemap.url);
+  if (protocol === null) {
+    protocol = new Protocol();
+    addProtocol("pmtiles", protocol.tile);
+  }
+  const file = protocol.get(url) ?? new PMTiles(url);
+  protocol.add(file);
+  const header = await file.getHeader();
+  const source = { url: `pmtiles://${url}` };
+  if (header.tileType !== TileType.Mvt && header.tileType !== TileType.Mlt) {
+    return overRaster({ type: "raster", tileSize: basemap.tile_size ?? 256, ...source }, look.dark);
+  }
+  const layers = (await file.getMetadata())?.vector_layers ?? [];
+  const isOpenMapTiles = layers.some((/** @type {{id: string}} */ layer) => layer.id === "transportation");
+  const encoding = header.tileType === TileType.Mlt ? { encoding: "mlt" } : {};
+  const schema = basemap.schema ?? (isOpenMapTiles ? "openmaptiles" : "protomaps");
+  return overVector({ type: "vector", ...encoding, ...source }, basemap, schema, look);
+}
+
+async function overVector(source, basemap, schema, { dark, language, absolute }) {
+  const theme = dark ? "dark" : "light";
+  const layers = schema === "openmaptiles" ? openMapTiles("tiles", theme, language) : await protomaps(theme, language);
+  return {
+    version: 8,
+    sources: { tiles: source },
+    layers: basemap.sprite ? layers : layers.map(withoutPictures).filter((layer) => layer !== null),
+    ...(basemap.sprite ? { sprite: absolute(basemap.sprite.replaceAll("{theme}", theme)) } : {}),
+    ...(basemap.glyphs ? { glyphs: absolute(basemap.glyphs) } : {}),
+  };
+}
+
+async function protomaps(theme, language) {
+  const { layers, namedFlavor } = await import("../vendor/basemaps.mjs");
+  return layers("tiles", namedFlavor(theme), { lang: language });
+}
+
+/** A layer that would ask for pictures of a sprite that nobody gave: without them, or null where nothing is left. */
+function withoutPictures(layer) {
+  if (layer.type !== "symbol" || layer.layout === undefined) return layer;
+  const kept = Object.entries(layer.layout).filter(([key]) => !key.startsWith("icon-"));
+  const layout = Object.fromEntries(kept);
+  return layout["text-field"] === undefined ? null : { ...layer, layout };
+}
+
+/** A style of somebody's is fetched here, so that viewfix can lay its own over it. @param {Basemap} basemap */
+async function wholeStyle(basemap, { absolute }) {
+  const url = absolute(basemap.url);
+  const response = await fetch(url);
+  if (!response.ok) throw new Error(`The style of the base map did not come: HTTP ${response.status}`);
+  const style = await response.json();
+  const beside = absolutely(url);
+  for (const key of ["sprite", "glyphs"]) if (typeof style[key] === "string") style[key] = beside(style[key]);
+  for (const source of Object.values(style.sources ?? {})) {
+    if (typeof source.url === "string" && !source.url.includes("://")) source.url = beside(source.url);
+    if (Array.isArray(source.tiles)) source.tiles = source.tiles.map(beside);
+  }
+  return style;
+}
+
+/** @param {Partial<Basemap>} basemap */
+function zooms({ minzoom, maxzoom }) {
+  return { ...(minzoom === undefined ? {} : { minzoom }), ...(maxzoom === undefined ? {} : { maxzoom }) };
+}

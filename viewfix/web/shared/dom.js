@@ -1,0 +1,52 @@
+/** Names, attributes and children go in, elements come out. Text is always text: nothing here reads markup. */
+
+/**
+ * @param {string} name
+ * @param {Record<string, any>} [attributes] `onclick` and its like take functions; true sets, false and null leave out
+ * @param {...(Node | string | number | null | undefined | false)} children strings become text; nothing is left out
+ * @returns {HTMLElement}
+ */
+export function element(name, attributes = {}, ...children) {
+  const made = document.createElement(name);
+  for (const [key, value] of Object.entries(attributes)) {
+    if (value === null || value === undefined || value === false) continue;
+    if (key.startsWith("on")) made.addEventListener(key.slice(2), value);
+    else made.setAttribute(key, value === true ? "" : String(value));
+  }
+  for (const child of children) {
+    if (child === null || child === undefined || child === false) continue;
+    made.append(child instanceof Node ? child : String(child));
+  }
+  return made;
+}
+
+/**
+ * A link that leaves the page, or plain text where the address is not one of the web: javascript:, data: and
+ * their like never become links.
+ * @param {string} address
+ * @param {string} label
+ */
+export function linkOut(address, label) {
+  const safe = webAddress(address);
+  if (safe === null) return element("span", {}, label);
+  return element("a", { href: safe, target: "_blank", rel: "noopener noreferrer" }, label);
+}
+
+/**
+ * @param {unknown} address
+ * @returns {string | null} the address if it is http or https, else null
+ */
+export function webAddress(address) {
+  if (typeof address !== "string") return null;
+  try {
+    const parsed = new URL(address);
+    return parsed.protocol === "https:" || parsed.protocol === "http:" ? parsed.href : null;
+  } catch {
+    return null;
+  }
+}
+
+/** @returns {boolean} whether the reader asked for little motion */
+export function wantsStillness() {
+  return matchMedia("(prefers-reduced-motion: reduce)").matches;
+}

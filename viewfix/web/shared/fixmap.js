@@ -1,0 +1,286 @@
+/** A base map, photos and an answer go in; a map is drawn that shows them, and tells what was clicked on. */
+import { Map as MapLibreMap, Marker, Popup } from "../vendor/maplibre-gl.mjs";
+import { GRID_SOURCE, basemapStyle, grid, plain } from "./basemap.js";
+import { wantsStillness } from "./dom.js";
+import { boxAround, circle } from "./ground.js";
+import { CANDIDATES, CLICKABLE, FIX, PHOTOS, SIGHTS, lookPicture, overlay } from "./overlay.js";
+
+const SVG = "http://www.w3.org/2000/svg";
+const LEAST_SHOWN_M = 60; // around a fix: a circle of 3 m alone on the screen says nothing of where it is
+const CLOSEST_ZOOM = 18.5;
+
+/**
+ * @typedef {object} Wishes
+ * @property {import("./basemap.js").Basemap | null} basemap
+ * @property {boolean} dark
+ * @property {string} language
+ * @property {() => {top: number, right: number, bottom: number, left: number}} [margins] pixels that the page covers
+ * @property {(photo: {id: string, heading_deg: number | null, thumbnail: string | null}, at: [number, number]) => void} [onPhoto]
+ * @property {(index: number) => void} [onCandidate]
+ * @property {(index: number) => void} [onSight]
+ * @property {(map: MapLibreMap) => void} [onMoved] after every move, and once at the start
+ * @property {(error: Error) => void} [onTrouble] the base map did not come; the plain ground is shown
+ */
+
+export class FixMap {
+  /**
+   * @param {HTMLElement} container
+   * @param {Wishes} wishes
+   * @returns {Promise<FixMap>} rejected where the browser cannot draw a map (no WebGL)
+   */
+  static async make(container, wishes) {
+    const made = new FixMap(wishes);
+    made.map = new MapLibreMap({
+      container,
+      style: await made.style(),
+      bounds: [[-25, 34], [45, 66]],
+      attributionControl: false, // the page shows what is owed to whom, as text
+      dragRotate: false,
+      pitchWithRotate: false,
+      touchPitch: false,
+      maxPitch: 0,
+      reduceMotion: wantsStillness(),
+    });
+    made.map.touchZoomRotate.disableRotation();
+    made.map.keyboard.disableRotation();
+    made.listen();
+    return made;
+  }
+
+  /** @param {Wishes} wishes */
+  constructor(wishes) {
+    this.wishes = wishes;
+    /** @type {Record<string, import("./types.js").Collection>} */
+    this.data = {};
+    /** @type {import("./types.js").Answer | null} */
+    this.answer = null;
+    this.chosen = -1;
+    /** @type {Marker | null} */
+    this.marker = null;
+    /** @type {Popup | null} */
+    this.popup = null;
+    /** @type {any} */
+    this.map = null;
+    this.styles = 0;
+  }
+
+  /** Change to dark or light, or to names in another language. @param {{dark: boolean, language: string}} look */
+  async setLook(look) {
+    Object.assign(this.wishes, look);
+    const wanted = ++this.styles;
+    const style = await this.style();
+    if (wanted === this.styles) this.map.setStyle(style); // of two changes at once the later holds
+  }
+
+  /** Photos of the map in view: clusters and single ones. @param {import("./types.js").Collection} photos */
+  showPhotos(photos) {
+    this.set(PHOTOS, photos);
+  }
+
+  /** An answer, or null for none. @param {import("./types.js").Answer | null} answer */
+  showAnswer(answer) {
+    this.answer = answer;
+    this.chosen = -1;
+    this.marker?.remove();
+    this.marker = null;
+    this.closePopup();
+    const at = answer?.geometry?.coordinates ?? null;
+    const radius_m = answer?.properties.radius_m ?? null;
+    const circles = at === null || radius_m === null ? [] : [feature(circle(at, radius_m))];
+    this.set(FIX, collection(circles));
+    this.showCandidates();
+    this.showSights((answer?.properties.nearby ?? []).map((nearby) => nearby.name));
+    if (at === null) return;
+    const drawing = fixDrawing(answer?.properties.heading_deg ?? null);
+    this.marker = new Marker({ element: drawing, rotationAlignment: "map", pitchAlignment: "map" });
+    this.marker.setLngLat(at).addTo(this.map);
+    drawing.removeAttribute("tabindex"); // a picture, not a button: the words beside the map say it all
+    drawing.setAttribute("aria-hidden", "true");
+    drawing.removeAttribute("aria-label");
+    drawing.removeAttribute("role");
+  }
+
+  /** Names of the answer's sights, in their order: in the reader's language. @param {string[]} names */
+  showSights(names) {
+    const nearby = this.answer?.properties.nearby ?? [];
+    const points = nearby.map((each, index) => feature(point(each.position), { index, name: names[index] ?? each.name }));
+    this.set(SIGHTS, collection(points));
+  }
+
+  /** Bring one of the candidates out. @param {number} index -1 for none */
+  choose(index) {
+    this.chosen = index;
+    this.showCandidates();
+  }
+
+  showCandidates() {
+    const candidates = this.answer?.properties.candidates ?? [];
+    const points = candidates.map((each, index) =>
+      feature(point(each.position), { index, number: String(index + 1), chosen: index === this.chosen }),
+    );
+    // Drawn from the last to the first, the chosen one at the end: what matters most lies on top.
+    points.reverse().sort((one, other) => Number(one.properties.chosen) - Number(other.properties.chosen));
+    this.set(CANDIDATES, collection(points));
+  }
+
+  /** Move to the answer: its circle and what lies around it. */
+  lookAtAnswer() {
+    const at = this.answer?.geometry?.coordinates;
+    if (!at) return;
+    this.lookAtBox(boxAround(at, Math.max(LEAST_SHOWN_M, 1.6 * (this.answer?.properties.radius_m ?? 0))));
+  }
+
+  /** Move to a point, no nearer than the map is now. @param {[number, number]} at longitude, latitude */
+  lookAt(at) {
+    this.map.easeTo({ center: at, zoom: Math.max(this.map.getZoom(), 16), padding: this.margins(), retainPadding: false });
+  }
+
+  /** @param {[[number, number], [number, number]]} box south-west and north-east corner @param {{jump?: boolean}} [how] */
+  lookAtBox(box, { jump = false } = {}) {
+    const [[west, south], [east, north]] = box;
+    const whole = [[west, south], [east < west ? east + 360 : east, north]]; // a map over the 180th meridian
+    this.map.fitBounds(whole, { padding: this.margins(), maxZoom: CLOSEST_ZOOM, animate: !jump, retainPadding: false });
+  }
+
+  /** A little window at a point. @param {[number, number]} at @param {HTMLElement} content */
+  openPopup(at, content) {
+    this.closePopup();
+    this.popup = new Popup({ maxWidth: "260px", offset: 10, closeButton: false });
+    this.popup.setLngLat(at).setDOMContent(content).addTo(this.map);
+  }
+
+  closePopup() {
+    this.popup?.remove();
+    this.popup = null;
+  }
+
+  /** The name that a screen reader gives to the map. @param {string} label */
+  setLabel(label) {
+    this.map.getCanvas().setAttribute("aria-label", label);
+  }
+
+  // What follows is the map's own business.
+
+  margins() {
+    const { top, right, bottom, left } = this.wishes.margins?.() ?? { top: 0, right: 0, bottom: 0, left: 0 };
+    const { clientWidth, clientHeight } = this.map.getContainer();
+    const air = Math.min(48, clientWidth / 10);
+    // What is left of the map must not be nothing, or MapLibre refuses to move.
+    const [across, along] = [Math.max(clientWidth - left - right, 80), Math.max(clientHeight - top - bottom, 80)];
+    const spareX = Math.min(air, across / 4);
+    const spareY = Math.min(air, along / 4);
+    return { top: top + spareY, right: right + spareX, bottom: bottom + spareY, left: left + spareX };
+  }
+
+  async style() {
+    const { basemap, dark, language } = this.wishes;
+    let base;
+    try {
+      base = await basemapStyle(basemap, { dark, language });
+    } catch (error) {
+      this.wishes.onTrouble?.(/** @type {Error} */ (error));
+      base = plain(dark);
+    }
+    const ours = overlay(this.data, dark);
+    return { ...base, sources: { ...base.sources, ...ours.sources }, layers: [...base.layers, ...ours.layers] };
+  }
+
+  listen() {
+    const { map, wishes } = this;
+    map.on("styleimagemissing", (/** @type {{id: string}} */ { id }) => {
+      if (id === "viewfix-look" && !map.hasImage(id)) map.addImage(id, lookPicture(wishes.dark), { pixelRatio: 2 });
+    });
+    const moved = () => {
+      this.drawGrid();
+      wishes.onMoved?.(map);
+    };
+    map.on("moveend", moved);
+    map.on("resize", moved);
+    map.on("style.load", moved);
+    for (const layer of Object.values(CLICKABLE)) {
+      map.on("mouseenter", layer, () => (map.getCanvas().style.cursor = "pointer"));
+      map.on("mouseleave", layer, () => (map.getCanvas().style.cursor = ""));
+    }
+    map.on("click", (/** @type {any} */ event) => this.clicked(event));
+  }
+
+  /** The topmost of what lies under a click, with some room for fingers. */
+  clicked({ point: { x, y } }) {
+    const layers = Object.values(CLICKABLE).filter((layer) => this.map.getLayer(layer));
+    const [hit] = this.map.queryRenderedFeatures([[x - 5, y - 5], [x + 5, y + 5]], { layers });
+    if (hit === undefined) return;
+    const at = hit.geometry.coordinates.slice(0, 2);
+    const { onPhoto, onCandidate, onSight } = this.wishes;
+    if (hit.layer.id === CLICKABLE.cluster) this.map.easeTo({ center: at, zoom: this.map.getZoom() + 2 });
+    else if (hit.layer.id === CLICKABLE.photo) onPhoto?.(hit.properties, at);
+    else if (hit.layer.id === CLICKABLE.candidate) onCandidate?.(hit.properties.index);
+    else onSight?.(hit.properties.index);
+  }
+
+  drawGrid() {
+    const source = this.map.getSource(GRID_SOURCE);
+    if (!source) return;
+    const box = this.map.getBounds();
+    source.setData(grid({ west: box.getWest(), south: box.getSouth(), east: box.getEast(), north: box.getNorth() }));
+  }
+
+  /** @param {string} name @param {import("./types.js").Collection} data */
+  set(name, data) {
+    this.data[name] = data; // kept for the next style
+    this.map.getSource(name)?.setData(data);
+  }
+}
+
+/**
+ * The fix: a dot, and a cone where the photo looks. It is turned as the map turns.
+ * @param {number | null} heading_deg
+ */
+function fixDrawing(heading_deg) {
+  const holder = document.createElement("div");
+  holder.className = "fix-marker";
+  const drawing = document.createElementNS(SVG, "svg");
+  drawing.setAttribute("viewBox", "-60 -60 120 120");
+  if (heading_deg !== null) drawing.append(cone(heading_deg));
+  drawing.append(dot("halo", 11), dot("dot", 7.5));
+  holder.append(drawing);
+  return holder;
+}
+
+/** @param {number} heading_deg */
+function cone(heading_deg) {
+  const wedge = document.createElementNS(SVG, "g");
+  wedge.setAttribute("transform", `rotate(${Number(heading_deg)})`);
+  // Three wedges on each other fade outwards; a gradient would need an id, and ids are one for the whole page.
+  for (const reach of [30, 42, 54]) {
+    const half = (32 * Math.PI) / 180;
+    const [x, y] = [reach * Math.sin(half), reach * Math.cos(half)];
+    const path = document.createElementNS(SVG, "path");
+    path.setAttribute("class", "cone");
+    path.setAttribute("d", `M0 0 L${-x} ${-y} A${reach} ${reach} 0 0 1 ${x} ${-y} Z`);
+    wedge.append(path);
+  }
+  return wedge;
+}
+
+/** @param {string} kind @param {number} radius */
+function dot(kind, radius) {
+  const made = document.createElementNS(SVG, "circle");
+  made.setAttribute("class", kind);
+  made.setAttribute("r", String(radius));
+  return made;
+}
+
+/** @param {object} geometry @param {Record<string, any>} [properties] */
+function feature(geometry, properties = {}) {
+  return { type: "Feature", geometry, properties };
+}
+
+/** @param {{lat: number, lon: number}} position */
+function point({ lat, lon }) {
+  return { type: "Point", coordinates: [lon, lat] };
+}
+
+/** @param {object[]} features @returns {import("./types.js").Collection} */
+function collection(features) {
+  return { type: "FeatureCollection", features };
+}

@@ -1,0 +1,48 @@
+/**
+ * What the server (or the phone itself) answers, as types for editors and readers. No code.
+ *
+ * @typedef {{lat: number, lon: number, radius_m?: number | null}} Position
+ *
+ * @typedef {object} Candidate a photo of the map that looks like the query
+ * @property {string} id
+ * @property {number} similarity cosine, -1 to 1
+ * @property {number | null} inliers local features that agree; null: nobody counted
+ * @property {Position} position
+ * @property {number | null} heading_deg
+ * @property {string | null} taken_at ISO 8601
+ * @property {string | null} attribution
+ * @property {string | null} licence
+ * @property {string | null} thumbnail an address relative to the page; null: not to be shown
+ *
+ * @typedef {object} Nearby a sight near the fix
+ * @property {string} id
+ * @property {string} name
+ * @property {Record<string, string>} names language code: name
+ * @property {string} kind OpenStreetMap's key=value
+ * @property {Position} position
+ * @property {number} distance_m
+ * @property {number} bearing_deg from the fix, clockwise from north
+ * @property {"ahead" | "right" | "behind" | "left" | null} side null: nobody knows where the photo looks
+ * @property {Record<string, string>} links
+ *
+ * @typedef {object} Answered
+ * @property {boolean} found
+ * @property {number | null} confidence probability, 0 to 1; null: a shared link did not tell
+ * @property {number | null} radius_m
+ * @property {number | null} heading_deg clockwise from north
+ * @property {string} reason one English sentence
+ * @property {string} map
+ * @property {string} [verify]
+ * @property {number} [took_ms]
+ * @property {string[]} attribution
+ * @property {Candidate[]} candidates
+ * @property {Nearby[]} nearby
+ *
+ * @typedef {object} Answer GeoJSON; no geometry when the photo is not in the map
+ * @property {"Feature"} type
+ * @property {{type: "Point", coordinates: [number, number]} | null} geometry
+ * @property {Answered} properties
+ *
+ * @typedef {{type: "FeatureCollection", features: object[]}} Collection
+ */
+export {};
