@@ -1,0 +1,1 @@
+export async function open(){ const {Engine}=await import("./engine.js"); const e=new Engine(); globalThis.engine=e; globalThis.opened=await e.ask("open"); globalThis.prepared=await e.ask("prepare"); document.documentElement.dataset.ready="1"; }
