@@ -1,0 +1,84 @@
+/** Two pictures and the points that they share go in; one drawing comes out, side by side or, where it is narrow, stacked. */
+
+const GAP_PX = 10;
+const NARROW_PX = 560;
+
+/**
+ * @typedef {object} Matches
+ * @property {{width: number, height: number}} query size of the upright picture that the points are in
+ * @property {{width: number, height: number}} photo
+ * @property {[number, number, number, number][]} inliers x, y in the query, x, y in the photo
+ */
+
+/**
+ * @param {HTMLCanvasElement} canvas as wide as its parent
+ * @param {Matches} matches
+ * @param {{query: CanvasImageSource | null, photo: CanvasImageSource | null}} pictures null: a plain field in its place
+ * @param {{lines: boolean}} how
+ */
+export function drawInliers(canvas, matches, pictures, { lines }) {
+  const width = canvas.parentElement?.clientWidth ?? 0;
+  const stacked = width < NARROW_PX;
+  const [left, right] = places(matches, width, stacked);
+  const height = Math.max(left.y + left.height, right.y + right.height);
+  const sharp = Math.min(devicePixelRatio || 1, 2);
+  canvas.width = Math.round(width * sharp);
+  canvas.height = Math.round(height * sharp);
+  canvas.style.width = `${width}px`;
+  canvas.style.height = `${height}px`;
+  const pen = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
+  pen.scale(sharp, sharp);
+  for (const [place, picture] of [[left, pictures.query], [right, pictures.photo]]) {
+    pen.fillStyle = "#8884";
+    if (picture === null) pen.fillRect(place.x, place.y, place.width, place.height);
+    else pen.drawImage(picture, place.x, place.y, place.width, place.height);
+  }
+  const pairs = matches.inliers.map(([x1, y1, x2, y2]) => [...within(left, x1, y1), ...within(right, x2, y2)]);
+  pairs.forEach((pair, index) => drawPair(pen, pair, (index * 137.5) % 360, lines)); // far apart on the colour wheel
+}
+
+/** Where the two pictures lie: of one height beside each other, of one width below each other. */
+function places({ query, photo }, width, stacked) {
+  if (stacked) {
+    const heights = [query, photo].map((each) => (width * each.height) / each.width);
+    return [
+      { x: 0, y: 0, width, height: heights[0], scale: width / query.width },
+      { x: 0, y: heights[0] + GAP_PX, width, height: heights[1], scale: width / photo.width },
+    ];
+  }
+  const aspects = [query, photo].map((each) => each.width / each.height);
+  const height = Math.min((width - GAP_PX) / (aspects[0] + aspects[1]), innerHeight * 0.6);
+  const spare = (width - GAP_PX - height * (aspects[0] + aspects[1])) / 2;
+  return [
+    { x: spare, y: 0, width: height * aspects[0], height, scale: height / query.height },
+    { x: spare + height * aspects[0] + GAP_PX, y: 0, width: height * aspects[1], height, scale: height / photo.height },
+  ];
+}
+
+function within(place, x, y) {
+  return [place.x + x * place.scale, place.y + y * place.scale];
+}
+
+/** Light on dark on light: a pair is seen over any picture. */
+function drawPair(pen, [x1, y1, x2, y2], hue, lines) {
+  const colour = `hsl(${hue} 95% 62%)`;
+  if (lines) {
+    for (const [style, thick] of [["rgb(0 0 0 / 45%)", 2.6], [colour, 1.3]]) {
+      pen.strokeStyle = style;
+      pen.lineWidth = thick;
+      pen.beginPath();
+      pen.moveTo(x1, y1);
+      pen.lineTo(x2, y2);
+      pen.stroke();
+    }
+  }
+  for (const [x, y] of [[x1, y1], [x2, y2]]) {
+    pen.beginPath();
+    pen.arc(x, y, 3.4, 0, 2 * Math.PI);
+    pen.fillStyle = colour;
+    pen.strokeStyle = "rgb(0 0 0 / 70%)";
+    pen.lineWidth = 1;
+    pen.fill();
+    pen.stroke();
+  }
+}

@@ -1,0 +1,196 @@
+/** Questions to the server go in, its answers come out; what goes wrong becomes a Trouble with a kind that has words. */
+
+const KEY = "viewfix.key";
+const LONGEST_WAIT_S = 60;
+const SMALLER_PX = 1600;
+const TYPES = { heic: "image/heic", heif: "image/heif", avif: "image/avif", webp: "image/webp", png: "image/png" };
+const KINDS = { 400: "unreadable", 401: "key", 403: "forbidden", 404: "gone", 408: "slow", 413: "too_large", 415: "not_a_photo", 422: "unreadable", 429: "busy", 503: "busy", 504: "slow" };
+
+export class Trouble extends Error {
+  /** @param {string} kind the end of a key "trouble.…" @param {string} [detail] what the server said, in English */
+  constructor(kind, detail = "") {
+    super(detail || kind);
+    this.kind = kind;
+    this.detail = detail;
+  }
+}
+
+/**
+ * @typedef {object} Question
+ * @property {string} map
+ * @property {{lat: number, lon: number, radius_m: number} | null} [near]
+ * @property {string} [verify]
+ * @property {string} [language]
+ */
+
+export class Service {
+  /** @param {string} [base] address of the page: everything is asked for beside it, whatever prefix it lies under */
+  constructor(base = document.baseURI) {
+    this.base = base;
+    /** @type {Map<string, Promise<string>>} */
+    this.pictures = new Map();
+  }
+
+  /** @returns {Promise<any[]>} */
+  async maps() {
+    return (await this.json("v1/maps")).maps ?? [];
+  }
+
+  /** @returns {Promise<import("../shared/basemap.js").Basemap | null>} */
+  async basemap() {
+    return (await this.json("v1/basemap")).style ?? null;
+  }
+
+  /** @param {string} map @param {number[]} bounds west, south, east, north @param {AbortSignal} signal */
+  async photos(map, bounds, signal) {
+    const asked = new URLSearchParams({ bounds: bounds.map((each) => each.toFixed(6)).join(","), cells: "24" });
+    return this.json(`v1/maps/${encodeURIComponent(map)}/photos?${asked}`, { signal });
+  }
+
+  /**
+   * Ask where a photo was taken. When the server is busy it is asked once more, at the time that it names; a photo
+   * that is too large for it is made smaller here, and sent once more.
+   * @param {Blob} photo
+   * @param {Question} question
+   * @param {{signal: AbortSignal, onWait?: (seconds: number) => void, onSmaller?: () => void}} how
+   * @returns {Promise<import("../shared/types.js").Answer>}
+   */
+  async locate(photo, { map, near, verify, language }, how) {
+    const asked = new URLSearchParams({ map });
+    if (near) {
+      asked.set("near", `${near.lat.toFixed(6)},${near.lon.toFixed(6)}`);
+      asked.set("radius_m", String(Math.round(near.radius_m)));
+    }
+    if (verify) asked.set("verify", verify);
+    if (language) asked.set("language", language);
+    return this.send(`v1/locate?${asked}`, photo, how);
+  }
+
+  /** @param {Blob} photo @param {string} map @param {string} id @param {AbortSignal} signal */
+  async inliers(photo, map, id, signal) {
+    return this.send(`v1/inliers?${new URLSearchParams({ map, photo: id })}`, photo, { signal });
+  }
+
+  /**
+   * An address that an image can show. With a key, the picture is fetched here: an image cannot send one.
+   * @param {string} address of a thumbnail, relative to the page
+   * @returns {Promise<string>}
+   */
+  async picture(address) {
+    const whole = this.absolute(address);
+    if (this.key === null) return whole;
+    if (!this.pictures.has(whole)) {
+      this.pictures.set(whole, this.ask(whole).then((response) => response.blob()).then((blob) => URL.createObjectURL(blob)));
+    }
+    return /** @type {Promise<string>} */ (this.pictures.get(whole));
+  }
+
+  get key() {
+    try {
+      return sessionStorage.getItem(KEY);
+    } catch {
+      return null; // storage is forbidden: no key can be kept
+    }
+  }
+
+  /** @param {string | null} key */
+  set key(key) {
+    if (key === null) sessionStorage.removeItem(KEY);
+    else sessionStorage.setItem(KEY, key);
+  }
+
+  // What follows is how it asks.
+
+  /** Of another host than the page's nothing is ever asked, whatever an answer names. @param {string} address */
+  absolute(address) {
+    const whole = new URL(address, this.base);
+    if (whole.origin !== new URL(this.base).origin) throw new Trouble("server", `It named an address elsewhere: ${whole.origin}`);
+    return whole.href;
+  }
+
+  async send(address, photo, how) {
+    let sent = photo;
+    let waited = false;
+    for (;;) {
+      const headers = { "Content-Type": typeOf(sent), Accept: "application/json" };
+      try {
+        return await this.json(address, { method: "POST", body: sent, headers, signal: how.signal });
+      } catch (error) {
+        if (!(error instanceof Trouble)) throw error;
+        const seconds = error.retryAfter;
+        if (error.kind === "busy" && !waited && seconds !== null && seconds <= LONGEST_WAIT_S) {
+          waited = true;
+          await pause(seconds, how);
+        } else if (error.kind === "too_large" && sent === photo) {
+          how.onSmaller?.();
+          sent = await smaller(photo, error);
+        } else throw error;
+      }
+    }
+  }
+
+  async json(address, request = {}) {
+    const response = await this.ask(address, request);
+    try {
+      return await response.json();
+    } catch (error) {
+      if (request.signal?.aborted) throw error;
+      throw new Trouble("server", "Its answer was no JSON.");
+    }
+  }
+
+  async ask(address, request = {}) {
+    const headers = new Headers(request.headers);
+    if (this.key !== null) headers.set("Authorization", `Bearer ${this.key}`);
+    let response;
+    try {
+      response = await fetch(this.absolute(address), { ...request, headers });
+    } catch (error) {
+      if (request.signal?.aborted || error instanceof Trouble) throw error;
+      throw new Trouble("network");
+    }
+    if (!response.ok) throw await trouble(response);
+    return response;
+  }
+}
+
+/** @param {Response} response */
+async function trouble(response) {
+  const said = await response.json().catch(() => null);
+  const detail = typeof said?.error?.message === "string" ? said.error.message : "";
+  const made = new Trouble(KINDS[response.status] ?? "server", detail);
+  const after = Number(response.headers.get("Retry-After") ?? NaN);
+  made.retryAfter = Number.isFinite(after) && after >= 0 ? after : null;
+  made.status = response.status;
+  return made;
+}
+
+/** @param {Blob} photo */
+function typeOf(photo) {
+  if (photo.type !== "") return photo.type;
+  const ending = (/** @type {File} */ (photo).name ?? "").split(".").pop()?.toLowerCase() ?? "";
+  return TYPES[ending] ?? "image/jpeg"; // the server looks at the bytes, not at this
+}
+
+async function pause(seconds, { signal, onWait }) {
+  for (let left = Math.max(1, Math.ceil(seconds)); left > 0; left--) {
+    onWait?.(left);
+    await new Promise((go, stop) => {
+      const timer = setTimeout(go, 1000);
+      signal.addEventListener("abort", () => (clearTimeout(timer), stop(signal.reason)), { once: true });
+    });
+  }
+}
+
+/** A copy of a photo that is small enough for any server; the trouble itself where the browser cannot read it. */
+async function smaller(photo, trouble) {
+  try {
+    const picture = await createImageBitmap(photo);
+    const share = Math.min(1, SMALLER_PX / Math.max(picture.width, picture.height));
+    const canvas = new OffscreenCanvas(Math.max(1, picture.width * share), Math.max(1, picture.height * share));
+    canvas.getContext("2d")?.drawImage(picture, 0, 0, canvas.width, canvas.height);
+    return await canvas.convertToBlob({ type: "image/jpeg", quality: 0.9 });
+  } catch {
+    throw trouble;
+  }
+}

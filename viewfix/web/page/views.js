@@ -1,0 +1,103 @@
+/** What the panel shows goes in, elements come out: the invitation, the wait, the trouble. The answer is in shared/. */
+import { element } from "../shared/dom.js";
+import { icon } from "../shared/icons.js";
+import { t } from "../shared/language.js";
+
+const ACCEPTED = "image/*,.heic,.heif,.avif";
+
+/**
+ * The invitation to show a photo.
+ * @param {any} map one of GET v1/maps
+ * @param {{near: boolean, onPhoto: (photo: File) => void, onNear: (near: boolean) => void}} how
+ */
+export function intakeView(map, { near, onPhoto, onNear }) {
+  const heading = element("h2", { tabindex: "-1" }, t("page.title"));
+  const nearBox = element("input", { type: "checkbox", "aria-describedby": "near-help", onchange: () => onNear(nearBox.checked) });
+  /** @type {HTMLInputElement} */ (nearBox).checked = near;
+  const whole = element(
+    "div",
+    { class: "intake" },
+    element("div", { class: "lead" }, heading, element("p", { class: "soft" }, t("intake.lead"))),
+    element("div", { class: "drop" },
+      element("span", { class: "drop-mark" }, icon("picture")),
+      element("p", { class: "drop-words" }, t("intake.drop")),
+      element("div", { class: "actions" },
+        fileButton("choose-photo", "picture", t("intake.choose"), "button", onPhoto),
+        fileButton("take-photo", "camera", t("intake.take"), "button quiet touch-only", onPhoto, { capture: "environment" }))),
+    "geolocation" in navigator
+      ? element("label", { class: "switch" }, nearBox, element("span", {}, t("intake.near"), element("small", { id: "near-help" }, t("intake.near_help"))))
+      : null,
+    element("p", { class: "about-map" }, aboutMap(map)),
+    element("p", { class: "fine" }, t("intake.privacy")),
+  );
+  return { element: whole, heading };
+}
+
+/** A button that opens the device's files or its camera. The input itself cannot be drawn, so that its label is the button. */
+export function fileButton(id, drawing, label, look, onPhoto, attributes = {}) {
+  const input = /** @type {HTMLInputElement} */ (element("input", { type: "file", id, accept: ACCEPTED, class: "unseen", ...attributes }));
+  input.addEventListener("change", () => {
+    const photo = input.files?.[0];
+    input.value = ""; // so that the same photo can be chosen again
+    if (photo) onPhoto(photo);
+  });
+  return element("label", { class: `${look} file-button`, for: id }, input, icon(drawing), label);
+}
+
+/** @param {any} map */
+function aboutMap(map) {
+  const parts = [t("intake.photos", { count: map.photos })];
+  if (map.points_of_interest > 0) parts.push(t("intake.sights", { count: map.points_of_interest }));
+  const line = parts.join(" · ");
+  return map.calibrated === false ? `${line}. ${t("intake.not_calibrated")}` : line;
+}
+
+/**
+ * The wait, with the photo that is looked for.
+ * @param {{picture: string | null, photos: number, onCancel: () => void}} how
+ */
+export function busyView({ picture, photos, onCancel }) {
+  const heading = element("h2", { tabindex: "-1" }, t("busy.title"));
+  const said = element("p", { class: "soft", role: "status" }, t("busy.photos", { count: photos }));
+  const image = picture === null ? null : element("img", { src: picture, alt: t("candidates.query") });
+  image?.addEventListener("error", () => image.remove());
+  const whole = element(
+    "div",
+    { class: "busy", "aria-busy": "true" },
+    element("div", { class: "looking" }, image, element("span", { class: "sweep" })),
+    element("div", { class: "lead" }, heading, said),
+    element("div", { class: "actions" }, element("button", { type: "button", class: "button quiet", onclick: onCancel }, t("page.cancel"))),
+  );
+  return { element: whole, heading, say: (/** @type {string} */ words) => (said.textContent = words) };
+}
+
+/**
+ * @param {import("./service.js").Trouble} trouble
+ * @param {{actions: HTMLElement[]}} how
+ */
+export function troubleView(trouble, { actions }) {
+  const heading = element("h2", { tabindex: "-1" }, t("trouble.title"));
+  const whole = element(
+    "div",
+    { class: "trouble" },
+    element("div", { class: "verdict-head" }, element("span", { class: "nowhere alarm" }, icon("alert")),
+      element("div", {}, heading, element("p", { role: "alert" }, t(`trouble.${trouble.kind}`)))),
+    trouble.detail ? element("p", { class: "fine" }, t("trouble.detail", { message: trouble.detail })) : null,
+    element("div", { class: "actions" }, ...actions),
+  );
+  return { element: whole, heading };
+}
+
+/** A server without a map. */
+export function emptyView() {
+  const heading = element("h2", { tabindex: "-1" }, t("page.no_maps"));
+  const whole = element("div", { class: "trouble" },
+    element("div", { class: "verdict-head" }, element("span", { class: "nowhere" }, icon("nowhere")),
+      element("div", {}, heading, element("p", { class: "soft" }, t("page.no_maps_help")))));
+  return { element: whole, heading };
+}
+
+/** @param {string} label @param {any} drawing @param {() => void} act @param {string} [look] */
+export function button(label, drawing, act, look = "button quiet") {
+  return element("button", { type: "button", class: look, onclick: act }, drawing === null ? null : icon(drawing), label);
+}
