@@ -1,21 +1,21 @@
 // The photos of the pack and a view of the map go in; what to draw of them comes out: clusters, or single photos.
 
-const CELLS = 24;
 const MOST_SINGLE = 400;
 
 /**
  * @param {import("./photos.js").Photos} photos
  * @param {{west: number, south: number, east: number, north: number}} view degrees; east may be over 180
+ * @param {number} cells across the view
  * @returns {{type: "FeatureCollection", features: object[]}}
  */
-export function coverage(photos, { west, south, east, north }) {
+export function coverage(photos, { west, south, east, north }, cells) {
   const inView = [];
   const [wide, high] = [(east - west) * 0.2, (north - south) * 0.2]; // a little more, so that moving shows no edge
   for (let i = 0; i < photos.count; i++) {
     const [lat, lon] = [photos.lats[i], unwrapped(photos.lons[i], west - wide)];
     if (lat >= south - high && lat <= north + high && lon <= east + wide) inView.push({ index: i, lat, lon });
   }
-  const features = inView.length <= MOST_SINGLE ? inView.map((each) => single(photos, each)) : clustered(inView, photos, east - west);
+  const features = inView.length <= MOST_SINGLE ? inView.map((each) => single(photos, each)) : clustered(inView, photos, (east - west) / cells);
   return { type: "FeatureCollection", features };
 }
 
@@ -30,13 +30,14 @@ function single(photos, { index, lat, lon }) {
   return { type: "Feature", geometry: { type: "Point", coordinates: [lon, lat] }, properties };
 }
 
-/** @param {Place[]} places @param {import("./photos.js").Photos} photos @param {number} wide degrees of the view */
-function clustered(places, photos, wide) {
-  const side = 2 ** Math.ceil(Math.log2(wide / CELLS)); // of round sizes: cells stay where they are when the map moves
+/** @param {Place[]} places @param {import("./photos.js").Photos} photos @param {number} least degrees that a cell is wide */
+function clustered(places, photos, least) {
+  const side = 2 ** Math.ceil(Math.log2(least)); // of round sizes: cells stay where they are when the map moves
   /** @type {Map<string, Place[]>} */
   const cells = new Map();
+  const upright = 1 / Math.cos((places[0].lat * Math.PI) / 180); // degrees of latitude are longer than those of longitude
   for (const place of places) {
-    const cell = `${Math.floor(place.lon / side)} ${Math.floor((place.lat / side) * 1.6)}`;
+    const cell = `${Math.floor(place.lon / side)} ${Math.floor((place.lat / side) * upright)}`;
     const there = cells.get(cell);
     if (there) there.push(place);
     else cells.set(cell, [place]);

@@ -9,6 +9,7 @@ import { language, named, t, translate } from "../shared/language.js";
 import { isDark, onTheme } from "../shared/theme.js";
 
 const QUIET_MS = 120;
+const CELL_PX = 48; // of a cluster: smaller ones lie on each other
 
 /**
  * @typedef {object} Wishes
@@ -120,7 +121,7 @@ export class Ground {
     this.timer = window.setTimeout(async () => {
       const box = map.getBounds();
       const view = { west: box.getWest(), south: box.getSouth(), east: box.getEast(), north: box.getNorth() };
-      this.drawing?.showPhotos(await this.wishes.engine.ask("coverage", { view }));
+      this.drawing?.showPhotos(await this.wishes.engine.ask("coverage", { view, cells: map.getContainer().clientWidth / CELL_PX }));
     }, QUIET_MS);
   }
 

@@ -50,8 +50,8 @@ const TASKS = {
     return locate(photos, descriptor, { near, k });
   },
 
-  async coverage({ view }) {
-    return coverage(photos, view);
+  async coverage({ view, cells }) {
+    return coverage(photos, view, cells);
   },
 
   async thumbnail({ index }) {
