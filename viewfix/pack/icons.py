@@ -27,7 +27,9 @@ def icon(side_px: int, *, whole: bool) -> bytes:
         touch = (middle + sign * size * math.sin(angle), top + size * math.cos(angle))
         draw.polygon([(middle, top), touch, (middle, low)], fill=PIN)
     draw.ellipse((middle - size, top - size, middle + size, top + size), fill=PIN)
-    draw.pieslice((middle - size * 0.74, top - size * 0.74, middle + size * 0.74, top + size * 0.74), 0, 360, fill=GROUND)
+    draw.pieslice(
+        (middle - size * 0.74, top - size * 0.74, middle + size * 0.74, top + size * 0.74), 0, 360, fill=GROUND
+    )
     draw.pieslice((middle - size * 0.74, top - size * 0.5, middle + size * 0.74, top + size * 0.98), 232, 308, fill=EYE)
     draw.ellipse((middle - size * 0.2, top + size * 0.04, middle + size * 0.2, top + size * 0.44), fill=PIN)
     written = io.BytesIO()

@@ -1,8 +1,8 @@
 // RGB pixels go in; they come out at the size that the model wants, equal to what the core makes of them with Pillow.
 //
-// Two steps, as in the core. A JPEG much larger than needed is decoded at a half, a quarter or an eighth by keeping the
-// low frequencies of its blocks of 8 x 8 (libjpeg's scaled decoding, Pillow's `draft`); here the browser has decoded it
-// whole, so the blocks are made smaller afterwards, with the same arithmetic. Then Pillow's antialiased filter.
+// Two steps, as in the core. A JPEG much larger than needed is decoded at a half, a quarter or an eighth (libjpeg's scaled
+// decoding, Pillow's `draft`); here the browser has decoded it whole, so it is made smaller afterwards, with the same
+// outcome. Then Pillow's antialiased filter.
 
 /** @typedef {{width: number, height: number, data: Uint8Array | Uint8ClampedArray}} Picture  rows of RGB, 3 bytes a pixel */
 /**
@@ -39,92 +39,40 @@ export function draftScale(/** @type {number} */ width, /** @type {number} */ he
   return [8, 4, 2, 1].find((each) => scale >= each) ?? 1;
 }
 
-/** (n, 8) weights that make n pixels of 8: their low frequencies, by the cosine transform of JPEG. @param {number} n */
-function blockWeights(n) {
-  const wave = (/** @type {number} */ k, /** @type {number} */ at, /** @type {number} */ size) =>
-    (k ? Math.sqrt(2 / size) : Math.sqrt(1 / size)) * Math.cos((Math.PI * (2 * at + 1) * k) / (2 * size));
-  const weights = new Float32Array(n * 8);
-  for (let i = 0; i < n; i++) {
-    for (let j = 0; j < 8; j++) {
-      let sum = 0;
-      for (let k = 0; k < n; k++) sum += wave(k, i, n) * wave(k, j, 8);
-      weights[i * 8 + j] = sum * Math.sqrt(n / 8);
-    }
-  }
-  return weights;
-}
-
 /**
- * Make a decoded JPEG smaller as libjpeg would have.
+ * Make a decoded JPEG smaller as libjpeg-turbo would have: each new pixel is the mean of those that it covers, counted from
+ * where the file's blocks begin.
  * @param {(top: number, rows: number) => Uint8Array | Uint8ClampedArray} read RGBA of some rows
  * @param {number} width @param {number} height of the upright picture
  * @param {number} scale 2, 4 or 8
- * @param {{x: boolean, y: boolean}} mirrored whether the upright picture counts its blocks from the right, from below:
- *   blocks begin where the file does, and EXIF may have turned it
+ * @param {{x: boolean, y: boolean}} mirrored whether the upright picture counts from the right, from below: EXIF may have turned it
  * @returns {Picture}
  */
 export function drafted(read, width, height, scale, mirrored) {
-  const n = 8 / scale;
-  const weights = blockWeights(n);
   const [across, down] = [Math.ceil(width / scale), Math.ceil(height / scale)];
-  const columns = sources(width, across, n, mirrored.x);
-  const rows = sources(height, down, n, mirrored.y);
-  const data = new Uint8ClampedArray(across * down * 3);
-  const line = new Float32Array(across * 3 * 8);
-  for (let y = 0; y < down; ) {
-    let after = y + 1; // the rows of one block are made of the same eight
-    while (after < down && rows.from[after * 8] === rows.from[y * 8] && rows.from[after * 8 + 7] === rows.from[y * 8 + 7]) after++;
-    const eight = rows.from.subarray(y * 8, y * 8 + 8);
-    const top = Math.min(...eight);
-    const pixels = read(top, Math.max(...eight) - top + 1);
-    for (let j = 0; j < 8; j++) shrinkRow(pixels, (eight[j] - top) * width * 4, columns, weights, line.subarray(j * across * 3));
-    for (; y < after; y++) {
-      const own = weights.subarray(rows.row[y] * 8, rows.row[y] * 8 + 8);
-      for (let x = 0; x < across * 3; x++) {
-        let sum = 0;
-        for (let j = 0; j < 8; j++) sum += own[j] * line[j * across * 3 + x];
-        data[y * across * 3 + x] = Math.floor(sum + 0.5);
+  // At the far edge of the file a new pixel covers fewer; turned, that is the near one.
+  const [left, top] = [mirrored.x ? across * scale - width : 0, mirrored.y ? down * scale - height : 0];
+  const data = new Uint8Array(across * down * 3);
+  const sums = new Uint32Array(across * 3);
+  const counts = new Uint32Array(across);
+  for (let y = 0; y < down; y++) {
+    const first = Math.max(0, y * scale - top);
+    const rows = Math.min(height, (y + 1) * scale - top) - first;
+    const pixels = read(first, rows);
+    sums.fill(0);
+    counts.fill(0);
+    for (let at = 0, row = 0; row < rows; row++) {
+      for (let x = 0; x < width; x++, at += 4) {
+        const to = Math.floor((x + left) / scale);
+        sums[to * 3] += pixels[at];
+        sums[to * 3 + 1] += pixels[at + 1];
+        sums[to * 3 + 2] += pixels[at + 2];
+        counts[to]++;
       }
     }
+    for (let x = 0; x < across * 3; x++) data[y * across * 3 + x] = Math.round(sums[x] / counts[Math.floor(x / 3)]);
   }
   return { width: across, height: down, data };
-}
-
-/** Where the eight pixels of each new one lie, and which row of the weights is its. */
-function sources(/** @type {number} */ size, /** @type {number} */ count, /** @type {number} */ n, /** @type {boolean} */ mirrored) {
-  const from = new Int32Array(count * 8);
-  const row = new Int32Array(count);
-  for (let i = 0; i < count; i++) {
-    const inFile = mirrored ? count - 1 - i : i;
-    row[i] = inFile % n;
-    for (let j = 0; j < 8; j++) {
-      const at = Math.min(Math.floor(inFile / n) * 8 + j, size - 1); // a block at the edge goes on as its last pixel
-      from[i * 8 + j] = mirrored ? size - 1 - at : at;
-    }
-  }
-  return { from, row };
-}
-
-/** One row of RGBA becomes a shorter row of RGB, not yet rounded. */
-function shrinkRow(
-  /** @type {Uint8Array | Uint8ClampedArray} */ pixels,
-  /** @type {number} */ start,
-  /** @type {{from: Int32Array, row: Int32Array}} */ columns,
-  /** @type {Float32Array} */ weights,
-  /** @type {Float32Array} */ line,
-) {
-  for (let x = 0; x < columns.row.length; x++) {
-    let [red, green, blue] = [0, 0, 0];
-    for (let j = 0, own = columns.row[x] * 8; j < 8; j++) {
-      const at = start + columns.from[x * 8 + j] * 4;
-      red += weights[own + j] * pixels[at];
-      green += weights[own + j] * pixels[at + 1];
-      blue += weights[own + j] * pixels[at + 2];
-    }
-    line[x * 3] = red;
-    line[x * 3 + 1] = green;
-    line[x * 3 + 2] = blue;
-  }
 }
 
 const FILTERS = {
@@ -169,8 +117,11 @@ const eightBit = (sum) => Math.min(255, Math.max(0, sum >> PRECISION));
  */
 export function resized(picture, width, height, name) {
   if (picture.width === width && picture.height === height) return picture;
-  const narrow = width === picture.width ? picture : narrowed(picture, width, name);
-  return height === picture.height ? narrow : shortened(narrow, height, name);
+  const narrow = (/** @type {Picture} */ wide) => (width === wide.width ? wide : narrowed(wide, width, name));
+  const short = (/** @type {Picture} */ high) => (height === high.height ? high : shortened(high, height, name));
+  // Since Pillow 13 rows come first where that leaves less to do afterwards. Each pass rounds, so the order can be seen.
+  const isRowsFirst = height < picture.height && width * picture.height > picture.width * height;
+  return isRowsFirst ? narrow(short(picture)) : short(narrow(picture));
 }
 
 function narrowed(/** @type {Picture} */ picture, /** @type {number} */ width, /** @type {"bilinear" | "bicubic"} */ name) {
