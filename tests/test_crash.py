@@ -52,8 +52,9 @@ def test_a_query_that_is_killed_while_it_keeps_features_leaves_the_map_as_it_was
 ) -> None:
     path = Path(shutil.copy(real_map, tmp_path / "killed.map"))
     with Store.open(path) as store:
-        cache, ids = LocalFeatureCache(store, "one"), store.ids()
-        assert cache.keep({photo_id: photo_id.encode() * 4000 for photo_id in ids})
+        cache = LocalFeatureCache(store, "one")
+        ids = [(record.photo.id, record.content_hash) for record in store.records()]
+        assert cache.keep({identity: identity[0].encode() * 4000 for identity in ids})
         kept = cache.load(ids)
     assert len(kept) == len(ids)
     subprocess.run([sys.executable, "-c", HALF_WRITTEN, str(path)], check=False)

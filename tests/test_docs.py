@@ -20,6 +20,11 @@ from viewfix.cli import run
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.M | re.S)
+SIGHTS = """\
+name,lat,lon,kind,name:uk,wikipedia
+Old Tower,49.99867,20.00008,historic=tower,Стара вежа,en:Tower
+Harbour Museum,49.99965,20.00100,tourism=museum,,
+"""  # around the place of holiday.jpg
 NUMBER = re.compile(r"-?\d+(\.\d+)?")
 
 
@@ -41,6 +46,7 @@ def desk(street: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         shutil.copy(files[5], tmp_path / name)
     noise = np.random.default_rng(0).integers(0, 256, (120, 160, 3)).astype(np.uint8)
     Image.fromarray(noise).save(tmp_path / "beach.jpg")
+    (tmp_path / "sights.csv").write_text(SIGHTS, encoding="utf-8")
     if onnx is not None:  # a network of somebody's own, for the page about models
         tensor = onnx.helper.make_tensor_value_info
         ends = tensor("x", 1, ["n", 3, 322, 322]), tensor("y", 1, ["n", 3, 322, 322])

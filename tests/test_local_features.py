@@ -130,52 +130,68 @@ def store(tmp_path):
         yield made
 
 
+def same(name: str) -> tuple[str, str]:
+    """The identity of a photo of `store`."""
+    return name, name * 32
+
+
+def of(**packed: bytes) -> dict[tuple[str, str], bytes]:
+    return {same(name): features for name, features in packed.items()}
+
+
 def test_features_are_kept_and_given_by_photo(store: Store) -> None:
     cache = LocalFeatureCache(store, "one")
-    assert cache.load(["a", "b"]) == {}
-    assert cache.keep({"a": b"A", "b": b"B", "nobody": b"N"})
-    assert cache.load(["a", "b", "nobody", "c"]) == {"a": b"A", "b": b"B"}
+    assert cache.load([same("a"), same("b")]) == {}
+    assert cache.keep(of(a=b"A", b=b"B", nobody=b"N"))
+    assert cache.load([same("a"), same("b"), same("nobody"), same("c")]) == of(a=b"A", b=b"B")
 
 
 def test_features_go_with_their_photo(store: Store) -> None:
     cache = LocalFeatureCache(store, "one")
-    cache.keep({"a": b"A", "b": b"B"})
+    cache.keep(of(a=b"A", b=b"B"))
     store.remove(["a"])
     store.put([Record(Photo("a", "/a", HERE), content_hash="z" * 32)], np.eye(4, dtype=np.float32)[:1])
-    assert cache.load(["a", "b"]) == {"b": b"B"}
+    assert cache.load([("a", "z" * 32), same("b")]) == of(b=b"B")
+
+
+def test_features_computed_while_their_photo_was_replaced_are_not_kept_for_the_new_one(store: Store) -> None:
+    cache = LocalFeatureCache(store, "one")
+    store.put([Record(Photo("a", "/a", HERE), content_hash="z" * 32)], np.eye(4, dtype=np.float32)[:1])
+    cache.keep(of(a=b"A", b=b"B"))
+    assert cache.load([same("a"), ("a", "z" * 32), same("b")]) == of(b=b"B")
 
 
 def test_features_of_another_extractor_are_never_given(store: Store) -> None:
-    LocalFeatureCache(store, "one").keep({"a": b"A", "b": b"B"})
+    LocalFeatureCache(store, "one").keep(of(a=b"A", b=b"B"))
     other = LocalFeatureCache(store, "two")
-    assert other.load(["a"]) == {}
-    other.keep({"a": b"X"})
-    assert other.load(["a", "b"]) == {"a": b"X"}
-    assert LocalFeatureCache(store, "one").load(["a", "b"]) == {}
+    assert other.load([same("a")]) == {}
+    other.keep(of(a=b"X"))
+    assert other.load([same("a"), same("b")]) == of(a=b"X")
+    assert LocalFeatureCache(store, "one").load([same("a"), same("b")]) == {}
 
 
 def test_the_oldest_give_way_when_the_room_is_full(store: Store) -> None:
     cache = LocalFeatureCache(store, "one", limit_bytes=250)
     for name in "abcd":
-        cache.keep({name: name.encode() * 100})
-    assert set(cache.load(list("abcd"))) == {"c", "d"}
-    assert not LocalFeatureCache(store, "one", limit_bytes=0).keep({"e": b"E"})
+        cache.keep({same(name): name.encode() * 100})
+    assert {name for name, _ in cache.load([same(name) for name in "abcd"])} == {"c", "d"}
+    assert not LocalFeatureCache(store, "one", limit_bytes=0).keep(of(e=b"E"))
 
 
 def test_a_map_that_keeps_all_has_no_limit_and_knows_what_is_missing(store: Store) -> None:
     cache = LocalFeatureCache(store, "one", limit_bytes=50)
-    cache.keep_all({name: b"x" * 100 for name in "abc"})
+    cache.keep_all({same(name): b"x" * 100 for name in "abc"})
     assert cache.complete
     assert [photo.id for batch in cache.missing() for photo in batch] == ["d", "e"]
-    cache.keep({"d": b"y" * 100})
-    assert set(cache.load(list("abcde"))) == set("abcd")
+    cache.keep({same("d"): b"y" * 100})
+    assert {name for name, _ in cache.load([same(name) for name in "abcde"])} == set("abcd")
     newer = LocalFeatureCache(store, "two")
     assert len([photo for batch in newer.missing() for photo in batch]) == 5
 
 
 def test_a_map_that_cannot_be_written_is_read_all_the_same(store: Store, tmp_path) -> None:
-    LocalFeatureCache(store, "one").keep({"a": b"A"})
+    LocalFeatureCache(store, "one").keep(of(a=b"A"))
     with store._transaction():  # somebody else writes for long
         cache = LocalFeatureCache(store, "one")
-        assert not cache.keep({"b": b"B"})
-        assert cache.load(["a", "b"]) == {"a": b"A"}
+        assert not cache.keep(of(b=b"B"))
+        assert cache.load([same("a"), same("b")]) == of(a=b"A")

@@ -1,5 +1,7 @@
 """A map that verifies: what it verifies and when, what odd queries get, what it explains, and what it promises."""
 
+import copy
+import dataclasses
 import pickle
 import shutil
 import time
@@ -13,7 +15,7 @@ import pytest
 from conftest import SHARED
 from PIL import Image, ImageDraw
 
-from viewfix import Fix, Map, Photo, Position
+from viewfix import Candidate, Fix, Map, Photo, Position
 from viewfix.cli import run
 from viewfix.demo import light
 from viewfix.demo.town import Town, write_views
@@ -21,6 +23,8 @@ from viewfix.errors import BadInput, StorageFailed
 from viewfix.explaining import REMEMBERED
 from viewfix.geo import Circle, distance_m, moved
 from viewfix.index.local import LocalFeatureCache
+from viewfix.index.records import Record
+from viewfix.index.store import Store
 from viewfix.locate import geometry
 
 WIDTH_PX, HEIGHT_PX = 320, 240
@@ -102,9 +106,39 @@ def test_one_slow_moment_does_not_switch_verification_off_for_ever(path: Path) -
         verifier = city._workings.verifier
         assert verifier is not None
         verifier._extraction_s = 20.0  # the machine slept
-        tries = [verifier.fits(time.monotonic() + 0.5) for _ in range(60)]
+        candidate = Candidate(next(city.photos()), 0.9)
+        tries = [verifier.fits(candidate, time.monotonic() + 0.5) for _ in range(60)]
     assert not tries[0]
     assert tries[-1]
+
+
+def test_one_slow_moment_only_doubles_what_is_expected(path: Path, town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    doubtful(monkeypatch)
+    with Map.open(path) as city:
+        city.locate(visit(town))
+        verifier = city._workings.verifier
+        assert verifier is not None
+        usual_s, extract = verifier._extraction_s, verifier.model.extract
+
+        def slow(picture: np.ndarray) -> object:
+            time.sleep(5 * usual_s)
+            return extract(picture)
+
+        monkeypatch.setattr(verifier.model, "extract", slow)
+        city.locate(visit(town))
+        assert verifier._extraction_s <= 2 * usual_s
+
+
+def test_a_short_time_is_not_spent_on_a_query_whose_candidates_would_take_longer(path: Path, town: Town) -> None:
+    with Map.open(path) as city:
+        verifier = city._workings.verifier
+        assert verifier is not None
+        verifier._extraction_s, verifier._pair_s = 1.0, 0.5
+        candidate = Candidate(next(city.photos()), 0.9)
+        assert not verifier.fits(candidate, time.monotonic() + 2.0), "its photo has to be looked at too"
+        verifier._memory[verifier._known([candidate.photo.id])[0][candidate.photo.id]] = verifier.of_query(visit(town))
+        verifier._extraction_s, verifier._pair_s = 1.0, 0.5
+        assert verifier.fits(candidate, time.monotonic() + 2.0)
 
 
 def test_a_verified_fix_says_where_the_query_looked(path: Path, town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -197,10 +231,13 @@ def test_features_are_computed_once_and_kept_in_the_map(own: Path, town: Town, m
     with Map.open(own) as city:
         fix = city.locate(visit(town))
         kept = LocalFeatureCache(city.store, city._workings.verifier.cache._fingerprint)
-        assert set(kept.load([c.photo.id for c in fix.candidates[: len(inliers(fix))]]))
+        ids = [c.photo.id for c in fix.candidates[: len(inliers(fix))]]
+        assert kept.load([(r.photo.id, r.content_hash) for r in city.store.known(ids).values()])
     with Map.open(own) as city:
         computed = []
-        monkeypatch.setattr(type(city._workings.verifier), "_from_source", lambda self, photo: computed.append(photo))
+        monkeypatch.setattr(
+            type(city._workings.verifier), "_from_source", lambda self, photo, identity: computed.append(photo)
+        )
         assert inliers(city.locate(visit(town))) == inliers(fix), "from the map, to the last inlier"
         assert not computed
     assert sorted(file.name for file in own.parent.glob("own.map*")) in (["own.map"], ["own.map", "own.map.index"])
@@ -223,7 +260,21 @@ def test_without_the_photos_a_map_answers_by_similarity_unless_it_keeps_all(
     with Map.open(tmp_path / "a.map") as without, Map.open(tmp_path / "b.map") as complete:
         assert inliers(without.locate(visit(town))) == []
         assert max(inliers(complete.locate(visit(town)))) > 40
-        assert complete._workings.verifier.cache.load(["new.jpg"]), "what comes later is kept too"
+        assert complete._workings.verifier._known(["new.jpg"])[1], "what comes later is kept too"
+
+
+def test_a_photo_that_another_process_replaced_is_held_with_its_new_features(
+    own: Path, town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    doubtful(monkeypatch)
+    with Map.open(own) as reader:
+        best = reader.locate(visit(town)).candidates[0].photo
+        known = reader._workings.verifier._known
+        assert known([best.id])[1]
+        with Store.open(own, write=True) as writer:
+            [row] = [row for row, at in zip(writer.rows(), writer.ids(), strict=True) if at == best.id]
+            writer.put([Record(best, content_hash="z" * 32)], writer.descriptors([row]))
+        assert not known([best.id])[1], "not those of the photo that is gone"
 
 
 def test_a_photo_that_changed_on_disk_is_not_held_against_the_query(
@@ -321,6 +372,8 @@ def test_an_answer_explains_itself(path: Path, town: Town, tmp_path: Path, monke
 def test_an_answer_travels_to_another_process_without_its_map(path: Path, town: Town) -> None:
     with Map.open(path) as city:
         fix = city.locate(visit(town))
+        assert dataclasses.asdict(fix)["confidence"] == fix.confidence
+        assert copy.deepcopy(fix) == fix
     copied = pickle.loads(pickle.dumps(fix))
     assert copied == fix
     with pytest.raises(BadInput, match="cannot be explained"):

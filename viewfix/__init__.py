@@ -5,13 +5,24 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .errors import ViewfixError
-from .types import Candidate, Fix, Photo, Position, Skipped
+from .types import Candidate, Fix, Nearby, Photo, PointOfInterest, Position, Skipped
 
 if TYPE_CHECKING:
     from .map import Map
 
 __version__ = "0.1.0"
-__all__ = ["Candidate", "Fix", "Map", "Photo", "Position", "Skipped", "ViewfixError", "__version__"]
+__all__ = [
+    "Candidate",
+    "Fix",
+    "Map",
+    "Nearby",
+    "Photo",
+    "PointOfInterest",
+    "Position",
+    "Skipped",
+    "ViewfixError",
+    "__version__",
+]
 
 
 def __getattr__(name: str) -> Any:

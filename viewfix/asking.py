@@ -156,7 +156,7 @@ def _held(
     workings: Workings, features: Features | None, candidates: Sequence[Candidate], how: How, until: float | None
 ) -> tuple[Sequence[Held], Sequence[Sight]]:
     verifier = workings.verifier
-    if not candidates or verifier is None or features is None or not verifier.fits(until):
+    if not candidates or verifier is None or features is None or not verifier.fits(candidates[0], until):
         return (), ()
     query = features()
     if query is None:

@@ -72,6 +72,19 @@ class Recent:
         return give
 
 
+class Explainer:
+    """What explains one answer when it is called. A copy of the answer shares it: the map behind it is not copied."""
+
+    def __init__(self, explain: Callable[[], Explanation]) -> None:
+        self._explain = explain
+
+    def __call__(self) -> Explanation:
+        return self._explain()
+
+    def __deepcopy__(self, memo: object) -> Explainer:
+        return self
+
+
 def explained(
     given: Callable[[], photos.Readable], question: Question, descriptor: npt.NDArray[np.float32], workings: Workings
 ) -> Explanation:
@@ -165,6 +178,10 @@ def in_words(calibration: Calibration) -> str:
     """Where the probabilities of a map come from."""
     if not calibration.inside:
         return "The map is too small to be calibrated on its own photos: the prior that ships with viewfix answers."
+    if not calibration.outside:
+        return (
+            f"Calibrated by an older viewfix on {calibration.inside} photos of this map; the next build does it anew."
+        )
     when = f" on {calibration.made_at[:10]}" if calibration.made_at else ""
     return (
         f"Calibrated{when} on {calibration.inside} photos of this map left out alone and {calibration.outside} left "

@@ -14,8 +14,8 @@ import numpy as np
 
 from . import photos
 from .asking import Question, Verify, Workings, ask, region_of
-from .errors import ModelMismatch, UnknownModel, ViewfixError
-from .explaining import Recent, explained
+from .errors import UnknownModel, ViewfixError
+from .explaining import Explainer, Recent, explained
 from .geo import Region
 from .index.faiss import FaissSearch
 from .index.store import ModelIdentity, Store
@@ -100,11 +100,13 @@ class Map:
         """
         return cls(Store.open(Path(path)), model=model, progress=progress)
 
-    def add(self, *sources: Source) -> Added:
-        """Add photos. One with the same id and content is left alone, one whose content changed is replaced."""
-        stream = stream_of(sources)
+    def add(self, *sources: Source, calibrate: bool = True) -> Added:
+        """Add photos. One with the same id and content is left alone, one whose content changed is replaced.
+
+        Without `calibrate` the minute that it may take is left to whoever adds or removes next.
+        """
         with Store.open(self.path, write=True) as writer:
-            return self._add(stream, writer)
+            return self._add(stream_of(sources), writer, calibrate)
 
     def store_local_features(self) -> int:
         """Keep the local features of every photo in the map, of those to come too; how many could not be had.
@@ -115,23 +117,25 @@ class Map:
         with Store.open(self.path, write=True) as writer:
             return Verifier(writer).store_all(progress=self._progress)
 
-    def remove(self, ids: Sequence[str]) -> int:
+    def remove(self, ids: Sequence[str], *, calibrate: bool = True) -> int:
         """Take photos out by id; returns how many there were. Ids that are not there are not an error."""
         self._wrote = True
         with Store.open(self.path, write=True) as writer:
             removed = writer.remove(ids)
             writer.forget_skipped(ids)
             self._refresh()
-            self._calibrate(writer)
+            if calibrate:
+                self._calibrate(writer)
         return removed
 
-    def _add(self, stream: Iterable[Photo | Skipped], writer: Store) -> Added:
+    def _add(self, stream: Iterable[Photo | Skipped], writer: Store, calibrate: bool = True) -> Added:
         self._wrote = True
         self.last_added = ingest(stream, writer, self.model, progress=self._progress)
         self._refresh()
         if (verifier := self._workings.verifier) is not None and verifier.cache.complete:
             Verifier(writer).store_all(progress=self._progress)
-        self._calibrate(writer)
+        if calibrate:
+            self._calibrate(writer)
         return self.last_added
 
     def _calibrate(self, writer: Store) -> None:
@@ -151,6 +155,7 @@ class Map:
         verify: Verify = "accurate",
         budget_ms: float | None = None,
         nearby: Reach = USUAL_REACH,
+        explainable: bool = True,
     ) -> Fix:
         """Say where a photo was taken.
 
@@ -166,6 +171,7 @@ class Map:
                 (LighterGlue), "fast" (nearest neighbours) or "off".
             budget_ms: what would take longer than this after the descriptor is not begun; None for no limit.
             nearby: which points of interest to name, where the map has some: by default 5 within 300 m.
+            explainable: False keeps nothing of the photo, and the answer cannot be explained.
 
         Returns:
             A fix. One that is not found is an answer, not an error; its candidates are given too.
@@ -180,8 +186,10 @@ class Map:
         picture = photos.load(photo, least_side_px=self.model.least_side_px)
         [descriptor] = self.model.embed([picture])
         fix = ask(question, descriptor, self._workings, lambda: self._workings.features(photo)).fix
-        explainer = partial(explained, self._recent.keep(photo), question, descriptor, self._workings)
-        return with_nearby(self._store, replace(fix, explainer=explainer), nearby)
+        if explainable:
+            explainer = partial(explained, self._recent.keep(photo), question, descriptor, self._workings)
+            fix = replace(fix, explainer=Explainer(explainer))
+        return with_nearby(self._store, fix, nearby)
 
     def locate_descriptor(
         self,
@@ -270,13 +278,7 @@ class Map:
         return self._asked_model or (adapted if adapted.is_file() else self._store.model.name)
 
     def _checked(self, model: Model) -> Model:
-        stored = self._store.model
-        if model.fingerprint != stored.fingerprint:
-            raise ModelMismatch(
-                f"The map {self.path} was built with {stored.name} ({stored.fingerprint[:12]}), but the model at hand "
-                f"is {model.name} ({model.fingerprint[:12]}). Descriptors of different models cannot be compared. "
-                f"Give the map's own model with --model, or re-embed the map: viewfix migrate {self.path} --model NEW"
-            )
+        self._store.model.check(model.name, model.fingerprint, str(self.path))
         return model
 
     def _searching(self) -> FaissSearch:
@@ -293,5 +295,3 @@ class Map:
     def _refresh(self) -> None:
         if self._search is not None:
             self._search.refresh()
-        if self._verifier is not None:
-            self._verifier.forget()

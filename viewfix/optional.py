@@ -22,6 +22,11 @@ EXTRAS = {
     "safetensors": ("train", "Reading .safetensors weights"),
     "poselib": ("verify", "Verifying candidates by geometry"),
     "osmium": ("pois", "Reading OpenStreetMap files"),
+    "fastapi": ("server", "Serving a map"),
+    "uvicorn": ("server", "Serving a map"),
+    "python_multipart": ("server", "Serving a map"),
+    "prometheus_client": ("server", "Serving a map"),
+    "limits": ("server", "Serving a map"),
     "scipy": ("evaluate", "Finding neighbours in space and reading .mat files"),
 }
 

@@ -64,7 +64,9 @@ def keep_calibrated(
 ) -> None:
     """Examine a map, open for writing, when a tenth of its photos came, went or changed since the last time."""
     count, version = len(writer), writer.version
-    stored = writer.meta("calibration") or {"photos": 0, "last_row": 0, "removals": 0}
+    stored = writer.meta("calibration") or {}
+    if "weights" not in stored:  # none, or one of an older viewfix, which drew no lines and verified nothing
+        stored = {"photos": 0, "last_row": 0, "removals": 0}
     changes = version.last_row - stored["last_row"] + version.removals - stored["removals"]
     if count and changes > RECALIBRATE_SHARE * stored["photos"]:
         calibration = examine(writer, search, verifier, progress=progress)

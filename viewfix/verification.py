@@ -15,7 +15,7 @@ import numpy.typing as npt
 from . import photos
 from .embed import cores, hash_content
 from .errors import BadInput, UnreadablePhoto
-from .index.local import LocalFeatureCache
+from .index.local import Identity, LocalFeatureCache
 from .index.store import Store
 from .locate.geometry import LONGEST_PX, Geometry, Size, agreed, way
 from .locate.sight import LEAST_INLIERS, Sight
@@ -67,6 +67,11 @@ def _size(features: LocalFeatures) -> Size:
     return Size(features.width_px * scale, features.height_px * scale, FIELD_DEG)
 
 
+def _learned_s(before_s: float, measured_s: float) -> float:
+    """One slow moment doubles what is expected, and no more."""
+    return min(measured_s, 2 * before_s)
+
+
 class Verifier:
     """Local features and geometry for the candidates of one map. Thread-safe.
 
@@ -80,7 +85,7 @@ class Verifier:
         self._store = store
         self.model = model or LocalModel()
         self.cache = cache or LocalFeatureCache(store, self.model.fingerprint)
-        self._memory: OrderedDict[str, LocalFeatures] = OrderedDict()
+        self._memory: OrderedDict[Identity, LocalFeatures] = OrderedDict()
         self._lock = threading.Lock()
         self._extraction_s, self._pair_s = EXTRACTION_S, PAIR_S
 
@@ -89,16 +94,19 @@ class Verifier:
         self.model.load()  # not a part of what the next one takes
         began = time.monotonic()
         features = self.model.extract(picture)
-        self._extraction_s = time.monotonic() - began
+        self._extraction_s = _learned_s(self._extraction_s, time.monotonic() - began)
         return features
 
     def of_photo(self, photo: Photo) -> LocalFeatures | None:
         """The local features of a photo of the map; None where they cannot be had."""
         return next((features for _, features in self._with_features([Candidate(photo, 0.0)], None)), None)
 
-    def fits(self, until: float | None) -> bool:
-        """Whether the features of a query and one pair will be done when `time.monotonic()` is `until`."""
-        if until is None or time.monotonic() + self._extraction_s + self._pair_s <= until:
+    def fits(self, candidate: Candidate, until: float | None) -> bool:
+        """Whether a query and its first candidate will have been compared when `time.monotonic()` is `until`."""
+        if until is None:
+            return True
+        extractions = 1 if self._known([candidate.photo.id])[1] else 2
+        if time.monotonic() + extractions * self._extraction_s + self._pair_s <= until:
             return True
         # One slow moment must not switch verification off for ever: what is not tried is thought a little faster.
         self._extraction_s, self._pair_s = 0.9 * self._extraction_s, 0.9 * self._pair_s
@@ -120,7 +128,7 @@ class Verifier:
             began = time.monotonic()
             pairs = self.model.match(query, features, how)
             held.append(self._held(query, candidate, features, pairs))
-            self._pair_s = time.monotonic() - began
+            self._pair_s = _learned_s(self._pair_s, time.monotonic() - began)
         return held
 
     @staticmethod
@@ -134,59 +142,61 @@ class Verifier:
     def _with_features(
         self, candidates: Sequence[Candidate], until: float | None
     ) -> Iterator[tuple[Candidate, LocalFeatures]]:
-        known = self._known([candidate.photo.id for candidate in candidates])
-        fresh: dict[str, LocalFeatures] = {}
+        identities, known = self._known([candidate.photo.id for candidate in candidates])
+        fresh: dict[Identity, LocalFeatures] = {}
         try:
             for candidate in candidates:
-                features = known.get(candidate.photo.id)
+                identity = identities.get(candidate.photo.id)
+                if identity is None:  # taken out of the map since it was found
+                    continue
+                features = known.get(identity)
                 wanted_s = self._pair_s + (self._extraction_s if features is None else 0.0)
                 if until is not None and time.monotonic() + wanted_s > until:
                     return
                 if features is None:
-                    features = self._computed(candidate.photo)
+                    features = self._computed(candidate.photo, identity)
                     if features is None:
                         continue
-                    fresh[candidate.photo.id] = features
+                    fresh[identity] = features
                 yield candidate, features
         finally:
             self._remember(fresh)
-            self.cache.keep({photo_id: features.pack() for photo_id, features in fresh.items()})
+            self.cache.keep({identity: features.pack() for identity, features in fresh.items()})
 
-    def _known(self, ids: Sequence[str]) -> dict[str, LocalFeatures]:
+    def _known(self, ids: Sequence[str]) -> tuple[dict[str, Identity], dict[Identity, LocalFeatures]]:
+        """What the photos of these ids hold now, and the features of those that need no computing."""
+        identities = self._identities(ids)
         with self._lock:
-            known = {photo_id: self._memory[photo_id] for photo_id in ids if photo_id in self._memory}
-            for photo_id in known:
-                self._memory.move_to_end(photo_id)
-        stored = self.cache.load([photo_id for photo_id in ids if photo_id not in known])
-        loaded: dict[str, LocalFeatures] = {}
-        for photo_id, packed in stored.items():
+            known = {identity: self._memory[identity] for identity in identities.values() if identity in self._memory}
+            for identity in known:
+                self._memory.move_to_end(identity)
+        stored = self.cache.load([identity for identity in identities.values() if identity not in known])
+        loaded: dict[Identity, LocalFeatures] = {}
+        for identity, packed in stored.items():
             try:
-                loaded[photo_id] = LocalFeatures.unpack(packed)
+                loaded[identity] = LocalFeatures.unpack(packed)
             except BadInput:  # damaged: computed anew
                 continue
         self._remember(loaded)
-        return {**known, **loaded}
+        return identities, {**known, **loaded}
 
-    def _remember(self, features: dict[str, LocalFeatures]) -> None:
+    def _identities(self, ids: Sequence[str]) -> dict[str, Identity]:
+        return {photo_id: (photo_id, record.content_hash) for photo_id, record in self._store.known(ids).items()}
+
+    def _remember(self, features: dict[Identity, LocalFeatures]) -> None:
         with self._lock:
             self._memory.update(features)
             while len(self._memory) > REMEMBERED:
                 self._memory.popitem(last=False)
 
-    def forget(self) -> None:
-        """Photos came, went or changed: what was in memory may be of other photos."""
-        with self._lock:
-            self._memory.clear()
-
-    def _computed(self, photo: Photo) -> LocalFeatures | None:
+    def _computed(self, photo: Photo, identity: Identity) -> LocalFeatures | None:
         """From the file, if it is here and still holds what was added; a query waits for no download."""
-        return None if photos.is_url(photo.source) else self._from_source(photo)
+        return None if photos.is_url(photo.source) else self._from_source(photo, identity)
 
-    def _from_source(self, photo: Photo) -> LocalFeatures | None:
-        record = self._store.known([photo.id]).get(photo.id)
+    def _from_source(self, photo: Photo, identity: Identity) -> LocalFeatures | None:
         try:
             data = photos.read_bytes(photo.source)
-            if record is None or hash_content(data) != record.content_hash:
+            if hash_content(data) != identity[1]:
                 return None
             # Packed and unpacked, so that an answer does not depend on whether the map had them.
             picture = photos.load(data, least_side_px=SEEN.least_side_px)
@@ -204,8 +214,10 @@ class Verifier:
         done = missed = 0
         with ThreadPoolExecutor(cores(), thread_name_prefix="features") as pool:
             for batch in batches:
-                found = dict(zip((p.id for p in batch), pool.map(self._from_source, batch), strict=True))
-                self.cache.keep_all({photo_id: each.pack() for photo_id, each in found.items() if each is not None})
+                known = self._identities([photo.id for photo in batch])
+                identities = [known[photo.id] for photo in batch]  # open for writing: nobody takes one out
+                found = dict(zip(identities, pool.map(self._from_source, batch, identities), strict=True))
+                self.cache.keep_all({identity: each.pack() for identity, each in found.items() if each is not None})
                 missed += sum(each is None for each in found.values())
                 done += len(batch)
                 progress("local features", done, None)

@@ -28,6 +28,8 @@ COMMANDS = {  # name: one-line help; viewfix/cli/<name>.py is imported only when
     "pois": "What is worth seeing near: add points of interest to a map, list them, take them out.",
     "export": "Write a map as GeoJSON, CSV, Parquet or for the TensorBoard projector.",
     "pack": "Write a map as an app that finds photos on a phone, without a network.",
+    "serve": "Answer over HTTP, with a page for people.",
+    "serve-key": "Make a key for a service.",
     "train": "Train a model on photos of places, and export it for maps.",
     "eval": "Measure a model or a map on a dataset.",
     "models": "List the models that can be used.",
@@ -44,7 +46,7 @@ class _Table(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        module = importlib.import_module(f"{__name__}.{cmd_name}")
+        module = importlib.import_module(f"{__name__}.{cmd_name.replace('-', '_')}")
         command: click.Command = module.command
         return command
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import get_args
 
 import click
 
 from .. import console
-from ..licences import RULES, Rule
+from ..licences import Thumbnails as Rule
 from .options import counted, json_option, map_argument
 
 
@@ -19,7 +20,7 @@ from .options import counted, json_option, map_argument
 @click.option("--title", help="The name of the app on a phone.  [default: the map's]")
 @click.option("--thumbnails", "thumbnails_px", metavar="PX", default=0, show_default="none", type=click.IntRange(0),
               help="Pack small photos, their longer side PX pixels: 160 is good, and 4 KB each.")  # fmt: skip
-@click.option("--show", "rule", default="licensed", show_default=True, type=click.Choice(RULES),
+@click.option("--show", "rule", default="licensed", show_default=True, type=click.Choice(get_args(Rule)),
               help="Whose thumbnails: those of photos under an open licence, or all, on your word.")  # fmt: skip
 @click.option("--basemap", metavar="FILE.pmtiles", type=click.Path(path_type=Path),
               help="Streets and names under the photos.  [default: a plain ground]")  # fmt: skip

@@ -7,6 +7,7 @@ import json
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 
+from ..errors import ViewfixError
 from ..types import Photo
 from . import reading
 from .connect import connect
@@ -22,8 +23,14 @@ PATIENCE_MS = 50
 """How long a query waits to keep what it computed while another process writes; then it is computed again some day."""
 
 
+Identity = tuple[str, str]
+"""The id of a photo and the hash of its content: features of what a photo once was are of no other photo."""
+
+
 class LocalFeatureCache:
-    """Packed local features by photo, in the file of a map. Reading and keeping never fail for want of room or right.
+    """Packed local features by photo and content, in the file of a map.
+
+    Reading and keeping never fail for want of room or right.
 
     Args:
         store: the map, open for reading or writing.
@@ -41,34 +48,36 @@ class LocalFeatureCache:
         """Whether all photos of this map are to have their features stored."""
         return bool(self._about().get("all"))
 
-    def load(self, ids: Sequence[str]) -> dict[str, bytes]:
-        """What is kept for photos of these ids."""
+    def load(self, wanted: Sequence[Identity]) -> dict[Identity, bytes]:
+        """What is kept for these photos."""
         if self._about().get("fingerprint") != self._fingerprint:
             return {}
         query = (
-            "SELECT photos.id, features FROM local_features JOIN photos USING (row) "
+            "SELECT photos.id, content_hash, features FROM local_features JOIN photos USING (row) "
             "WHERE photos.id IN (SELECT value FROM json_each(?))"
         )
         with self._store._pool.borrowed() as connection:
-            return dict(connection.execute(query, (json.dumps(list(ids)),)).fetchall())
+            found = connection.execute(query, (json.dumps([photo_id for photo_id, _ in wanted]),)).fetchall()
+        stored = {(photo_id, content): features for photo_id, content, features in found}
+        return {each: stored[each] for each in wanted if each in stored}
 
-    def keep(self, packed: Mapping[str, bytes]) -> bool:
-        """Keep features by photo id, if nobody else writes and the map can be written; whether they were kept."""
+    def keep(self, packed: Mapping[Identity, bytes]) -> bool:
+        """Keep features, if nobody else writes and the map can be written; whether they were kept."""
         if not packed or not self._limit_bytes:
             return False
         try:
             with contextlib.closing(connect(self._store.path, "rw")) as connection:
                 connection.execute(f"PRAGMA busy_timeout = {PATIENCE_MS}")
                 connection.execute("BEGIN IMMEDIATE")
-                self._insert(connection, packed)
-                if not self.complete:
+                about = self._insert(connection, packed)
+                if not about.get("all"):
                     _shrink(connection, self._limit_bytes)
                 connection.execute("COMMIT")
-        except (sqlite3.Error, OSError):
+        except (sqlite3.Error, OSError, ViewfixError):
             return False
         return True
 
-    def keep_all(self, packed: Mapping[str, bytes]) -> None:
+    def keep_all(self, packed: Mapping[Identity, bytes]) -> None:
         """Keep features of a map that is open for writing, without a limit, in one transaction."""
         with self._store._transaction() as connection:
             self._insert(connection, packed)
@@ -76,7 +85,7 @@ class LocalFeatureCache:
             connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (KEY, value))
 
     def missing(self, chunk: int = 1024) -> Iterator[list[Photo]]:
-        """The photos without features, in the order of rows."""
+        """The photos without features, in the order of rows, by so many."""
         after = 0
         known = "SELECT row FROM local_features" if self._current() else "SELECT 0"
         query = f"SELECT row FROM photos WHERE row > ? AND row NOT IN ({known}) ORDER BY row LIMIT ?"
@@ -96,18 +105,20 @@ class LocalFeatureCache:
     def _current(self) -> bool:
         return self._about().get("fingerprint") == self._fingerprint
 
-    def _insert(self, connection: sqlite3.Connection, packed: Mapping[str, bytes]) -> None:
+    def _insert(self, connection: sqlite3.Connection, packed: Mapping[Identity, bytes]) -> dict[str, object]:
         found = connection.execute("SELECT value FROM meta WHERE key = ?", (KEY,)).fetchone()
         about = json.loads(found[0]) if found else {}
         if about.get("fingerprint") != self._fingerprint:
             connection.execute("DELETE FROM local_features")
             value = json.dumps({**about, "fingerprint": self._fingerprint})
             connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (KEY, value))
-        # A photo that was taken out meanwhile has no row any more, and its features are not kept.
+        # A photo that was taken out or replaced meanwhile has no such row any more: its features are not kept.
         connection.executemany(
-            "INSERT OR REPLACE INTO local_features (row, bytes, features) SELECT row, ?, ? FROM photos WHERE id = ?",
-            ((len(features), features, photo_id) for photo_id, features in packed.items()),
+            "INSERT OR REPLACE INTO local_features (row, bytes, features) SELECT row, ?, ? FROM photos "
+            "WHERE id = ? AND content_hash = ?",
+            ((len(features), features, *identity) for identity, features in packed.items()),
         )
+        return dict(about)
 
 
 def _shrink(connection: sqlite3.Connection, limit_bytes: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -156,19 +157,17 @@ class Filling:
         query = "SELECT 1 FROM points WHERE source = ? AND id = ?"
         return self._connection.execute(query, (self._source, point_id)).fetchone() is not None
 
-    def alike(
-        self, name_key: str, lat: float, within_m: float, wikidata: str | None
-    ) -> list[tuple[int, PointOfInterest]]:
-        """Points of this source that may be the same: of one name and about that latitude, or of one Wikidata item."""
-        # The plus keeps SQLite from going through the whole source by its index, which it would for want of statistics.
+    def alike(self, column: str, value: str, at: Position, within_m: float) -> list[tuple[int, PointOfInterest]]:
+        """Points of this source with that "name_key" or "wikidata", within about so many metres."""
         reach_deg = within_m / _LAT_DEG_M
-        by_name = f"SELECT number, {_COLUMNS} FROM {_JOINED} WHERE name_key = ? AND lat BETWEEN ? AND ? AND +source = ?"
-        asked = (name_key, lat - reach_deg, lat + reach_deg, self._source)
-        found = self._connection.execute(by_name, asked).fetchall()
-        if wikidata is not None:
-            by_item = f"SELECT number, {_COLUMNS} FROM {_JOINED} WHERE wikidata = ? AND +source = ?"
-            found += self._connection.execute(by_item, (wikidata, self._source)).fetchall()
-        return [(values[0], to_point(values[1:])) for values in dict.fromkeys(found)]
+        reach_lon_deg = reach_deg / max(math.cos(math.radians(abs(at.lat) + reach_deg)), 1e-9)
+        # The plus keeps SQLite from going through the whole source by its index, which it would for want of statistics.
+        query = (
+            f"SELECT number, {_COLUMNS} FROM {_JOINED} WHERE {column} = ? AND lat BETWEEN ? AND ? "
+            "AND min(abs(lon - ?), 360 - abs(lon - ?)) <= ? AND +source = ?"
+        )
+        asked = (value, at.lat - reach_deg, at.lat + reach_deg, at.lon, at.lon, reach_lon_deg, self._source)
+        return [(values[0], to_point(values[1:])) for values in self._connection.execute(query, asked).fetchall()]
 
     def put(self, point: PointOfInterest, *, name_key: str, wikidata: str | None) -> int:
         """Add a point; the number that it gets."""

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import BadInput
+from ..errors import BadInput, ModelMismatch
 from ..types import Photo, Position
 
 
@@ -39,6 +39,19 @@ class ModelIdentity:
     def file_beside(self, map_path: Path) -> Path:
         """Where a model that was made for one map lies: beside the map, named by both."""
         return map_path.with_name(f"{map_path.name}.{self.fingerprint[:12]}.onnx")
+
+    def check(self, name: str, fingerprint: str, where: str) -> None:
+        """Refuse another model than this one; `where` is the map.
+
+        Raises:
+            ModelMismatch: it is another.
+        """
+        if fingerprint != self.fingerprint:
+            raise ModelMismatch(
+                f"The map {where} was built with {self.name} ({self.fingerprint[:12]}), but the model at hand is "
+                f"{name} ({fingerprint[:12]}). Descriptors of different models cannot be compared. Give the map's own "
+                f"model with --model, or re-embed the map: viewfix migrate {where} --model NEW"
+            )
 
 
 @dataclass(frozen=True, slots=True)

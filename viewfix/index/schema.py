@@ -59,7 +59,7 @@ def _local_features(connection: sqlite3.Connection) -> None:
     connection.execute(_LOCAL_FEATURES)
 
 
-# A point is looked for by place; by Wikidata and by name and latitude to see whether it is there already.
+# A point is looked for by place; by Wikidata item or name, and latitude, to see whether it is there already.
 _POINTS = """
 CREATE TABLE point_sources (
     source INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -85,7 +85,7 @@ CREATE TABLE points (
     UNIQUE (source, id)
 );
 CREATE INDEX points_by_name ON points (name_key, lat);
-CREATE INDEX points_by_wikidata ON points (wikidata) WHERE wikidata IS NOT NULL;
+CREATE INDEX points_by_wikidata ON points (wikidata, lat) WHERE wikidata IS NOT NULL;
 CREATE VIRTUAL TABLE point_places USING rtree(number, south, north, west, east)
 """
 

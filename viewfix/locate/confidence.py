@@ -125,6 +125,11 @@ class Calibration:
                 f"No rate of false answers can be promised for verify={how!r}: too few photos could be verified when "
                 "this map was calibrated. Ask with verify='off' (--verify off)."
             )
+        if not scores and self.inside:
+            raise BadInput(
+                "No rate of false answers can be promised: this map was calibrated by an older viewfix. The next "
+                "viewfix build or add calibrates it anew; or draw a line yourself with --least-confidence."
+            )
         if not scores:
             raise BadInput(
                 "No rate of false answers can be promised: this map is too small to be calibrated on its own photos. "

@@ -54,7 +54,7 @@ def worth(notability: Floats, distances_m: Floats) -> Floats:
 def choose(
     points: Sequence[PointOfInterest], at: Position, heading_deg: float | None, reach: Reach
 ) -> tuple[Nearby, ...]:
-    """The sights to name at a place, the most worth naming first; each once, also when two sources have it.
+    """The sights to name at a place, the most worth naming first; no name and no sight twice.
 
     Args:
         points: in any order.
@@ -72,7 +72,8 @@ def choose(
             continue
         if len(chosen) == reach.most or value[each] < FAINT * value.max():
             break
-        if not any(same(points[each], other) for other in chosen):
+        key = name_key(points[each].name)
+        if not any(name_key(other.name) == key or same(points[each], other) for other in chosen):
             chosen.append(points[each])
     return tuple(seen_from(at, heading_deg, point) for point in chosen)
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from ..errors import BadInput
 from ..index.points import Points
-from ..licences import Rule
+from ..licences import Thumbnails as Rule
 from ..map import Map
 from ..types import Progress, silent
 from . import app

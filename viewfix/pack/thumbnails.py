@@ -11,7 +11,8 @@ import numpy.typing as npt
 
 from .. import photos
 from ..errors import UnreadablePhoto
-from ..licences import Rule, may_show
+from ..licences import Thumbnails as Rule
+from ..licences import may_show
 from ..types import Photo, Progress
 
 QUALITY = 60
@@ -36,7 +37,7 @@ def thumbnails_of(every: Sequence[Photo], side_px: int, rule: Rule, progress: Pr
     unread = 0
     for done, photo in enumerate(every):
         progress("thumbnails", done, len(every))
-        piece = _small(photo, side_px) if may_show(photo, rule) else b""
+        piece = _small(photo, side_px) if may_show(photo.licence, rule) else b""
         unread += piece is None
         pieces.append(piece or b"")
     progress("thumbnails", len(every), len(every))

@@ -10,7 +10,8 @@ pois.remove("home.map", "monaco.osm.pbf")  # without a file: all
 `Map.locate` then fills `Fix.nearby`. What a map holds is read with `viewfix.index.points.Points(city.store)`.
 """
 
+from ..locate.nearby import Reach
 from .adding import AddedPoints, add, remove
 from .around import with_nearby, within
 
-__all__ = ["AddedPoints", "add", "remove", "with_nearby", "within"]
+__all__ = ["AddedPoints", "Reach", "add", "remove", "with_nearby", "within"]

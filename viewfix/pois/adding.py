@@ -12,7 +12,7 @@ from ..errors import BadInput
 from ..geo import Box, wrap_lon_deg
 from ..index.points import Filling, Points, PointSource
 from ..index.store import Store
-from ..locate.nearby import SAME_NAME_M, merged, name_key, same, wikidata_of
+from ..locate.nearby import SAME_NAME_M, SAME_THING_M, merged, name_key, same, wikidata_of
 from ..types import PointOfInterest, Progress, Skipped, silent
 from . import osm, tables
 
@@ -171,7 +171,10 @@ def _around(store: Store) -> Box | None:
 
 def _put(filling: Filling, point: PointOfInterest, outcome: AddedPoints) -> Skipped | None:
     key, item = name_key(point.name), wikidata_of(point)
-    for number, other in filling.alike(key, point.position.lat, SAME_NAME_M, item):
+    alike = filling.alike("name_key", key, point.position, SAME_NAME_M)
+    if item is not None:
+        alike += filling.alike("wikidata", item, point.position, SAME_THING_M)
+    for number, other in alike:
         if same(point, other):
             one = merged(other, point)
             filling.change(number, one, name_key=name_key(one.name), wikidata=wikidata_of(one))

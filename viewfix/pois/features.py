@@ -23,14 +23,14 @@ def features_of(path: Path) -> Iterator[Any]:
     with path.open(encoding="utf-8-sig") as file:
         text = _Text(file)
         while text.peek():
-            if text.peek() == "[":
+            if text.peek() == "\x1e":  # the separator of RFC 8142
+                text.take()
+            elif text.peek() == "[":
                 yield from text.items()
             elif text.peek() == "{":
                 yield from _of_object(text)
             else:
                 raise ValueError("neither an object nor a list was found")
-            if text.peek() == "\x1e":  # the separator of RFC 8142
-                text.take()
 
 
 def _of_object(text: _Text) -> Iterator[Any]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from urllib.parse import quote, urlsplit
 
 LONGEST = 2000
+LONGEST_NAME = 500
 _ITEM = re.compile(r"\s*(?:https?://(?:www\.)?wikidata\.org/wiki/)?(Q[1-9]\d{0,11})\b", re.I)
 _ARTICLE = re.compile(r"([a-z]{2,3}(?:-[a-z]+)*|simple):(.+)", re.S)
 _LANGUAGE = re.compile(r"[a-z]{2,3}(?:[-_][A-Za-z0-9]{2,8})*")
@@ -29,7 +30,9 @@ def names_of(tags: Mapping[str, str]) -> dict[str, str]:
     """Its names by language code: name:uk, name:sr-Latn; not name:etymology and its kin."""
     names = {key[5:]: value.strip() for key, value in tags.items() if key.startswith("name:")}
     return {
-        code: name for code, name in names.items() if name and _LANGUAGE.fullmatch(code) and code not in _NO_LANGUAGE
+        code: name
+        for code, name in names.items()
+        if 0 < len(name) <= LONGEST_NAME and _LANGUAGE.fullmatch(code) and code not in _NO_LANGUAGE
     }
 
 
@@ -46,7 +49,7 @@ def web_url(text: str) -> str | None:
             continue
         # A name before the host is how a link lies about where it leads.
         if parts.scheme.lower() in ("http", "https") and named and "@" not in parts.netloc:
-            return url
+            return url.replace("'", "%27")
     return None
 
 
@@ -68,6 +71,6 @@ def wikipedia_url(tags: Mapping[str, str]) -> str | None:
         found = _ARTICLE.fullmatch(text.split(";")[0].strip())
         title = found[2].strip().replace(" ", "_") if found else ""
         if found and title and title.isprintable() and len(title) <= LONGEST // 4:
-            page = quote(title, safe="/:(),'!*-._~#", errors="replace")
+            page = quote(title, safe="/:(),!*-._~#", errors="replace")
             return f"https://{found[1]}.wikipedia.org/wiki/{page}"
     return None

@@ -79,7 +79,7 @@ def _point(item: Any, tags: dict[str, str], lost: type[Exception]) -> PointOfInt
         return Skipped(_key(item), f"{tags['name']}: it has no position, or its nodes are not in the file")
 
 
-def _sight(key: str, tags: dict[str, str], at: Position) -> PointOfInterest | Skipped:
+def _sight(key: str, tags: dict[str, str], at: Position) -> PointOfInterest:
     sight = kind_of(tags)
     assert sight is not None
     kind, notability = sight

@@ -68,6 +68,7 @@ NOT_AN_ARTICLE_ABOUT_IT = {
 
 BRANDED = ("brand:wikidata", "brand", "network:wikidata")
 SMALL = {"plaque", "blue_plaque", "stolperstein", "stone", "bench"}
+UNKNOWN = 1.0
 ARTICLE, ITEM, RAISED, LANGUAGE, MOST_LANGUAGES, HERITAGE, ATTRACTION = 1.5, 0.5, 1.5, 0.1, 20, 0.5, 1.0
 
 
@@ -118,8 +119,11 @@ def _has_article(tags: Tags) -> bool:
 def value_of(kind: str) -> float:
     """What a kind alone is worth, for files that say no more."""
     key, _, value = kind.partition("=")
-    found = FAMED.get(key, {}) or WRITTEN_ABOUT.get(key, {})
-    return float(found.get(value, found.get("*", 1.0)))
+    for values in (FAMED, WRITTEN_ABOUT):
+        found = values.get(key, {}).get(value, values.get(key, {}).get("*"))
+        if found is not None:
+            return float(found)
+    return UNKNOWN
 
 
 def _listed(tags: Tags, lists: Mapping[str, Mapping[str, float]]) -> list[tuple[str, float]]:

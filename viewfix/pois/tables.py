@@ -12,7 +12,7 @@ from ..errors import BadInput
 from ..sources.columns import decimal
 from ..types import PointOfInterest, Position, Skipped
 from .features import features_of
-from .links import links_of, names_of
+from .links import LONGEST_NAME, links_of, names_of
 from .shapes import inside_point, middle_of, middle_of_line
 from .sights import kind_of, notability, value_of
 
@@ -41,7 +41,7 @@ def read_csv(path: Path) -> Iterator[Item]:
             header = [_column(name.strip()) for name in _line(reader, path) or ()]
             _check(header, path)
             while (cells := _line(reader, path)) is not None:
-                where = f"line/{reader.line_num}"
+                where = f"{path.name}/{reader.line_num}"
                 if isinstance(cells, Skipped):
                     yield Skipped(where, cells.reason)
                 elif any(cell.strip() for cell in cells[len(header) :]):
@@ -90,7 +90,7 @@ def read_geojson(path: Path) -> Iterator[Item]:
     number = 0
     try:
         for number, feature in enumerate(features_of(path), start=1):
-            yield _of_feature(feature, f"feature/{number}")
+            yield _of_feature(feature, f"{path.name}/{number}")
     except OSError as error:
         raise _unreadable(path, error) from error
     except (ValueError, RecursionError) as error:
@@ -123,9 +123,11 @@ def _of_feature(feature: Any, where: str) -> Item:
 
 
 def _cells(properties: Mapping[str, Any]) -> dict[str, Any]:
-    """Texts and numbers only; the tags of an object of OpenStreetMap may be one level down."""
-    tags = properties.get("tags")
-    both = {**(tags if isinstance(tags, dict) else {}), **properties}
+    """Texts and numbers only. The tags of an object of OpenStreetMap may be one level down, as may names and links."""
+    tags, names, links = (
+        found if isinstance(found := properties.get(key), dict) else {} for key in ("tags", "names", "links")
+    )
+    both = {**tags, **links, **{f"name:{code}": name for code, name in names.items()}, **properties}
     return {str(key): str(value) for key, value in both.items() if isinstance(value, str | int | float)}
 
 
@@ -165,6 +167,8 @@ def of_cells(row: Mapping[str, Any], lat: Any, lon: Any, where: str) -> Item:
         return Skipped(_shown(key), "it holds bytes that are no text. Save the file as UTF-8")
     if not name:
         return Skipped(key, "it has no name")
+    if max(len(name), len(key), len(str(row.get("kind", "")))) > LONGEST_NAME:
+        return Skipped(_shown(key), f"its name, id or kind is longer than {LONGEST_NAME} characters: {_shown(name)}")
     if north is None or east is None:
         return Skipped(key, f"{name}: its position is {_shown(f'{lat}, {lon}')}, which are not two numbers")
     try:

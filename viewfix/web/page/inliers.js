@@ -34,7 +34,11 @@ export function drawInliers(canvas, matches, pictures, { lines }) {
     else pen.drawImage(picture, place.x, place.y, place.width, place.height);
   }
   const pairs = matches.inliers.map(([x1, y1, x2, y2]) => [...within(left, x1, y1), ...within(right, x2, y2)]);
-  pairs.forEach((pair, index) => drawPair(pen, pair, (index * 137.5) % 360, lines)); // far apart on the colour wheel
+  // The colour tells how high a point lies in the query, so that a line that crosses the others is one that is wrong.
+  const hues = matches.inliers.map(([, y]) => 170 + (190 * y) / matches.query.height);
+  const faint = Math.min(1, 0.35 + 12 / pairs.length);
+  pairs.forEach((pair, index) => lines && drawLine(pen, pair, hues[index], faint));
+  pairs.forEach((pair, index) => drawPoints(pen, pair, hues[index]));
 }
 
 /** Where the two pictures lie: of one height beside each other, of one width below each other. */
@@ -59,23 +63,21 @@ function within(place, x, y) {
   return [place.x + x * place.scale, place.y + y * place.scale];
 }
 
-/** Light on dark on light: a pair is seen over any picture. */
-function drawPair(pen, [x1, y1, x2, y2], hue, lines) {
-  const colour = `hsl(${hue} 95% 62%)`;
-  if (lines) {
-    for (const [style, thick] of [["rgb(0 0 0 / 45%)", 2.6], [colour, 1.3]]) {
-      pen.strokeStyle = style;
-      pen.lineWidth = thick;
-      pen.beginPath();
-      pen.moveTo(x1, y1);
-      pen.lineTo(x2, y2);
-      pen.stroke();
-    }
-  }
+function drawLine(pen, [x1, y1, x2, y2], hue, alpha) {
+  pen.strokeStyle = `hsl(${hue} 90% 68% / ${alpha})`;
+  pen.lineWidth = 1.1;
+  pen.beginPath();
+  pen.moveTo(x1, y1);
+  pen.lineTo(x2, y2);
+  pen.stroke();
+}
+
+/** A light dot with a dark rim is seen over any picture. */
+function drawPoints(pen, [x1, y1, x2, y2], hue) {
   for (const [x, y] of [[x1, y1], [x2, y2]]) {
     pen.beginPath();
-    pen.arc(x, y, 3.4, 0, 2 * Math.PI);
-    pen.fillStyle = colour;
+    pen.arc(x, y, 3, 0, 2 * Math.PI);
+    pen.fillStyle = `hsl(${hue} 90% 68%)`;
     pen.strokeStyle = "rgb(0 0 0 / 70%)";
     pen.lineWidth = 1;
     pen.fill();

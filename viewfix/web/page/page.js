@@ -3,7 +3,6 @@ import { answerView, spoken } from "../shared/answer.js";
 import { mapButtons, scaleBar } from "../shared/controls.js";
 import { credits } from "../shared/credits.js";
 import { element } from "../shared/dom.js";
-import { FixMap } from "../shared/fixmap.js";
 import { drawIcons } from "../shared/icons.js";
 import { distance, language, named, preferredLanguage, speak, t, translate } from "../shared/language.js";
 import { asAnswer, readShared, shareLink } from "../shared/share.js";
@@ -28,7 +27,7 @@ class Page {
     this.maps = [];
     /** @type {any} */
     this.map = null; // of GET v1/maps
-    /** @type {FixMap | null} */
+    /** @type {import("../shared/fixmap.js").FixMap | null} */
     this.drawing = null;
     this.basemap = null;
     this.near = false;
@@ -73,7 +72,7 @@ class Page {
       this.fail(error, () => this.load());
       return;
     }
-    await this.drawMap();
+    const drawn = this.drawMap(); // the panel does not wait for it
     if (this.maps.length === 0) {
       this.show({ view: "empty" });
       return;
@@ -81,13 +80,20 @@ class Page {
     const choice = byId("map-choice");
     choice.replaceChildren(...this.maps.map((map) => element("option", { value: map.name }, map.name)));
     choice.hidden = this.maps.length < 2;
+    const hash = location.hash;
     this.chooseMap(this.maps[0].name);
-    if (location.hash.length > 1) this.openLink();
+    await drawn;
+    this.lookAtMap({ jump: true });
+    if (hash.length > 1) {
+      history.replaceState(null, "", hash);
+      this.openLink();
+    } else if (this.state.answer) this.drawAnswer(this.state.answer); // it came before the map was drawn
   }
 
   async drawMap() {
     if (this.drawing !== null) return;
     try {
+      const { FixMap } = await import("../shared/fixmap.js");
       this.drawing = await FixMap.make(byId("map"), {
         basemap: this.basemap,
         dark: isDark(),
@@ -166,12 +172,17 @@ class Page {
 
   /** @param {{answer: import("../shared/types.js").Answer, shared: boolean, [more: string]: any}} told */
   showAnswer(told) {
-    this.drawing?.showAnswer(told.answer);
-    this.drawing?.showSights(told.answer.properties.nearby.map(named));
-    this.drawing?.choose(told.answer.properties.candidates.length > 0 ? 0 : -1);
     this.show({ view: "answer", ...told });
     this.say(spoken(told.answer));
-    if (told.answer.properties.found) this.drawing?.lookAtAnswer();
+    this.drawAnswer(told.answer);
+  }
+
+  /** @param {import("../shared/types.js").Answer} answer */
+  drawAnswer(answer) {
+    this.drawing?.showAnswer(answer);
+    this.drawing?.showSights(answer.properties.nearby.map(named));
+    this.drawing?.choose(answer.properties.candidates.length > 0 ? 0 : -1);
+    if (answer.properties.found) this.drawing?.lookAtAnswer();
     else this.lookAtMap();
   }
 
@@ -287,8 +298,9 @@ class Page {
   answer() {
     const { answer, shared } = this.state;
     const found = answer.properties.found;
-    const another = fileButton("choose-photo", "picture", t(shared ? "shared.own" : "answer.another"), found ? "button quiet" : "button", (photo) => this.locate(photo));
-    const actions = found ? [button(t("answer.share"), "share", () => this.share(), "button"), button(t("answer.on_map"), "target", () => this.seeOnMap()), another] : [another];
+    const look = found ? "deed" : "button";
+    const another = fileButton("choose-photo", "picture", t(shared ? "shared.own" : "answer.another"), look, (photo) => this.locate(photo));
+    const actions = found ? [button(t("answer.share"), "share", () => this.share(), look), button(t("answer.on_map"), "target", () => this.seeOnMap(), look), another] : [another];
     return answerView(answer, {
       query: shared ? null : this.asked?.picture,
       shared,

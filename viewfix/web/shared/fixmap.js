@@ -3,7 +3,7 @@ import { Map as MapLibreMap, Marker, Popup } from "../vendor/maplibre-gl.mjs";
 import { GRID_SOURCE, basemapStyle, grid, plain } from "./basemap.js";
 import { wantsStillness } from "./dom.js";
 import { boxAround, circle } from "./ground.js";
-import { CANDIDATES, CLICKABLE, FIX, PHOTOS, SIGHTS, lookPicture, overlay } from "./overlay.js";
+import { CANDIDATES, CLICKABLE, FIX, LOOKS, PHOTOS, SIGHTS, lookPicture, overlay } from "./overlay.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 const LEAST_SHOWN_M = 60; // around a fix: a circle of 3 m alone on the screen says nothing of where it is
@@ -187,8 +187,8 @@ export class FixMap {
 
   listen() {
     const { map, wishes } = this;
-    map.on("styleimagemissing", (/** @type {{id: string}} */ { id }) => {
-      if (id === "viewfix-look" && !map.hasImage(id)) map.addImage(id, lookPicture(wishes.dark), { pixelRatio: 2 });
+    map.setMissingStyleImageResolver(async (/** @type {string} */ id) => {
+      if (Object.values(LOOKS).includes(id) && !map.hasImage(id)) map.addImage(id, lookPicture(id === LOOKS.dark), { pixelRatio: 2 });
     });
     const moved = () => {
       this.drawGrid();

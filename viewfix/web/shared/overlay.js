@@ -9,6 +9,9 @@ export const FIX = "viewfix-fix";
 export const CANDIDATES = "viewfix-candidates";
 export const SIGHTS = "viewfix-sights";
 
+/** Names of the picture of a photo's view. */
+export const LOOKS = Object.freeze({ light: "viewfix-look-light", dark: "viewfix-look-dark" });
+
 export const COLOURS = Object.freeze({
   light: { photo: "#2f7d6b", fix: "#0a66c2", candidate: "#5b4bb5", sight: "#8a5300", on: "#ffffff" },
   dark: { photo: "#67c2aa", fix: "#74b8ff", candidate: "#b5a8ff", sight: "#f0bf68", on: "#101418" },
@@ -30,25 +33,29 @@ export function overlay(data, dark) {
   );
   const c = dark ? COLOURS.dark : COLOURS.light;
   const ground = dark ? GROUND.dark : GROUND.light;
-  return { sources, layers: [...photoLayers(c), ...fixLayers(c), ...sightLayers(c, ground), ...candidateLayers(c)] };
+  return { sources, layers: [...photoLayers(c, dark ? LOOKS.dark : LOOKS.light), ...fixLayers(c), ...sightLayers(c, ground), ...candidateLayers(c)] };
 }
 
-function photoLayers(c) {
+/** @param {any} c colours @param {string} look name of a picture */
+function photoLayers(c, look) {
   const isCluster = ["has", "count"];
   const grown = ["min", ["sqrt", ["get", "count"]], 30];
   return [
     {
-      id: "viewfix-coverage", type: "circle", source: PHOTOS,
+      // The colours of the heat rise to one tone and stay: a street of one photo or of forty is covered, no more.
+      id: "viewfix-coverage", type: "heatmap", source: PHOTOS,
       paint: {
-        "circle-color": c.photo, "circle-opacity": 0.14, "circle-blur": 0.5, "circle-pitch-alignment": "map",
-        "circle-radius": ["interpolate", ["exponential", 2], ["zoom"], 10, 10, 16, 26, 20, 120],
+        "heatmap-radius": ["interpolate", ["exponential", 2], ["zoom"], 10, 14, 16, 22, 18, 60, 20, 220],
+        "heatmap-color": [
+          "interpolate", ["linear"], ["heatmap-density"], 0, `${c.photo}00`, 0.02, `${c.photo}14`, 0.12, `${c.photo}3a`, 1, `${c.photo}44`,
+        ],
       },
     },
     {
       id: "viewfix-looks", type: "symbol", source: PHOTOS, minzoom: 15,
       filter: ["all", ["!", isCluster], ["!=", ["get", "heading_deg"], null]],
       layout: {
-        "icon-image": "viewfix-look", "icon-rotate": ["get", "heading_deg"], "icon-rotation-alignment": "map",
+        "icon-image": look, "icon-rotate": ["get", "heading_deg"], "icon-rotation-alignment": "map",
         "icon-allow-overlap": true, "icon-ignore-placement": true,
       },
       paint: { "icon-opacity": 0.75 },

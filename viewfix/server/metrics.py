@@ -1,0 +1,54 @@
+"""Requests and answers are counted and timed; they come out in the text form that Prometheus reads."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .served import Maps, Served
+    from .uploads import Receiver
+    from .work import Workers
+
+SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+
+
+def _counter(served: Served) -> Callable[[], float]:
+    return lambda: len(served.city)
+
+
+class Metrics:
+    """The counters of one application: two in one process do not share them."""
+
+    def __init__(self, maps: Maps, workers: Workers, receiver: Receiver) -> None:
+        self._registry = CollectorRegistry()
+        labels = ["route", "method", "status"]
+        self._requests = Counter("viewfix_requests", "Requests answered", labels, registry=self._registry)
+        self._seconds = Histogram(
+            "viewfix_request_seconds", "From the first byte to the answer", ["route"], buckets=SECONDS,
+            registry=self._registry,
+        )  # fmt: skip
+        self._answers = Counter("viewfix_answers", "Photos answered", ["map", "found"], registry=self._registry)
+        gauges = {
+            "viewfix_photos_inside": ("Photos worked on or waiting", lambda: workers.inside),
+            "viewfix_photos_waiting": ("Photos waiting for a worker", lambda: workers.waiting),
+            "viewfix_buffered_bytes": ("Bytes of uploads held", lambda: receiver.buffered_bytes),
+        }
+        for name, (about, read) in gauges.items():
+            Gauge(name, about, registry=self._registry).set_function(read)
+        photos = Gauge("viewfix_map_photos", "Photos in a map", ["map"], registry=self._registry)
+        for served in maps.all():
+            photos.labels(served.name).set_function(_counter(served))
+
+    def answered(self, route: str, method: str, status: int, took_s: float) -> None:
+        self._requests.labels(route, method, str(status)).inc()
+        self._seconds.labels(route).observe(took_s)
+
+    def located(self, name: str, found: bool) -> None:
+        self._answers.labels(name, "yes" if found else "no").inc()
+
+    def text(self) -> bytes:
+        return generate_latest(self._registry)
