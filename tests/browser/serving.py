@@ -1,4 +1,4 @@
-"""A folder goes in; a plain static web server for it, as an operator may have, comes out. It can be told to misbehave."""
+"""A folder goes in; a plain static web server for it, as operators have, comes out. It can be told to misbehave."""
 
 from __future__ import annotations
 

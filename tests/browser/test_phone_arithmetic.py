@@ -45,23 +45,32 @@ def page(chromium: Browser) -> Iterator[Page]:
         opened.close()
 
 
+HELPERS = """
+const text = bytes => { let made = ''; for (const each of bytes) made += String.fromCharCode(each);
+    return btoa(made); };
+const bytes = text => Uint8Array.from(atob(text), letter => letter.charCodeAt(0));
+"""
+
+
 def call(page: Page, module: str, body: str, *given: Any) -> Any:
     """What `body`, a function of the module's exports and of what is given, returns."""
-    return page.evaluate(f"given => import('/phone/{module}.js').then(m => ({body})(m, ...given))", list(given))
+    script = f"given => {{ {HELPERS} return import('/phone/{module}.js').then(m => ({body})(m, ...given)); }}"
+    return page.evaluate(script, list(given))
 
 
 def test_distances_bearings_and_moves_are_those_of_the_core(page: Page) -> None:
     rng = np.random.default_rng(1)
     starts = [Position(float(lat), float(lon)) for lat, lon in rng.uniform((-88, -180), (88, 180), (150, 2))]
-    ends = [moved(s, float(b), float(10 ** rng.uniform(0, 6.3))) for s, b in zip(starts, rng.uniform(0, 360, 150))]
+    ends = [
+        moved(s, float(b), float(10 ** rng.uniform(0, 6.3)))
+        for s, b in zip(starts, rng.uniform(0, 360, 150), strict=True)
+    ]
     starts.append(Position(10.0, 179.9999))
     ends.append(Position(10.0001, -179.9999))
-    pairs = [[{"lat": a.lat, "lon": a.lon}, {"lat": b.lat, "lon": b.lon}] for a, b in zip(starts, ends)]
+    pairs = [[{"lat": a.lat, "lon": a.lon}, {"lat": b.lat, "lon": b.lon}] for a, b in zip(starts, ends, strict=True)]
     found = call(page, "geodesy", "(m, pairs) => pairs.map(([a, b]) => m.inverse(a, b))", pairs)
-    back = call(
-        page, "geodesy",
-        "(m, pairs) => pairs.map(([a, b]) => { const w = m.inverse(a, b); return m.moved(a, w.bearing, w.metres); })", pairs,
-    )  # fmt: skip
+    there = "(m, pairs) => pairs.map(([a, b]) => (w => m.moved(a, w.bearing, w.metres))(m.inverse(a, b)))"
+    back = call(page, "geodesy", there, pairs)
     for a, b, way, end in zip(starts, ends, found, back, strict=True):
         assert way["metres"] == pytest.approx(distance_m(a, b), abs=1e-3)
         assert abs((way["bearing"] - bearing_deg(a, b) + 180) % 360 - 180) < 1e-4
@@ -113,9 +122,9 @@ def test_votes_and_odds_are_those_of_the_core(page: Page) -> None:
         candidates = drawn(rng, int(rng.integers(1, 21)), float(rng.choice([3.0, 30.0, 400.0])), middle)
         elsewhere = drawn(rng, int(rng.integers(0, 6)), 500.0, middle) if rng.random() < 0.5 else []
         cases.append((candidates, elsewhere, int(rng.integers(0, 201))))
-    body = """(m, cases, calibration) => import('/phone/confidence.js').then(c => cases.map(([some, others, around]) => {
+    body = """(m, cases, odds) => import('/phone/confidence.js').then(c => cases.map(([some, others, around]) => {
         const consensus = m.fuse(some, others);
-        return [consensus, c.answer(calibration, consensus, around, `${consensus.best}.jpg`)]; }))"""
+        return [consensus, c.answer(odds, consensus, around, `${consensus.best}.jpg`)]; }))"""
     given = [[as_javascript(a), as_javascript(b), n] for a, b, n in cases]
     found = call(page, "fuse", body, given, calibration_of(CALIBRATION))
     seen = set()
@@ -158,7 +167,8 @@ def test_the_sights_that_are_named_are_those_of_the_core(page: Page) -> None:
         )  # fmt: skip
     as_json = [
         {"id": p.id, "name": p.name, "kind": p.kind, "position": {"lat": p.position.lat, "lon": p.position.lon},
-         "names": dict(p.names), "links": dict(p.links), "notability": p.notability, "attribution": None, "licence": None}
+         "names": dict(p.names), "links": dict(p.links), "notability": p.notability,
+         "attribution": None, "licence": None}
         for p in points
     ]  # fmt: skip
     for heading_deg in (None, 0.0, 200.0):
@@ -167,7 +177,8 @@ def test_the_sights_that_are_named_are_those_of_the_core(page: Page) -> None:
             body = "(m, points, at, heading) => m.nearbyOf(m.pointsOf(points), at, heading)"
             here = {"lat": at.lat, "lon": at.lon, "radius": at.radius_m}
             found = call(page, "nearby", body, as_json, here, heading_deg)
-            wanted = choose(points, at, heading_deg, Reach())
+            reached = [p for p in points if distance_m(at, p.position) <= Reach().within_m + (at.radius_m or 0)]
+            wanted = choose(reached, at, heading_deg, Reach())
             assert [each["id"] for each in found] == [each.point.id for each in wanted]
             assert [each["side"] for each in found] == [each.side for each in wanted]
             for mine, theirs in zip(found, wanted, strict=True):
@@ -194,10 +205,8 @@ def test_pictures_are_resized_to_the_last_bit_as_in_the_core(
     pixels = picture(*size, seed=5)
     given = {name: getattr(rules, name) for name in Preprocessing.__slots__}
     body = """(m, rules, width, height, data) => {
-        const bytes = Uint8Array.from(atob(data), c => c.charCodeAt(0));
-        const t = m.tensorOf(rules, { width, height, data: bytes });
-        let text = ''; for (const each of t.data) text += String.fromCharCode(each);
-        return [t.dims, btoa(text)]; }"""
+        const t = m.tensorOf(rules, { width, height, data: bytes(data) });
+        return [t.dims, text(t.data)]; }"""
     dims, data = call(page, "pixels", body, given, *size, base64.b64encode(pixels.tobytes()).decode())
     wanted = rules.apply(pixels)
     assert dims == list(wanted.shape)
@@ -208,7 +217,8 @@ def test_pixels_for_a_network_of_floats_are_those_of_the_core(page: Page) -> Non
     rules = Preprocessing("exact", 32, 24, layout="NCHW float32", mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
     pixels = picture(70, 50, seed=6)
     given = {name: getattr(rules, name) for name in Preprocessing.__slots__}
-    body = "(m, rules, data) => { const t = m.tensorOf(rules, {width: 70, height: 50, data}); return [t.dims, Array.from(t.data)]; }"
+    body = """(m, rules, data) => { const t = m.tensorOf(rules, {width: 70, height: 50, data});
+        return [t.dims, Array.from(t.data)]; }"""
     dims, data = call(page, "pixels", body, given, pixels.ravel().tolist())
     wanted = rules.apply(pixels)
     assert dims == list(wanted.shape)
@@ -223,8 +233,8 @@ def jpeg(pixels: np.ndarray, orientation: int, **options: Any) -> bytes:
     return written.getvalue()
 
 
-DECODE = """(m, data, least) => m.pixelsOf(new Blob([Uint8Array.from(atob(data), c => c.charCodeAt(0))]), least)
-    .then(p => { let text = ''; for (const each of p.data) text += String.fromCharCode(each); return [p.width, p.height, btoa(text)]; })"""
+DECODE = """(m, data, least) => m.pixelsOf(new Blob([bytes(data)]), least)
+    .then(p => [p.width, p.height, text(p.data)])"""
 
 
 def decoded(page: Page, content: bytes, least_px: int) -> np.ndarray:
@@ -284,9 +294,12 @@ def test_what_python_packs_the_phone_unpacks(page: Page, kind: str) -> None:
         chain = [{"id": lzma.FILTER_LZMA1, "preset": 6}]
         packed = lzma.compress(content, format=lzma.FORMAT_ALONE, filters=chain)
         packed = packed[:5] + len(content).to_bytes(8, "little") + packed[13:]
-    body = """(m, data) => { const out = m.unpack(Uint8Array.from(atob(data), c => c.charCodeAt(0)));
-        let text = ''; for (const each of out) text += String.fromCharCode(each); return btoa(text); }"""
-    assert base64.b64decode(call(page, "lzma", body, base64.b64encode(packed).decode())) == content
+    assert (
+        base64.b64decode(
+            call(page, "lzma", "(m, data) => text(m.unpack(bytes(data)))", base64.b64encode(packed).decode())
+        )
+        == content
+    )
 
 
 def test_packed_bytes_that_were_changed_never_hang_the_phone(page: Page) -> None:
@@ -299,14 +312,13 @@ def test_packed_bytes_that_were_changed_never_hang_the_phone(page: Page) -> None
         broken = bytearray(packed)
         broken[int(rng.integers(13, len(packed)))] ^= int(rng.integers(1, 256))
         wrong.append(base64.b64encode(bytes(broken[: int(rng.integers(20, len(packed) + 1))])).decode())
-    body = """(m, all) => all.map(data => { try { return m.unpack(Uint8Array.from(atob(data), c => c.charCodeAt(0))).length; }
-        catch (error) { return 'refused'; } })"""
+    body = """(m, all) => all.map(data => {
+        try { return m.unpack(bytes(data)).length; } catch (error) { return 'refused'; } })"""
     assert set(call(page, "lzma", body, wrong)) <= {"refused", len(content)}
 
 
 def test_the_check_picture_is_the_same(page: Page) -> None:
-    body = "(m, side) => { const d = m.pattern(side).data; let t = ''; for (const each of d) t += String.fromCharCode(each); return btoa(t); }"
-    data = base64.b64decode(call(page, "check", body, SIDE_PX))
+    data = base64.b64decode(call(page, "check", "(m, side) => text(m.pattern(side).data)", SIDE_PX))
     np.testing.assert_array_equal(np.frombuffer(data, np.uint8).reshape(SIDE_PX, SIDE_PX, 3), pattern())
 
 
@@ -320,8 +332,9 @@ def test_the_codes_bring_what_is_truly_most_similar_to_the_second_look(page: Pag
     queries /= np.linalg.norm(queries, axis=1, keepdims=True)
     rows, scales = rows_of(units)
     body = """(m, dim, rows, scales, middle, queries) => {
-        const index = new m.Index(dim, Int8Array.from(atob(rows), c => c.charCodeAt(0)), Float32Array.from(scales), Float32Array.from(middle));
-        return queries.map(q => index.nearest(Float32Array.from(q), 10)); }"""
+        const numbers = values => Float32Array.from(values);
+        const index = new m.Index(dim, new Int8Array(bytes(rows).buffer), numbers(scales), numbers(middle));
+        return queries.map(query => index.nearest(numbers(query), 10)); }"""
     packed = base64.b64encode(rows.tobytes()).decode()
     found = call(page, "search", body, dim, packed, scales.tolist(), units.mean(axis=0).tolist(), queries.tolist())
     truth = np.argsort(-(queries @ units.T), axis=1)[:, :10]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import click
 
@@ -27,17 +27,7 @@ from .options import counted, json_option, map_argument
 @click.option("--webgpu", is_flag=True, help="Pack the engine for graphics processors too: 3.8 MB more.")
 @json_option
 @click.option("-q", "--quiet", is_flag=True, help="No progress bar.")
-def command(
-    map_path: Path,
-    target: Path,
-    title: str | None,
-    thumbnails_px: int,
-    rule: Rule,
-    basemap: Path | None,
-    webgpu: bool,
-    as_json: bool,
-    quiet: bool,
-) -> None:
+def command(map_path: Path, target: Path, as_json: bool, quiet: bool, **wished: Any) -> None:
     """Write MAP as a folder of static files: an app that finds photos on a phone without a network.
 
     Put the folder on any web server with https; see docs/phone.md.
@@ -45,7 +35,7 @@ def command(
     from ..map import Map
     from ..pack import Wishes, pack
 
-    wishes = Wishes(title, thumbnails_px, rule, basemap, webgpu)
+    wishes = Wishes(**wished)
     with console.progress(quiet=quiet) as report, Map.open(map_path) as city:
         packed = pack(city, target, wishes, progress=report)
     if as_json:
@@ -56,9 +46,9 @@ def command(
             click.echo(f"{what:<20}{size / 1e6:8.2f} MB")
     without = f"{packed.bytes_without_engine / 1e6:.2f} MB without engine and app"
     click.echo(f"{'to download':<20}{packed.bytes_in_all / 1e6:8.2f} MB ({without})")
-    if thumbnails_px:
+    if wishes.thumbnails_px:
         left = packed.photos - packed.thumbnails - packed.unread
         unread = f", {packed.unread} could not be read" if packed.unread else ""
-        reason = f", {left} not shown: --show {rule}" if left else ""
+        reason = f", {left} not shown: --show {wishes.rule}" if left else ""
         click.echo(f"{counted(packed.thumbnails, 'thumbnail')}{reason}{unread}")
     click.echo(f"wrote {target}: {counted(packed.photos, 'photo')}, version {packed.version}")

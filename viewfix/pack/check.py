@@ -1,4 +1,4 @@
-"""A model goes in; a picture made by a formula, described by it, comes out: by this a browser sees that it computes rightly.
+"""A model goes in; a picture made by a formula, and how it looks to the model, come out: what a browser is checked by.
 
 WebGPU and odd browsers may give other numbers. The app describes the same picture before it is used.
 """
@@ -20,7 +20,8 @@ def pattern() -> npt.NDArray[np.uint8]:
     """(SIDE_PX, SIDE_PX, 3) uint8, the same as in viewfix/web/phone/check.js."""
     y, x, channel = np.indices((SIDE_PX, SIDE_PX, 3))
     value = 3 * x + 5 * y + 85 * channel + 31 * ((x >> 4) ^ (y >> 5)) + 7 * ((x * y) >> 8)
-    return (value & 255).astype(np.uint8)
+    made: npt.NDArray[np.uint8] = (value & 255).astype(np.uint8)
+    return made
 
 
 def check_of(model: Model) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Files go in; a folder that is one version of a pack, with a checksum for every file, comes out: whole or not at all."""
+"""Files go in; a folder comes out that is one version of a pack, a checksum for every file: whole or not at all."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A size goes in; the app's icon comes out as PNG: a pin with a view in it, drawn here so that no file has to be kept."""
+"""A size goes in; the app's icon comes out as PNG: a pin with an eye, drawn here so that no picture has to be kept."""
 
 from __future__ import annotations
 

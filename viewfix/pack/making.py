@@ -49,7 +49,7 @@ class Wishes:
 
 @dataclass(frozen=True, slots=True)
 class Packed:
-    """A pack that was made. `sizes` are bytes to download by what they are for, `unread` thumbnails that were missed."""
+    """A pack that was made. `sizes`: bytes to download by what they are for; `unread`: thumbnails that were missed."""
 
     folder: Path
     version: str

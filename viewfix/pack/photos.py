@@ -1,4 +1,4 @@
-"""The photos of a map go in; the bytes that a phone searches come out: descriptors, positions, headings, ids, credits."""
+"""The photos of a map go in; the bytes that a phone searches come out: descriptors, places, headings, ids, credits."""
 
 from __future__ import annotations
 

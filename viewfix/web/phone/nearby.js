@@ -6,7 +6,6 @@ import { inverse, metresBetween, within, wrapHeading } from "./geodesy.js";
 const WITHIN_M = 300;
 const MOST = 5;
 const HALF_M = 100;
-const SAME_NAME_M = 50;
 const SAME_THING_M = 1000;
 const FAINT = 0.1;
 const SIDES = ["ahead", "right", "behind", "left"];
@@ -23,7 +22,7 @@ export function pointsOf(all) {
 }
 
 /**
- * The sights to name at a place, the most worth naming first; each once.
+ * The sights to name at a place, the most worth naming first; no name and no sight twice.
  * @param {Points} points
  * @param {{lat: number, lon: number, radius: number}} at  radius in metres: it widens the reach
  * @param {number | null} heading where the photo looks, degrees
@@ -56,10 +55,10 @@ export function sideOf(bearing, heading) {
 
 const nameKey = (/** @type {string} */ name) => name.normalize("NFKC").toLowerCase().split(/\s+/).filter(Boolean).join(" ");
 
-/** Whether two points are one sight, mapped twice. @param {Point} a @param {Point} b */
+/** Whether two points have one name, or are one sight that was mapped twice. @param {Point} a @param {Point} b */
 function same(a, b) {
-  const apart = metresBetween(a.position, b.position);
+  if (nameKey(a.name) === nameKey(b.name)) return true;
   const item = a.links.wikidata?.split("/").pop();
-  if (item && item === b.links.wikidata?.split("/").pop()) return apart <= SAME_THING_M;
-  return apart <= SAME_NAME_M && nameKey(a.name) === nameKey(b.name);
+  if (!item || item !== b.links.wikidata?.split("/").pop()) return false;
+  return metresBetween(a.position, b.position) <= SAME_THING_M;
 }
