@@ -21,6 +21,7 @@ class Folder:
         self.url = ""
         self.asked: list[str] = []
         self.tamper: Tamper | None = None
+        self.gone = False  # every connection breaks
 
 
 class _Handler(http.server.SimpleHTTPRequestHandler):
@@ -31,6 +32,9 @@ class _Handler(http.server.SimpleHTTPRequestHandler):
     def do_GET(self) -> None:
         path = self.path.lstrip("/").partition("?")[0] or "index.html"
         self.folder.asked.append(path)
+        if self.folder.gone:
+            self.close_connection = True
+            return
         tamper, file = self.folder.tamper, self.folder.path / path
         if tamper is None or not file.is_file():
             super().do_GET()

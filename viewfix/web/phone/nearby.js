@@ -5,6 +5,7 @@ import { inverse, metresBetween, within, wrapHeading } from "./geodesy.js";
 
 const WITHIN_M = 300;
 const MOST = 5;
+const SPARE = 3; // so many times what is named is looked at, as in the core: some are the same sight
 const HALF_M = 100;
 const SAME_THING_M = 1000;
 const FAINT = 0.1;
@@ -37,7 +38,7 @@ export function nearbyOf(points, at, heading) {
   around.sort((a, b) => b.worth - a.worth || a.metres - b.metres);
   /** @type {typeof around} */
   const chosen = [];
-  for (const each of around) {
+  for (const each of around.slice(0, SPARE * MOST)) {
     if (chosen.length === MOST || each.worth < FAINT * around[0].worth) break;
     if (!chosen.some((other) => same(each.point, other.point))) chosen.push(each);
   }
