@@ -3,7 +3,7 @@
     python benchmarks/serve.py                  16 clients, 60 s in all, photos of cambridge/test
     python benchmarks/serve.py --verify fast
 
-The clients are a process of their own on the same cores, as little of them as can be: what they take, the service lacks.
+The clients are a process of their own on the same cores: what they take, the service lacks.
 """
 
 from __future__ import annotations

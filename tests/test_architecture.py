@@ -23,7 +23,8 @@ LAYERS = [  # a module may import those of the layers above it, never those belo
     {"migrate", "coverage", "pack"},
     {"train", "evaluate"},
     {"demo"},
-    {"server", "cli"},
+    {"server"},
+    {"cli"},
 ]
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
 TORCH_ONLY_IN = {"train"}

@@ -9,7 +9,7 @@ from typing import Any
 
 from playwright.sync_api import Browser, BrowserContext, Page
 
-from .serving import Folder
+from .static_server import Folder
 
 READY_MS = 180_000  # the machine may be busy with other tests
 PHONE = {"viewport": {"width": 360, "height": 740}, "locale": "en-GB", "has_touch": True}

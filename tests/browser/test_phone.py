@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,12 +17,12 @@ from playwright.sync_api import Browser, Error, expect, sync_playwright
 from viewfix import Map, pois
 from viewfix.demo.town import Town, write_views
 from viewfix.geo import distance_m, moved
-from viewfix.pack import Packed, Wishes, app, pack
+from viewfix.pack import Packed, Wishes, app, making, pack
 from viewfix.types import Position
 
 from .conftest import QUIET, executable
 from .phones import READY_MS, Phone, ask, engine, opened, ready
-from .serving import Folder, served
+from .static_server import Folder, served
 
 pytestmark = pytest.mark.skipif(
     not (app.VENDOR / "made-from.sha256").exists(), reason="viewfix was built without the libraries of its pages"
@@ -45,6 +46,14 @@ def town_map(street: Path, real_map: Path, tmp_path_factory: pytest.TempPathFact
     )
     pois.add(path, table)
     return path
+
+
+@pytest.fixture(scope="module", autouse=True)
+def squeezed_once() -> Iterator[None]:
+    """The engine and the model take seven seconds to squeeze, and are the same in every pack."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(making, "squeezed", functools.cache(making.squeezed))
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -295,7 +304,9 @@ def test_an_update_that_is_killed_leaves_the_old_version(
 def test_without_the_headers_one_thread_does_it(chromium: Browser, folder: Folder, street: Path) -> None:
     plain = b"return response; "
     folder.tamper = lambda path, content: (
-        content.replace(b"if (response.status === 0", plain + b"if (response.status === 0") if path == "sw.js" else content
+        content.replace(b"if (response.status === 0", plain + b"if (response.status === 0")
+        if path == "sw.js"
+        else content
     )
     phone = opened(chromium, folder)
     assert not phone.page.evaluate("crossOriginIsolated")

@@ -27,7 +27,7 @@ from viewfix.pack.squeeze import squeezed
 from viewfix.photos import load
 from viewfix.types import Candidate, Photo, PointOfInterest, Position
 
-from .serving import served
+from .static_server import served
 
 CALIBRATION = Calibration(
     weights={**PRIOR.weights, "off": Weights(bias=-3.1, similarity=2.2, margin=15.0, agreement=1.3, density=0.2)},

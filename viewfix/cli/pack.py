@@ -20,7 +20,7 @@ from .options import counted, json_option, map_argument
 @click.option("--title", help="The name of the app on a phone.  [default: the map's]")
 @click.option("--thumbnails", "thumbnails_px", metavar="PX", default=0, show_default="none", type=click.IntRange(0),
               help="Pack small photos, their longer side PX pixels: 160 is good, and 4 KB each.")  # fmt: skip
-@click.option("--show", "rule", default="licensed", show_default=True, type=click.Choice(get_args(Rule)),
+@click.option("--thumbnails-of", "rule", default="licensed", show_default=True, type=click.Choice(get_args(Rule)),
               help="Whose thumbnails: those of photos under an open licence, or all, on your word.")  # fmt: skip
 @click.option("--basemap", metavar="FILE.pmtiles", type=click.Path(path_type=Path),
               help="Streets and names under the photos.  [default: a plain ground]")  # fmt: skip
@@ -49,6 +49,6 @@ def command(map_path: Path, target: Path, as_json: bool, quiet: bool, **wished: 
     if wishes.thumbnails_px:
         left = packed.photos - packed.thumbnails - packed.unread
         unread = f", {packed.unread} could not be read" if packed.unread else ""
-        reason = f", {left} not shown: --show {wishes.rule}" if left else ""
+        reason = f", {left} not shown: --thumbnails-of {wishes.rule}" if left else ""
         click.echo(f"{counted(packed.thumbnails, 'thumbnail')}{reason}{unread}")
     click.echo(f"wrote {target}: {counted(packed.photos, 'photo')}, version {packed.version}")

@@ -9,6 +9,7 @@ from pathlib import Path
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 
@@ -96,8 +97,12 @@ async def _http(request: Request, error: Exception) -> JSONResponse:
              405: "This address is not asked in this way. What there is says v1/openapi.json."}  # fmt: skip
     message = known.get(error.status_code, str(error.detail))
     code = {404: "no_such_address", 405: "no_such_method"}.get(error.status_code, "refused")
-    body = body_of(error.status_code, code, message, request_id.get())
-    return JSONResponse(body, error.status_code, headers=dict(error.headers or {}))
+    headers = dict(error.headers or {})
+    if error.status_code == 405:  # of all routes at this address: the router names those of the first
+        routes = [route for route in request.app.routes if isinstance(route, APIRoute)]
+        here = [route for route in routes if route.path_regex.match(request.scope["path"])]
+        headers["Allow"] = ", ".join(sorted({method for route in here for method in route.methods or ()}))
+    return JSONResponse(body_of(error.status_code, code, message, request_id.get()), error.status_code, headers)
 
 
 async def _invalid(request: Request, error: Exception) -> JSONResponse:

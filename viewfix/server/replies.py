@@ -133,6 +133,7 @@ class MapReply(BaseModel):
 
 class MapsReply(BaseModel):
     maps: list[MapReply]
+    keeps_queries: bool = Field(description="whether the operator stores the photos that are sent to be located")
 
 
 class PhotosReply(BaseModel):

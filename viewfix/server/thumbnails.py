@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections import OrderedDict
+from enum import IntEnum
 
 from .. import photos
 from ..errors import UnreadablePhoto
@@ -13,7 +14,15 @@ from ..types import Photo
 from .answers import small_jpeg
 from .trouble import Trouble, no_such
 
-SIDES_PX = (128, 256, 640)
+
+class Px(IntEnum):
+    """The longer side of a small picture, pixels."""
+
+    SMALL = 128
+    USUAL = 256
+    LARGE = 640
+
+
 MOST_BYTES = 64 * 2**20
 
 

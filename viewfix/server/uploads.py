@@ -125,15 +125,17 @@ async def _form(request: Request, body: bytes, most: int, most_bytes: int) -> Up
         seen = " ".join(str(getattr(error, "message", None) or error).split())[:200]
         raise Trouble(400, "bad_form", f"The form cannot be read ({seen}). Send multipart/form-data.") from None
     upload = Upload([])
-    for name, value in form.multi_items():
-        if isinstance(value, UploadFile):
-            content = await value.read()
-            if len(content) > most_bytes:
-                raise too_large(most_bytes)
-            upload.photos.append((name, content))
-        else:
-            upload.fields[name] = value
-    await form.close()
+    try:
+        for name, value in form.multi_items():
+            if isinstance(value, UploadFile):
+                content = await value.read()
+                if len(content) > most_bytes:
+                    raise too_large(most_bytes)
+                upload.photos.append((name, content))
+            else:
+                upload.fields[name] = value
+    finally:
+        await form.close()
     if len(upload.photos) > most:
         raise Trouble(413, "too_many", f"There are more than {most} photos in the request. Send {most} or fewer.")
     return upload

@@ -21,12 +21,13 @@ from ..served import Served
 from ..trouble import Trouble
 from ..uploads import Upload
 from .documented import BATCH_BODY, PHOTO_BODY, troubles
+from .maps import LAT, LON
 
 router = APIRouter(prefix="/v1", tags=["asking"])
 
 MapName = Annotated[str | None, Query(alias="map", max_length=200, description="which map; may be left out of one")]
-Near = Annotated[str | None, Query(max_length=80, description="latitude,longitude: only within `radius_m` of there",
-                                   examples=["52.2053,0.1163"])]  # fmt: skip
+Near = Annotated[str | None, Query(max_length=80, pattern=rf"^{LAT}, ?{LON}$", examples=["52.2053,0.1163"],
+                                   description="latitude,longitude: only within `radius_m` of it")]  # fmt: skip
 Radius = Annotated[float, Query(gt=0, le=20_000_000, description="metres around `near`")]
 K = Annotated[int, Query(ge=1, le=50, description="how many candidates to show")]
 How = Annotated[Verify | None, Query(description="how candidates are verified; default: the operator's choice")]

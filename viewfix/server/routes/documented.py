@@ -28,6 +28,7 @@ def troubles(*statuses: int) -> dict[int | str, dict[str, Any]]:
     return {status: {"model": ErrorReply, "description": _SAY[status]} for status in (401, 403, *statuses)}
 
 
+PICTURES = ("image/jpeg", "image/png", "image/webp", "image/heic", "image/avif", "image/tiff")
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
 _FORM = {
     "schema": {
@@ -39,7 +40,7 @@ _FORM = {
 PHOTO_BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
-        "content": {"image/jpeg": _BINARY, "image/*": _BINARY, "multipart/form-data": _FORM},
+        "content": {**{kind: _BINARY for kind in PICTURES}, "multipart/form-data": _FORM},
     }
 }
 BATCH_BODY: dict[str, Any] = {
@@ -49,7 +50,9 @@ BATCH_BODY: dict[str, Any] = {
             "multipart/form-data": {
                 "schema": {
                     "type": "object",
-                    "properties": {"photo": {"type": "array", "items": {"type": "string", "format": "binary"}}},
+                    "properties": {
+                        "photo": {"type": "array", "minItems": 1, "items": {"type": "string", "format": "binary"}}
+                    },
                     "required": ["photo"],
                 }
             }

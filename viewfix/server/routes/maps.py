@@ -8,15 +8,21 @@ from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import JSONResponse, Response
 from starlette.concurrency import run_in_threadpool
 
-from ...errors import BadInput
 from ...index.points import Points
 from ...locate import geometry
 from ..clusters import Overview, box_of
 from ..context import context_of
 from ..replies import MapsReply, PhotosReply
 from ..served import Served
-from ..thumbnails import SIDES_PX
+from ..thumbnails import Px
 from .documented import troubles
+
+LAT = r"-?(90(\.0*)?|[0-8]?\d(\.\d*)?)"
+LON = r"-?(180(\.0*)?|(1[0-7]\d|\d?\d)(\.\d*)?)"
+
+Bounds = Annotated[str | None, Query(max_length=120, pattern=rf"^{LON},{LAT},{LON},{LAT}$",
+                                     description="west,south,east,north; left out: all",
+                                     examples=["0.11,52.2,0.13,52.21"])]  # fmt: skip
 
 router = APIRouter(prefix="/v1", tags=["maps"])
 
@@ -29,7 +35,8 @@ async def maps(request: Request) -> Any:
     def all_of() -> list[dict[str, Any]]:
         return [_about(served, context.settings.write) for served in context.maps.all()]
 
-    return JSONResponse({"maps": await run_in_threadpool(all_of)})
+    keeps = context.settings.keep_queries is not None  # the page tells whoever sends a photo
+    return JSONResponse({"maps": await run_in_threadpool(all_of), "keeps_queries": keeps})
 
 
 def _about(served: Served, writable: bool) -> dict[str, Any]:
@@ -52,10 +59,9 @@ def _about(served: Served, writable: bool) -> dict[str, Any]:
 async def photos_in_view(
     request: Request,
     name: Annotated[str, Path(max_length=200)],
-    bounds: Annotated[str | None, Query(max_length=120, description="west,south,east,north; all for none",
-                                        examples=["0.11,52.2,0.13,52.21"])] = None,
+    bounds: Bounds = None,
     cells: Annotated[int, Query(ge=1, le=64, description="clusters along each side of the view, at most")] = 24,
-) -> Any:  # fmt: skip
+) -> Any:
     """Photos in view: each where they are few, else clusters. The cost is bounded, whatever the size of the map."""
     context = context_of(request)
     served = context.maps.get(name)
@@ -75,11 +81,9 @@ async def thumbnail(
     request: Request,
     photo_id: Annotated[str, Path(max_length=2000)],
     name: Annotated[str | None, Query(alias="map", max_length=200)] = None,
-    px: Annotated[int, Query(description=f"of the longer side: {', '.join(map(str, SIDES_PX))}")] = 256,
+    px: Annotated[Px, Query(description="of the longer side")] = Px.USUAL,
 ) -> Any:
     """A small picture of a photo, where its licence lets it be shown."""
-    if px not in SIDES_PX:
-        raise BadInput(f"px is {px}. Give one of: {', '.join(map(str, SIDES_PX))}.")
     context = context_of(request)
     served = context.maps.get(name)
 

@@ -34,7 +34,7 @@ export function settingsDialog({ onLanguage, onVerify, onForget }) {
   return (now) => {
     languages.value = language();
     dialog.querySelector(`[name=theme][value=${theme()}]`).checked = true;
-    verify.replaceChildren(...now.ways.map((way) => element("option", { value: way }, t(`verify.${way}`))));
+    verify.replaceChildren(...["", ...now.ways].map((way) => element("option", { value: way }, t(`verify.${way || "usual"}`))));
     verify.value = now.verify;
     byId("verify-field").hidden = now.ways.length < 2;
     forget.hidden = !now.hasKey;

@@ -30,6 +30,7 @@ class Page {
     /** @type {import("../shared/fixmap.js").FixMap | null} */
     this.drawing = null;
     this.basemap = null;
+    this.keepsQueries = false;
     this.near = false;
     this.verify = "";
     /** @type {{view: string, [more: string]: any}} what the panel shows */
@@ -56,7 +57,7 @@ class Page {
       onForget: () => (this.service.key = null),
     });
     byId("open-settings").addEventListener("click", () =>
-      openSettings({ ways: this.map?.verify ?? [], verify: this.verify || this.usualWay(), hasKey: this.service.key !== null }));
+      openSettings({ ways: this.map?.verify ?? [], verify: this.verify, hasKey: this.service.key !== null }));
     byId("map-choice").addEventListener("change", (event) => this.chooseMap(event.target.value));
     listenForPhotos(byId("dropping"), (photo) => this.map && document.querySelector("dialog[open]") === null && this.locate(photo));
     addEventListener("hashchange", () => this.openLink());
@@ -67,7 +68,8 @@ class Page {
   /** Ask the server what it has, and draw it. Also after trouble, to try again. */
   async load() {
     try {
-      [this.maps, this.basemap] = await this.withKey(() => Promise.all([this.service.maps(), this.service.basemap()]));
+      const [told, basemap] = await this.withKey(() => Promise.all([this.service.maps(), this.service.basemap()]));
+      Object.assign(this, { maps: told.maps, keepsQueries: told.keeps_queries, basemap });
     } catch (error) {
       this.fail(error, () => this.load());
       return;
@@ -156,7 +158,7 @@ class Page {
         onWait: (count) => this.shown?.say?.(t("busy.again", { count })),
         onSmaller: () => this.shown?.say?.(t("busy.smaller")),
       }));
-      if (!signal.aborted) this.showAnswer({ answer, near: around, verify, shared: false });
+      if (!signal.aborted) this.showAnswer({ answer, near: around, shared: false });
     } catch (error) {
       if (!signal.aborted) this.fail(error, again);
     }
@@ -281,7 +283,7 @@ class Page {
   }
 
   intake() {
-    return intakeView(this.map, { near: this.near, onPhoto: (photo) => this.locate(photo), onNear: (near) => (this.near = near) });
+    return intakeView(this.map, { near: this.near, isKept: this.keepsQueries, onPhoto: (photo) => this.locate(photo), onNear: (near) => (this.near = near) });
   }
 
   busy() {
@@ -304,7 +306,7 @@ class Page {
     return answerView(answer, {
       query: shared ? null : this.asked?.picture,
       shared,
-      picture: (address) => this.service.picture(address),
+      picture: (address, large) => this.service.picture(address, large),
       onInliers: shared ? undefined : (candidate) => this.inliers(candidate),
       onCandidate: (index) => this.chooseCandidate(index, false),
       onSight: (index) => this.lookAtSight(index),
@@ -315,7 +317,7 @@ class Page {
 
   /** What else can be tried with a photo that was not found. */
   advice() {
-    const { near, verify } = this.state;
+    const { near, answer } = this.state;
     const photo = this.asked?.photo;
     if (!photo) return [];
     const items = [];
@@ -323,7 +325,7 @@ class Page {
       items.push(element("li", {}, t("not_found.was_near", { distance: distance(near.radius_m) }), " ",
         button(t("not_found.everywhere"), null, () => this.locate(photo, { near: false }))));
     }
-    if (this.map.verify?.includes("accurate") && (verify || this.usualWay()) !== "accurate") {
+    if (this.map.verify?.includes("accurate") && answer.properties.verify !== "accurate") {
       items.push(element("li", {}, t("not_found.accurate_help"), " ",
         button(t("not_found.accurate"), null, () => this.locate(photo, { near: near !== null, verify: "accurate" }))));
     }
@@ -332,7 +334,7 @@ class Page {
 
   inliers(candidate) {
     const { photo } = this.asked;
-    showInliers(photo, () => this.service.picture(candidate.thumbnail), (signal) =>
+    showInliers(photo, () => this.service.picture(candidate.thumbnail, true), (signal) =>
       this.service.inliers(photo, this.state.answer.properties.map || this.map.name, candidate.id, signal));
   }
 
@@ -346,12 +348,6 @@ class Page {
     if (!WIDE.matches) this.sheet.to("low");
     this.drawing?.lookAtAnswer();
     this.drawing?.map.getCanvas().focus();
-  }
-
-  /** How the server compares when nobody says. */
-  usualWay() {
-    const ways = this.map?.verify ?? [];
-    return ways.includes("fast") ? "fast" : ways[0] ?? "";
   }
 
   // The map

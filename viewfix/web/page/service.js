@@ -3,6 +3,7 @@
 const KEY = "viewfix.key";
 const LONGEST_WAIT_S = 60;
 const SMALLER_PX = 1600;
+const LARGE_PX = 640; // of a thumbnail; the server makes a few sizes only
 const TYPES = { heic: "image/heic", heif: "image/heif", avif: "image/avif", webp: "image/webp", png: "image/png" };
 const KINDS = { 400: "unreadable", 401: "key", 403: "forbidden", 404: "gone", 408: "slow", 413: "too_large", 415: "not_a_photo", 422: "unreadable", 429: "busy", 503: "busy", 504: "slow" };
 
@@ -31,9 +32,10 @@ export class Service {
     this.pictures = new Map();
   }
 
-  /** @returns {Promise<any[]>} */
+  /** @returns {Promise<{maps: any[], keeps_queries: boolean}>} */
   async maps() {
-    return (await this.json("v1/maps")).maps ?? [];
+    const { maps = [], keeps_queries = false } = await this.json("v1/maps");
+    return { maps, keeps_queries };
   }
 
   /** @returns {Promise<import("../shared/basemap.js").Basemap | null>} */
@@ -74,10 +76,13 @@ export class Service {
   /**
    * An address that an image can show. With a key, the picture is fetched here: an image cannot send one.
    * @param {string} address of a thumbnail, relative to the page
+   * @param {boolean} [large]
    * @returns {Promise<string>}
    */
-  async picture(address) {
-    const whole = this.absolute(address);
+  async picture(address, large = false) {
+    const wanted = new URL(this.absolute(address));
+    if (large) wanted.searchParams.set("px", String(LARGE_PX));
+    const whole = wanted.href;
     if (this.key === null) return whole;
     if (!this.pictures.has(whole)) {
       this.pictures.set(whole, this.ask(whole).then((response) => response.blob()).then((blob) => URL.createObjectURL(blob)));

@@ -8,9 +8,9 @@ const ACCEPTED = "image/*,.heic,.heif,.avif";
 /**
  * The invitation to show a photo.
  * @param {any} map one of GET v1/maps
- * @param {{near: boolean, onPhoto: (photo: File) => void, onNear: (near: boolean) => void}} how
+ * @param {{near: boolean, isKept: boolean, onPhoto: (photo: File) => void, onNear: (near: boolean) => void}} how
  */
-export function intakeView(map, { near, onPhoto, onNear }) {
+export function intakeView(map, { near, isKept, onPhoto, onNear }) {
   const heading = element("h2", { tabindex: "-1" }, t("page.title"));
   const nearBox = element("input", { type: "checkbox", "aria-describedby": "near-help", onchange: () => onNear(nearBox.checked) });
   /** @type {HTMLInputElement} */ (nearBox).checked = near;
@@ -28,7 +28,7 @@ export function intakeView(map, { near, onPhoto, onNear }) {
       ? element("label", { class: "switch" }, nearBox, element("span", {}, t("intake.near"), element("small", { id: "near-help" }, t("intake.near_help"))))
       : null,
     element("p", { class: "about-map" }, aboutMap(map)),
-    element("p", { class: "fine" }, t("intake.privacy")),
+    element("p", { class: "fine" }, t(isKept ? "intake.privacy_kept" : "intake.privacy")),
   );
   return { element: whole, heading };
 }

@@ -12,7 +12,8 @@ const SVG = "http://www.w3.org/2000/svg";
  * @typedef {object} Showing
  * @property {string | null} [query] address of the picture that was asked about (a blob: one); null: it cannot be shown
  * @property {boolean} [shared] somebody else's answer, from a link
- * @property {(address: string) => Promise<string>} [picture] turns the address of a thumbnail into one that an image can show
+ * @property {(address: string, large: boolean) => Promise<string>} [picture] turns the address of a thumbnail into one that
+ *   an image can show; `large` where it is shown beside the query
  * @property {(candidate: import("./types.js").Candidate) => void} [onInliers] without it, no button for matching points
  * @property {(index: number) => void} [onCandidate]
  * @property {(index: number) => void} [onSight]
@@ -164,7 +165,7 @@ function comparison(answer, showing) {
   const strip = element("div", { class: "strip", role: "group", "aria-label": t("candidates.choose") });
   const buttons = candidates.map((candidate, index) =>
     element("button", { type: "button", class: "thumb", "aria-pressed": "false", onclick: () => choose(index, true) },
-      picture(candidate, "", showing), element("span", { class: "thumb-number" }, number(index + 1))));
+      picture(candidate, "", false, showing), element("span", { class: "thumb-number" }, number(index + 1))));
   buttons.forEach((button, index) => button.setAttribute("aria-label", t("candidates.number", { number: index + 1 })));
   if (buttons.length > 1) strip.append(...buttons);
 
@@ -191,7 +192,7 @@ function pair(candidate, index, showing) {
     "div",
     { class: "pair" },
     element("figure", {}, query, element("figcaption", {}, t("candidates.query"))),
-    element("figure", {}, picture(candidate, t("candidates.number", { number: index + 1 }), showing),
+    element("figure", {}, picture(candidate, t("candidates.number", { number: index + 1 }), true, showing),
       element("figcaption", {}, t("candidates.of_map", { number: index + 1 }))),
   );
   const button = showing.onInliers && candidate.thumbnail !== null
@@ -213,12 +214,12 @@ function about(candidate) {
 }
 
 /** The picture of a candidate; where it is not to be shown or does not come, a quiet place in its stead. */
-function picture(candidate, alt, { picture: address = async (/** @type {string} */ same) => same }) {
+function picture(candidate, alt, large, { picture: address = async (/** @type {string} */ same) => same }) {
   const empty = () => element("div", { class: "no-picture" }, alt === "" ? "" : t("candidates.not_shown"));
   if (candidate.thumbnail === null) return empty();
   const image = /** @type {HTMLImageElement} */ (element("img", { alt, loading: "lazy" }));
   image.addEventListener("error", () => image.replaceWith(empty()));
-  address(candidate.thumbnail).then((source) => (image.src = source), () => image.replaceWith(empty()));
+  address(candidate.thumbnail, large).then((source) => (image.src = source), () => image.replaceWith(empty()));
   return image;
 }
 
@@ -234,5 +235,5 @@ function reason(answer) {
 /** @param {string[]} attribution */
 function credits(attribution) {
   const owed = (attribution ?? []).filter(Boolean);
-  return owed.length === 0 ? null : element("p", { class: "credits" }, t("credits.photos", { owed: owed.join(" · ") }));
+  return owed.length === 0 ? null : element("p", { class: "credits" }, t("credits.owed", { owed: owed.join(" · ") }));
 }

@@ -11,7 +11,7 @@ import { openMapTiles } from "./openmaptiles.js";
  * @property {"raster" | "vector" | "pmtiles" | "style"} kind
  * @property {string} url a tile template with {z}/{x}/{y}, a .pmtiles file, or a style; relative to the page or absolute
  * @property {string} [attribution]
- * @property {"protomaps" | "openmaptiles"} [schema] of vector tiles; default: what PMTiles say, else protomaps
+ * @property {"protomaps" | "openmaptiles"} [schema] of vector tiles; default: what the tiles themselves tell
  * @property {number} [tile_size] of raster tiles, pixels
  * @property {number} [minzoom]
  * @property {number} [maxzoom]
@@ -22,8 +22,11 @@ import { openMapTiles } from "./openmaptiles.js";
 /** The colours of the plain ground, and of text over any base map. */
 export const GROUND = Object.freeze({
   light: { land: "#eef1ec", line: "#dfe4dd", ink: "#2b3640", halo: "#ffffff" },
-  dark: { land: "#171c21", line: "#222931", ink: "#d6dee6", halo: "#12161a" },
+  dark: { land: "#13171b", line: "#1f262c", ink: "#d6dee6", halo: "#12161a" },
 });
+
+/** Of Protomaps' style: two faces are enough, and an operator needs glyphs of no more. */
+const FONTS = { regular: "Noto Sans Regular", bold: "Noto Sans Medium", italic: "Noto Sans Regular" };
 
 export const GRID_SOURCE = "viewfix-grid";
 
@@ -95,7 +98,22 @@ function overRaster(source, dark) {
 /** @param {Basemap} basemap */
 async function vector(basemap, look) {
   const source = { type: "vector", tiles: [look.absolute(basemap.url)], ...zooms({ maxzoom: 15, ...basemap }) };
-  return overVector(source, basemap, basemap.schema ?? "protomaps", look);
+  return overVector(source, basemap, basemap.schema ?? (await schemaOf(source.tiles[0])), look);
+}
+
+/**
+ * Which schema the tiles at an address follow: the tile of the whole world names its layers, and these tell.
+ * @param {string} template
+ */
+async function schemaOf(template) {
+  const world = template.replace("{z}", "0").replace("{x}", "0").replace("{y}", "0");
+  try {
+    const response = await fetch(world);
+    const names = new TextDecoder("latin1").decode(await response.arrayBuffer());
+    return !names.includes("earth") && /water_name|boundary|transportation/.test(names) ? "openmaptiles" : "protomaps";
+  } catch {
+    return "protomaps"; // nothing there tells; the tiles may yet come
+  }
 }
 
 /** @type {any} one protocol for the page: it keeps the directories of the files that it has read */
@@ -137,7 +155,7 @@ async function overVector(source, basemap, schema, { dark, language, absolute })
 
 async function protomaps(theme, language) {
   const { layers, namedFlavor } = await import("../vendor/basemaps.mjs");
-  return layers("tiles", namedFlavor(theme), { lang: language });
+  return layers("tiles", { ...namedFlavor(theme), ...FONTS }, { lang: language });
 }
 
 /** A layer that would ask for pictures of a sprite that nobody gave: without them, or null where nothing is left. */

@@ -116,7 +116,9 @@ export class FixMap {
   showCandidates() {
     const candidates = this.answer?.properties.candidates ?? [];
     const points = candidates.map((each, index) =>
-      feature(point(each.position), { index, number: String(index + 1), chosen: index === this.chosen }),
+      feature(point(each.position), {
+        index, number: String(index + 1), chosen: index === this.chosen, rank: index === this.chosen ? -1 : index,
+      }),
     );
     // Drawn from the last to the first, the chosen one at the end: what matters most lies on top.
     points.reverse().sort((one, other) => Number(one.properties.chosen) - Number(other.properties.chosen));

@@ -81,8 +81,9 @@ export function number(value, options = {}) {
   return new Intl.NumberFormat(current, options).format(value);
 }
 
-/** A probability as a whole percentage, rounded down and never 100: nothing is certain. @param {number} value 0 to 1 */
+/** A probability as a whole percentage, rounded down, never 0 and never 100: nothing is certain. @param {number} value 0 to 1 */
 export function percent(value) {
+  if (value < 0.01) return `<${number(0.01, { style: "percent" })}`;
   return number(Math.min(Math.floor(value * 100), 99) / 100, { style: "percent" });
 }
 

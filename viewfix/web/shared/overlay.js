@@ -38,7 +38,7 @@ export function overlay(data, dark) {
 
 /** @param {any} c colours @param {string} look name of a picture */
 function photoLayers(c, look) {
-  const isCluster = ["has", "count"];
+  const isCluster = ["!", ["has", "id"]];
   const grown = ["min", ["sqrt", ["get", "count"]], 30];
   return [
     {
@@ -58,13 +58,14 @@ function photoLayers(c, look) {
         "icon-image": look, "icon-rotate": ["get", "heading_deg"], "icon-rotation-alignment": "map",
         "icon-allow-overlap": true, "icon-ignore-placement": true,
       },
-      paint: { "icon-opacity": 0.75 },
+      paint: { "icon-opacity": ["interpolate", ["linear"], ["zoom"], 15.5, 0, 17, 0.75] },
     },
     {
       id: CLICKABLE.photo, type: "circle", source: PHOTOS, filter: ["!", isCluster],
       paint: {
-        "circle-color": c.photo, "circle-stroke-color": c.on, "circle-stroke-width": 1,
-        "circle-radius": ["interpolate", ["linear"], ["zoom"], 12, 2.5, 18, 5],
+        "circle-color": c.photo, "circle-stroke-color": c.on,
+        "circle-stroke-width": ["interpolate", ["linear"], ["zoom"], 15, 0, 17, 1], // rims of dots that touch hide the dots
+        "circle-radius": ["interpolate", ["linear"], ["zoom"], 10, 1.8, 15, 2.5, 18, 5],
       },
     },
     {
@@ -100,7 +101,8 @@ function candidateLayers(c) {
     {
       id: "viewfix-candidate-number", type: "symbol", source: CANDIDATES,
       paint: { "text-color": ["case", ["get", "chosen"], c.on, c.candidate] },
-      layout: { ...text(11, true), "text-field": ["get", "number"], "text-allow-overlap": true },
+      // Of photos from one spot the best one's number is seen; two numbers on each other are none.
+      layout: { ...text(11, true), "text-field": ["get", "number"], "text-padding": 0, "symbol-sort-key": ["get", "rank"] },
     },
   ];
 }

@@ -43,6 +43,6 @@
  * @property {{type: "Point", coordinates: [number, number]} | null} geometry
  * @property {Answered} properties
  *
- * @typedef {{type: "FeatureCollection", features: object[]}} Collection
+ * @typedef {{type: "FeatureCollection", features: any[]}} Collection
  */
 export {};
