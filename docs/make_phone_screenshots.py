@@ -67,7 +67,9 @@ SHOTS = {
     "phone-evidence": Shot(evidence),
     "phone-live": Shot(live),
     "phone-live-dark": Shot(live, dark=True, language="uk"),
-    "phone-not-in-this-map": Shot(lambda page, photos: find(page, photos / "stranger_00.jpg"), dark=True, language="de"),
+    "phone-not-in-this-map": Shot(
+        lambda page, photos: find(page, photos / "stranger_00.jpg"), dark=True, language="de"
+    ),
     "phone-settings": Shot(settings),
 }
 
@@ -81,7 +83,11 @@ def main() -> None:
         subprocess.run([sys.executable, "-m", "viewfix", "demo", "-o", options.town], check=True, cwd=ROOT)
     PICTURES.mkdir(exist_ok=True)
     photos = options.town / "queries"
-    with town_with_sights(options.town) as town, tempfile.TemporaryDirectory() as place, sync_playwright() as playwright:
+    with (
+        town_with_sights(options.town) as town,
+        tempfile.TemporaryDirectory() as place,
+        sync_playwright() as playwright,
+    ):
         pocket = Path(place) / "pocket"
         with Map.open(town) as city:
             pack(city, pocket, Wishes(title="Harbour Town", thumbnails_px=160, rule="all"))

@@ -62,7 +62,7 @@ function mayReload() {
 }
 
 async function open() {
-  sessionStorage.removeItem(RELOADED);
+  if (crossOriginIsolated) sessionStorage.removeItem(RELOADED);
   holdVersion(version);
   tell(t("phone.starting"));
   const { open: openApp } = await import("./app.js");
