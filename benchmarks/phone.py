@@ -83,9 +83,8 @@ def drive(folder: Path, files: Sequence[Path]) -> None:
         browser.close()
     for what, every_ms in taken.items():
         each = sorted(every_ms[WARM:])
-        print(
-            f"{what}: fastest {each[0]:.1f} ms, median {statistics.median(each):.1f} ms, p95 {each[int(0.95 * len(each))]:.1f} ms"
-        )
+        middle, p95 = statistics.median(each), each[int(0.95 * len(each))]
+        print(f"{what}: fastest {each[0]:.1f} ms, median {middle:.1f} ms, p95 {p95:.1f} ms")
 
 
 def rates(data: Path) -> None:
@@ -103,9 +102,8 @@ def rates(data: Path) -> None:
         scales = np.abs(units).max(axis=1, keepdims=True) / most
         found = queries @ (np.rint(units / scales) * scales).T
         same = 100 * np.mean(found.argmax(axis=1) == truth.argmax(axis=1))
-        print(
-            f"{bits} bits a number: {same:.1f} % keep their best candidate, similarity off by {np.std(found - truth):.4f}"
-        )
+        off = np.std(found - truth)
+        print(f"{bits} bits a number: {same:.1f} % keep their best candidate, similarity off by {off:.4f}")
 
 
 def main() -> None:
