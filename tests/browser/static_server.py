@@ -43,7 +43,7 @@ class _Handler(http.server.SimpleHTTPRequestHandler):
         changed = tamper(path, content)
         self.send_response(200)
         self.send_header("Content-Type", self.guess_type(path))
-        self.send_header("Content-Length", str(len(content)))
+        self.send_header("Content-Length", str(len(content if changed is None else changed)))
         self.end_headers()
         self.wfile.write(content[: len(content) // 2] if changed is None else changed)
         self.close_connection = True

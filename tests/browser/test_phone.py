@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import shutil
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from conftest import SHARED
 from PIL import Image
-from playwright.sync_api import Browser, Error, expect, sync_playwright
+from playwright.sync_api import Browser, expect
 
 from viewfix import Map, pois
 from viewfix.demo.town import Town, write_views
@@ -145,11 +146,13 @@ def compare_all(phone: Phone, city: Map, files: list[Path], *, least_same: int) 
         if mine["found"] and core.position is not None:
             lon, lat = answer["geometry"]["coordinates"]
             apart_m.append(distance_m(Position(lat, lon), core.position))
-    told = f"same {sum(same)}, found as the core {sum(found)} of {len(files)}; apart {max(apart_m, default=0):.1f} m"
-    print(told, f"{np.median(apart_m or [0]):.2f} m in the middle; probability {max(apart_p):.3f}")
+    apart_m = sorted(apart_m) or [0.0]
+    told = f"same {sum(same)}, found as the core {sum(found)} of {len(files)}; apart {apart_m[-1]:.1f} m"
+    print(told, f"{np.median(apart_m):.2f} m in the middle; probability {max(apart_p):.3f}")
     assert sum(same) >= least_same, told
     assert all(found), told
-    assert np.median(apart_m or [0]) < 0.5 and max(apart_m, default=0) < 10, told
+    # A vote that is nearly even may go to the house beside.
+    assert np.median(apart_m) < 0.5 and np.quantile(apart_m, 0.95) < 5 and apart_m[-1] < 25, told
 
 
 @pytest.mark.skipif(not CAMBRIDGE.is_dir(), reason="the street-level photos are not here")
@@ -227,7 +230,7 @@ def test_a_broken_first_load_installs_nothing_and_can_be_tried_again(chromium: B
     folder.asked.clear()
     phone.page.get_by_role("button", name="Try again").click()
     ready(phone.page)
-    assert not any("ort-wasm" in path for path in folder.asked), "what had come is not fetched again"
+    assert not any("model.onnx" in path for path in folder.asked), "what had come is not fetched again"
     phone.context.close()
 
 
@@ -283,17 +286,21 @@ def test_an_update_that_is_killed_leaves_the_old_version(
     phone = opened(chromium, folder)
     folder.path = packs[1]
 
-    def kill(path: str, content: bytes) -> bytes:
+    half_way, killed = threading.Event(), threading.Event()
+
+    def hold(path: str, content: bytes) -> bytes:
         if "photos.bin" in path:
-            phone.context.set_offline(True)  # and the page with it, below
+            half_way.set()
+            killed.wait(60)
         return content
 
-    folder.tamper = kill
+    folder.tamper = hold
     look_for_update(phone)
-    expect(phone.page.locator("dialog .soft")).not_to_be_empty()
-    while not any("photos.bin" in path for path in folder.asked[-400:] if "first" not in path):
+    while not half_way.is_set():
         phone.page.wait_for_timeout(20)
     phone.page.close()
+    killed.set()
+    folder.gone = True
     page = phone.context.new_page()
     page.goto(folder.url)
     ready(page)
@@ -330,7 +337,9 @@ def film(street: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def test_the_live_camera_moves_the_fix_on_the_map(folder: Folder, film: Path, street: Path, town_map: Path) -> None:
+def test_the_live_camera_moves_the_fix_on_the_map(
+    chromium: Browser, folder: Folder, film: Path, street: Path, town_map: Path
+) -> None:
     arguments = [
         *QUIET,
         "--use-fake-ui-for-media-stream",
@@ -340,11 +349,8 @@ def test_the_live_camera_moves_the_fix_on_the_map(folder: Folder, film: Path, st
     with Map.open(town_map) as city:
         at = city.locate(sorted(street.iterdir())[3], verify="off").position
         assert at is not None
-    with sync_playwright() as playwright:
-        try:
-            browser = playwright.chromium.launch(executable_path=executable(), args=arguments)
-        except Error:
-            pytest.skip("no Chromium here")
+    browser = chromium.browser_type.launch(executable_path=executable(), args=arguments)
+    try:
         here = {"latitude": at.lat, "longitude": at.lon, "accuracy": 20}
         wishes = {"permissions": ["camera", "geolocation"], "geolocation": here}
         phone = opened(browser, folder, **wishes)
@@ -366,6 +372,7 @@ def test_the_live_camera_moves_the_fix_on_the_map(folder: Folder, film: Path, st
         phone.page.get_by_role("button", name="Stop the camera").click()
         expect(phone.page.locator(".preview")).to_be_hidden()
         close(phone)
+    finally:
         browser.close()
 
 

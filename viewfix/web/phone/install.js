@@ -33,7 +33,7 @@ export class InstallError extends Error {
 
 /** What the server offers now. @returns {Promise<Pack>} */
 export async function offered() {
-  const response = await asked("pack.json");
+  const response = await asked("pack.json", String(Date.now()));
   /** @type {Pack} */
   let pack;
   try {
@@ -75,7 +75,10 @@ export async function install(pack, tell = () => {}) {
   });
 }
 
-/** @param {File[]} files @param {(file: File) => Promise<void>} handle */
+/**
+ * Handle files, some at once; after one failed those that were begun are waited for, so that nothing goes on behind its back.
+ * @param {File[]} files @param {(file: File) => Promise<void>} handle
+ */
 async function several(files, handle) {
   const waiting = [...files];
   const work = async () => {
@@ -83,12 +86,13 @@ async function several(files, handle) {
       try {
         await handle(file);
       } catch (error) {
-        waiting.length = 0; // the others stop after what they have begun
+        waiting.length = 0;
         throw error;
       }
     }
   };
-  await Promise.all(Array.from({ length: AT_ONCE }, work));
+  const ends = await Promise.allSettled(Array.from({ length: AT_ONCE }, work));
+  for (const end of ends) if (end.status === "rejected") throw end.reason;
 }
 
 /** @param {Cache} cache @param {File} file */
@@ -109,7 +113,7 @@ async function copied(old, cache, file) {
 /** @param {Pack} pack @param {Cache} cache @param {File} file @param {Unpacker} packer */
 async function fetched(pack, cache, file, packer) {
   const name = file.file ?? file.path;
-  const response = await asked(file.root ? name : `v-${pack.version}/${name}`);
+  const response = await asked(file.root ? name : `v-${pack.version}/${name}`, pack.version);
   let content;
   try {
     content = await response.arrayBuffer();
@@ -135,11 +139,16 @@ async function keep(cache, file, response) {
   }
 }
 
-/** @param {string} name */
-async function asked(name) {
+/**
+ * A file as the server has it now, past every cache on the way.
+ * @param {string} name @param {string} fresh what no cache has seen yet
+ */
+async function asked(name, fresh) {
+  const address = new URL(name, ROOT);
+  address.searchParams.set("fresh", fresh);
   let response;
   try {
-    response = await fetch(new URL(name, ROOT), { cache: "no-store" });
+    response = await fetch(address, { cache: "no-store" });
   } catch {
     throw new InstallError("network", `${name} did not come`);
   }

@@ -14,6 +14,7 @@ self.addEventListener("install", () => self.skipWaiting());
 self.addEventListener("activate", (event) => event.waitUntil(self.clients.claim()));
 self.addEventListener("fetch", (event) => {
   const url = new URL(event.request.url);
+  if (url.searchParams.has("fresh")) return; // asked by the installer: what the server has now
   if (event.request.method !== "GET" || url.origin !== scope.origin || !url.pathname.startsWith(scope.pathname)) return;
   const path = decodeURIComponent(url.pathname.slice(scope.pathname.length));
   if (!NEVER_KEPT.includes(path)) event.respondWith(answer(event.request, path === "" ? "index.html" : path));
