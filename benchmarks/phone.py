@@ -1,0 +1,136 @@
+"""The phone app in Chromium here: how large a pack of 10,000 photos is, how long its search and one `locate` take.
+
+    python benchmarks/phone.py                  # descriptors that were made; photos of cambridge/test or drawn ones
+    python benchmarks/phone.py --pack pocket/   # a pack of yours
+    python benchmarks/phone.py --rates          # what fewer bits a photo would cost, on cambridge
+
+The made descriptors are noise, which cannot be packed smaller: real ones take no more.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from playwright.sync_api import sync_playwright
+from truth import DATA, cambridge
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "tests"))
+
+from browser.conftest import QUIET, executable  # noqa: E402
+from browser.phones import ask, engine, opened  # noqa: E402
+from browser.static_server import served  # noqa: E402
+
+from viewfix import Map, Photo, Position, photos  # noqa: E402
+from viewfix.demo.town import Town, write_views  # noqa: E402
+from viewfix.index.store import ModelIdentity, Record, Store  # noqa: E402
+from viewfix.models import catalogue  # noqa: E402
+from viewfix.pack import pack  # noqa: E402
+
+ASKED = 60
+WARM = 5
+BATCH = 2000
+BITS = (3, 4, 5, 6, 7, 8)
+
+
+def made_map(path: Path, count: int) -> None:
+    """Photos every few metres along streets, four to a place, each with a descriptor that was drawn by lot."""
+    model, rng = catalogue.load(None), np.random.default_rng(0)
+    with Store.create(path, ModelIdentity(model.name, model.fingerprint, model.dim)) as store:
+        for start in range(0, count, BATCH):
+            numbers = range(start, min(start + BATCH, count))
+            records = [Record(made_photo(n), f"{n:032x}") for n in numbers]
+            drawn = rng.standard_normal((len(records), model.dim)).astype(np.float32)
+            store.put(records, drawn / np.linalg.norm(drawn, axis=1, keepdims=True))
+
+
+def made_photo(number: int) -> Photo:
+    place, heading = divmod(number, 4)
+    at = Position(50 + 0.00005 * (place % 100), 20 + 0.00007 * (place // 100))
+    return Photo(f"walk/IMG_{number:06d}.jpg", f"/walk/IMG_{number:06d}.jpg", at, 90.0 * heading)
+
+
+def asked_photos(data: Path, folder: Path) -> list[Path]:
+    """Real ones where they are, else drawn ones."""
+    try:
+        every = [query.file for query in cambridge(data, "test", "queries")]
+    except (OSError, SystemExit):
+        town = Town.tiny()
+        every = write_views(town, town.query_views(12), folder, width_px=400, height_px=400, tell_position=False)
+    return (every * ASKED)[:ASKED]
+
+
+def drive(folder: Path, files: Sequence[Path]) -> None:
+    """Ask in Chromium, and say how long each part took."""
+    with sync_playwright() as playwright, served(folder) as serving:
+        browser = playwright.chromium.launch(executable_path=executable(), args=QUIET)
+        phone = opened(browser, serving)
+        about = engine(phone.page)
+        print(f"engine: {about['engine']}; {about['photos']} photos; Chromium {browser.version}")
+        taken: dict[str, list[float]] = {}
+        for file in [*files[:WARM], *files]:
+            found = ask(phone.page, file.read_bytes())
+            whole = {"one locate, decode to fix": found["answer"]["properties"]["took_ms"]}
+            for what, spent_ms in {**found["spent"], **whole}.items():
+                taken.setdefault(what.removesuffix("_ms"), []).append(spent_ms)
+        browser.close()
+    for what, every_ms in taken.items():
+        each = sorted(every_ms[WARM:])
+        middle, p95 = statistics.median(each), each[int(0.95 * len(each))]
+        print(f"{what}: fastest {each[0]:.1f} ms, median {middle:.1f} ms, p95 {p95:.1f} ms")
+
+
+def rates(data: Path) -> None:
+    """Which share of queries keeps its best candidate when descriptors of photos are kept with fewer bits a number."""
+    model = catalogue.load(None, threads=1)
+
+    def described(part: str) -> npt.NDArray[np.float32]:
+        every = (photos.load(each.file, least_side_px=model.least_side_px) for each in cambridge(data, "test", part))
+        return np.concatenate([model.embed([picture]) for picture in every])
+
+    units, queries = described("map"), described("queries")
+    truth = queries @ units.T
+    for bits in BITS:
+        most = 2 ** (bits - 1) - 1
+        scales = np.abs(units).max(axis=1, keepdims=True) / most
+        found = queries @ (np.rint(units / scales) * scales).T
+        same = 100 * np.mean(found.argmax(axis=1) == truth.argmax(axis=1))
+        off = np.std(found - truth)
+        print(f"{bits} bits a number: {same:.1f} % keep their best candidate, similarity off by {off:.4f}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--photos", type=int, default=10_000, help="of the map that is made")
+    parser.add_argument("--data", type=Path, default=DATA)
+    parser.add_argument("--pack", type=Path, help="a pack to ask instead of one that is made")
+    parser.add_argument("--rates", action="store_true", help="only what fewer bits a photo would cost")
+    given = parser.parse_args()
+    if given.rates:
+        rates(given.data)
+        return
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        target = given.pack or folder / "pocket"
+        if given.pack is None:
+            made_map(folder / "made.map", given.photos)
+            with Map.open(folder / "made.map") as city:
+                packed = pack(city, target)
+            for what, size in packed.sizes.items():
+                print(f"{what}: {size / 1e6:.2f} MB")
+            print(
+                f"{packed.photos} photos: {packed.bytes_in_all / 1e6:.2f} MB to download, "
+                f"{packed.bytes_without_engine / 1e6:.2f} MB without engine and app"
+            )
+        drive(target, asked_photos(given.data, folder))
+
+
+if __name__ == "__main__":
+    main()

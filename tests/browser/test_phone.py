@@ -1,0 +1,403 @@
+"""The phone: installed once, it finds photos with the network cut, as the core does; updates come whole or not."""
+
+from __future__ import annotations
+
+import functools
+import shutil
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from conftest import SHARED
+from PIL import Image
+from playwright.sync_api import Browser, expect
+
+from viewfix import Map, pois
+from viewfix.demo.town import Town, write_views
+from viewfix.geo import distance_m, moved
+from viewfix.pack import Packed, Wishes, app, making, pack
+from viewfix.types import Position
+
+from .conftest import QUIET, executable
+from .phones import READY_MS, Phone, ask, engine, opened, ready
+from .static_server import Folder, served
+
+pytestmark = pytest.mark.skipif(
+    not (app.VENDOR / "made-from.sha256").exists(), reason="viewfix was built without the libraries of its pages"
+)
+CAMBRIDGE = SHARED / "cambridge" / "test"
+
+
+@pytest.fixture(scope="module")
+def town_map(street: Path, real_map: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The drawn street, with two sights in it."""
+    path = tmp_path_factory.mktemp("phone") / "town.map"
+    shutil.copy(real_map, path)
+    with Map.open(path) as city:
+        at = next(city.photos()).position
+    clock, inn = moved(at, 45, 30), moved(at, 200, 60)
+    table = path.parent / "sights.csv"
+    table.write_text(
+        "id,name,name:uk,kind,lat,lon,wikipedia\n"
+        f"1,Clock Tower,Годинникова вежа,tourism=attraction,{clock.lat},{clock.lon},https://en.wikipedia.org/wiki/Clock\n"
+        f"2,Old Inn,Старий заїзд,historic=building,{inn.lat},{inn.lon},\n"
+    )
+    pois.add(path, table)
+    return path
+
+
+@pytest.fixture(scope="module", autouse=True)
+def squeezed_once() -> Iterator[None]:
+    """The engine and the model take seven seconds to squeeze, and are the same in every pack."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(making, "squeezed", functools.cache(making.squeezed))
+        yield
+
+
+@pytest.fixture(scope="module")
+def packs(town_map: Path) -> tuple[Path, Path]:
+    """Two versions of one pack, the second without one photo and with another title."""
+    first, second = town_map.parent / "first", town_map.parent / "second"
+    with Map.open(town_map) as city:
+        pack(city, first, Wishes(title="Little Town", thumbnails_px=96, rule="all"))
+    shutil.copy(town_map, town_map.parent / "later.map")
+    with Map.open(town_map.parent / "later.map") as city:
+        city.remove([list(city.photos())[-1].id])
+        pack(city, second, Wishes(title="Larger Town", thumbnails_px=96, rule="all"))
+    return first, second
+
+
+@pytest.fixture
+def folder(packs: tuple[Path, Path]) -> Iterator[Folder]:
+    with served(packs[0]) as serving:
+        yield serving
+
+
+@pytest.fixture(scope="module")
+def queries(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Views of the street from elsewhere, at other hours, and two of another town; as phones write them, JPEG."""
+    town, elsewhere, made = Town.tiny(), Town.elsewhere(0), tmp_path_factory.mktemp("queries")
+    files = write_views(town, town.query_views(6), made, width_px=640, height_px=480, tell_position=False)
+    strange = made / "strange"
+    files += write_views(elsewhere, elsewhere.query_views(2), strange, width_px=640, height_px=480, tell_position=False)
+    return sorted(files)
+
+
+def close(phone: Phone) -> None:
+    assert [line for line in phone.said if "GL Driver" not in line] == [], "nothing is wrong in the console"
+    phone.context.close()
+
+
+def test_after_the_first_load_photos_are_found_with_the_network_cut(
+    chromium: Browser, folder: Folder, street: Path, town_map: Path
+) -> None:
+    phone = opened(chromium, folder)
+    expect(phone.page.locator(".status")).to_contain_text("Ready without network")
+    assert phone.page.evaluate("crossOriginIsolated"), "threads, though the server knows nothing of it"
+    folder.gone = True
+    phone.context.set_offline(True)
+    phone.page.reload()
+    ready(phone.page)
+    asked = len(folder.asked)
+    photo = sorted(street.iterdir())[3]
+    phone.show(photo)
+    expect(phone.page.locator(".verdict-title")).to_be_visible()
+    with Map.open(town_map) as city:
+        wanted = city.locate(photo, verify="off").candidates[0].photo.id
+    expect(phone.page.locator(".about-candidate")).to_contain_text(f"file {wanted}")
+    expect(phone.page.locator(".pair img").nth(1)).to_have_js_property("complete", True)
+    assert phone.page.evaluate("document.querySelectorAll('.pair img')[1].naturalWidth") == 96
+    assert set(folder.asked[asked:]) <= {"pack.json", "sw.js"}, "only whether there is an update, and in vain"
+    expect(phone.page.locator(".status")).to_contain_text("Ready without network")
+    phone.context.close()
+
+
+def test_the_phone_answers_drawn_photos_as_the_core_does(
+    chromium: Browser, folder: Folder, queries: list[Path], town_map: Path
+) -> None:
+    phone = opened(chromium, folder)
+    assert engine(phone.page)["likeness"] > 0.999
+    with Map.open(town_map) as city:
+        compare_all(phone, city, queries, least_same=len(queries) - 1)
+        near = next(city.photos()).position
+        for query in queries[:2]:
+            core = city.locate(query, verify="off", near=(near.lat, near.lon, 40.0))
+            circle = {"lat": near.lat, "lon": near.lon, "radius": 40.0}
+            mine = ask(phone.page, query.read_bytes(), near=circle)["answer"]["properties"]
+            assert {each["id"] for each in mine["candidates"]} == {c.photo.id for c in core.candidates[:8]}
+            assert mine["confidence"] == pytest.approx(core.confidence, abs=0.1)
+    close(phone)
+
+
+def compare_all(phone: Phone, city: Map, files: list[Path], *, least_same: int) -> None:
+    """Hold every answer of the phone against the core's."""
+    same, found, equal, apart_m, apart_p = [], [], [], [], []
+    for file in files:
+        core = city.locate(file, verify="off")
+        answer = ask(phone.page, file.read_bytes())["answer"]
+        mine = answer["properties"]
+        same.append(mine["candidates"][0]["id"] == core.candidates[0].photo.id)
+        apart_p.append(abs(mine["confidence"] - core.confidence))
+        equal.append(mine["found"] == core.found)
+        # Where the probability lies on the line itself, a thousandth decides.
+        found.append(mine["found"] == core.found or abs(core.confidence - 0.5) < 0.1)
+        if mine["found"] and core.position is not None:
+            lon, lat = answer["geometry"]["coordinates"]
+            apart_m.append(distance_m(Position(lat, lon), core.position))
+    apart_m = sorted(apart_m) or [0.0]
+    told = f"same {sum(same)}, found or not as the core {sum(equal)} of {len(files)}; apart {apart_m[-1]:.1f} m"
+    print(told, f"{np.median(apart_m):.2f} m in the middle; probability {max(apart_p):.3f}")
+    assert sum(same) >= least_same, told
+    assert all(found), told
+    # A vote that is nearly even may go to the house beside.
+    assert np.median(apart_m) < 0.5 and np.quantile(apart_m, 0.95) < 5 and apart_m[-1] < 25, told
+
+
+@pytest.mark.skipif(not CAMBRIDGE.is_dir(), reason="the street-level photos are not here")
+def test_a_hundred_real_photos_have_the_same_best_candidate_as_in_the_core(
+    chromium: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("viewfix.map.geometry.available", lambda: False)  # calibrated without verification: seconds
+    every = sorted((CAMBRIDGE / "queries").iterdir())
+    files = [every[i] for i in np.linspace(0, len(every) - 1, 100).astype(int)]
+    with Map.build(tmp_path / "cambridge.map", CAMBRIDGE / "map") as city:
+        pack(city, tmp_path / "pocket")
+        with served(tmp_path / "pocket") as serving:
+            phone = opened(chromium, serving)
+            engine(phone.page)
+            compare_all(phone, city, files, least_same=98)
+            close(phone)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_app_can_be_used_by_everybody(
+    chromium: Browser, folder: Folder, street: Path, queries: list[Path], scheme: str
+) -> None:
+    phone = opened(chromium, folder, color_scheme=scheme)
+    axe = Axe()
+
+    def check(what: str) -> None:
+        phone.page.wait_for_timeout(300)
+        serious = [v for v in axe.run(phone.page).response["violations"] if v["impact"] in ("serious", "critical")]
+        assert serious == [], (what, [(v["id"], [n["html"] for n in v["nodes"]]) for v in serious])
+        wide = phone.page.evaluate("document.documentElement.scrollWidth")
+        assert wide <= 360, f"{what} is wider than the screen: {wide}"
+
+    check("the first screen")
+    phone.show(sorted(street.iterdir())[3])
+    check("an answer")
+    phone.page.get_by_role("button", name="Settings").click()
+    check("the settings")
+    phone.page.get_by_label("Language").select_option("uk")
+    expect(phone.page.locator("#settings-title")).to_have_text("Налаштування")
+    phone.page.keyboard.press("Escape")
+    expect(phone.page.locator(".status")).to_contain_text("Готово без мережі")
+    phone.page.locator("#choose").focus()
+    phone.page.set_input_files("#choose", next(q for q in queries if "strange" in str(q)))
+    phone.page.locator(".verdict.not-found").wait_for(timeout=READY_MS)
+    check("not in this map")
+    close(phone)
+
+
+def test_sights_are_named_in_the_readers_language(chromium: Browser, folder: Folder, street: Path) -> None:
+    phone = opened(chromium, folder, locale="uk-UA")
+    phone.show(sorted(street.iterdir())[0])
+    expect(phone.page.locator(".sights")).to_contain_text("Годинникова вежа")
+    link = phone.page.locator(".sights a").first
+    assert (link.get_attribute("href") or "").startswith("https://en.wikipedia.org/")
+    phone.page.locator(".sight").first.click()
+    close(phone)
+
+
+def test_a_file_that_is_no_picture_is_said_kindly(chromium: Browser, folder: Folder, tmp_path: Path) -> None:
+    (tmp_path / "diary.jpg").write_text("no picture")
+    phone = opened(chromium, folder)
+    phone.page.set_input_files("#choose", tmp_path / "diary.jpg")
+    expect(phone.page.get_by_role("alert")).to_contain_text("cannot read that picture", timeout=READY_MS)
+    close(phone)
+
+
+def test_a_broken_first_load_installs_nothing_and_can_be_tried_again(chromium: Browser, folder: Folder) -> None:
+    folder.tamper = lambda path, content: content[:-1] + b"!" if path.endswith("model.onnx.lzma") else content
+    phone = opened(chromium, folder, wait=False)
+    expect(phone.page.locator("#start-says")).to_contain_text("did not arrive as it was sent", timeout=READY_MS)
+    folder.tamper = lambda path, content: None if path.endswith("photos.bin.lzma") else content
+    phone.page.get_by_role("button", name="Try again").click()
+    expect(phone.page.locator("#start-says")).to_contain_text("The download stopped", timeout=READY_MS)
+    folder.tamper = None
+    folder.asked.clear()
+    phone.page.get_by_role("button", name="Try again").click()
+    ready(phone.page)
+    assert not any("model.onnx" in path for path in folder.asked), "what had come is not fetched again"
+    phone.context.close()
+
+
+def look_for_update(phone: Phone) -> None:
+    phone.page.get_by_role("button", name="Settings").click()
+    phone.page.get_by_role("button", name="Look for an update").click()
+
+
+def offline_title(phone: Phone) -> str:
+    """Which version starts when there is no network."""
+    phone.context.set_offline(True)
+    phone.page.reload()
+    ready(phone.page)
+    phone.context.set_offline(False)
+    return phone.page.locator(".head h1").inner_text()
+
+
+def test_an_update_comes_whole_or_not_at_all(
+    chromium: Browser, folder: Folder, packs: tuple[Path, Path], street: Path
+) -> None:
+    phone = opened(chromium, folder)
+    folder.path = packs[1]
+    status = phone.page.locator("dialog .soft")
+    damage = {
+        "a file is damaged": lambda path, content: b"?" + content[1:] if "photos.bin" in path else content,
+        "a file breaks off": lambda path, content: None if "photos.bin" in path else content,
+        "the list is damaged": lambda path, content: content[:-9] if path == "pack.json" else content,
+    }
+    for what, tamper in damage.items():
+        folder.tamper = tamper
+        look_for_update(phone)
+        expect(status).to_contain_text("The one you have goes on working", timeout=READY_MS)
+        assert offline_title(phone) == "Little Town", what
+        phone.show(sorted(street.iterdir())[3])
+        expect(phone.page.locator(".verdict-title")).to_be_visible()
+    folder.tamper = None
+    folder.asked.clear()
+    look_for_update(phone)
+    expect(status).to_contain_text("A new map is ready", timeout=READY_MS)
+    assert not any("ort-wasm" in path or "model.onnx" in path for path in folder.asked), "only what changed is fetched"
+    assert phone.page.locator(".head h1").inner_text() == "Little Town", "the page that is open goes on as it is"
+    phone.show(sorted(street.iterdir())[4])
+    assert offline_title(phone) == "Larger Town"
+    kept = "caches.keys().then(names => names.filter(name => /[0-9a-f]{16}$/.test(name)).length)"
+    phone.page.wait_for_timeout(500)
+    assert phone.page.evaluate(kept) == 1, "the old version is cleared away"
+    phone.context.close()
+
+
+def test_an_update_that_is_killed_leaves_the_old_version(
+    chromium: Browser, folder: Folder, packs: tuple[Path, Path]
+) -> None:
+    phone = opened(chromium, folder)
+    folder.path = packs[1]
+
+    half_way, killed = threading.Event(), threading.Event()
+
+    def hold(path: str, content: bytes) -> bytes:
+        if "photos.bin" in path:
+            half_way.set()
+            killed.wait(60)
+        return content
+
+    folder.tamper = hold
+    look_for_update(phone)
+    while not half_way.is_set():
+        phone.page.wait_for_timeout(20)
+    phone.page.close()
+    killed.set()
+    folder.gone = True
+    page = phone.context.new_page()
+    page.goto(folder.url)
+    ready(page)
+    assert page.locator(".head h1").inner_text() == "Little Town"
+    phone.context.close()
+
+
+def test_without_the_headers_one_thread_does_it(chromium: Browser, folder: Folder, street: Path) -> None:
+    plain = b"return response; "
+    folder.tamper = lambda path, content: (
+        content.replace(b"if (response.status === 0", plain + b"if (response.status === 0")
+        if path == "sw.js"
+        else content
+    )
+    phone = opened(chromium, folder)
+    assert not phone.page.evaluate("crossOriginIsolated")
+    phone.page.get_by_role("button", name="Settings").click()
+    expect(phone.page.locator(".about")).to_contain_text("wasm, 1 thread")
+    phone.page.keyboard.press("Escape")
+    phone.show(sorted(street.iterdir())[3])
+    phone.context.close()
+
+
+@pytest.fixture(scope="module")
+def film(street: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the camera sees: one place for some seconds, then another."""
+    path = tmp_path_factory.mktemp("film") / "walk.mjpeg"
+    frames = []
+    for photo in (sorted(street.iterdir())[3], sorted(street.iterdir())[-3]):
+        small = path.with_name("frame.jpg")
+        Image.open(photo).convert("RGB").resize((640, 480)).save(small, quality=92)
+        frames += [small.read_bytes()] * 90
+    path.write_bytes(b"".join(frames))
+    return path
+
+
+def test_the_live_camera_moves_the_fix_on_the_map(
+    chromium: Browser, folder: Folder, film: Path, street: Path, town_map: Path
+) -> None:
+    arguments = [
+        *QUIET,
+        "--use-fake-ui-for-media-stream",
+        "--use-fake-device-for-media-stream",
+        f"--use-file-for-fake-video-capture={film}",
+    ]
+    with Map.open(town_map) as city:
+        at = city.locate(sorted(street.iterdir())[3], verify="off").position
+        assert at is not None
+    browser = chromium.browser_type.launch(executable_path=executable(), args=arguments)
+    try:
+        here = {"latitude": at.lat, "longitude": at.lon, "accuracy": 20}
+        wishes = {"permissions": ["camera", "geolocation"], "geolocation": here}
+        phone = opened(browser, folder, **wishes)
+        phone.page.get_by_role("button", name="Live camera").click()
+        expect(phone.page.locator(".preview video")).to_be_visible()
+        marker = phone.page.locator(".fix-marker")
+        marker.wait_for(timeout=READY_MS)
+        expect(phone.page.locator(".live-card .likely")).to_contain_text("likely to be within")
+        before = marker.get_attribute("style")
+        for _ in range(100):
+            if marker.get_attribute("style") != before:
+                break
+            phone.page.wait_for_timeout(300)
+        assert marker.get_attribute("style") != before, "the fix moves as the camera does"
+        phone.page.get_by_label("Use GPS").check()
+        expect(phone.page.locator(".gps small")).to_contain_text("150", timeout=READY_MS)
+        phone.page.get_by_label("Use GPS").uncheck()
+        expect(phone.page.locator(".gps small")).to_be_empty()
+        phone.page.get_by_role("button", name="Stop the camera").click()
+        expect(phone.page.locator(".preview")).to_be_hidden()
+        close(phone)
+    finally:
+        browser.close()
+
+
+def test_a_phone_without_a_camera_says_so(chromium: Browser, folder: Folder) -> None:
+    phone = opened(chromium, folder)
+    phone.page.get_by_role("button", name="Live camera").click()
+    expect(phone.page.locator(".content")).to_contain_text("The camera cannot be used", timeout=READY_MS)
+    close(phone)
+
+
+def test_a_base_map_is_read_in_ranges_from_what_was_installed(
+    chromium: Browser, town_map: Path, tmp_path: Path
+) -> None:
+    content = b"PMTiles\x03" + np.random.default_rng(0).bytes(2_300_000)
+    (tmp_path / "town.pmtiles").write_bytes(content)
+    with Map.open(town_map) as city:
+        made: Packed = pack(city, tmp_path / "pocket", Wishes(basemap=tmp_path / "town.pmtiles"))
+    with served(tmp_path / "pocket") as serving:
+        phone = opened(chromium, serving)
+        phone.context.set_offline(True)
+        body = """([version, Range]) => fetch(`v-${version}/basemap.pmtiles`, { headers: { Range } }).then(async r =>
+            [r.status, r.headers.get('content-range'), Array.from(new Uint8Array(await r.arrayBuffer()))])"""
+        for first, last in ((0, 99), (1_048_000, 1_049_000), (2_300_000, 2_300_007)):
+            status, told, found = phone.page.evaluate(body, [made.version, f"bytes={first}-{last}"])
+            assert (status, told) == (206, f"bytes {first}-{last}/{len(content)}")
+            assert bytes(found) == content[first : last + 1]
+        phone.context.close()

@@ -1,0 +1,348 @@
+"""What the phone works out in JavaScript is what the core works out in Python: geodesy, votes, odds, sights, pixels."""
+
+from __future__ import annotations
+
+import base64
+import io
+import lzma
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import Browser, Page
+
+from viewfix.geo import Circle, Plane, bearing_deg, distance_m, moved
+from viewfix.locate.answer import answer
+from viewfix.locate.confidence import PRIOR, Calibration, Weights
+from viewfix.locate.fuse import fuse
+from viewfix.locate.nearby import Reach, choose
+from viewfix.models.preprocessing import Preprocessing
+from viewfix.pack.app import WEB
+from viewfix.pack.check import SIDE_PX, pattern
+from viewfix.pack.photos import calibration_of, rows_of
+from viewfix.pack.squeeze import squeezed
+from viewfix.photos import load
+from viewfix.types import Candidate, Photo, PointOfInterest, Position
+
+from .static_server import served
+
+CALIBRATION = Calibration(
+    weights={**PRIOR.weights, "off": Weights(bias=-3.1, similarity=2.2, margin=15.0, agreement=1.3, density=0.2)},
+    radius_m=25.0,
+    stranger=0.61,
+)
+
+
+@pytest.fixture(scope="module")
+def page(chromium: Browser) -> Iterator[Page]:
+    with served(WEB) as folder:
+        opened = chromium.new_page()
+        opened.goto(folder.url + "package.json")
+        yield opened
+        opened.close()
+
+
+HELPERS = """
+const text = bytes => { let made = ''; for (const each of bytes) made += String.fromCharCode(each);
+    return btoa(made); };
+const bytes = text => Uint8Array.from(atob(text), letter => letter.charCodeAt(0));
+"""
+
+
+def call(page: Page, module: str, body: str, *given: Any) -> Any:
+    """What `body`, a function of the module's exports and of what is given, returns."""
+    script = f"given => {{ {HELPERS} return import('/phone/{module}.js').then(m => ({body})(m, ...given)); }}"
+    return page.evaluate(script, list(given))
+
+
+def test_distances_bearings_and_moves_are_those_of_the_core(page: Page) -> None:
+    rng = np.random.default_rng(1)
+    starts = [Position(float(lat), float(lon)) for lat, lon in rng.uniform((-88, -180), (88, 180), (150, 2))]
+    ends = [
+        moved(s, float(b), float(10 ** rng.uniform(0, 6.3)))
+        for s, b in zip(starts, rng.uniform(0, 360, 150), strict=True)
+    ]
+    starts.append(Position(10.0, 179.9999))
+    ends.append(Position(10.0001, -179.9999))
+    pairs = [[{"lat": a.lat, "lon": a.lon}, {"lat": b.lat, "lon": b.lon}] for a, b in zip(starts, ends, strict=True)]
+    found = call(page, "geodesy", "(m, pairs) => pairs.map(([a, b]) => m.inverse(a, b))", pairs)
+    there = "(m, pairs) => pairs.map(([a, b]) => (w => m.moved(a, w.bearing, w.metres))(m.inverse(a, b)))"
+    back = call(page, "geodesy", there, pairs)
+    for a, b, way, end in zip(starts, ends, found, back, strict=True):
+        assert way["metres"] == pytest.approx(distance_m(a, b), abs=1e-3)
+        assert abs((way["bearing"] - bearing_deg(a, b) + 180) % 360 - 180) < 1e-4
+        assert distance_m(b, Position(end["lat"], end["lon"])) < 1e-3
+
+
+def test_a_circle_holds_the_photos_that_it_holds_in_the_core(page: Page) -> None:
+    rng = np.random.default_rng(2)
+    for lat, lon, radius_m in (
+        (52.0, 0.1, 150.0),
+        (-33.0, 179.9995, 300.0),
+        (89.99, 10.0, 2000.0),
+        (0.0, -180.0, 50.0),
+    ):
+        plane = Plane(Position(lat, lon))
+        some = [plane.to_position(*map(float, xy)) for xy in rng.uniform(-2 * radius_m, 2 * radius_m, (200, 2))]
+        lats, lons = [p.lat for p in some], [p.lon for p in some]
+        wanted = np.flatnonzero(Circle(lat, lon, radius_m).contains(lats, lons)).tolist()
+        body = "(m, c, r, lats, lons) => m.within(c, r, Float64Array.from(lats), Float64Array.from(lons))"
+        assert call(page, "geodesy", body, {"lat": lat, "lon": lon}, radius_m, lats, lons) == wanted
+        assert 0 < len(wanted) < 200
+
+
+def drawn(rng: np.random.Generator, count: int, spread_m: float, middle: Position) -> list[Candidate]:
+    """Candidates that were drawn by lot, the most similar first, as a search would give them."""
+    similarities = np.sort(rng.uniform(0.2, 0.9, count).astype(np.float32))[::-1]
+    plane = Plane(middle)
+    at = [plane.to_position(*map(float, xy)) for xy in rng.normal(0, spread_m, (count, 2))]
+    headings = [None if rng.random() < 0.2 else float(rng.uniform(0, 360)) for _ in range(count)]
+    return [
+        Candidate(Photo(f"{i}.jpg", "", at[i], headings[i]), float(similarities[i]))
+        for i in range(count)
+    ]  # fmt: skip
+
+
+def as_javascript(candidates: list[Candidate]) -> list[dict[str, Any]]:
+    return [
+        {"index": i, "similarity": c.similarity, "lat": c.photo.position.lat, "lon": c.photo.position.lon,
+         "heading": c.photo.heading_deg}
+        for i, c in enumerate(candidates)
+    ]  # fmt: skip
+
+
+def test_votes_and_odds_are_those_of_the_core(page: Page) -> None:
+    rng = np.random.default_rng(3)
+    cases = []
+    for _ in range(120):
+        middle = Position(float(rng.uniform(-80, 80)), float(rng.choice([0.1, 179.99999, -60.0])))
+        candidates = drawn(rng, int(rng.integers(1, 21)), float(rng.choice([3.0, 30.0, 400.0])), middle)
+        elsewhere = drawn(rng, int(rng.integers(0, 6)), 500.0, middle) if rng.random() < 0.5 else []
+        cases.append((candidates, elsewhere, int(rng.integers(0, 201))))
+    body = """(m, cases, odds) => import('/phone/confidence.js').then(c => cases.map(([some, others, around]) => {
+        const consensus = m.fuse(some, others);
+        return [consensus, c.answer(odds, consensus, around, `${consensus.best}.jpg`)]; }))"""
+    given = [[as_javascript(a), as_javascript(b), n] for a, b, n in cases]
+    found = call(page, "fuse", body, given, calibration_of(CALIBRATION))
+    seen = set()
+    for (candidates, elsewhere, around), (consensus, decided) in zip(cases, found, strict=True):
+        wanted = fuse(candidates, elsewhere=elsewhere)
+        assert wanted is not None
+        given_answer = answer(candidates, wanted, CALIBRATION, neighbours=around, line=0.5, k=8)
+        fix = given_answer.fix
+        assert consensus["best"] == wanted.best
+        assert consensus["agreement"] == pytest.approx(wanted.agreement, abs=1e-9)
+        assert consensus["rival"] == pytest.approx(wanted.rival, abs=1e-9)
+        assert distance_m(Position(consensus["position"]["lat"], consensus["position"]["lon"]), wanted.position) < 1e-3
+        assert consensus["heading"] == pytest.approx(wanted.heading_deg, abs=1e-6)
+        assert decided["confidence"] == pytest.approx(fix.confidence, abs=1e-9)
+        assert decided["found"] == fix.found
+        assert decided["reason"] == fix.reason
+        assert decided["radius"] == pytest.approx(fix.position.radius_m if fix.position else None, abs=1e-3)
+        seen.add(fix.found)
+    assert seen == {True, False}
+
+
+def test_nobody_to_vote_is_an_answer(page: Page) -> None:
+    body = "(m, c) => m.answer(c, null, 0, '')"
+    decided = call(page, "confidence", body, calibration_of(CALIBRATION))
+    fix = answer((), None, CALIBRATION, neighbours=0, line=0.5, k=8).fix
+    assert (decided["found"], decided["confidence"], decided["reason"]) == (False, 0, fix.reason)
+
+
+def test_the_sights_that_are_named_are_those_of_the_core(page: Page) -> None:
+    rng = np.random.default_rng(4)
+    plane = Plane(Position(50.45, 30.52))
+    names = ["Museum", "museum ", "St Mary", "Opera", "Caf\u0065\u0301", "Café", "Ярмарок"]
+    points = []
+    for number in range(120):
+        links = {"wikidata": f"https://www.wikidata.org/wiki/Q{rng.integers(1, 9)}"} if rng.random() < 0.4 else {}
+        at = plane.to_position(*map(float, rng.normal(0, 200, 2)))
+        points.append(
+            PointOfInterest(f"node/{number}", str(rng.choice(names)), "tourism=museum", at, {"uk": "Музей"}, links,
+                            float(rng.uniform(0, 10)))
+        )  # fmt: skip
+    as_json = [
+        {"id": p.id, "name": p.name, "kind": p.kind, "position": {"lat": p.position.lat, "lon": p.position.lon},
+         "names": dict(p.names), "links": dict(p.links), "notability": p.notability,
+         "attribution": None, "licence": None}
+        for p in points
+    ]  # fmt: skip
+    for heading_deg in (None, 0.0, 200.0):
+        spots = [plane.to_position(*map(float, xy), 12.0) for xy in rng.normal(0, 300, (12, 2))]
+        for at in spots:
+            body = "(m, points, at, heading) => m.nearbyOf(m.pointsOf(points), at, heading)"
+            here = {"lat": at.lat, "lon": at.lon, "radius": at.radius_m}
+            found = call(page, "nearby", body, as_json, here, heading_deg)
+            reached = [p for p in points if distance_m(at, p.position) <= Reach().within_m + (at.radius_m or 0)]
+            wanted = choose(reached, at, heading_deg, Reach())
+            assert [each["id"] for each in found] == [each.point.id for each in wanted]
+            assert [each["side"] for each in found] == [each.side for each in wanted]
+            for mine, theirs in zip(found, wanted, strict=True):
+                assert mine["distance_m"] == pytest.approx(theirs.distance_m, abs=0.5001)
+                assert mine["bearing_deg"] == pytest.approx(theirs.bearing_deg, abs=0.0501)
+
+
+def picture(width: int, height: int, seed: int) -> np.ndarray:
+    """Something with edges, slopes and noise, (height, width, 3) uint8."""
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[:height, :width]
+    waves = [
+        128 + 90 * np.sin(x / rng.uniform(3, 40) + y / rng.uniform(3, 40)) + 30 * (x > width / 2) for _ in range(3)
+    ]
+    return np.clip(np.stack(waves, -1) + rng.normal(0, 8, (height, width, 3)), 0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize("interpolation", ["bilinear", "bicubic"])
+@pytest.mark.parametrize("size", [(400, 300), (300, 400), (97, 211), (320, 320), (33, 500), (64, 48), (300, 700)])
+def test_pictures_are_resized_to_the_last_bit_as_in_the_core(
+    page: Page, size: tuple[int, int], interpolation: str
+) -> None:
+    rules = Preprocessing("area", 320, 320, interpolation=interpolation)
+    pixels = picture(*size, seed=5)
+    given = {name: getattr(rules, name) for name in Preprocessing.__slots__}
+    body = """(m, rules, width, height, data) => {
+        const t = m.tensorOf(rules, { width, height, data: bytes(data) });
+        return [t.dims, text(t.data)]; }"""
+    dims, data = call(page, "pixels", body, given, *size, base64.b64encode(pixels.tobytes()).decode())
+    wanted = rules.apply(pixels)
+    assert dims == list(wanted.shape)
+    np.testing.assert_array_equal(np.frombuffer(base64.b64decode(data), np.uint8).reshape(wanted.shape), wanted)
+
+
+def test_pixels_for_a_network_of_floats_are_those_of_the_core(page: Page) -> None:
+    rules = Preprocessing("exact", 32, 24, layout="NCHW float32", mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
+    pixels = picture(70, 50, seed=6)
+    given = {name: getattr(rules, name) for name in Preprocessing.__slots__}
+    body = """(m, rules, data) => { const t = m.tensorOf(rules, {width: 70, height: 50, data});
+        return [t.dims, Array.from(t.data)]; }"""
+    dims, data = call(page, "pixels", body, given, pixels.ravel().tolist())
+    wanted = rules.apply(pixels)
+    assert dims == list(wanted.shape)
+    np.testing.assert_allclose(np.array(data).reshape(wanted.shape), wanted, atol=1e-6)
+
+
+def jpeg(pixels: np.ndarray, orientation: int, **options: Any) -> bytes:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    written = io.BytesIO()
+    Image.fromarray(pixels).save(written, "JPEG", exif=exif, **options)
+    return written.getvalue()
+
+
+DECODE = """(m, data, least) => m.pixelsOf(new Blob([bytes(data)]), least)
+    .then(p => [p.width, p.height, text(p.data)])"""
+
+
+def decoded(page: Page, content: bytes, least_px: int) -> np.ndarray:
+    width, height, data = call(page, "decode", DECODE, base64.b64encode(content).decode(), least_px)
+    return np.frombuffer(base64.b64decode(data), np.uint8).reshape(height, width, 3).astype(int)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_photo_however_it_was_held_is_decoded_as_in_the_core(page: Page, orientation: int) -> None:
+    content = jpeg(picture(203, 117, seed=7), orientation, quality=90)
+    np.testing.assert_allclose(decoded(page, content, 320), load(content, least_side_px=320).astype(int), atol=2)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("size", [(651, 333), (1301, 700), (1347, 1291)])
+def test_a_large_photo_is_made_smaller_as_the_core_decodes_it(
+    page: Page, size: tuple[int, int], orientation: int
+) -> None:
+    smooth = np.asarray(Image.fromarray(picture(*size, seed=8)).reduce(2).resize(size), np.uint8)
+    content = jpeg(smooth, orientation, quality=92, subsampling=0)
+    wanted = load(content, least_side_px=160)
+    assert max(wanted.shape) <= max(size) / 2 + 1, "the core decodes it at a half, a quarter or an eighth"
+    found = decoded(page, content, 160)
+    assert found.shape == wanted.shape
+    inner = np.abs(found - wanted)[4:-4, 4:-4]  # a block that is cut by the edge holds what no picture shows
+    assert inner.max() <= 3 and inner.mean() < 0.5
+
+
+def test_what_is_transparent_is_white(page: Page) -> None:
+    written = io.BytesIO()
+    half = np.zeros((40, 60, 4), np.uint8)
+    half[:, 30:] = (200, 10, 90, 255)
+    Image.fromarray(half, "RGBA").save(written, "PNG")
+    np.testing.assert_array_equal(decoded(page, written.getvalue(), 16), load(written.getvalue()))
+
+
+def test_what_is_no_picture_is_refused(page: Page) -> None:
+    body = "(m) => m.pixelsOf(new Blob(['no picture']), 16).then(() => 'decoded', () => 'refused')"
+    assert call(page, "decode", body) == "refused"
+
+
+@pytest.mark.parametrize("kind", ["noise", "text", "zeros", "mixed", "halves"])
+def test_what_python_packs_the_phone_unpacks(page: Page, kind: str) -> None:
+    rng = np.random.default_rng(9)
+    noise = rng.integers(0, 256, 70_000, np.uint8).tobytes()
+    texts = (b"the same words again and again, " * 4000)[:120_001]
+    halves = rng.normal(0, 1, 40_000).astype(np.float16).tobytes()
+    content = {
+        "noise": noise,
+        "text": texts,
+        "zeros": bytes(100_000),
+        "mixed": texts + noise + texts,
+        "halves": halves,
+    }[kind]
+    packed = squeezed("a.onnx" if kind == "halves" else "a.js", content)
+    if packed is None:
+        chain = [{"id": lzma.FILTER_LZMA1, "preset": 6}]
+        packed = lzma.compress(content, format=lzma.FORMAT_ALONE, filters=chain)
+        packed = packed[:5] + len(content).to_bytes(8, "little") + packed[13:]
+    assert (
+        base64.b64decode(
+            call(page, "lzma", "(m, data) => text(m.unpack(bytes(data)))", base64.b64encode(packed).decode())
+        )
+        == content
+    )
+
+
+def test_packed_bytes_that_were_changed_never_hang_the_phone(page: Page) -> None:
+    content = b"some words that are said again, " * 300
+    packed = squeezed("a.js", content)
+    assert packed is not None
+    rng = np.random.default_rng(10)
+    wrong = []
+    for _ in range(60):
+        broken = bytearray(packed)
+        broken[int(rng.integers(13, len(packed)))] ^= int(rng.integers(1, 256))
+        wrong.append(base64.b64encode(bytes(broken[: int(rng.integers(20, len(packed) + 1))])).decode())
+    body = """(m, all) => all.map(data => {
+        try { return m.unpack(bytes(data)).length; } catch (error) { return 'refused'; } })"""
+    assert set(call(page, "lzma", body, wrong)) <= {"refused", len(content)}
+
+
+def test_the_check_picture_is_the_same(page: Page) -> None:
+    data = base64.b64decode(call(page, "check", "(m, side) => text(m.pattern(side).data)", SIDE_PX))
+    np.testing.assert_array_equal(np.frombuffer(data, np.uint8).reshape(SIDE_PX, SIDE_PX, 3), pattern())
+
+
+def test_the_codes_bring_what_is_truly_most_similar_to_the_second_look(page: Page) -> None:
+    rng = np.random.default_rng(11)
+    dim, count = 512, 6000
+    places = rng.standard_normal((count // 10, dim)).repeat(10, axis=0)
+    units = places + 1.2 * rng.standard_normal((count, dim))
+    units = (units / np.linalg.norm(units, axis=1, keepdims=True)).astype(np.float32)
+    queries = units[::300] + 0.05 * rng.standard_normal((20, dim)).astype(np.float32)
+    queries /= np.linalg.norm(queries, axis=1, keepdims=True)
+    rows, scales = rows_of(units)
+    body = """(m, dim, rows, scales, middle, queries) => {
+        const numbers = values => Float32Array.from(values);
+        const index = new m.Index(dim, new Int8Array(bytes(rows).buffer), numbers(scales), numbers(middle));
+        return queries.map(query => index.nearest(numbers(query), 10)); }"""
+    packed = base64.b64encode(rows.tobytes()).decode()
+    found = call(page, "search", body, dim, packed, scales.tolist(), units.mean(axis=0).tolist(), queries.tolist())
+    truth = np.argsort(-(queries @ units.T), axis=1)[:, :10]
+    hits = [
+        len({each["index"] for each in mine} & set(theirs.tolist())) for mine, theirs in zip(found, truth, strict=True)
+    ]
+    assert np.mean(hits) >= 9.8
+    similarities = np.array([[each["similarity"] for each in mine] for mine in found])
+    at = np.array([[each["index"] for each in mine] for mine in found])
+    np.testing.assert_allclose(similarities, np.einsum("qd,qkd->qk", queries, units[at]), atol=0.003)
+    assert math.isclose(similarities[0, 0], 1.0, abs_tol=0.6)

@@ -1,0 +1,257 @@
+"""A map becomes a folder for phones: whole or not at all, the same every time, with a checksum for every file."""
+
+import functools
+import hashlib
+import json
+import lzma
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import pytest
+from conftest import Toy
+
+from viewfix import Map, photos
+from viewfix.cli import run
+from viewfix.errors import BadInput
+from viewfix.index.store import ModelIdentity, Store
+from viewfix.models import catalogue
+from viewfix.pack import Wishes, app, folder, making, model, pack, squeeze
+
+VENDORED = (app.VENDOR / "made-from.sha256").exists()
+needs_libraries = pytest.mark.skipif(not VENDORED, reason="viewfix was built without the libraries of its pages")
+
+
+@pytest.fixture(autouse=True)
+def light(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the engine, and the model squeezed once: both take seconds; tests/browser packs everything."""
+    monkeypatch.setattr(app, "LIBRARIES", ("maplibre-gl.css",))
+    monkeypatch.setattr(making, "squeezed", functools.cache(squeeze.squeezed) if not KEPT else KEPT[0])
+    KEPT[:] = [making.squeezed]
+
+
+KEPT: list[Callable[[str, bytes], bytes | None]] = []
+
+
+def manifest(target: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((target / "pack.json").read_text())
+    return found
+
+
+def every_file(target: Path) -> dict[str, bytes]:
+    return {p.relative_to(target).as_posix(): p.read_bytes() for p in sorted(target.rglob("*")) if p.is_file()}
+
+
+@needs_libraries
+def test_a_pack_lists_every_file_with_its_checksum(real_map: Path, tmp_path: Path) -> None:
+    with Map.open(real_map) as city:
+        packed = pack(city, tmp_path / "pocket")
+    about, files = manifest(tmp_path / "pocket"), every_file(tmp_path / "pocket")
+    assert about["version"] == packed.version
+    assert about["photos"] == packed.photos > 0
+    listed = {}
+    for each in about["files"]:
+        path = each.get("file", each["path"])
+        listed[path if each.get("root") else f"v-{packed.version}/{path}"] = each
+    assert set(listed) == set(files) - {"pack.json"}
+    for path, each in listed.items():
+        assert hashlib.sha256(files[path]).hexdigest() == each["sha256"]
+        assert len(files[path]) == each["download"]
+        content = files[path] if "file" not in each else lzma.decompress(files[path])
+        assert len(content) == each["bytes"]
+    assert sum(map(len, files.values())) == packed.bytes_in_all
+
+
+@needs_libraries
+def test_the_same_map_gives_the_same_files_and_another_another_version(real_map: Path, tmp_path: Path) -> None:
+    shutil.copy(real_map, tmp_path / "street.map")
+    with Map.open(tmp_path / "street.map") as city:
+        first = pack(city, tmp_path / "a")
+        assert pack(city, tmp_path / "b").version == first.version
+        assert every_file(tmp_path / "a") == every_file(tmp_path / "b")
+        city.remove([next(city.photos()).id])
+        second = pack(city, tmp_path / "b")
+        assert second.version != first.version
+        assert second.photos == first.photos - 1
+    assert {path.name for path in (tmp_path / "b").glob("v-*")} == {f"v-{second.version}"}, "the old one is replaced"
+
+
+@needs_libraries
+def test_a_pack_that_cannot_be_finished_leaves_the_old_one(
+    real_map: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Map.open(real_map) as city:
+        pack(city, tmp_path / "pocket")
+        before = every_file(tmp_path / "pocket")
+
+        def full(*_: object) -> None:
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr(Path, "write_bytes", full)
+        with pytest.raises(Exception, match="what was there is untouched"):
+            pack(city, tmp_path / "pocket", Wishes(title="Another"))
+        monkeypatch.undo()
+    assert every_file(tmp_path / "pocket") == before
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["pocket"], "nothing is left beside it"
+
+
+@needs_libraries
+def test_a_killed_pack_leaves_the_old_one(real_map: Path, tmp_path: Path) -> None:
+    with Map.open(real_map) as city:
+        pack(city, tmp_path / "pocket")
+    before = every_file(tmp_path / "pocket")
+    code = (
+        "import os, sys\nfrom pathlib import Path\nfrom viewfix import Map\n"
+        "from viewfix.pack import Wishes, app, making, pack\nmaking.squeezed = lambda *_: None\n"
+        "app.LIBRARIES = ('maplibre-gl.css',)\nwrite = Path.write_bytes\nwritten = []\n"
+        "def dying(self, content):\n    written.append(self)\n    len(written) > 9 and os._exit(9)\n"
+        "    write(self, content)\n"
+        "Path.write_bytes = dying\n"
+        "pack(Map.open(sys.argv[1]), Path(sys.argv[2]), Wishes(title='Another'))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(real_map), str(tmp_path / "pocket")], env=os.environ)
+    assert done.returncode == 9
+    assert every_file(tmp_path / "pocket") == before
+    with Map.open(real_map) as city:
+        pack(city, tmp_path / "pocket")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["pocket"], "what the killed one left is cleared away"
+
+
+@needs_libraries
+def test_thumbnails_are_packed_as_the_licence_allows(street: Path, tmp_path: Path) -> None:
+    with Map.build(tmp_path / "own.map", street) as city:
+        licensed = pack(city, tmp_path / "licensed", Wishes(thumbnails_px=64))
+        whole = pack(city, tmp_path / "all", Wishes(thumbnails_px=64, rule="all"))
+        again = pack(city, tmp_path / "again", Wishes(thumbnails_px=64, rule="all"))
+    assert licensed.thumbnails == 0, "nobody said that they may be shown"
+    assert whole.thumbnails == whole.photos == again.thumbnails
+    assert whole.sizes["thumbnails"] > 0
+    assert every_file(tmp_path / "all") == every_file(tmp_path / "again")
+    parts = manifest(tmp_path / "all")["parts"]
+    assert parts["thumbnails.bin"]["bytes"] == whole.sizes["thumbnails"]
+
+
+@needs_libraries
+def test_thumbnails_of_photos_that_are_gone_are_counted(street: Path, tmp_path: Path) -> None:
+    shutil.copytree(street, tmp_path / "photos")
+    with Map.build(tmp_path / "own.map", tmp_path / "photos") as city:
+        next((tmp_path / "photos").iterdir()).unlink()
+        packed = pack(city, tmp_path / "pocket", Wishes(thumbnails_px=64, rule="all"))
+    assert packed.unread == 1
+    assert packed.thumbnails == packed.photos - 1
+
+
+@needs_libraries
+def test_a_base_map_is_packed_in_parts(real_map: Path, tmp_path: Path) -> None:
+    content = b"PMTiles\x03" + np.random.default_rng(0).bytes(2_500_000)
+    (tmp_path / "town.pmtiles").write_bytes(content)
+    with Map.open(real_map) as city:
+        packed = pack(city, tmp_path / "pocket", Wishes(basemap=tmp_path / "town.pmtiles"))
+    parts = sorted((tmp_path / "pocket" / f"v-{packed.version}").glob("basemap.pmtiles.*"))
+    assert len(parts) == 3
+    assert b"".join(part.read_bytes() for part in parts) == content
+
+
+def test_what_cannot_be_packed_is_one_clear_line(
+    real_map: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shipped = catalogue.load(None)
+    Store.create(tmp_path / "empty.map", ModelIdentity(shipped.name, shipped.fingerprint, shipped.dim)).close()
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "diary.txt").write_text("mine")
+    (tmp_path / "file").write_text("mine")
+    (tmp_path / "no.pmtiles").write_text("no map")
+    pocket = str(tmp_path / "pocket")
+    cases = {
+        (str(tmp_path / "none.map"), "-o", pocket): "There is no map",
+        (str(tmp_path / "empty.map"), "-o", pocket): "has 0 photos",
+        (str(real_map), "-o", str(tmp_path / "mine")): "not a pack, and would be written over",
+        (str(real_map), "-o", str(tmp_path / "file")): "not a pack, and would be written over",
+        (str(real_map), "-o", str(tmp_path / "no" / "pocket")): "There is no folder",
+        (str(real_map), "-o", pocket, "--basemap", str(tmp_path / "no.pmtiles")): "is not a PMTiles file",
+        (str(real_map), "-o", pocket, "--basemap", str(tmp_path / "none.pmtiles")): "cannot be read",
+        (str(real_map), "-o", pocket, "--thumbnails", "4"): "make no sense",
+    }
+    for arguments, said in cases.items():
+        assert run(["pack", *arguments]) == 2, arguments
+        error = capsys.readouterr().err
+        assert said in error and len(error.splitlines()) == 1, error
+    monkeypatch.setattr(app, "VENDOR", tmp_path)
+    assert run(["pack", str(real_map), "-o", pocket]) == 2
+    assert "built without the network" in capsys.readouterr().err
+    assert not Path(pocket).exists()
+    assert (tmp_path / "mine" / "diary.txt").read_text() == "mine"
+
+
+def test_a_model_that_no_browser_can_run_is_refused(city: Map, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(BadInput, match="no browser can run it"):
+        pack(city, tmp_path / "pocket")
+    monkeypatch.setattr(model, "LARGEST_BYTES", 1_000_000)
+    with pytest.raises(BadInput, match="more than the 1 MB"):
+        model.packed_model(catalogue.load(None))
+    with pytest.raises(BadInput, match="no browser can run it"):
+        model.packed_model(Toy())
+
+
+@needs_libraries
+def test_the_command_says_what_is_how_large(real_map: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["pack", str(real_map), "-o", str(tmp_path / "pocket"), "--title", "Old Town"]) == 0
+    said = capsys.readouterr().out
+    assert "to download" in said and "version" in said
+    assert manifest(tmp_path / "pocket")["title"] == "Old Town"
+    assert "<title>Old Town</title>" in (tmp_path / "pocket" / "index.html").read_text()
+    assert run(["pack", str(real_map), "-o", str(tmp_path / "pocket"), "--title", "</title><b>", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["bytes"] == sum(told["sizes"].values())
+    assert "<b>" not in (tmp_path / "pocket" / "index.html").read_text()
+
+
+def test_weights_are_rounded_and_descriptors_stay(street: Path) -> None:
+    shipped = catalogue.load(None, threads=1)
+    content = (app.WEB.parent / "models" / "data" / f"{shipped.name}.onnx").read_bytes()
+    rounded = model.rounded(content)
+    assert len(rounded) == len(content) and rounded != content
+    packed, before = squeeze.squeezed("model.onnx", rounded), squeeze.squeezed("model.onnx", content)
+    assert packed is not None and before is not None and len(packed) < 0.8 * len(before)
+    session = onnxruntime.InferenceSession(rounded, providers=["CPUExecutionProvider"])
+    pictures = [photos.load(path) for path in sorted(street.iterdir())[:6]]
+    for wanted, picture in zip(shipped.embed(pictures), pictures, strict=True):
+        given = {session.get_inputs()[0].name: shipped.preprocessing.apply(picture)}  # type: ignore[attr-defined]
+        [found] = session.run(None, given)[0]
+        assert wanted @ found / np.linalg.norm(found) > 0.9999
+
+
+def test_a_rounded_weight_is_the_nearest_and_never_becomes_infinite() -> None:
+    weights = np.array([1.0, 1.01, -0.3333, 65504.0, 1e-7, np.inf, np.nan, 0.0] * 5000, np.float16)
+    tensor = b"\x10\x0a" + b"\x4a" + varint(weights.nbytes) + weights.tobytes()
+    graph = b"\x2a" + varint(len(tensor)) + tensor
+    content = b"\x08\x08" + b"\x3a" + varint(len(graph)) + graph
+    found = np.frombuffer(model.rounded(content)[-weights.nbytes :], np.float16).astype(np.float64)
+    wanted = weights.astype(np.float64)
+    same = np.isfinite(wanted)
+    normal = same & (np.abs(np.where(same, wanted, 0)) > 1e-4)
+    assert (np.abs(found[normal] - wanted[normal]) <= np.abs(wanted[normal]) * 2.0 ** -(model.KEPT_BITS + 1)).all()
+    assert np.isfinite(found[same]).all() and np.isinf(found[5]) and np.isnan(found[6]) and found[7] == 0
+
+
+def varint(value: int) -> bytes:
+    """As protocol buffers write a number."""
+    written = bytearray()
+    while value >= 128:
+        written.append(value & 127 | 128)
+        value >>= 7
+    return bytes([*written, value])
+
+
+def test_only_a_pack_is_replaced(tmp_path: Path) -> None:
+    assert not folder.is_pack(tmp_path)
+    (tmp_path / "pack.json").write_text("[]")
+    assert not folder.is_pack(tmp_path)
+    (tmp_path / "pack.json").write_text('{"format": 1, "version": "0123456789abcdef"}')
+    assert folder.is_pack(tmp_path)

@@ -1,0 +1,54 @@
+"""viewfix pack: a map becomes a folder of static files that finds photos on a phone, without a network."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, get_args
+
+import click
+
+from .. import console
+from ..licences import Thumbnails as Rule
+from .options import counted, json_option, map_argument
+
+
+@click.command()
+@map_argument
+@click.option("-o", "--output", "target", metavar="FOLDER", type=click.Path(path_type=Path), required=True,
+              help="The folder to write; a pack that is there is replaced.")  # fmt: skip
+@click.option("--title", help="The name of the app on a phone.  [default: the map's]")
+@click.option("--thumbnails", "thumbnails_px", metavar="PX", default=0, show_default="none", type=click.IntRange(0),
+              help="Pack small photos, their longer side PX pixels: 160 is good, and 4 KB each.")  # fmt: skip
+@click.option("--thumbnails-of", "rule", default="licensed", show_default=True, type=click.Choice(get_args(Rule)),
+              help="Whose thumbnails: those of photos under an open licence, or all, on your word.")  # fmt: skip
+@click.option("--basemap", metavar="FILE.pmtiles", type=click.Path(path_type=Path),
+              help="Streets and names under the photos.  [default: a plain ground]")  # fmt: skip
+@click.option("--webgpu", is_flag=True, help="Pack the engine for graphics processors too: 3.8 MB more.")
+@json_option
+@click.option("-q", "--quiet", is_flag=True, help="No progress bar.")
+def command(map_path: Path, target: Path, as_json: bool, quiet: bool, **wished: Any) -> None:
+    """Write MAP as a folder of static files: an app that finds photos on a phone without a network.
+
+    Put the folder on any web server with https; see docs/phone.md.
+    """
+    from ..map import Map
+    from ..pack import Wishes, pack
+
+    wishes = Wishes(**wished)
+    with console.progress(quiet=quiet) as report, Map.open(map_path) as city:
+        packed = pack(city, target, wishes, progress=report)
+    if as_json:
+        click.echo(json.dumps(packed.to_json(), ensure_ascii=True))
+        return
+    for what, size in packed.sizes.items():
+        if size:
+            click.echo(f"{what:<20}{size / 1e6:8.2f} MB")
+    without = f"{packed.bytes_without_engine / 1e6:.2f} MB without engine and app"
+    click.echo(f"{'to download':<20}{packed.bytes_in_all / 1e6:8.2f} MB ({without})")
+    if wishes.thumbnails_px:
+        left = packed.photos - packed.thumbnails - packed.unread
+        unread = f", {packed.unread} could not be read" if packed.unread else ""
+        reason = f", {left} not shown: --thumbnails-of {wishes.rule}" if left else ""
+        click.echo(f"{counted(packed.thumbnails, 'thumbnail')}{reason}{unread}")
+    click.echo(f"wrote {target}: {counted(packed.photos, 'photo')}, version {packed.version}")

@@ -1,0 +1,46 @@
+"""Named arrays and a JSON object go in; one run of bytes comes out, read by viewfix/web/phone/bundle.js."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+MAGIC = b"VFKP"
+START = 8
+ALIGNED = 8  # a typed array of JavaScript begins at a multiple of its own size
+
+
+def bundled(about: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> bytes:
+    """Magic, the length of the header, the header (JSON), then the arrays, little-endian."""
+    offsets = [0] * len(arrays)
+    while True:  # the header holds the offsets, and its own length moves them
+        header = _header(about, arrays, offsets)
+        at, wanted = _aligned(START + len(header)), []
+        for array in arrays.values():
+            wanted.append(at)
+            at = _aligned(at + array.nbytes)
+        if wanted == offsets:
+            break
+        offsets = wanted
+    content = bytearray(at)
+    content[:START] = MAGIC + len(header).to_bytes(4, "little")
+    content[START : START + len(header)] = header
+    for offset, array in zip(offsets, arrays.values(), strict=True):
+        content[offset : offset + array.nbytes] = array.astype(array.dtype.newbyteorder("<")).tobytes()
+    return bytes(content)
+
+
+def _aligned(at: int) -> int:
+    return -(-at // ALIGNED) * ALIGNED
+
+
+def _header(about: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]], offsets: list[int]) -> bytes:
+    listed = [
+        {"name": name, "kind": str(np.dtype(array.dtype)), "length": array.size, "offset": offset}
+        for (name, array), offset in zip(arrays.items(), offsets, strict=True)
+    ]
+    return json.dumps({"about": dict(about), "arrays": listed}, ensure_ascii=False, separators=(",", ":")).encode()

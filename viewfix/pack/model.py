@@ -1,0 +1,116 @@
+"""The model file of a map goes in; a file that a phone can run, and the description that the app needs, come out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from ..errors import BadInput
+from ..models.model import Model
+from ..models.onnx import OnnxModel
+
+LARGEST_BYTES = 64_000_000
+"""The largest model that a browser of a phone is asked to hold."""
+
+KEPT_BITS = 6
+"""Of the ten of a float16's fraction. The descriptor turns by a three-hundredth of its length, similarities by 0.0002:
+less than by eight bits a number in the map, and the default model packs to 4.2 MB instead of 5.6 (docs/phone.md)."""
+
+LEAST_WEIGHTS = 32_768
+
+_FLOAT16 = 10  # TensorProto.DataType
+_GRAPH, _INITIALIZER, _TYPE, _RAW = 7, 5, 2, 9  # fields of ModelProto, GraphProto, TensorProto
+
+
+@dataclass(frozen=True, slots=True)
+class PackedModel:
+    """`content` of the .onnx; `about` is what the app has to know of it."""
+
+    content: bytes
+    about: dict[str, Any]
+
+
+def packed_model(model: Model) -> PackedModel:
+    """The model as it is, large float16 weights rounded.
+
+    Raises:
+        BadInput: it is not an .onnx file, or too large for a phone.
+    """
+    if not isinstance(model, OnnxModel):
+        raise BadInput(
+            f"The model {model.name} of this map is no .onnx file, so no browser can run it. "
+            "Re-embed the map with one that can: viewfix migrate MAP --model lite0-refined-512"
+        )
+    content = model.path.read_bytes()
+    if len(content) > LARGEST_BYTES:
+        raise BadInput(
+            f"The model {model.name} of this map has {len(content) / 1e6:.0f} MB, more than the "
+            f"{LARGEST_BYTES / 1e6:.0f} MB that a phone's browser can hold. "
+            "Re-embed the map with a small one: viewfix migrate MAP --model lite0-refined-512"
+        )
+    about = {
+        "name": model.name,
+        "fingerprint": model.fingerprint,
+        "dim": model.dim,
+        "kept_bits": KEPT_BITS,
+        "licence": model.about.get("licence"),
+        "preprocessing": asdict(model.preprocessing),
+    }
+    return PackedModel(rounded(content), about)
+
+
+def rounded(content: bytes) -> bytes:
+    """An .onnx file whose large float16 tensors keep KEPT_BITS of their fraction, to the nearest even."""
+    result = bytearray(content)
+    drop = 10 - KEPT_BITS
+    for start, end in _float16_weights(content):
+        bits = np.frombuffer(content[start:end], "<u2").astype(np.uint32)
+        is_finite = (bits & 0x7C00) != 0x7C00
+        near = (bits + (1 << (drop - 1)) - 1 + ((bits >> drop) & 1)) >> drop << drop
+        # A carry may reach the exponent, which is right; into infinity it may not.
+        kept = np.where(is_finite & ((near & 0x7C00) != 0x7C00), near, bits)
+        result[start:end] = kept.astype("<u2").tobytes()
+    return bytes(result)
+
+
+def _float16_weights(content: bytes) -> Iterator[tuple[int, int]]:
+    """Where the raw data of large float16 initializers stand in an .onnx file."""
+    for field, start, end in _fields(content, 0, len(content)):
+        if field != _GRAPH:
+            continue
+        for inner, tensor, tensor_end in _fields(content, start, end):
+            if inner != _INITIALIZER:
+                continue
+            parts = {number: (a, b) for number, a, b in _fields(content, tensor, tensor_end)}
+            kind = _varint(content, parts[_TYPE][0])[0] if _TYPE in parts else 0
+            if kind == _FLOAT16 and _RAW in parts and parts[_RAW][1] - parts[_RAW][0] >= 2 * LEAST_WEIGHTS:
+                yield parts[_RAW]
+
+
+def _fields(content: bytes, at: int, end: int) -> Iterator[tuple[int, int, int]]:
+    """The fields of a protocol buffer message: number, and where the value begins and ends."""
+    while at < end:
+        key, at = _varint(content, at)
+        kind = key & 7
+        if kind == 2:
+            size, at = _varint(content, at)
+            value_end = at + size
+        elif kind == 0:
+            value_end = _varint(content, at)[1]
+        else:
+            value_end = at + (8 if kind == 1 else 4)
+        yield key >> 3, at, value_end
+        at = value_end
+
+
+def _varint(content: bytes, at: int) -> tuple[int, int]:
+    value = shift = 0
+    while True:
+        byte = content[at]
+        value |= (byte & 0x7F) << shift
+        at, shift = at + 1, shift + 7
+        if byte < 0x80:
+            return value, at

@@ -1,0 +1,62 @@
+// What the candidates say together goes in; a calibrated probability and the answer "here" or "not in this map" come out.
+// The same as viewfix/locate/confidence.py and answer.py without verification; a test holds both against each other.
+
+/** @typedef {import("./fuse.js").Consensus} Consensus */
+/**
+ * @typedef {{bias: number, similarity: number, margin: number, agreement: number, density: number, stranger: number,
+ *   radius_m: number}} Calibration  the map's own, as packed
+ */
+
+const TWIN = 40;
+export const LEAST_CONFIDENCE = 0.5;
+
+/** @param {number} x */
+const sigmoid = (x) => 0.5 * (1 + Math.tanh(x / 2));
+
+/**
+ * The probability that the true place lies within the radius of the fix.
+ * @param {Calibration} calibration @param {Consensus} consensus
+ * @param {number} neighbours photos of the map around the fix
+ */
+export function probability(calibration, consensus, neighbours) {
+  const margin = consensus.similarity - (consensus.rival ?? calibration.stranger);
+  const alone =
+    calibration.bias +
+    (calibration.similarity * consensus.similarity +
+      calibration.margin * margin +
+      calibration.agreement * consensus.agreement +
+      calibration.density * Math.log1p(neighbours));
+  return sigmoid(alone) * sigmoid(TWIN * margin);
+}
+
+/**
+ * Decide.
+ * @param {Calibration} calibration @param {Consensus | null} consensus @param {number} neighbours
+ * @param {string} bestId the id of the strongest photo
+ * @param {number} [line] below this probability the answer is no
+ */
+export function answer(calibration, consensus, neighbours, bestId, line = LEAST_CONFIDENCE) {
+  if (!consensus) {
+    const reason = "no photo of the map lies where it was looked for";
+    return { found: false, confidence: 0, position: null, radius: null, heading: null, reason };
+  }
+  const confidence = probability(calibration, consensus, neighbours);
+  const seen = inWords(consensus, bestId);
+  if (confidence < line) {
+    const reason = `the probability ${confidence.toFixed(2)} is below ${line.toFixed(2)}; ${seen}`;
+    return { found: false, confidence, position: null, radius: null, heading: null, reason };
+  }
+  const { lat, lon, radius } = consensus.position;
+  const widest = Math.max(calibration.radius_m, radius);
+  return { found: true, confidence, position: { lat, lon }, radius: widest, heading: consensus.heading, reason: seen };
+}
+
+/** @param {Consensus} consensus @param {string} bestId */
+function inWords(consensus, bestId) {
+  let lead = "there is no other place to compare with";
+  if (consensus.rival !== null) {
+    const apart = consensus.similarity - consensus.rival;
+    lead = apart >= 0 ? `${apart.toFixed(2)} ahead of any other place` : `${(-apart).toFixed(2)} behind another place`;
+  }
+  return `best similarity ${consensus.similarity.toFixed(2)}, ${bestId}, ${lead}`;
+}

@@ -1,0 +1,147 @@
+// The engine and the place for a map go in; a map that shows the pack's photos and the answers comes out.
+
+import { mapButtons, scaleBar } from "../shared/controls.js";
+import { credits } from "../shared/credits.js";
+import { element } from "../shared/dom.js";
+import { FixMap } from "../shared/fixmap.js";
+import { boxAround } from "../shared/ground.js";
+import { language, named, t, translate } from "../shared/language.js";
+import { isDark, onTheme } from "../shared/theme.js";
+
+const QUIET_MS = 120;
+const CELL_PX = 48; // of a cluster: smaller ones lie on each other
+
+/**
+ * @typedef {object} Wishes
+ * @property {import("./engine.js").Engine} engine
+ * @property {import("./layout.js").Layout} parts
+ * @property {any} about what the worker says of the pack
+ * @property {(index: number) => void} onCandidate
+ * @property {(index: number) => void} onSight
+ * @property {(index: number) => Promise<string>} picture the address of a thumbnail
+ */
+
+export class Ground {
+  /** @param {Wishes} wishes */
+  constructor(wishes) {
+    this.wishes = wishes;
+    /** @type {FixMap | null} null where the browser draws no map */
+    this.drawing = null;
+    this.scale = scaleBar();
+    this.timer = 0;
+  }
+
+  async start() {
+    const { parts, about } = this.wishes;
+    const basemap = about.basemap ? { kind: /** @type {const} */ ("pmtiles"), url: new URL("../basemap.pmtiles", import.meta.url).href } : null;
+    try {
+      this.drawing = await FixMap.make(parts.map, {
+        basemap,
+        dark: isDark(),
+        language: language(),
+        margins: () => this.margins(),
+        onPhoto: (photo, at) => this.openPhoto(photo, at),
+        onCandidate: this.wishes.onCandidate,
+        onSight: this.wishes.onSight,
+        onMoved: (map) => this.moved(map),
+      });
+    } catch (error) {
+      console.warn(error);
+      parts.map.append(element("p", { class: "no-map", "data-t": "page.no_map_drawing" }, t("page.no_map_drawing")));
+      return;
+    }
+    parts.corner.append(mapButtons(this.drawing.map, () => this.lookAtWhole()));
+    parts.foot.prepend(this.scale.element);
+    onTheme((dark) => this.drawing?.setLook({ dark, language: language() }));
+    this.inWords();
+    this.lookAtWhole({ jump: true });
+  }
+
+  /** The language changed. */
+  inWords() {
+    translate(this.wishes.parts.corner);
+    this.drawing?.setLabel(t("map.label"));
+  }
+
+  changeLanguage() {
+    this.inWords();
+    this.drawing?.setLook({ dark: isDark(), language: language() });
+  }
+
+  lookAtWhole({ jump = false } = {}) {
+    const [west, south, east, north] = this.wishes.about.bounds;
+    const isPoint = west === east && south === north;
+    this.drawing?.lookAtBox(isPoint ? boxAround([west, south], 100) : [[west, south], [east, north]], { jump });
+  }
+
+  /** @param {import("../shared/types.js").Answer | null} answer @param {{look?: boolean}} [how] */
+  show(answer, { look = true } = {}) {
+    this.drawing?.showAnswer(answer);
+    this.drawing?.showSights((answer?.properties.nearby ?? []).map(named));
+    if (look && answer?.geometry) this.drawing?.lookAtAnswer();
+  }
+
+  /** Go on after a fix that moves: only when it comes near the edge of what is seen. @param {import("../shared/types.js").Answer} answer */
+  follow(answer) {
+    const map = this.drawing?.map;
+    const isFirst = !this.drawing?.answer?.geometry;
+    this.show(answer, { look: isFirst });
+    if (!map || !answer.geometry || isFirst) return;
+    const { x, y } = map.project(answer.geometry.coordinates);
+    const { top, right, bottom, left } = this.margins();
+    const { clientWidth, clientHeight } = map.getContainer();
+    const [wide, high] = [clientWidth - left - right, clientHeight - top - bottom];
+    const isInside = x > left + wide * 0.2 && x < left + wide * 0.8 && y > top + high * 0.2 && y < top + high * 0.8;
+    if (!isInside) this.drawing?.lookAt(answer.geometry.coordinates);
+  }
+
+  /** @param {number} index */
+  choose(index) {
+    this.drawing?.choose(index);
+  }
+
+  /** @param {{lat: number, lon: number}} position */
+  lookAt({ lat, lon }) {
+    this.drawing?.lookAt([lon, lat]);
+  }
+
+  margins() {
+    const { panel, map } = this.wishes.parts;
+    const { clientWidth, clientHeight } = map;
+    const box = panel.getBoundingClientRect();
+    const isBeside = box.width < clientWidth * 0.7;
+    return isBeside ? { top: 16, right: 64, bottom: 16, left: box.right } : { top: 84, right: 8, bottom: clientHeight - box.top, left: 8 };
+  }
+
+  /** @param {any} map */
+  moved(map) {
+    this.scale.draw(map);
+    this.credit(map);
+    clearTimeout(this.timer);
+    this.timer = window.setTimeout(async () => {
+      const box = map.getBounds();
+      const view = { west: box.getWest(), south: box.getSouth(), east: box.getEast(), north: box.getNorth() };
+      this.drawing?.showPhotos(await this.wishes.engine.ask("coverage", { view, cells: map.getContainer().clientWidth / CELL_PX }));
+    }, QUIET_MS);
+  }
+
+  /** Whom the base map and the sights are owed to. @param {any} map */
+  credit(map) {
+    const sources = Object.values(map.getStyle()?.sources ?? {}).map((/** @type {any} */ each) => each.attribution);
+    const loaded = Object.keys(map.getStyle()?.sources ?? {}).map((name) => map.getSource(name)?.attribution);
+    const owed = [...sources, ...loaded, ...this.wishes.about.credits].filter(Boolean);
+    this.wishes.parts.foot.querySelector(".map-credits")?.replaceChildren(credits(owed));
+  }
+
+  /** @param {{id: string, heading_deg: number | null, thumbnail: string | null}} photo @param {[number, number]} at */
+  async openPhoto(photo, at) {
+    const content = element("figure", { class: "popup" });
+    if (photo.thumbnail) {
+      const source = await this.wishes.picture(Number(photo.thumbnail)).catch(() => null);
+      if (source) content.append(element("img", { src: source, alt: t("map.photo") }));
+    }
+    content.append(element("figcaption", {}, photo.id));
+    this.drawing?.openPopup(at, content);
+  }
+}
+

@@ -1,0 +1,71 @@
+// Photos go in as messages; answers come out. Everything heavy happens here, so that the page never stops.
+
+import { coverage } from "./coverage.js";
+import { pixelsOf } from "./decode.js";
+import { locate } from "./locate.js";
+import { Model } from "./model.js";
+import { Photos } from "./photos.js";
+import { leastSide } from "./pixels.js";
+
+/** @type {Photos} */
+let photos;
+/** @type {Model} */
+let model;
+
+const file = (/** @type {string} */ name) => fetch(new URL(`../${name}`, import.meta.url));
+
+/** @type {Record<string, (asked: any) => Promise<any>>} */
+const TASKS = {
+  async open() {
+    const [bundle, points] = await Promise.all([file("photos.bin").then((r) => r.arrayBuffer()), file("points.json").then((r) => r.json())]);
+    photos = new Photos(bundle, points);
+    const { title, map, calibration, basemap } = photos.about;
+    const credits = [...new Set(points.map((/** @type {any} */ p) => [p.attribution, p.licence].filter(Boolean).join(", ")).filter(Boolean))];
+    return { title, map, basemap, photos: photos.count, points: points.length, bounds: photos.bounds(), calibrated: calibration.photos > 0, credits };
+  },
+
+  async prepare() {
+    model = await Model.load(photos.about);
+    return { engine: model.engine, likeness: model.likeness };
+  },
+
+  async locate({ photo, near, k }) {
+    const began = performance.now();
+    const picture = await pixelsOf(photo, leastSide(model.preprocessing));
+    if (!(photo instanceof Blob)) photo.close();
+    const decoded = performance.now();
+    const descriptor = await model.describe(picture);
+    const described = performance.now();
+    const answer = locate(photos, descriptor, { near, k });
+    const ended = performance.now();
+    const spent = { decode_ms: decoded - began, model_ms: described - decoded, search_ms: ended - described };
+    return { answer: { ...answer, properties: { ...answer.properties, took_ms: ended - began } }, spent };
+  },
+
+  async describe({ photo }) {
+    return model.describe(await pixelsOf(photo, leastSide(model.preprocessing)));
+  },
+
+  async ask({ descriptor, near, k }) {
+    return locate(photos, descriptor, { near, k });
+  },
+
+  async coverage({ view, cells }) {
+    return coverage(photos, view, cells);
+  },
+
+  async thumbnail({ index }) {
+    const [from, to] = [photos.thumbnails[index], photos.thumbnails[index + 1]];
+    const range = { headers: { Range: `bytes=${from}-${to - 1}` } };
+    const part = await fetch(new URL("../thumbnails.bin", import.meta.url), range);
+    return new Blob([await part.arrayBuffer()], { type: "image/webp" });
+  },
+};
+
+self.onmessage = async ({ data: { id, task, asked } }) => {
+  try {
+    self.postMessage({ id, result: await TASKS[task](asked) });
+  } catch (error) {
+    self.postMessage({ id, problem: error instanceof Error ? error.message : String(error) });
+  }
+};
