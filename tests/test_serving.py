@@ -232,6 +232,22 @@ def test_a_client_that_never_ends_its_header_is_let_go(real_map: Path) -> None:
         assert time.monotonic() - began < 3 * HEADER_S
 
 
+def test_everything_is_found_behind_a_proxy_that_takes_a_prefix_off(real_map: Path) -> None:
+    with serving(real_map, "--root-path", "/where") as (_, port):
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+        found = {}
+        for path in ("/", "/v1/maps", "/page/page.js", "/shared/words/uk.json", "/v1/openapi.json"):
+            connection.request("GET", path)
+            answer = connection.getresponse()
+            found[path] = answer.status, answer.read()
+        connection.close()
+    vendored = (Path(__file__).parents[1] / "viewfix" / "web" / "vendor" / "maplibre-gl.mjs").exists()
+    assert {path: status for path, (status, _) in found.items() if path != "/" or vendored} == {
+        path: 200 for path in found if path != "/" or vendored
+    }
+    assert json.loads(found["/v1/openapi.json"][1])["servers"] == [{"url": "/where"}]
+
+
 def test_a_port_that_is_taken_costs_one_line(real_map: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])

@@ -68,7 +68,6 @@ def create_app(paths: Sequence[str | Path], settings: Settings | None = None, *,
         version=__version__,
         description=ABOUT,
         lifespan=lifespan,
-        root_path=settings.root_path,
         docs_url=None,  # its page would load scripts from elsewhere
         redoc_url=None,
         openapi_url="/v1/openapi.json",

@@ -109,6 +109,7 @@ def serve(app: FastAPI, host: str, port: int, on_listening: Callable[[int], None
         timeout_graceful_shutdown=GRACE_S,
         limit_concurrency=MOST_CONNECTIONS,
         loop="auto",  # uvloop, where there is one
+        root_path=app.state.context.settings.root_path,  # so that files are found under it as well as routes
     )
     server = Server(config, app.state.context)
     on_listening(listening.getsockname()[1])
