@@ -16,7 +16,7 @@ SOURCES = [
 ]
 PLURALS = {"en": {"one", "other"}, "de": {"one", "other"}, "uk": {"one", "few", "many", "other"}}
 KEY = re.compile(r"""["'`]([a-z_]+\.[a-z_]+)["'`]""")
-MADE = re.compile(r"""`([a-z_]+\.)\$\{""")  # a key that is put together: t(`kind.${…}`)
+MADE = re.compile(r"""`([a-z_]+\.[a-z_]*)\$\{""")  # a key that is put together: t(`kind.${…}`)
 
 
 def forms(entry: str | dict[str, str]) -> dict[str, str]:

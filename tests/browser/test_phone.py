@@ -253,7 +253,6 @@ def test_an_update_comes_whole_or_not_at_all(
     chromium: Browser, folder: Folder, packs: tuple[Path, Path], street: Path
 ) -> None:
     phone = opened(chromium, folder)
-    folder.path = packs[1]
     status = phone.page.locator("dialog .soft")
     damage = {
         "a file is damaged": lambda path, content: b"?" + content[1:] if "photos.bin" in path else content,
@@ -262,6 +261,7 @@ def test_an_update_comes_whole_or_not_at_all(
     }
     for what, tamper in damage.items():
         folder.tamper = tamper
+        folder.path = packs[1]
         look_for_update(phone)
         expect(status).to_contain_text("The one you have goes on working", timeout=READY_MS)
         assert offline_title(phone) == "Little Town", what
@@ -285,8 +285,6 @@ def test_an_update_that_is_killed_leaves_the_old_version(
     chromium: Browser, folder: Folder, packs: tuple[Path, Path]
 ) -> None:
     phone = opened(chromium, folder)
-    folder.path = packs[1]
-
     half_way, killed = threading.Event(), threading.Event()
 
     def hold(path: str, content: bytes) -> bytes:
@@ -296,6 +294,7 @@ def test_an_update_that_is_killed_leaves_the_old_version(
         return content
 
     folder.tamper = hold
+    folder.path = packs[1]
     look_for_update(phone)
     while not half_way.is_set():
         phone.page.wait_for_timeout(20)
@@ -370,7 +369,7 @@ def test_the_live_camera_moves_the_fix_on_the_map(
         expect(phone.page.locator(".gps small")).to_contain_text("150", timeout=READY_MS)
         phone.page.get_by_label("Use GPS").uncheck()
         expect(phone.page.locator(".gps small")).to_be_empty()
-        phone.page.get_by_role("button", name="Stop the camera").click()
+        phone.page.get_by_role("button", name="Stop camera").click()
         expect(phone.page.locator(".preview")).to_be_hidden()
         close(phone)
     finally:

@@ -18,13 +18,14 @@ from viewfix.geo import Circle, Plane, bearing_deg, distance_m, moved
 from viewfix.locate.answer import answer
 from viewfix.locate.confidence import PRIOR, Calibration, Weights
 from viewfix.locate.fuse import fuse
-from viewfix.locate.nearby import Reach, choose
+from viewfix.locate.nearby import Reach, choose, worth
 from viewfix.models.preprocessing import Preprocessing
 from viewfix.pack.app import WEB
 from viewfix.pack.check import SIDE_PX, pattern
 from viewfix.pack.photos import calibration_of, rows_of
 from viewfix.pack.squeeze import squeezed
 from viewfix.photos import load
+from viewfix.pois.around import SPARE
 from viewfix.types import Candidate, Photo, PointOfInterest, Position
 
 from .static_server import served
@@ -178,6 +179,10 @@ def test_the_sights_that_are_named_are_those_of_the_core(page: Page) -> None:
             here = {"lat": at.lat, "lon": at.lon, "radius": at.radius_m}
             found = call(page, "nearby", body, as_json, here, heading_deg)
             reached = [p for p in points if distance_m(at, p.position) <= Reach().within_m + (at.radius_m or 0)]
+            # The core reads so many from a map, too.
+            away_m = np.array([distance_m(at, p.position) for p in reached])
+            value = worth(np.array([p.notability for p in reached]), away_m)
+            reached = [reached[n] for n in np.argsort(-value, kind="stable")[: SPARE * Reach().most]]
             wanted = choose(reached, at, heading_deg, Reach())
             assert [each["id"] for each in found] == [each.point.id for each in wanted]
             assert [each["side"] for each in found] == [each.side for each in wanted]

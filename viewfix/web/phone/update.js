@@ -13,6 +13,7 @@ export class Updates {
     this.version = version;
     this.tell = tell;
     this.busy = false;
+    this.isWanted = false; // a person asked while it was busy
   }
 
   /** Look now, once an hour, and when the network comes back. */
@@ -25,12 +26,18 @@ export class Updates {
 
   /** @param {{asked?: boolean}} [how] whether a person wants to know how it ends */
   async look({ asked = false } = {}) {
-    if (this.busy) return;
+    if (this.busy) {
+      this.isWanted ||= asked;
+      return;
+    }
     this.busy = true;
     if (asked) this.tell({ kind: "looking" }, asked);
     try {
       const pack = await offered();
-      if (pack.version === this.version) return this.tell({ kind: "none" }, asked);
+      if (pack.version === this.version) {
+        this.tell({ kind: "none" }, asked);
+        return;
+      }
       if ((await currentVersion()) !== pack.version) {
         await install(pack, (done, total) => this.tell({ kind: "coming", share: done / total }, asked));
       }
@@ -41,6 +48,10 @@ export class Updates {
       this.tell({ kind: isOffline ? "offline" : "failed" }, asked);
     } finally {
       this.busy = false;
+      if (this.isWanted) {
+        this.isWanted = false;
+        this.look({ asked: true });
+      }
     }
   }
 }
