@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
+import sys
 from collections.abc import Callable
 from types import FrameType
 from typing import Any
@@ -22,6 +23,9 @@ HEADER_S = 15.0
 
 MOST_BESIDE_BODY = 65_536
 """Bytes of a request that are no body: the parser itself would take a header of any length."""
+
+SWITCH_S = 0.0005
+"""How long a thread that works on a photo may keep the event loop from what it has to do; Python's own is 5 ms."""
 
 MOST_CONNECTIONS = 1000
 GRACE_S = 70
@@ -97,6 +101,7 @@ def serve(app: FastAPI, host: str, port: int, on_listening: Callable[[int], None
         BadInput: the address cannot be had.
     """
     listening = _listen(host, port)
+    sys.setswitchinterval(SWITCH_S)
     to_stderr()
     config = uvicorn.Config(
         app,
