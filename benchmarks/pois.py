@@ -15,7 +15,6 @@ from pathlib import Path
 from truth import DATA
 
 from viewfix import pois
-from viewfix.index.points import Points
 from viewfix.index.store import ModelIdentity, Store
 from viewfix.locate.nearby import Reach
 from viewfix.types import Fix, Position
@@ -60,7 +59,7 @@ def lookups(store: Store, times: int = 1000) -> None:
         named += len(fix.nearby)
     taken_ms.sort()
     median, p95 = statistics.median(taken_ms), taken_ms[int(0.95 * times)]
-    print(f"lookup among {len(Points(store)):,}: median {median:.2f} ms, p95 {p95:.2f} ms, {named / times:.1f} named")
+    print(f"lookup among {len(store.points):,}: median {median:.2f} ms, p95 {p95:.2f} ms, {named / times:.1f} named")
 
 
 def main() -> None:
@@ -74,7 +73,7 @@ def main() -> None:
         for name in ("monaco.osm.pbf", "Helsinki.osm.pbf"):
             read(real, given.data / "osm" / name)
         with Store.open(real) as store:
-            kinds = Counter(point.kind.split("=")[0] for point in Points(store).all())
+            kinds = Counter(point.kind.split("=")[0] for point in store.points.all())
             print("by key:", ", ".join(f"{key} {count}" for key, count in kinds.most_common()))
             for place, (lat, lon) in PLACES.items():
                 fix = pois.with_nearby(store, Fix(Position(lat, lon, 10.0), 0.9, (), ""), Reach())

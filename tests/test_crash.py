@@ -12,7 +12,6 @@ import pytest
 from test_map import rows_of
 
 from viewfix.cli import run
-from viewfix.index.local import LocalFeatureCache
 from viewfix.index.store import Store
 
 
@@ -52,7 +51,7 @@ def test_a_query_that_is_killed_while_it_keeps_features_leaves_the_map_as_it_was
 ) -> None:
     path = Path(shutil.copy(real_map, tmp_path / "killed.map"))
     with Store.open(path) as store:
-        cache = LocalFeatureCache(store, "one")
+        cache = store.local_features("one")
         ids = [(record.photo.id, record.content_hash) for record in store.records()]
         assert cache.keep({identity: identity[0].encode() * 4000 for identity in ids})
         kept = cache.load(ids)
@@ -61,6 +60,6 @@ def test_a_query_that_is_killed_while_it_keeps_features_leaves_the_map_as_it_was
     journal = path.with_name("killed.map-journal")
     assert journal.stat().st_size
     with Store.open(path) as store:
-        assert LocalFeatureCache(store, "one").load(ids) == kept
+        assert store.local_features("one").load(ids) == kept
     assert not journal.exists()
     assert rows_of(path) == rows_of(real_map)

@@ -7,7 +7,6 @@ import pytest
 
 from viewfix.demo.town import Town
 from viewfix.errors import BadInput
-from viewfix.index.local import LocalFeatureCache
 from viewfix.index.store import ModelIdentity, Record, Store
 from viewfix.models.local import COUNT, LocalFeatures, LocalModel
 from viewfix.types import Photo, Position
@@ -140,14 +139,14 @@ def of(**packed: bytes) -> dict[tuple[str, str], bytes]:
 
 
 def test_features_are_kept_and_given_by_photo(store: Store) -> None:
-    cache = LocalFeatureCache(store, "one")
+    cache = store.local_features("one")
     assert cache.load([same("a"), same("b")]) == {}
     assert cache.keep(of(a=b"A", b=b"B", nobody=b"N"))
     assert cache.load([same("a"), same("b"), same("nobody"), same("c")]) == of(a=b"A", b=b"B")
 
 
 def test_features_go_with_their_photo(store: Store) -> None:
-    cache = LocalFeatureCache(store, "one")
+    cache = store.local_features("one")
     cache.keep(of(a=b"A", b=b"B"))
     store.remove(["a"])
     store.put([Record(Photo("a", "/a", HERE), content_hash="z" * 32)], np.eye(4, dtype=np.float32)[:1])
@@ -155,43 +154,43 @@ def test_features_go_with_their_photo(store: Store) -> None:
 
 
 def test_features_computed_while_their_photo_was_replaced_are_not_kept_for_the_new_one(store: Store) -> None:
-    cache = LocalFeatureCache(store, "one")
+    cache = store.local_features("one")
     store.put([Record(Photo("a", "/a", HERE), content_hash="z" * 32)], np.eye(4, dtype=np.float32)[:1])
     cache.keep(of(a=b"A", b=b"B"))
     assert cache.load([same("a"), ("a", "z" * 32), same("b")]) == of(b=b"B")
 
 
 def test_features_of_another_extractor_are_never_given(store: Store) -> None:
-    LocalFeatureCache(store, "one").keep(of(a=b"A", b=b"B"))
-    other = LocalFeatureCache(store, "two")
+    store.local_features("one").keep(of(a=b"A", b=b"B"))
+    other = store.local_features("two")
     assert other.load([same("a")]) == {}
     other.keep(of(a=b"X"))
     assert other.load([same("a"), same("b")]) == of(a=b"X")
-    assert LocalFeatureCache(store, "one").load([same("a"), same("b")]) == {}
+    assert store.local_features("one").load([same("a"), same("b")]) == {}
 
 
 def test_the_oldest_give_way_when_the_room_is_full(store: Store) -> None:
-    cache = LocalFeatureCache(store, "one", limit_bytes=250)
+    cache = store.local_features("one", limit_bytes=250)
     for name in "abcd":
         cache.keep({same(name): name.encode() * 100})
     assert {name for name, _ in cache.load([same(name) for name in "abcd"])} == {"c", "d"}
-    assert not LocalFeatureCache(store, "one", limit_bytes=0).keep(of(e=b"E"))
+    assert not store.local_features("one", limit_bytes=0).keep(of(e=b"E"))
 
 
 def test_a_map_that_keeps_all_has_no_limit_and_knows_what_is_missing(store: Store) -> None:
-    cache = LocalFeatureCache(store, "one", limit_bytes=50)
+    cache = store.local_features("one", limit_bytes=50)
     cache.keep_all({same(name): b"x" * 100 for name in "abc"})
     assert cache.complete
     assert [photo.id for batch in cache.missing() for photo in batch] == ["d", "e"]
     cache.keep({same("d"): b"y" * 100})
     assert {name for name, _ in cache.load([same(name) for name in "abcde"])} == set("abcd")
-    newer = LocalFeatureCache(store, "two")
+    newer = store.local_features("two")
     assert len([photo for batch in newer.missing() for photo in batch]) == 5
 
 
 def test_a_map_that_cannot_be_written_is_read_all_the_same(store: Store, tmp_path) -> None:
-    LocalFeatureCache(store, "one").keep(of(a=b"A"))
+    store.local_features("one").keep(of(a=b"A"))
     with store._transaction():  # somebody else writes for long
-        cache = LocalFeatureCache(store, "one")
+        cache = store.local_features("one")
         assert not cache.keep(of(b=b"B"))
         assert cache.load([same("a"), same("b")]) == of(a=b"A")

@@ -19,6 +19,7 @@ from viewfix import migrate as migrate_module
 from viewfix.cli import run as viewfix
 from viewfix.errors import BadInput, MapBusy, ModelMismatch
 from viewfix.index.migration import Migration
+from viewfix.index.sqlite.migration import SqliteMigration
 from viewfix.index.store import Store
 from viewfix.migrate import Migrated, migrate
 from viewfix.models import catalogue
@@ -67,10 +68,10 @@ class Stop(BaseException):
 
 def stopped_after(batches: int, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A migration that ends after a few committed batches of 3 photos."""
-    real = Migration.put
+    real = SqliteMigration.put
     left = [batches]
 
-    def put(self: Migration, *values: object) -> None:
+    def put(self: SqliteMigration, *values: object) -> None:
         real(self, *values)  # type: ignore[arg-type]
         left[0] -= 1
         if not left[0]:
@@ -78,7 +79,7 @@ def stopped_after(batches: int, path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
     with monkeypatch.context() as patch:
         patch.setattr(migrate_module, "BATCH", 3)
-        patch.setattr(Migration, "put", put)
+        patch.setattr(SqliteMigration, "put", put)
         with pytest.raises(Stop):
             migrate(path, Other())
 

@@ -19,8 +19,7 @@ from viewfix.cli import run
 from viewfix.cli.nearby import line_of, of_locale, plain
 from viewfix.errors import BadInput, MapBusy
 from viewfix.geo import moved
-from viewfix.index import schema
-from viewfix.index.points import Points
+from viewfix.index.sqlite import schema
 from viewfix.index.store import ModelIdentity, Store
 from viewfix.locate.nearby import Reach, choose, merged, name_key, same, seen_from, side_of
 from viewfix.pois import tables
@@ -92,7 +91,7 @@ def osm_file(tmp_path: Path) -> Path:
 
 def points_of(path: Path) -> dict[str, PointOfInterest]:
     with Store.open(path) as store:
-        return {point.id: point for point in Points(store).all()}
+        return {point.id: point for point in store.points.all()}
 
 
 def table(file: Path, *rows: object) -> Path:
@@ -616,7 +615,7 @@ def test_one_sight_from_two_files_is_named_once(path: Path, tmp_path: Path) -> N
     for name, lat in (("a.csv", 60.17), ("b.csv", 60.1701)):
         pois.add(path, table(tmp_path / name, ["lat", "lon", "name"], [lat, 24.95, "Museum"]))
     with Store.open(path) as store:
-        assert len(Points(store)) == 2
+        assert len(store.points) == 2
         assert len(pois.with_nearby(store, fixed(HERE), Reach()).nearby) == 1
 
 
@@ -671,7 +670,7 @@ def test_a_file_added_again_replaces_what_came_from_it_and_only_that(path: Path,
     assert pois.add(path, a).added == 1
     assert [each.name for each in points_of(path).values()] == ["C", "D"]
     with Store.open(path) as store:
-        assert [(Path(s.file).name, s.points) for s in Points(store).sources()] == [("b.csv", 1), ("a.csv", 1)]
+        assert [(Path(s.file).name, s.points) for s in store.points.sources()] == [("b.csv", 1), ("a.csv", 1)]
         assert store.info()["points_of_interest"] == 2
     assert pois.remove(path, a) == 1 and len(points_of(path)) == 1
     with pytest.raises(BadInput, match="no points of interest from .*a.csv.*b.csv"):
@@ -730,10 +729,10 @@ def test_a_map_of_the_second_schema_gets_room_for_points(path: Path, tmp_path: P
     old = tmp_path / "old.map"
     with monkeypatch.context() as patched:
         patched.setattr(schema, "STEPS", schema.STEPS[:2])
-        patched.setattr("viewfix.index.facts._COUNTS", "SELECT 0, 0, 0")
+        patched.setattr("viewfix.index.sqlite.facts._COUNTS", "SELECT 0, 0, 0")
         Store.create(old, TOY).close()
     with Store.open(old) as store:
-        assert store.info()["schema_version"] == len(schema.STEPS) and not len(Points(store))
+        assert store.info()["schema_version"] == len(schema.STEPS) and not len(store.points)
     assert pois.add(old, table(tmp_path / "a.csv", ["lat", "lon", "name"], [1, 1, "A"])).added == 1
 
 

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from viewfix.errors import BadInput, MapBusy, NotAMap, StorageFailed, ViewfixError
 from viewfix.geo import Box, Circle
-from viewfix.index import opening, schema
+from viewfix.index.sqlite import opening, schema
 from viewfix.index.store import ModelIdentity, Record, Store
 from viewfix.types import Photo, Position, Skipped
 
@@ -448,7 +448,7 @@ def test_a_failing_disk_is_told_in_one_line(store, monkeypatch):
         error.sqlite_errorcode = sqlite3.SQLITE_IOERR_WRITE
         raise error
 
-    monkeypatch.setattr("viewfix.index.writing.put", fails)
+    monkeypatch.setattr("viewfix.index.sqlite.writing.put", fails)
     with pytest.raises(StorageFailed, match="disk I/O error.*Check the disk") as error:
         store.put([record("a")], looks(1))
     one_line(error)
@@ -466,7 +466,7 @@ def test_a_folder_that_cannot_be_written_is_told_in_one_line(path, monkeypatch):
 
 def on_a_read_only_medium(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tests may run as root, whom no permission stops: SQLite is made to fail as it does on a read-only medium."""
-    from viewfix.index import connect as module
+    from viewfix.index.sqlite import connect as module
 
     honest = module.connect
 

@@ -22,7 +22,6 @@ from viewfix.demo.town import Town, write_views
 from viewfix.errors import BadInput, StorageFailed
 from viewfix.explaining import REMEMBERED
 from viewfix.geo import Circle, distance_m, moved
-from viewfix.index.local import LocalFeatureCache
 from viewfix.index.records import Record
 from viewfix.index.store import Store
 from viewfix.locate import geometry
@@ -230,7 +229,7 @@ def test_features_are_computed_once_and_kept_in_the_map(own: Path, town: Town, m
     doubtful(monkeypatch)
     with Map.open(own) as city:
         fix = city.locate(visit(town))
-        kept = LocalFeatureCache(city.store, city._workings.verifier.cache._fingerprint)
+        kept = city.store.local_features(city._workings.verifier.cache._fingerprint)
         ids = [c.photo.id for c in fix.candidates[: len(inliers(fix))]]
         assert kept.load([(r.photo.id, r.content_hash) for r in city.store.known(ids).values()])
     with Map.open(own) as city:

@@ -205,9 +205,9 @@ def nothing_usable(sources: Sequence[Source], added: Added) -> BadInput:
     )
 
 
-def clear_away(path: Path, writer: Store, new: bool) -> None:
+def clear_away(writer: Store, new: bool) -> None:
     """After a build that failed: an empty map that nobody asked for would only be in the way."""
-    empty = not len(writer)
-    writer.close()
-    if new and empty:
-        path.unlink(missing_ok=True)
+    if new and not len(writer):
+        writer.discard()
+    else:
+        writer.close()

@@ -7,18 +7,17 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import numpy as np
 
 from . import photos
 from .asking import Question, Verify, Workings, ask, region_of
-from .errors import UnknownModel, ViewfixError
+from .errors import BadInput, UnknownModel
 from .explaining import Explainer, Recent, explained
 from .geo import Region
-from .index.faiss import FaissSearch
-from .index.store import ModelIdentity, Store
+from .index.search import Search
+from .index.store import Address, ModelIdentity, Place, Store
 from .ingest import Added, Source, clear_away, ingest, nothing_usable, stream_of
 from .locate import geometry
 from .locate.confidence import PRIOR, Calibration
@@ -33,13 +32,13 @@ from .verification import Verifier
 
 
 class Map:
-    """A map on disk, and the answers it gives. Make one with `Map.build`, open one with `Map.open`."""
+    """A map, and the answers it gives. Make one with `Map.build`, open one with `Map.open`."""
 
     def __init__(self, store: Store, *, model: Model | str | Path | None = None, progress: Progress = silent) -> None:
         self._store = store
         self._asked_model = model
         self._model: Model | None = None
-        self._search: FaissSearch | None = None
+        self._search: Search | None = None
         self._verifier: Verifier | None = None
         self._recent = Recent()
         self._progress = progress
@@ -51,7 +50,7 @@ class Map:
     @classmethod
     def build(
         cls,
-        path: str | Path,
+        place: Place,
         *sources: Source,
         model: Model | str | Path | None = None,
         progress: Progress = silent,
@@ -59,7 +58,7 @@ class Map:
         """Make a map, or go on with one that is there: photos it has already are not embedded again.
 
         Args:
-            path: the map's file.
+            place: the map's file, or its URL, such as postgresql://host/db?map=city.
             sources: folders, manifests (CSV, GeoJSON, Parquet), photo files, or iterables of Photo | Skipped.
             model: a name of the catalogue, an .onnx file, or a Model; None for the default, or the map's own.
             progress: called with what is being done.
@@ -70,20 +69,19 @@ class Map:
         Raises:
             BadInput: there are no photos, or none of them has a position.
             ModelMismatch: the map was built with another model.
-            MapBusy: another process is writing it.
+            MapBusy: another process is writing it, where there can be only one.
         """
-        path = Path(path)
         stream = stream_of(sources)
-        new = not path.exists()
+        new = not Store.exists(place)
         if new:
             used = catalogue.given(model)
-            writer = Store.create(path, ModelIdentity(used.name, used.fingerprint, used.dim))
+            writer = Store.create(place, ModelIdentity(used.name, used.fingerprint, used.dim))
         else:
-            writer = Store.open(path, write=True)
+            writer = Store.open(place, write=True)
         # One writer from here to the end: a map that was made and let go could be taken over by another process.
         with contextlib.ExitStack() as on_failure:
-            on_failure.callback(clear_away, path, writer, new)
-            city = on_failure.enter_context(cls.open(path, model=used if new else model, progress=progress))
+            on_failure.callback(clear_away, writer, new)
+            city = on_failure.enter_context(cls.open(place, model=used if new else model, progress=progress))
             city._add(stream, writer)
             if not len(city):
                 raise nothing_usable(sources, city.last_added)
@@ -92,20 +90,20 @@ class Map:
         return city
 
     @classmethod
-    def open(cls, path: str | Path, *, model: Model | str | Path | None = None, progress: Progress = silent) -> Map:
-        """Open a map that exists. The model is loaded when it is first needed.
+    def open(cls, place: Place, *, model: Model | str | Path | None = None, progress: Progress = silent) -> Map:
+        """Open a map that exists, by its path or URL. The model is loaded when it is first needed.
 
         Raises:
             NotAMap: there is none, or it is something else, or of a newer viewfix.
         """
-        return cls(Store.open(Path(path)), model=model, progress=progress)
+        return cls(Store.open(place), model=model, progress=progress)
 
     def add(self, *sources: Source, calibrate: bool = True) -> Added:
         """Add photos. One with the same id and content is left alone, one whose content changed is replaced.
 
         Without `calibrate` the minute that it may take is left to whoever adds or removes next.
         """
-        with Store.open(self.path, write=True) as writer:
+        with Store.open(self.address, write=True) as writer:
             return self._add(stream_of(sources), writer, calibrate)
 
     def store_local_features(self) -> int:
@@ -114,13 +112,13 @@ class Map:
         Verification then needs no photo files. About 35 KB a photo; a kill loses little, the same call goes on.
         """
         self._wrote = True
-        with Store.open(self.path, write=True) as writer:
+        with Store.open(self.address, write=True) as writer:
             return Verifier(writer).store_all(progress=self._progress)
 
     def remove(self, ids: Sequence[str], *, calibrate: bool = True) -> int:
         """Take photos out by id; returns how many there were. Ids that are not there are not an error."""
         self._wrote = True
-        with Store.open(self.path, write=True) as writer:
+        with Store.open(self.address, write=True) as writer:
             removed = writer.remove(ids)
             writer.forget_skipped(ids)
             self._refresh()
@@ -209,8 +207,16 @@ class Map:
         return len(self._store)
 
     @property
+    def address(self) -> Address:
+        """Its path or URL; as a string it shows no password."""
+        return self._store.address
+
+    @property
     def path(self) -> Path:
-        return self._store.path
+        """The file that it is; BadInput where it is none."""
+        if (file := self.address.file) is None:
+            raise BadInput(f"{self.address} is a map, but no file. Ask for its address instead of its path.")
+        return file
 
     @property
     def store(self) -> Store:
@@ -233,12 +239,12 @@ class Map:
         """
         if self._model is None:
             try:
-                self._model = self._checked(catalogue.given(self._model_choice()))
+                self._model = self._own_model()
             except UnknownModel as error:
                 if self._asked_model is not None:
                     raise
                 raise UnknownModel(
-                    f"The map {self.path} was built with {self._store.model.name}, a model of somebody's own. "
+                    f"The map {self.address} was built with {self._store.model.name}, a model of somebody's own. "
                     "Give its file: --model FILE.onnx"
                 ) from error
         return self._model
@@ -257,33 +263,26 @@ class Map:
             self._search = None
         self._store.close()
         if self._wrote:
-            # As long as we were reading, the writer had to leave SQLite's journal beside the map. Alone now, it
-            # folds it in: one file remains. Where somebody else reads or writes, the last of them does.
             self._wrote = False
-            with contextlib.suppress(ViewfixError):
-                Store.open(self.path, write=True).close()
+            self._store.tidy()
 
     def __enter__(self) -> Map:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     # ---- within --------------------------------------------------------------------------
 
-    def _model_choice(self) -> Model | str | Path | None:
-        adapted = self._store.model.file_beside(self.path)
-        return self._asked_model or (adapted if adapted.is_file() else self._store.model.name)
-
-    def _checked(self, model: Model) -> Model:
-        self._store.model.check(model.name, model.fingerprint, str(self.path))
+    def _own_model(self) -> Model:
+        own = self._store.model
+        model = catalogue.given(self._asked_model or self._store.model_file(own) or own.name)
+        own.check(model.name, model.fingerprint, str(self.address))
         return model
 
-    def _searching(self) -> FaissSearch:
+    def _searching(self) -> Search:
         if self._search is None:
-            self._search = FaissSearch(self._store, progress=self._progress)
+            self._search = self._store.search(progress=self._progress)
         return self._search
 
     @property

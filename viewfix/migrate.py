@@ -10,7 +10,7 @@ import numpy as np
 from .embed import Described, describe
 from .errors import BadInput
 from .index.migration import Migration
-from .index.store import ModelIdentity, Record, Store
+from .index.store import Address, ModelIdentity, Place, Record, Store
 from .ingest import BATCH
 from .map import Map
 from .models import catalogue
@@ -37,7 +37,7 @@ class Migrated:
 
 
 def migrate(
-    path: str | Path,
+    place: Place,
     model: Model | str | Path | None = None,
     *,
     drop_missing: bool = False,
@@ -51,7 +51,7 @@ def migrate(
     anew at the end, since a calibration is of one model.
 
     Args:
-        path: the map.
+        place: the map, by its path or URL.
         model: a name of the catalogue, an .onnx file or a Model; None for the default.
         drop_missing: take photos whose file is gone or damaged out of the map; otherwise they stop the switch.
         restart: forget what an unfinished migration has embedded.
@@ -63,7 +63,7 @@ def migrate(
     """
     used = model if isinstance(model, Model) else catalogue.load(model, threads=1)
     target = ModelIdentity(used.name, used.fingerprint, used.dim)
-    with Store.open(path, write=True) as store:
+    with Store.open(place, write=True) as store:
         outcome = Migrated(store.model.name, used.name)
         if restart:
             Migration.give_up(store)
@@ -71,13 +71,13 @@ def migrate(
             migration = Migration.begun(store, target)
             outcome.embedded_before = migration.done()
             missing = _embed(migration, used, outcome, len(store), progress)
-            _settle(migration, missing, outcome, drop_missing=drop_missing, path=store.path)
+            _settle(migration, missing, outcome, drop_missing=drop_missing, address=store.address)
         elif Migration.pending(store) is not None:
             raise BadInput(
-                f"{store.path} is of {used.name}, and a migration to another model is not finished. "
+                f"{store.address} is of {used.name}, and a migration to another model is not finished. "
                 "Give it up with --restart, or finish it with its --model."
             )
-    with Map.open(path, model=used, progress=progress) as city:
+    with Map.open(place, model=used, progress=progress) as city:
         city.add([])  # nothing new, but a map without a calibration is examined, also after a kill just here
     return outcome
 
@@ -106,17 +106,19 @@ def _embed(migration: Migration, model: Model, outcome: Migrated, total: int, pr
     return missing
 
 
-def _settle(migration: Migration, missing: list[Skipped], outcome: Migrated, *, drop_missing: bool, path: Path) -> None:
+def _settle(
+    migration: Migration, missing: list[Skipped], outcome: Migrated, *, drop_missing: bool, address: Address
+) -> None:
     if missing and not drop_missing:
         raise BadInput(
-            f"{len(missing)} of the photos of {path} cannot be read, the first {missing[0].id}: "
+            f"{len(missing)} of the photos of {address} cannot be read, the first {missing[0].id}: "
             f"{missing[0].reason.rstrip('.')}. The map keeps its old model and the new descriptors so far. Bring the "
             "files back and run this again, or take those photos out with --drop-missing."
         )
     if not outcome.embedded + outcome.embedded_before:
         raise BadInput(
-            f"No photo of {path} can be read, so nothing would be left of the map. Bring the files back, for example "
-            "by building it again with the folder where they are now."
+            f"No photo of {address} can be read, so nothing would be left of the map. Bring the files back, for "
+            "example by building it again with the folder where they are now."
         )
     migration.finish(missing)
     outcome.dropped = missing

@@ -35,7 +35,7 @@ def retrieve(
         if len(found) == len(rows):  # else another process took one out between the two lines: ask again
             return tuple(Candidate(p, float(s)) for p, s in zip(found, similarities, strict=True))
     raise StorageFailed(
-        f"{store.path} has descriptors without photos: it is damaged, or being emptied. Ask again; if it stays so, "
+        f"{store.address} has descriptors without photos: it is damaged, or being emptied. Ask again; if it stays so, "
         f"restore it from a copy or build it again: viewfix build NEW.map PHOTOS"
     )
 

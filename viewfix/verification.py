@@ -84,7 +84,7 @@ class Verifier:
     ) -> None:
         self._store = store
         self.model = model or LocalModel()
-        self.cache = cache or LocalFeatureCache(store, self.model.fingerprint)
+        self.cache = cache or store.local_features(self.model.fingerprint)
         self._memory: OrderedDict[Identity, LocalFeatures] = OrderedDict()
         self._lock = threading.Lock()
         self._extraction_s, self._pair_s = EXTRACTION_S, PAIR_S

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from .. import console
 from ..errors import BadInput
+from ..index.address import Address
 from ..optional import optional
 from .options import map_argument, model_option
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 @click.option("--dry-run", is_flag=True, help="Say what it would bring, and change nothing.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress bar.")
 def command(
-    map_path: Path,
+    place: Address,
     model: str | None,
     positive_m: float,
     heading_tolerance_deg: float,
@@ -47,7 +47,7 @@ def command(
 
     with console.progress(quiet=quiet) as report:
         outcome = adapt(
-            map_path,
+            place,
             model,
             positive_m=positive_m,
             heading_tolerance_deg=heading_tolerance_deg,
@@ -56,20 +56,23 @@ def command(
         )
     click.echo(str(outcome))
     if outcome.kept and not dry_run:
-        _keep(map_path, model, outcome, quiet=quiet)
+        _keep(place, model, outcome, quiet=quiet)
 
 
-def _keep(map_path: Path, model: str | None, outcome: Adapted, *, quiet: bool) -> None:
+def _keep(place: Address, model: str | None, outcome: Adapted, *, quiet: bool) -> None:
     """The adapted model beside the map, and the map of it; an earlier adapted one goes when nothing needs it."""
+    from ..index.store import Store
     from ..migrate import migrate
-    from ..train.adapt import written_beside
+    from ..train.adapt import kept_with
 
-    before, file = written_beside(map_path, model, outcome)
+    before, file = kept_with(place, model, outcome)
     try:
         with console.progress(quiet=quiet) as report:
-            migrated = migrate(map_path, file, progress=report)
+            migrated = migrate(place, file, progress=report)
     except BadInput as error:
-        raise BadInput(f"{error} The adapted model is {file}: viewfix migrate {map_path} --model {file}") from None
-    before.unlink(missing_ok=True)
+        raise BadInput(f"{error} The adapted model is {file}: viewfix migrate {place} --model {file}") from None
+    with Store.open(place) as store:
+        store.forget_model_file(before)
     click.echo(str(migrated))
-    click.echo(f"the map's model is {file.name}, beside it: keep them together")
+    if place.file is not None:
+        click.echo(f"the map's model is {file.name}, beside it: keep them together")

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
+from ..index.address import Address
 from .options import json_option, map_argument, model_option, opened, say_added
 
 
@@ -15,11 +14,11 @@ from .options import json_option, map_argument, model_option, opened, say_added
 @model_option
 @json_option
 @click.option("-q", "--quiet", is_flag=True, help="No progress bar.")
-def command(map_path: Path, sources: tuple[str, ...], model: str | None, quiet: bool, as_json: bool) -> None:
+def command(place: Address, sources: tuple[str, ...], model: str | None, quiet: bool, as_json: bool) -> None:
     """Add the photos of each SOURCE to MAP; see `viewfix build --help` for what a SOURCE is.
 
     A photo with the same id and content is left alone; one whose content changed is replaced.
     """
-    with opened(map_path, model=model, quiet=quiet) as city:
+    with opened(place, model=model, quiet=quiet) as city:
         added = city.add(*sources)
     say_added(added, as_json=as_json)

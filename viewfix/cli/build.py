@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
 from .. import console
 from ..errors import BadInput
+from ..index.address import Address
 from .options import counted, json_option, map_argument, model_option, say_added
 
 
@@ -19,7 +18,7 @@ from .options import counted, json_option, map_argument, model_option, say_added
 @click.option("--local-features", is_flag=True, help="Keep local features of all photos in the map, 35 KB each.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress bar.")
 def command(
-    map_path: Path, sources: tuple[str, ...], model: str | None, local_features: bool, quiet: bool, as_json: bool
+    place: Address, sources: tuple[str, ...], model: str | None, local_features: bool, quiet: bool, as_json: bool
 ) -> None:
     """Make the map MAP from photos, or go on with one.
 
@@ -31,14 +30,14 @@ def command(
     """
     from ..map import Map
 
-    if map_path.is_dir():
-        raise BadInput(f"{map_path} is a folder, but the map's file comes first: viewfix build NEW.map {map_path}")
+    if place.file is not None and place.file.is_dir():
+        raise BadInput(f"{place} is a folder, but the map's file comes first: viewfix build NEW.map {place}")
     with console.progress(quiet=quiet) as report:
-        city = Map.build(map_path, *sources, model=model, progress=report)
+        city = Map.build(place, *sources, model=model, progress=report)
         missed = city.store_local_features() if local_features else 0
     with city:
         say_added(city.last_added, as_json=as_json)
         if missed:
             click.echo(f"  {counted(missed, 'photo')} could not be read again: no local features of them", err=True)
         if not as_json:
-            click.echo(f"{map_path}: {counted(len(city), 'photo')}. Ask it: viewfix locate {map_path} PHOTO")
+            click.echo(f"{place}: {counted(len(city), 'photo')}. Ask it: viewfix locate {place} PHOTO")

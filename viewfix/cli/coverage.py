@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from .. import console
+from ..index.address import Address
 from .options import json_option, map_argument
 
 
@@ -23,7 +24,7 @@ from .options import json_option, map_argument
 @click.option("--seed", default=0, show_default=True, help="Of the drawing, where there are more.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress bar.")
 def command(
-    map_path: Path,
+    place: Address,
     html_path: Path | None,
     geojson_path: Path | None,
     as_json: bool,
@@ -41,7 +42,7 @@ def command(
     for target, endings in ((html_path, (".html", ".htm")), (geojson_path, (".geojson", ".json"))):
         if target is not None:
             write.refuse(target, endings)
-    with console.progress(quiet=quiet) as report, Map.open(map_path) as city:
+    with console.progress(quiet=quiet) as report, Map.open(place) as city:
         coverage = survey(city, sample=sample, seed=seed, progress=report)
     written = write.files(coverage, html_path, geojson_path)
     if as_json:

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from .. import console
+from ..index.address import Address
 from .options import map_argument
 
 
@@ -15,11 +16,11 @@ from .options import map_argument
 @click.argument("target", type=click.Path(path_type=Path))
 @click.option("--form", type=click.Choice(["geojson", "csv", "parquet", "projector"]),
               help="Default: by the ending of TARGET; a folder is for the projector.")  # fmt: skip
-def command(map_path: Path, target: Path, form: str | None) -> None:
+def command(place: Address, target: Path, form: str | None) -> None:
     """Write the photos of MAP to TARGET: .geojson, .csv, .parquet (with descriptors) or a folder (projector)."""
     from ..index.export import export
     from ..index.store import Store
 
-    with Store.open(map_path) as store, console.progress() as report:
+    with Store.open(place) as store, console.progress() as report:
         written = export(store, target, form=form, progress=report)
     click.echo(f"wrote {', '.join(str(file) for file in written)}")

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import click
 
+from ..index.address import Address
 from .options import map_argument, opened
 
 
@@ -15,9 +15,9 @@ from .options import map_argument, opened
 @map_argument
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 @click.option("--skipped", is_flag=True, help="Name every photo that was skipped, and why.")
-def command(map_path: Path, as_json: bool, skipped: bool) -> None:
+def command(place: Address, as_json: bool, skipped: bool) -> None:
     """Say what is in MAP: photos, area, model, calibration, sizes on disk, skipped photos."""
-    with opened(map_path, quiet=True) as city:
+    with opened(place, quiet=True) as city:
         facts = city.info()
         left_out = city.store.skipped() if skipped else []
     if as_json:

@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from ..errors import BadInput, StorageFailed, UnreadablePhoto
+from ..index.address import Address
 from ..types import Candidate, Fix
 from .nearby import language_option, line_of
 from .options import map_argument, model_option, opened
@@ -58,7 +59,7 @@ def _numbers(count: int, form: str) -> Callable[..., tuple[float, ...] | None]:
 @language_option
 @model_option
 def command(
-    map_path: Path,
+    place: Address,
     queries: tuple[str, ...],
     as_json: bool,
     verbose: bool,
@@ -79,7 +80,7 @@ def command(
     failed = 0
     credits: dict[str, None] = {}
     reach = Reach(asked.pop("nearby_m"), asked.pop("most"))
-    with opened(map_path, model=model) as city:
+    with opened(place, model=model) as city:
         pages = _pages(explain, queries)
         for query, page in zip(queries, pages, strict=True):
             try:

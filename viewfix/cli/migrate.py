@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from pathlib import Path
 
 import click
 
 from .. import console
+from ..index.address import Address
 from .options import json_option, map_argument, name_some
 
 
@@ -19,7 +19,7 @@ from .options import json_option, map_argument, name_some
 @click.option("--restart", is_flag=True, help="Give an unfinished migration up, and begin again.")
 @json_option
 @click.option("-q", "--quiet", is_flag=True, help="No progress bar.")
-def command(map_path: Path, model: str | None, drop_missing: bool, restart: bool, quiet: bool, as_json: bool) -> None:
+def command(place: Address, model: str | None, drop_missing: bool, restart: bool, quiet: bool, as_json: bool) -> None:
     """Re-embed the photos of MAP with another model, in place.
 
     The map answers with its old descriptors until the new ones are complete. A run that was stopped goes on where
@@ -28,7 +28,7 @@ def command(map_path: Path, model: str | None, drop_missing: bool, restart: bool
     from ..migrate import migrate
 
     with console.progress(quiet=quiet) as report:
-        outcome = migrate(map_path, model, drop_missing=drop_missing, restart=restart, progress=report)
+        outcome = migrate(place, model, drop_missing=drop_missing, restart=restart, progress=report)
     if as_json:
         click.echo(json.dumps(dataclasses.asdict(outcome), ensure_ascii=True))
         return

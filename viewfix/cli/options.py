@@ -13,6 +13,7 @@ import click
 
 from .. import console
 from ..errors import BadInput
+from ..index.address import Address
 
 if TYPE_CHECKING:
     from ..ingest import Added
@@ -26,7 +27,11 @@ SHOWN = 10
 
 
 def map_argument(command: Command) -> Command:
-    return click.argument("map_path", metavar="MAP", type=click.Path(path_type=Path))(command)
+    return click.argument("place", metavar="MAP", type=click.Path(), callback=_address)(command)
+
+
+def _address(ctx: click.Context, param: click.Parameter, value: str) -> Address:
+    return Address.of(value)
 
 
 def model_option(command: Command) -> Command:
@@ -35,11 +40,11 @@ def model_option(command: Command) -> Command:
 
 
 @contextmanager
-def opened(map_path: Path, *, model: str | None = None, quiet: bool = False) -> Iterator[Map]:
+def opened(place: Address, *, model: str | None = None, quiet: bool = False) -> Iterator[Map]:
     """A map for as long as the block lasts, its progress shown on standard error."""
     from ..map import Map
 
-    with console.progress(quiet=quiet) as report, Map.open(map_path, model=model, progress=report) as city:
+    with console.progress(quiet=quiet) as report, Map.open(place, model=model, progress=report) as city:
         yield city
 
 

@@ -9,6 +9,7 @@ from typing import Any, get_args
 import click
 
 from .. import console
+from ..index.address import Address
 from ..licences import Thumbnails as Rule
 from .options import counted, json_option, map_argument
 
@@ -27,7 +28,7 @@ from .options import counted, json_option, map_argument
 @click.option("--webgpu", is_flag=True, help="Pack the engine for graphics processors too: 3.8 MB more.")
 @json_option
 @click.option("-q", "--quiet", is_flag=True, help="No progress bar.")
-def command(map_path: Path, target: Path, as_json: bool, quiet: bool, **wished: Any) -> None:
+def command(place: Address, target: Path, as_json: bool, quiet: bool, **wished: Any) -> None:
     """Write MAP as a folder of static files: an app that finds photos on a phone without a network.
 
     Put the folder on any web server with https; see docs/phone.md.
@@ -36,7 +37,7 @@ def command(map_path: Path, target: Path, as_json: bool, quiet: bool, **wished: 
     from ..pack import Wishes, pack
 
     wishes = Wishes(**wished)
-    with console.progress(quiet=quiet) as report, Map.open(map_path) as city:
+    with console.progress(quiet=quiet) as report, Map.open(place) as city:
         packed = pack(city, target, wishes, progress=report)
     if as_json:
         click.echo(json.dumps(packed.to_json(), ensure_ascii=True))

@@ -8,6 +8,7 @@ import click
 
 from .. import console
 from ..errors import BadInput, StorageFailed
+from ..index.address import Address
 from .options import map_argument, writable_picture
 
 
@@ -19,16 +20,16 @@ from .options import map_argument, writable_picture
               help="By the first folder of the ids, or by position. Default: whichever tells more.")  # fmt: skip
 @click.option("--method", default="tsne", show_default=True, type=click.Choice(["tsne", "pca"]),
               help="tsne keeps look-alikes together, pca keeps distances.")  # fmt: skip
-def command(map_path: Path, output: Path, colour: str | None, method: str) -> None:
+def command(place: Address, output: Path, colour: str | None, method: str) -> None:
     """Draw the photos of MAP in two dimensions: those that look alike lie together."""
     from ..compare.scatter import draw_map
     from ..index.store import Store
 
     writable_picture(output, (".png", ".svg", ".pdf"))
-    with Store.open(map_path) as store:
+    with Store.open(place) as store:
         if store.ids_of_source(str(output.resolve())):
             raise BadInput(f"{output} is a photo of the map and would be written over. Name another file.")
-    with Store.open(map_path) as store, console.err.status("laying the photos out …"):
+    with Store.open(place) as store, console.err.status("laying the photos out …"):
         try:
             draw_map(store, output, method=method, colour=colour)
         except OSError as error:

@@ -11,6 +11,7 @@ import click
 
 from .. import console
 from ..errors import BadInput
+from ..index.address import Address
 from .nearby import called, language_option, line_of, plain
 from .options import SHOWN, counted, json_option, map_argument
 
@@ -30,7 +31,7 @@ def command() -> None:
 @click.option("--licence", metavar="TEXT", help="Under which they may be used.")
 @json_option
 @click.option("-q", "--quiet", is_flag=True, help="No progress.")
-def add(map_path: Path, files: tuple[Path, ...], as_json: bool, quiet: bool, **credit: str | None) -> None:
+def add(place: Address, files: tuple[Path, ...], as_json: bool, quiet: bool, **credit: str | None) -> None:
     """Put the named sights of each FILE into MAP: OpenStreetMap (.osm.pbf, .osm), GeoJSON or CSV.
 
     What came from the same FILE before is replaced, all of it or nothing. A CSV has the columns lat, lon and name,
@@ -39,7 +40,7 @@ def add(map_path: Path, files: tuple[Path, ...], as_json: bool, quiet: bool, **c
     from .. import pois
 
     with console.progress(quiet=quiet) as report:
-        added = pois.add(map_path, *files, **credit, progress=report)
+        added = pois.add(place, *files, **credit, progress=report)
     if as_json:
         click.echo(json.dumps(dataclasses.asdict(added), ensure_ascii=True))
         return
@@ -64,16 +65,15 @@ def add(map_path: Path, files: tuple[Path, ...], as_json: bool, quiet: bool, **c
 @click.option("--radius-m", type=click.FloatRange(0), metavar="METRES", help="How near.  [default: 300]")
 @click.option("--json", "as_json", is_flag=True, help="One GeoJSON Feature a line and point.")
 @language_option
-def list_(map_path: Path, near: str | None, radius_m: float | None, as_json: bool, language: str | None) -> None:
+def list_(place: Address, near: str | None, radius_m: float | None, as_json: bool, language: str | None) -> None:
     """List the points of interest of MAP, in the order in which they were added, and where they came from."""
-    from ..index.points import Points
     from ..index.store import Store
     from ..pois import within
 
     if radius_m is not None and near is None:
         raise BadInput("--radius-m was given without --near. Give the place too: --near LAT,LON")
-    with Store.open(map_path) as store:
-        points = Points(store)
+    with Store.open(place) as store:
+        points = store.points
         if near is not None:
             for each in within(store, *_place(near), 300.0 if radius_m is None else radius_m):
                 click.echo(_json(each.point, each) if as_json else line_of(each, language))
@@ -90,11 +90,11 @@ def list_(map_path: Path, near: str | None, radius_m: float | None, as_json: boo
 @command.command()
 @map_argument
 @click.option("--source", metavar="FILE", help="Only those that came from this file, which may be gone.")
-def remove(map_path: Path, source: str | None) -> None:
+def remove(place: Address, source: str | None) -> None:
     """Take the points of interest out of MAP."""
     from .. import pois
 
-    click.echo(f"{counted(pois.remove(map_path, source), 'point')} of interest removed")
+    click.echo(f"{counted(pois.remove(place, source), 'point')} of interest removed")
 
 
 def _place(text: str) -> tuple[float, float]:

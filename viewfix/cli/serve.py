@@ -15,7 +15,7 @@ PACKAGES = ("fastapi", "uvicorn", "httptools", "python_multipart", "prometheus_c
 
 
 @click.command()
-@click.argument("maps", metavar="MAP...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("maps", metavar="MAP...", nargs=-1, required=True, type=click.Path())
 @click.option("--host", default="127.0.0.1", show_default=True, help="0.0.0.0 for every address of this machine.")
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535))
 @click.option("--model", metavar="FILE", help="The model of the maps, where it is a file of your own.")
@@ -41,7 +41,7 @@ PACKAGES = ("fastapi", "uvicorn", "httptools", "python_multipart", "prometheus_c
               help="Photos that may wait; who comes then is told to come again.")  # fmt: skip
 @click.option("--most-mb", type=click.IntRange(1, 200), default=25, show_default=True, help="Of one photo.")
 @click.option("--most-megapixels", type=click.IntRange(1, 200), default=64, show_default=True, help="Of one photo.")
-def command(maps: tuple[Path, ...], host: str, port: int, model: str | None, **given: Any) -> None:
+def command(maps: tuple[str, ...], host: str, port: int, model: str | None, **given: Any) -> None:
     """Answer over HTTP by the photos of each MAP, with a page at / for people.
 
     Try it: viewfix serve home.map, then http://127.0.0.1:8000 in a browser, or

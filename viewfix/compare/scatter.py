@@ -63,7 +63,7 @@ def draw_map(store: Store, target: Path, *, method: str = "tsne", colour: str | 
     rows, descriptors = store.present(rows)
     photos = store.photos(rows)
     if len(photos) != len(rows):
-        raise BadInput(f"{store.path} is losing photos while it is drawn. Draw it again when that is done.")
+        raise BadInput(f"{store.address} is losing photos while it is drawn. Draw it again when that is done.")
     points = lay_out(descriptors, method=method)
     places = [photo.id.split("/")[0] if "/" in photo.id else "" for photo in photos]
     names = sorted(set(places))
@@ -80,7 +80,8 @@ def draw_map(store: Store, target: Path, *, method: str = "tsne", colour: str | 
     else:
         axes.scatter(*points.T, s=14, color=_position_colours(photos))
         _key(axes)
-    axes.set(xticks=[], yticks=[], xlabel=f"{store.path.name}: {len(points)} of {total} photos, {method}, by {colour}")
+    label = f"{store.address.name}: {len(points)} of {total} photos, {method}, by {colour}"
+    axes.set(xticks=[], yticks=[], xlabel=label)
     figure.savefig(target, dpi=150)
     pyplot.close(figure)
 

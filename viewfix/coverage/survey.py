@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import numpy as np
 
 from ..errors import BadInput
 from ..geo import bearing_deg, distance_m, moved
-from ..index.faiss import FaissSearch
 from ..index.search import Search
 from ..index.store import Store
 from ..locate.confidence import LEAST_CONFIDENCE, Calibration
@@ -38,7 +39,7 @@ def survey(city: Map, *, sample: int = SAMPLE, seed: int = 0, progress: Progress
     _refuse(city, sample)
     store, calibration = city.store, city.calibration
     ground = ground_of(store, progress)
-    with FaissSearch(store, progress=progress) as search:
+    with contextlib.closing(store.search(progress=progress)) as search:
         outcomes = _left_out(ground, store, search, calibration, _drawn(len(ground.rows), sample, seed), progress)
     progress("looking along the streets", 0, None)
     reach_m = nearest_m(ground.spots_m, LONGEST_M)
@@ -51,7 +52,7 @@ def survey(city: Map, *, sample: int = SAMPLE, seed: int = 0, progress: Progress
     alone, likeness = len(outcomes) - len(asked), usual_likeness(asked)
     found = sum(each.found for each in outcomes)
     return Coverage(
-        map=str(city.path),
+        map=str(city.address),
         photos=len(ground.rows),
         asked=len(outcomes),
         seed=seed,
@@ -77,8 +78,8 @@ def _refuse(city: Map, sample: int) -> None:
     if len(city) < 2:
         has = "one photo" if len(city) else "no photos"
         raise BadInput(
-            f"The map {city.path} has {has}, and coverage compares photos with each other. "
-            f"Add some: viewfix add {city.path} PHOTOS"
+            f"The map {city.address} has {has}, and coverage compares photos with each other. "
+            f"Add some: viewfix add {city.address} PHOTOS"
         )
 
 

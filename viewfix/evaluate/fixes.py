@@ -13,7 +13,6 @@ import numpy.typing as npt
 
 from .. import metrics
 from ..geo import distance_m
-from ..index.faiss import FaissSearch
 from ..index.store import ModelIdentity, Record, Store
 from ..locate.confidence import LEAST_CONFIDENCE
 from ..map import Map
@@ -62,7 +61,7 @@ def made_map(path: Path, described: Described, model: Model, *, progress: Progre
         for start in range(0, len(described), CHUNK):
             rows = range(start, min(start + CHUNK, len(described)))
             store.put([_record(described, row) for row in rows], described.descriptors[rows.start : rows.stop])
-        with contextlib.closing(FaissSearch(store)) as search:
+        with contextlib.closing(store.search()) as search:
             keep_calibrated(store, search, progress=progress)
     return Map.open(path, model=model, progress=progress)
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..index.store import ENGINES, Address
 from ..map import Map
 from ..models import catalogue
 from ..models.model import Model
@@ -35,10 +36,10 @@ def opened_subject(subject: Model | Map | str | Path, progress: Progress = silen
     if isinstance(subject, Model):
         yield Subject(subject.name, subject, None)
     elif isinstance(subject, Map):
-        yield Subject(subject.path.name, subject.model, subject)
+        yield Subject(subject.address.name, subject.model, subject)
     elif is_map(subject):
         with Map.open(subject, progress=progress) as city:
-            yield Subject(city.path.name, city.model, city)
+            yield Subject(city.address.name, city.model, city)
     else:
         yield Subject(str(subject), catalogue.load(subject, threads=1), None)
 
@@ -46,7 +47,7 @@ def opened_subject(subject: Model | Map | str | Path, progress: Progress = silen
 def is_map(subject: str | Path) -> bool:
     """Whether this names a map rather than a model: it ends in .map, or is a file that SQLite wrote."""
     path = Path(subject)
-    if path.suffix == ".map":
+    if path.suffix == ".map" or Address.of(subject).scheme in set(ENGINES) - {""}:
         return True
     try:
         with path.open("rb") as file:

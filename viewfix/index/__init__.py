@@ -1,1 +1,1 @@
-"""The map on disk: the truth in SQLite, a FAISS cache beside it, one seam to search them."""
+"""The map: the truth in SQLite or another engine, one seam to keep it, and one to search it."""

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from .records import Version
 from .sketch import BITS, Sketcher, Sketches
-from .store import Store
+from .sqlite.store import SqliteStore
 
 FORMAT = 1
 _CURRENT = "current.json"  # names the files of the one generation that counts
@@ -43,7 +43,7 @@ def folder_of(path: Path) -> Path:
     return path.with_name(path.name + ".index")
 
 
-def save(cache: Cache, store: Store) -> None:
+def save(cache: Cache, store: SqliteStore) -> None:
     """Write a cache beside its map: new files first, then the one that names them, in one move. OSError if it fails."""
     import faiss
 
@@ -87,7 +87,7 @@ def save(cache: Cache, store: Store) -> None:
     _sweep(folder, lambda name: name.split("-")[0] in (*_KINDS, "current") and "-" in name and not name.endswith(mark))
 
 
-def load(store: Store) -> Cache | None:
+def load(store: SqliteStore) -> Cache | None:
     """The cache beside a map; None when there is none.
 
     Raises:
@@ -107,7 +107,7 @@ def load(store: Store) -> Cache | None:
     return None
 
 
-def _loaded(store: Store, folder: Path, stamp: dict[str, Any]) -> Cache:
+def _loaded(store: SqliteStore, folder: Path, stamp: dict[str, Any]) -> Cache:
     import faiss
 
     version = Version(**stamp["version"])
@@ -136,7 +136,7 @@ def _loaded(store: Store, folder: Path, stamp: dict[str, Any]) -> Cache:
     return Cache(version, sketches, lists, int(stamp["trained_on"]))
 
 
-def _witnesses(store: Store, sketches: Sketches) -> dict[str, str]:
+def _witnesses(store: SqliteStore, sketches: Sketches) -> dict[str, str]:
     """Some rows, the newest among them, and a checksum of their descriptors: a map put back from a copy and
     grown since gives the same row numbers to other photos."""
     rows = np.sort(sketches.places[3]).astype(np.int64)
@@ -144,12 +144,12 @@ def _witnesses(store: Store, sketches: Sketches) -> dict[str, str]:
     return _sums(store, chosen.tolist())
 
 
-def _agree(store: Store, witnesses: dict[str, str]) -> bool:
+def _agree(store: SqliteStore, witnesses: dict[str, str]) -> bool:
     now = _sums(store, [int(row) for row in witnesses])
     return all(witnesses[row] == seen for row, seen in now.items())
 
 
-def _sums(store: Store, rows: list[int]) -> dict[str, str]:
+def _sums(store: SqliteStore, rows: list[int]) -> dict[str, str]:
     """The checksum of each row's stored bytes; rows that are gone are left out."""
     sums = {}
     for row in rows:

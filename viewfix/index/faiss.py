@@ -17,10 +17,10 @@ from ..geo import Region
 from ..types import Progress, silent
 from . import cache, lists
 from .cache import Cache, Unfit
-from .records import to_units
+from .records import Version, to_units
 from .search import ExactSearch, best, cosines
 from .sketch import Sketcher, Sketches
-from .store import Store, Version
+from .sqlite.store import SqliteStore
 
 Rows = npt.NDArray[np.int64]
 Units = npt.NDArray[np.float32]
@@ -55,7 +55,7 @@ class FaissSearch:
 
     def __init__(
         self,
-        store: Store,
+        store: SqliteStore,
         *,
         progress: Progress = silent,
         notice: Callable[[str], None] | None = None,

@@ -2,34 +2,25 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import math
-import sqlite3
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import BadInput
 from ..geo import Region
 from ..types import PointOfInterest, Position
-from .regions import cover, inside
-from .store import Store
+from .regions import inside
 
 Floats = npt.NDArray[np.float64]
 
-_COLUMNS = "points.id, name, kind, lat, lon, notability, names, links, attribution, licence"
-_JOINED = "points JOIN point_sources USING (source)"
-_IN_BOX = (
-    "SELECT points.number, lat, lon, notability FROM point_places AS place JOIN points ON points.number = place.number "
-    "WHERE place.south <= ? AND place.north >= ? AND place.west <= ? AND place.east >= ?"
-)
-_MARGIN_DEG = 1e-9  # 0.1 mm: what is closer to 0 than float32 can tell, the R*Tree rounds to 0
-_LAT_DEG_M = 110_500.0  # under the shortest degree of latitude on WGS84
+COLUMNS = "points.id, name, kind, lat, lon, notability, names, links, attribution, licence"
+"""What `to_point` wants, of the tables points and point_sources joined."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,166 +42,84 @@ class Spots(NamedTuple):
     lons: Floats
     notability: Floats
 
-
-class Points:
-    """The points of interest of one map. Any number of threads read them; a writer replaces those of one source."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
-
-    def __len__(self) -> int:
-        with self._store._pool.borrowed() as connection:
-            return int(connection.execute("SELECT coalesce(sum(points), 0) FROM point_sources").fetchone()[0])
-
-    def sources(self) -> list[PointSource]:
-        """Where they came from, in the order in which they were added."""
-        query = "SELECT file, attribution, licence, points, added_at FROM point_sources ORDER BY source"
-        with self._store._pool.borrowed() as connection:
-            found = connection.execute(query).fetchall()
-        return [
-            PointSource(file, attribution, licence, points, datetime.fromisoformat(added_at))
-            for file, attribution, licence, points, added_at in found
-        ]
-
-    def spots(self, region: Region) -> Spots:
-        """All that lie in a region."""
-        found: list[tuple[int, float, float, float]] = []
-        with self._store._pool.borrowed() as connection:
-            for box in cover(region):
-                edges = (
-                    box.north + _MARGIN_DEG,
-                    box.south - _MARGIN_DEG,
-                    box.east + _MARGIN_DEG,
-                    box.west - _MARGIN_DEG,
-                )
-                found += connection.execute(_IN_BOX, edges)
+    @classmethod
+    def within(cls, region: Region, found: Sequence[tuple[int, float, float, float]]) -> Spots:
+        """Of rows of number, latitude, longitude and notability, some of them twice, those that lie in a region."""
         if not found:
             empty = np.empty(0)
-            return Spots(np.empty(0, np.int64), empty, empty, empty)
+            return cls(np.empty(0, np.int64), empty, empty, empty)
         table = np.array(sorted(set(found)), np.float64)  # numbers are whole and below 2**53: float64 holds them
         table = table[inside(region, table[:, 1], table[:, 2])]
-        return Spots(table[:, 0].astype(np.int64), table[:, 1], table[:, 2], table[:, 3])
+        return cls(table[:, 0].astype(np.int64), table[:, 1], table[:, 2], table[:, 3])
 
+
+class Points(ABC):
+    """The points of interest of one map. Any number of threads read them; a writer replaces those of one source."""
+
+    @abstractmethod
+    def __len__(self) -> int: ...
+
+    @abstractmethod
+    def sources(self) -> list[PointSource]:
+        """Where they came from, in the order in which they were added."""
+
+    @abstractmethod
+    def spots(self, region: Region) -> Spots:
+        """All that lie in a region."""
+
+    @abstractmethod
     def get(self, numbers: npt.ArrayLike) -> list[PointOfInterest]:
         """The points of those numbers, in the order asked; any that are gone are left out."""
-        asked = np.asarray(numbers, np.int64).tolist()
-        query = f"SELECT number, {_COLUMNS} FROM {_JOINED} WHERE number IN (SELECT value FROM json_each(?))"
-        with self._store._pool.borrowed() as connection:
-            found = {values[0]: to_point(values[1:]) for values in connection.execute(query, (json.dumps(asked),))}
-        return [found[number] for number in asked if number in found]
 
+    @abstractmethod
     def all(self, chunk: int = 4096) -> Iterator[PointOfInterest]:
         """Every point, in the order in which they were added."""
-        after = 0
-        query = f"SELECT number, {_COLUMNS} FROM {_JOINED} WHERE number > ? ORDER BY number LIMIT ?"
-        while True:
-            with self._store._pool.borrowed() as connection:
-                found = connection.execute(query, (after, chunk)).fetchall()
-            if not found:
-                return
-            after = found[-1][0]
-            for values in found:
-                yield to_point(values[1:])
 
-    @contextlib.contextmanager
-    def replacing(self, source: PointSource) -> Iterator[Filling]:
+    @abstractmethod
+    def replacing(self, source: PointSource) -> AbstractContextManager[Filling]:
         """What is put in within the block replaces all that came from that file before, in one transaction."""
-        with self._store._transaction() as connection:
-            _forget(connection, source.file)
-            now = datetime.now(UTC).isoformat(timespec="seconds")
-            query = "INSERT INTO point_sources (file, attribution, licence, added_at, points) VALUES (?, ?, ?, ?, 0)"
-            number = connection.execute(query, (source.file, source.attribution, source.licence, now)).lastrowid
-            assert number is not None
-            filling = Filling(connection, number)
-            yield filling
-            connection.execute("UPDATE point_sources SET points = ? WHERE source = ?", (filling.count, number))
 
+    @abstractmethod
     def remove(self, file: str | None = None) -> int:
         """Take out what came from a file, or everything; how many there were.
 
         Raises:
             BadInput: nothing came from that file.
         """
-        with self._store._transaction() as connection:
-            if file is None:
-                files = [each for (each,) in connection.execute("SELECT file FROM point_sources")]
-            else:
-                files = [file]
-                if not connection.execute("SELECT 1 FROM point_sources WHERE file = ?", (file,)).fetchone():
-                    known = ", ".join(each for (each,) in connection.execute("SELECT file FROM point_sources LIMIT 5"))
-                    raise BadInput(
-                        f"{self._store.path} has no points of interest from {file}. "
-                        + (f"It has those from: {known}." if known else "It has none at all.")
-                    )
-            return sum(_forget(connection, each) for each in files)
 
 
-class Filling:
+class Filling(ABC):
     """The points of one source, being put into a map."""
 
-    def __init__(self, connection: sqlite3.Connection, source: int) -> None:
-        self._connection, self._source = connection, source
-        self.count = 0
+    count: int
 
+    @abstractmethod
     def has(self, point_id: str) -> bool:
         """Whether a point of that id was put in."""
-        query = "SELECT 1 FROM points WHERE source = ? AND id = ?"
-        return self._connection.execute(query, (self._source, point_id)).fetchone() is not None
 
+    @abstractmethod
     def alike(self, column: str, value: str, at: Position, within_m: float) -> list[tuple[int, PointOfInterest]]:
         """Points of this source with that "name_key" or "wikidata", within about so many metres."""
-        reach_deg = within_m / _LAT_DEG_M
-        reach_lon_deg = reach_deg / max(math.cos(math.radians(abs(at.lat) + reach_deg)), 1e-9)
-        # The plus keeps SQLite from going through the whole source by its index, which it would for want of statistics.
-        query = (
-            f"SELECT number, {_COLUMNS} FROM {_JOINED} WHERE {column} = ? AND lat BETWEEN ? AND ? "
-            "AND min(abs(lon - ?), 360 - abs(lon - ?)) <= ? AND +source = ?"
-        )
-        asked = (value, at.lat - reach_deg, at.lat + reach_deg, at.lon, at.lon, reach_lon_deg, self._source)
-        return [(values[0], to_point(values[1:])) for values in self._connection.execute(query, asked).fetchall()]
 
+    @abstractmethod
     def put(self, point: PointOfInterest, *, name_key: str, wikidata: str | None) -> int:
         """Add a point; the number that it gets."""
-        columns = "source, id, name, name_key, kind, lat, lon, notability, wikidata, names, links"
-        values = (self._source, *_values(point, name_key, wikidata))
-        query = f"INSERT INTO points ({columns}) VALUES (?{', ?' * 10})"
-        number = self._connection.execute(query, values).lastrowid
-        assert number is not None
-        self._place(number, point.position)
-        self.count += 1
-        return number
 
+    @abstractmethod
     def change(self, number: int, point: PointOfInterest, *, name_key: str, wikidata: str | None) -> None:
         """Replace what is known about a point that was put in."""
-        columns = "id, name, name_key, kind, lat, lon, notability, wikidata, names, links"
-        values = (*_values(point, name_key, wikidata), number)
-        self._connection.execute(f"UPDATE points SET ({columns}) = (?{', ?' * 9}) WHERE number = ?", values)
-        self._connection.execute("DELETE FROM point_places WHERE number = ?", (number,))
-        self._place(number, point.position)
-
-    def _place(self, number: int, at: Position) -> None:
-        # The R*Tree keeps float32 and rounds the lower edges down and the upper ones up: the point stays inside.
-        place = (number, at.lat, at.lat, at.lon, at.lon)
-        self._connection.execute("INSERT INTO point_places VALUES (?, ?, ?, ?, ?)", place)
 
 
 def to_point(values: Sequence[Any]) -> PointOfInterest:
-    """_COLUMNS to a PointOfInterest."""
+    """COLUMNS to a PointOfInterest."""
     key, name, kind, lat, lon, notability, names, links, attribution, licence = values
     at = Position(lat, lon)
     return PointOfInterest(key, name, kind, at, json.loads(names), json.loads(links), notability, attribution, licence)
 
 
-def _values(point: PointOfInterest, name_key: str, wikidata: str | None) -> tuple[Any, ...]:
+def to_values(point: PointOfInterest, name_key: str, wikidata: str | None) -> tuple[Any, ...]:
+    """A point to id, name, name_key, kind, lat, lon, notability, wikidata, names, links."""
     names, links = (json.dumps(dict(each), ensure_ascii=False) for each in (point.names, point.links))
     at = point.position
     head = (point.id, point.name, name_key, point.kind, float(at.lat), float(at.lon), float(point.notability))
     return (*head, wikidata, names, links)
-
-
-def _forget(connection: sqlite3.Connection, file: str) -> int:
-    mine = "SELECT number FROM points WHERE source = (SELECT source FROM point_sources WHERE file = ?)"
-    connection.execute(f"DELETE FROM point_places WHERE number IN ({mine})", (file,))
-    gone = connection.execute(f"DELETE FROM points WHERE number IN ({mine})", (file,)).rowcount
-    connection.execute("DELETE FROM point_sources WHERE file = ?", (file,))
-    return gone

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -35,10 +34,6 @@ class ModelIdentity:
     name: str
     fingerprint: str
     dim: int
-
-    def file_beside(self, map_path: Path) -> Path:
-        """Where a model that was made for one map lies: beside the map, named by both."""
-        return map_path.with_name(f"{map_path.name}.{self.fingerprint[:12]}.onnx")
 
     def check(self, name: str, fingerprint: str, where: str) -> None:
         """Refuse another model than this one; `where` is the map.
@@ -108,8 +103,10 @@ def to_values(record: Record) -> tuple[Any, ...]:
     )
 
 
-def to_halves(records: Sequence[Record], descriptors: npt.NDArray[np.float32], dim: int) -> npt.NDArray[np.float16]:
-    """(N, dim) descriptors, checked and brought to length 1, as little-endian float16."""
+def to_halves(
+    records: Sequence[Record], descriptors: npt.NDArray[np.float32] | npt.NDArray[np.float16], dim: int
+) -> npt.NDArray[np.float16]:
+    """(N, dim) descriptors, checked and brought to length 1, as little-endian float16; float16 stay as they are."""
     found = np.asarray(descriptors, dtype=np.float32)
     if found.shape != (len(records), dim):
         raise BadInput(
@@ -123,6 +120,8 @@ def to_halves(records: Sequence[Record], descriptors: npt.NDArray[np.float32], d
             f"The descriptor of {records[bad[0]].photo.id} has length {lengths[bad[0]]} ({len(bad)} of {len(records)} "
             "photos): nothing can be compared with it. Leave the photo out, or check the model."
         )
+    if descriptors.dtype == np.float16:  # of another map: copied, they must not be rounded again
+        return np.asarray(descriptors, dtype="<f2")
     return np.asarray(found / lengths[:, None], dtype="<f2")
 
 

@@ -37,6 +37,12 @@ class Search(Protocol):
         """
         ...
 
+    def refresh(self) -> None:
+        """Take in what changed in the store, where that is not seen at once: for the process that wrote."""
+
+    def close(self) -> None:
+        """Let go of the index. Closing twice is allowed."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Held:
@@ -76,6 +82,12 @@ class ExactSearch:
             return best(held.rows, cosines(held.units, query), k)
         at = np.flatnonzero(inside(region, held.lats, held.lons))
         return best(held.rows[at], cosines(held.units[at], query), k)
+
+    def refresh(self) -> None:
+        """Nothing to do: every query looks whether the store has changed."""
+
+    def close(self) -> None:
+        """Nothing to give back."""
 
     def _current(self) -> _Held:
         if self._store.version == self._held.version:

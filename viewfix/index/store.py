@@ -1,129 +1,109 @@
-"""Records and descriptors go in, and come out by id, by row or by region: one SQLite file, the truth about a map."""
+"""The seam of storage: records and descriptors go in, and come out by id, by row or by region, whatever keeps them."""
 
 from __future__ import annotations
 
-import contextlib
-import json
+import importlib
 import os
-import sqlite3
-import threading
-from collections.abc import Iterator, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import BadInput, StorageFailed
+from ..errors import BadInput
 from ..geo import Region
-from ..types import Photo, Skipped
-from . import facts, opening, reading, schema, writing
-from .connect import Mode, Pool, connect, open_for_reading, told
-from .lock import WriterLock
-from .records import ModelIdentity, Record, Version, to_halves
+from ..types import Photo, Progress, Skipped, silent
+from .address import Address
+from .records import ModelIdentity, Record, Version
 
-__all__ = ["ModelIdentity", "Record", "Store", "Version"]
+if TYPE_CHECKING:
+    from .local import LocalFeatureCache
+    from .migration import Migration
+    from .points import Points
+    from .search import Search
+
+__all__ = ["Address", "ModelIdentity", "Record", "Store", "Version"]
 
 Rows = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 Units = npt.NDArray[np.float32]
+Place = str | os.PathLike[str] | Address
+
+ENGINES = {  # scheme of a URL: the class that keeps such maps; its module is imported when one is used
+    "": "sqlite.store:SqliteStore",
+}
 
 
-class Store:
-    """One map on disk. Any number of threads and processes read it while one process writes.
+class Store(ABC):
+    """One map, the truth about it. Any number of threads and processes read it while others write.
 
-    Made with `Store.create` or `Store.open`, given back with `close` or as a context manager.
+    Made with `Store.create` or `Store.open`, given back with `close` or as a context manager. A row number is
+    given once and never again, and the position and the descriptor of a row never change: what was derived
+    from rows stays right, but for those that are gone.
     """
 
-    def __init__(self, path: Path, pool: Pool, writer: sqlite3.Connection | None, lock: WriterLock | None) -> None:
-        self.path = path
-        self._pool, self._writer, self._lock = pool, writer, lock
-        self._writing = threading.RLock()
-        self.model = ModelIdentity(**self.meta("model"))
-        self.created_at = datetime.fromisoformat(self.meta("created_at"))
-        self.map_id: str = self.meta("map_id")
-        self.schema_version = schema.version()
+    address: Address
+    model: ModelIdentity
+    created_at: datetime
+    map_id: str
+    schema_version: int
 
     # Opening and closing
 
-    @classmethod
-    def create(cls, path: str | os.PathLike[str], model: ModelIdentity) -> Store:
-        """Make an empty map for the descriptors of one model, and open it for writing."""
-        path = Path(path)
-        if not path.absolute().parent.is_dir():
-            raise BadInput(f"There is no folder {path.absolute().parent}. Make it first, then make {path.name} in it.")
-        lock = WriterLock(path)
-        try:
-            if path.exists():
-                raise BadInput(f"There is already something at {path}. Open it, or choose another name.")
-            opening.make(path, model)
-            return cls._opened_for_writing(path, lock)
-        except BaseException:
-            lock.release()
-            raise
+    @staticmethod
+    def create(place: Place, model: ModelIdentity) -> Store:
+        """Make an empty map for the descriptors of one model, and open it for writing.
+
+        Raises:
+            BadInput: there is something already.
+        """
+        return _engine(place).created(Address.of(place), model)
+
+    @staticmethod
+    def open(place: Place, *, write: bool = False) -> Store:
+        """Open the map at a path or URL.
+
+        Raises:
+            NotAMap: there is none, or it is something else, or of a newer viewfix.
+            MapBusy: to write it, where an engine allows one writer and there is another.
+            StorageFailed: it cannot be reached or read.
+        """
+        return _engine(place).opened(Address.of(place), write=write)
+
+    @staticmethod
+    def exists(place: Place) -> bool:
+        """Whether there is something at a path or URL, be it a map or not."""
+        return _engine(place).taken(Address.of(place))
 
     @classmethod
-    def open(cls, path: str | os.PathLike[str], *, write: bool = False) -> Store:
-        """Open the map at `path`; with `write`, as its only writer (MapBusy if there is another)."""
-        path = Path(path)
-        opening.look(path)
-        if write:
-            lock = WriterLock(path)
-            try:
-                return cls._opened_for_writing(path, lock)
-            except BaseException:
-                lock.release()
-                raise
-        with told(path):
-            connection, mode = open_for_reading(path)
-            with contextlib.closing(connection):
-                number = schema.found(connection, path)
-        if number < schema.version():
-            opening.modernise(path, number, mode)
-        return cls._with_pool(path, mode)
+    @abstractmethod
+    def created(cls, address: Address, model: ModelIdentity) -> Self:
+        """What `create` does, for addresses of this engine."""
 
     @classmethod
-    def _opened_for_writing(cls, path: Path, lock: WriterLock) -> Store:
-        with told(path):
-            writer = connect(path, "rw")
-            try:
-                schema.migrate(writer, schema.found(writer, path))
-                writer.execute("PRAGMA journal_mode = WAL")  # others read on while we write
-                return cls._with_pool(path, "rw", writer, lock)
-            except BaseException:
-                writer.close()
-                raise
+    @abstractmethod
+    def opened(cls, address: Address, *, write: bool) -> Self:
+        """What `open` does, for addresses of this engine."""
 
     @classmethod
-    def _with_pool(
-        cls, path: Path, mode: Mode, writer: sqlite3.Connection | None = None, lock: WriterLock | None = None
-    ) -> Store:
-        pool = Pool(path, mode)
-        try:
-            return cls(path, pool, writer, lock)
-        except BaseException:
-            pool.close()
-            raise
+    @abstractmethod
+    def taken(cls, address: Address) -> bool:
+        """What `exists` does, for addresses of this engine."""
 
+    @abstractmethod
     def close(self) -> None:
-        """Give everything back; after a writer, the map is one file again. Closing twice is allowed."""
-        self._pool.close()
-        with self._writing:
-            writer, self._writer = self._writer, None
-            lock, self._lock = self._lock, None
-        try:
-            if writer is not None:
-                # Fails when somebody reads, or the disk is full: the map then keeps its log, and nothing is lost.
-                with contextlib.suppress(sqlite3.Error):
-                    writer.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-                    writer.execute("PRAGMA busy_timeout = 0")
-                    writer.execute("PRAGMA journal_mode = DELETE")
-                writer.close()
-        finally:
-            if lock is not None:
-                lock.release()
+        """Give everything back. Closing twice is allowed."""
+
+    @abstractmethod
+    def discard(self) -> None:
+        """Close the map, open for writing, and delete it."""
+
+    def tidy(self) -> None:  # noqa: B027  most engines leave nothing
+        """After writing, once nobody of this process has the map open: leave as little behind as can be."""
 
     def __enter__(self) -> Self:
         return self
@@ -131,109 +111,95 @@ class Store:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
 
-    # Reading: one statement each, so each sees one moment of the map
+    # Reading: each sees one moment of the map
 
-    def __len__(self) -> int:
-        with self._pool.borrowed() as connection:
-            return int(connection.execute("SELECT photos FROM counts").fetchone()[0])
+    @abstractmethod
+    def __len__(self) -> int: ...
 
     @property
+    @abstractmethod
     def version(self) -> Version:
-        """What the map holds now; 20 microseconds, so that a search can ask before every query."""
-        with self._pool.borrowed() as connection:
-            return reading.version(connection, self.map_id)
+        """What the map holds now; cheap, so that a search can ask before every query.
 
+        Raises:
+            ModelMismatch: the map was migrated or made anew while it was open.
+        """
+
+    @abstractmethod
     def known(self, ids: Sequence[str]) -> dict[str, Record]:
         """What is stored under those ids; ids that are not in the map are left out."""
-        with self._pool.borrowed() as connection:
-            return reading.known(connection, ids)
 
+    @abstractmethod
     def ids_of_source(self, source: str) -> list[str]:
         """The ids of the photos that were read from one file or URL."""
-        with self._pool.borrowed() as connection:
-            return [
-                key for (key,) in connection.execute("SELECT id FROM photos WHERE source = ? ORDER BY row", (source,))
-            ]
 
+    @abstractmethod
     def photos(self, rows: npt.ArrayLike) -> list[Photo]:
         """The photos of those rows, in the order asked; rows that are gone are left out."""
-        with self._pool.borrowed() as connection:
-            return reading.photos(connection, rows)
+
+    @abstractmethod
+    def records(self, chunk: int = 4096) -> Iterator[Record]:
+        """Every record, in the order of rows."""
 
     def all_photos(self) -> Iterator[Photo]:
         """Every photo, in the order of rows."""
         for record in self.records():
             yield record.photo
 
-    def records(self, chunk: int = 4096) -> Iterator[Record]:
-        """Every record, in the order of rows."""
-        after = 0
-        while True:
-            with self._pool.borrowed() as connection:
-                after, found = reading.records(connection, after, chunk)
-            if not found:
-                return
-            yield from found
-
+    @abstractmethod
     def ids(self) -> list[str]:
         """The id of every photo, in the order of rows."""
-        with self._pool.borrowed() as connection:
-            return [key for (key,) in connection.execute("SELECT id FROM photos ORDER BY row")]
 
+    @abstractmethod
     def rows(self, after: int = 0) -> Rows:
         """The rows that there are, above `after`: (N,) int64, ascending."""
-        with self._pool.borrowed() as connection:
-            return reading.rows(connection, after)
 
+    @abstractmethod
     def positions(self, after: int = 0) -> tuple[Rows, Floats, Floats]:
         """(N,) rows above `after`, ascending, and their (N,) latitudes and longitudes, float64 degrees."""
-        with self._pool.borrowed() as connection:
-            return reading.positions(connection, after)
 
+    @abstractmethod
     def rows_in(self, region: Region, limit: int | None = None) -> Rows:
         """The rows whose position lies in a region: int64, ascending; any `limit` of them when there are more."""
-        with self._pool.borrowed() as connection:
-            return reading.rows_in(connection, region, limit)
 
     def descriptors(self, rows: npt.ArrayLike) -> Units:
         """The descriptors of those rows, in the order asked, (N, dim) float32 of length 1; gone rows are left out."""
         return self.present(rows)[1]
 
+    @abstractmethod
     def present(self, rows: npt.ArrayLike) -> tuple[Rows, Units]:
         """As `descriptors`, with (N,) int64: those of the rows that are still there."""
-        with self._pool.borrowed() as connection:
-            return reading.descriptors(connection, rows, self.model.dim, self.path)
 
+    @abstractmethod
     def iter_descriptors(self, chunk: int = 8192, after: int = 0) -> Iterator[tuple[Rows, npt.NDArray[np.float16]]]:
         """Every row above `after`, ascending, with its descriptor as stored: (n,) int64 and (n, dim) float16."""
-        while True:
-            with self._pool.borrowed() as connection:
-                rows, halves = reading.descriptor_chunk(connection, (after, chunk), self.model.dim, self.path)
-            if not len(rows):
-                return
-            after = int(rows[-1])
-            yield rows, halves
 
+    @abstractmethod
     def meta(self, key: str, default: Any = None) -> Any:
         """What was stored under a key: anything JSON can say."""
-        with self._pool.borrowed() as connection:
-            found = connection.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
-        return default if found is None else json.loads(found[0])
 
+    @abstractmethod
     def skipped(self) -> list[Skipped]:
         """The photos that could not be used, by id."""
-        with self._pool.borrowed() as connection:
-            return [Skipped(*values) for values in connection.execute("SELECT id, reason FROM skipped ORDER BY id")]
 
+    @abstractmethod
     def info(self) -> dict[str, Any]:
         """Counts, model, area, calibration and sizes, ready for JSON."""
-        with self._pool.borrowed() as connection:
-            return facts.of(connection, self.path)
+
+    @abstractmethod
+    def model_file(self, model: ModelIdentity) -> Path | None:
+        """The file of a model that was made for this map and is kept with it; None where there is none."""
 
     # Writing: one transaction each, all of it or nothing
 
+    @abstractmethod
     def put(
-        self, records: Sequence[Record], descriptors: npt.NDArray[np.float32], skipped: Sequence[Skipped] = ()
+        self,
+        records: Sequence[Record],
+        descriptors: npt.NDArray[np.float32] | npt.NDArray[np.float16],
+        skipped: Sequence[Skipped] = (),
+        *,
+        before_commit: Callable[[Rows], None] | None = None,
     ) -> Rows:
         """Store one batch, in one transaction: photos with their descriptors, and what was skipped beside them.
 
@@ -241,57 +207,82 @@ class Store:
 
         Args:
             records: N photos.
-            descriptors: (N, dim) float32; NaN, infinities and zeros are refused.
+            descriptors: (N, dim) float32; NaN, infinities and zeros are refused. Or float16 as another map stored
+                them, of length 1 but for rounding: kept to the last bit.
             skipped: remembered for `skipped`, until a photo of that id is stored.
+            before_commit: given the rows when nobody else sees them yet; what it raises undoes the transaction.
 
         Returns:
             (N,) int64: the row of each.
         """
-        halves = to_halves(records, descriptors, self.model.dim)
-        with self._transaction() as connection:
-            rows = writing.put(connection, records, halves)
-            writing.skip(connection, skipped)
-        return rows
 
-    def update_photo(self, record: Record) -> None:
+    @abstractmethod
+    def update_photo(self, record: Record, *, before_commit: Callable[[Rows], None] | None = None) -> None:
         """Change what is known about a photo that is there, and keep its descriptor.
 
-        A photo that moved gets a new row: the position of a row never changes.
-        """
-        with self._transaction() as connection:
-            if not writing.change(connection, record):
-                raise BadInput(f"{record.photo.id} is not in {self.path}, so it cannot be changed. Add it first.")
+        A photo that moved gets a new row, which `before_commit` is given: the position of a row never changes.
 
+        Raises:
+            BadInput: there is no photo of that id.
+        """
+
+    @abstractmethod
     def remove(self, ids: Sequence[str]) -> int:
         """Forget those photos; how many there were."""
-        with self._transaction() as connection:
-            return writing.remove(connection, ids)
 
+    @abstractmethod
     def put_skipped(self, skipped: Sequence[Skipped]) -> None:
         """Remember photos that could not be used, and why."""
-        with self._transaction() as connection:
-            writing.skip(connection, skipped)
 
+    @abstractmethod
     def forget_skipped(self, ids: Sequence[str]) -> int:
         """Those photos are no longer named as skipped; how many were."""
-        with self._transaction() as connection:
-            return writing.unskip(connection, ids)
 
+    @abstractmethod
     def set_meta(self, key: str, value: Any) -> None:
         """Store anything JSON can say under a key."""
-        with self._transaction() as connection:
-            connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, json.dumps(value)))
 
-    @contextlib.contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._writing, told(self.path):
-            if self._writer is None:
-                raise StorageFailed(f"{self.path} was opened for reading or is closed. Open it with write=True.")
-            self._writer.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._writer
-                self._writer.execute("COMMIT")
-            except BaseException:
-                if self._writer.in_transaction:  # a full disk has rolled it back already
-                    self._writer.execute("ROLLBACK")
-                raise
+    @abstractmethod
+    def keep_model_file(self, model: ModelIdentity, file: Path) -> Path:
+        """Copy the file of a model that was made for this map to where `model_file` finds it; where that is."""
+
+    @abstractmethod
+    def forget_model_file(self, model: ModelIdentity) -> None:
+        """Delete what `keep_model_file` kept. None is no error."""
+
+    # What else is kept with the photos
+
+    @abstractmethod
+    def search(self, *, progress: Progress = silent, notice: Callable[[str], None] | None = None) -> Search:
+        """The fastest search that this engine has. The store stays open as long as it is used.
+
+        Args:
+            progress: told how far making an index is, where that takes long.
+            notice: told in one line what had to be done and why; the log "viewfix" by default.
+        """
+
+    @property
+    @abstractmethod
+    def points(self) -> Points:
+        """The points of interest of this map."""
+
+    @abstractmethod
+    def local_features(self, fingerprint: str, *, limit_bytes: int | None = None) -> LocalFeatureCache:
+        """The local features of photos, made by what has that fingerprint; `limit_bytes` None for the usual."""
+
+    @abstractmethod
+    def migration(self, model: ModelIdentity) -> Migration:
+        """The change of this map to another model; see `Migration.begun`."""
+
+
+def _engine(place: Place) -> type[Store]:
+    scheme = Address.of(place).scheme
+    if scheme not in ENGINES:
+        known = ", ".join(f"{each}://" for each in ENGINES if each)
+        raise BadInput(
+            f"{Address.of(place)} begins with {scheme}://, where no map can be. Give the path of a file"
+            + (f", or a URL that begins with one of: {known}." if known else ".")
+        )
+    module, _, name = ENGINES[scheme].partition(":")
+    engine: type[Store] = getattr(importlib.import_module(f"{__package__}.{module}"), name)
+    return engine

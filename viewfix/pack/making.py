@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import BadInput
-from ..index.points import Points
 from ..licences import Thumbnails as Rule
 from ..map import Map
 from ..types import Progress, silent
@@ -88,17 +87,17 @@ def pack(city: Map, target: Path, wishes: Wishes | None = None, *, progress: Pro
     basemap = _basemap(wishes.basemap)
     model = packed_model(city.model)
     content = content_of(city)
-    points = [_point(point) for point in Points(city.store).all()]
+    points = [_point(point) for point in city.store.points.all()]
     thumbnails = None
     if wishes.thumbnails_px:
         thumbnails = thumbnails_of(content.photos, wishes.thumbnails_px, wishes.rule, progress)
-    title = wishes.title or city.path.stem
+    title = wishes.title or city.address.stem
     parted = {
         **({"thumbnails.bin": thumbnails.content} if thumbnails and thumbnails.shown else {}),
         **({"basemap.pmtiles": basemap} if basemap else {}),
     }
     about: dict[str, Any] = {
-        "map": city.path.stem,
+        "map": city.address.stem,
         "title": title,
         "dim": model.about["dim"],
         "model": model.about,
@@ -122,7 +121,7 @@ def pack(city: Map, target: Path, wishes: Wishes | None = None, *, progress: Pro
         Stored(path, content, len(content), at_root=True, kept=path != "sw.js") for path, content in beside.items()
     ]
     told = {
-        "map": city.path.stem,
+        "map": city.address.stem,
         "title": title,
         "photos": len(content.photos),
         "parts": {name: {"bytes": len(whole), "part_bytes": PART_BYTES} for name, whole in parted.items()},

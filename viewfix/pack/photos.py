@@ -40,13 +40,13 @@ def content_of(city: Map) -> Content:
     store = city.store
     if not 0 < len(store) <= MOST_PHOTOS:
         raise BadInput(
-            f"{city.path} has {len(store)} photos; a pack holds 1 to {MOST_PHOTOS}. "
+            f"{city.address} has {len(store)} photos; a pack holds 1 to {MOST_PHOTOS}. "
             + ("Add some: viewfix add MAP PHOTOS" if not len(store) else "Build a map of each part, and pack those.")
         )
     rows = store.rows()
     photos, (present, units) = store.photos(rows), store.present(rows)
     if not len(photos) == len(present) == len(rows):
-        raise BadInput(f"{city.path} is being changed by another process. Pack it again when that is done.")
+        raise BadInput(f"{city.address} is being changed by another process. Pack it again when that is done.")
     return Content(photos, units)
 
 

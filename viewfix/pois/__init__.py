@@ -7,7 +7,7 @@ pois.add("home.map", "monaco.osm.pbf")  # or a Map that is open; again: what cam
 pois.remove("home.map", "monaco.osm.pbf")  # without a file: all
 ```
 
-`Map.locate` then fills `Fix.nearby`. What a map holds is read with `viewfix.index.points.Points(city.store)`.
+`Map.locate` then fills `Fix.nearby`. What a map holds is read with `city.store.points`.
 """
 
 from ..locate.nearby import Reach

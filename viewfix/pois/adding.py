@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Protocol
 from ..errors import BadInput
 from ..geo import Box, wrap_lon_deg
 from ..index.points import Filling, Points, PointSource
-from ..index.store import Store
+from ..index.store import Address, Place, Store
 from ..locate.nearby import SAME_NAME_M, SAME_THING_M, merged, name_key, same, wikidata_of
 from ..types import PointOfInterest, Progress, Skipped, silent
 from . import osm, tables
@@ -30,11 +31,11 @@ MOST_SKIPPED = 1000
 AROUND_DEG = 0.05  # about 5 km
 
 
-class OnDisk(Protocol):
-    """A Map, of which only the path is wanted."""
+class Placed(Protocol):
+    """A Map, of which only the address is wanted."""
 
     @property
-    def path(self) -> Path: ...
+    def address(self) -> Address: ...
 
 
 @dataclass(slots=True)
@@ -64,7 +65,7 @@ class AddedPoints:
 
 
 def add(
-    city: OnDisk | str | Path,
+    city: Placed | Place,
     *files: str | Path,
     attribution: str | None = None,
     licence: str | None = None,
@@ -76,7 +77,7 @@ def add(
     for reading sees the new points at once.
 
     Args:
-        city: a Map, or its path.
+        city: a Map, or its path or URL.
         files: OpenStreetMap (.osm.pbf, .osm; needs the extra `pois`), GeoJSON or CSV.
         attribution: whom to name where the points are shown; OpenStreetMap's is known.
         licence: under which the points may be used.
@@ -89,27 +90,29 @@ def add(
     """
     if not files:
         raise BadInput("No files were given. Give OpenStreetMap (.osm.pbf), GeoJSON or CSV files.")
-    path = Path(city) if isinstance(city, str | Path) else city.path
     given = [Path(file).expanduser() for file in files]
     for file in given:
         reader_of(file)
     outcome = AddedPoints()
-    with Store.open(path, write=True) as store:
+    with Store.open(_address(city), write=True) as store:
         for file in given:
             _add(store, file, outcome, (attribution, licence), progress)
     return outcome
 
 
-def remove(city: OnDisk | str | Path, file: str | Path | None = None) -> int:
+def remove(city: Placed | Place, file: str | Path | None = None) -> int:
     """Take the points that came from a file out of a map, or all of them; how many there were.
 
     Raises:
         BadInput: none came from that file.
     """
-    path = Path(city) if isinstance(city, str | Path) else city.path
-    with Store.open(path, write=True) as store:
-        points = Points(store)
+    with Store.open(_address(city), write=True) as store:
+        points = store.points
         return points.remove(None if file is None else _stored_name(points, Path(file)))
+
+
+def _address(city: Placed | Place) -> Address:
+    return Address.of(city) if isinstance(city, str | os.PathLike | Address) else city.address
 
 
 def reader_of(file: Path) -> Reader:
@@ -138,7 +141,7 @@ def _add(
     attribution, licence = credit if any(credit) or not is_osm else osm.CREDIT
     source = PointSource(str(file.resolve()), attribution, licence)
     around = _around(store)
-    with Points(store).replacing(source) as filling:
+    with store.points.replacing(source) as filling:
         for done, item in enumerate(reader_of(file)(file), start=1):
             if isinstance(item, PointOfInterest) and around is not None:
                 here = bool(around.contains(item.position.lat, item.position.lon))

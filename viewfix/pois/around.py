@@ -8,7 +8,6 @@ from dataclasses import replace
 import numpy as np
 
 from ..geo import Circle, distances_m
-from ..index.points import Points
 from ..index.store import Store
 from ..locate.nearby import Reach, choose, seen_from, worth
 from ..types import Fix, Nearby, PointOfInterest, Position
@@ -22,7 +21,7 @@ def with_nearby(store: Store, fix: Fix, reach: Reach) -> Fix:
     at = fix.position
     if at is None or not reach.most:
         return fix
-    points = Points(store)
+    points = store.points
     spots = points.spots(Circle(at.lat, at.lon, reach.within_m + (at.radius_m or 0.0)))
     if not len(spots.numbers):
         return fix
@@ -34,6 +33,6 @@ def with_nearby(store: Store, fix: Fix, reach: Reach) -> Fix:
 def within(store: Store, lat: float, lon: float, radius_m: float) -> Sequence[Nearby]:
     """Every point within a circle, the nearest first."""
     at = Position(lat, lon)
-    points = Points(store)
+    points = store.points
     found: list[PointOfInterest] = points.get(points.spots(Circle(lat, lon, radius_m)).numbers)
     return sorted((seen_from(at, None, point) for point in found), key=lambda near: near.distance_m)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncIterator, Sequence
-from pathlib import Path
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -14,6 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 
 from .. import __version__
+from ..index.store import Place
 from .adding import Writer
 from .context import Context
 from .guard import Guard, body_of
@@ -32,11 +32,11 @@ Answers are GeoJSON. "Not in this map" is an answer (200, `found: false`), not a
 `ErrorReply`, with one line that says what happened and what to do."""
 
 
-def create_app(paths: Sequence[str | Path], settings: Settings | None = None, *, model: str | None = None) -> FastAPI:
+def create_app(places: Sequence[Place], settings: Settings | None = None, *, model: str | None = None) -> FastAPI:
     """An application that answers by these maps.
 
     Args:
-        paths: files of maps; the name of each is that of its file, without .map.
+        places: files or URLs of maps; the name of each is that of its file, without .map, or the last of its URL.
         settings: how; the defaults let everybody on this machine ask, and nobody write.
         model: of the maps, where it is a file of somebody's own.
 
@@ -44,7 +44,7 @@ def create_app(paths: Sequence[str | Path], settings: Settings | None = None, *,
         NotAMap, BadInput: a map cannot be opened, or two have one name.
     """
     settings = settings or Settings()
-    opened = Maps(paths, model)
+    opened = Maps(places, model)
     workers = Workers(settings.workers, settings.waiting, settings.answer_s)
     receiver = Receiver(settings.most_bytes, settings.most_buffered_bytes, settings.upload_s)
     context = Context(

@@ -1,4 +1,4 @@
-"""The paths of maps go in; each comes out open, by name, and is opened again when another map takes its place."""
+"""Paths or URLs of maps go in; each comes out open, by name, and is opened again when another takes its place."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
 
 from ..errors import BadInput, ModelMismatch, NotAMap
+from ..index.store import Address, Place
 from ..map import Map
 from ..types import Photo
 from ..verification import Verifier
@@ -25,16 +25,16 @@ LOOK_AGAIN_S = 1.0
 class Served:
     """One map that is served: loaded once, shared by all threads."""
 
-    def __init__(self, name: str, path: Path, model: str | None) -> None:
-        self.name, self.path, self._model_choice = name, path, model
+    def __init__(self, name: str, address: Address, model: str | None) -> None:
+        self.name, self.address, self._model_choice = name, address, model
         self._lock = threading.Lock()
         self._city, self._file = self._opened()
         self._looked_at = time.monotonic()
         self.writing = threading.Lock()
 
     def _opened(self) -> tuple[Map, object]:
-        file = _file_at(self.path)
-        city = Map.open(self.path, model=self._model_choice)
+        file = _file_at(self.address)
+        city = Map.open(self.address, model=self._model_choice)
         # Everything that is loaded when it is first needed is needed now: the first user must not wait for it.
         city.locate(np.zeros((32, 32, 3), np.uint8), verify="off", explainable=False)
         if (verifier := city._workings.verifier) is not None:
@@ -43,11 +43,11 @@ class Served:
 
     @property
     def city(self) -> Map:
-        """The map that is at the path now."""
+        """The map that is at the address now."""
         if time.monotonic() - self._looked_at > LOOK_AGAIN_S:
             with self._lock:
                 self._looked_at = time.monotonic()
-                now = _file_at(self.path)
+                now = _file_at(self.address)
                 if now is not None and now != self._file:
                     self._reopen()
         return self._city
@@ -93,15 +93,15 @@ class Maps:
         BadInput: there is none, or two have one name.
     """
 
-    def __init__(self, paths: Sequence[str | Path], model: str | None = None) -> None:
-        if not paths:
+    def __init__(self, places: Sequence[Place], model: str | None = None) -> None:
+        if not places:
             raise BadInput("No map was given. Name one or more: viewfix serve CITY.map")
         self._by_name: dict[str, Served] = {}
-        for path in map(Path, paths):
-            name = path.name.removesuffix(".map")
+        for address in map(Address.of, places):
+            name = address.name.removesuffix(".map")
             if name in self._by_name:
-                raise BadInput(f"Two maps are called {name}: {self._by_name[name].path} and {path}. Rename one.")
-            self._by_name[name] = Served(name, path, model)
+                raise BadInput(f"Two maps are called {name}: {self._by_name[name].address} and {address}. Rename one.")
+            self._by_name[name] = Served(name, address, model)
 
     def all(self) -> list[Served]:
         return list(self._by_name.values())
@@ -121,10 +121,12 @@ class Maps:
             served.close()
 
 
-def _file_at(path: Path) -> object:
-    """Which file is there: another one after a rename, the same one after it was written."""
+def _file_at(address: Address) -> object:
+    """Which file is there: another one after a rename, the same one after it was written. None where there is none."""
+    if (file := address.file) is None:
+        return None
     try:
-        about = path.stat()
+        about = file.stat()
     except OSError:
         return None
     return about.st_dev, about.st_ino

@@ -9,6 +9,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +22,7 @@ from .. import photos as files
 from ..embed import cores
 from ..errors import BadInput, UnreadablePhoto
 from ..index.migration import Migration
-from ..index.store import ModelIdentity
+from ..index.store import ModelIdentity, Place
 from ..map import Map
 from ..models.model import Model
 from ..models.onnx import OnnxModel
@@ -93,7 +94,7 @@ class _Exam:
 
 
 def adapt(
-    path: str | Path,
+    place: Place,
     model: Model | str | Path | None = None,
     *,
     positive_m: float = 10.0,
@@ -108,7 +109,7 @@ def adapt(
     won and lost is above the square root of their number; and of the photos as they are, not fewer than before.
 
     Args:
-        path: the map.
+        place: the map, by its path or URL.
         model: the map's model, where it is a file of somebody's own.
         positive_m: photos nearer than this, looking the same way, show one place, metres.
         heading_tolerance_deg: [0, 180]; 180 for photos without headings.
@@ -119,21 +120,21 @@ def adapt(
         BadInput: too few photos, or too few of one place, to fit or to judge.
     """
     rng = np.random.default_rng(seed)
-    with Map.open(path, model=model) as city:
+    with Map.open(place, model=model) as city:
         if len(city) < LEAST_PHOTOS:
-            raise BadInput(f"{path} has {len(city)} photos; fewer than {LEAST_PHOTOS} teach nothing. Add more.")
+            raise BadInput(f"{city.address} has {len(city)} photos; fewer than {LEAST_PHOTOS} teach nothing. Add more.")
         if (pending := Migration.pending(city.store)) is not None:  # said now, not after minutes of fitting
-            beside = pending.file_beside(city.path)
-            name = beside if beside.is_file() else pending.name
+            name = city.store.model_file(pending) or pending.name
             raise BadInput(
-                f"A migration of {path} to {pending.name} is not finished. Finish it first: viewfix migrate {path} "
+                f"A migration of {city.address} to {pending.name} is not finished. Finish it first: "
+                f"viewfix migrate {city.address} "
                 f"--model {name}; or give it up with --restart."
             )
         taken = list(city.photos())
         described = np.concatenate([halves.astype(np.float32) for _, halves in city.store.iter_descriptors()])
         used = city.model
     if len(described) != len(taken):
-        raise BadInput(f"{path} was written while it was read. Run this again when nobody adds photos.")
+        raise BadInput(f"{city.address} was written while it was read. Run this again when nobody adds photos.")
     limits = {"positive_m": positive_m, "heading_tolerance_deg": heading_tolerance_deg}
     whole = Places.of(taken, **limits)
     rest, judging = whole.split(HELD_OUT, whole.negative_m, seed)
@@ -258,25 +259,23 @@ class _Work:
         return layer.requires_grad_(False)
 
 
-def written_beside(path: Path, model: Model | str | Path | None, outcome: Adapted) -> tuple[Path, Path]:
-    """Write the adapted model beside the map, under the name where a map of it looks for it.
+def kept_with(place: Place, model: Model | str | Path | None, outcome: Adapted) -> tuple[ModelIdentity, Path]:
+    """Keep the adapted model with the map, where a map of it looks for it.
 
     Returns:
-        Where the map's present model would lie beside it, and where the new one lies.
+        The map's present model, and the file of the new one.
 
     Raises:
         BadInput: the map's model is no .onnx file.
     """
     assert outcome.layer is not None, "only what is kept is written"
-    with Map.open(path, model=model) as city:
-        used, before = city.model, city.store.model.file_beside(city.path)
-    if not isinstance(used, OnnxModel):
-        raise BadInput(f"{used.name} is no .onnx file, so nothing can be added to it. Use one that is.")
-    fresh = path.with_name(f"{path.name}.new.onnx")  # no map looks for that: a kill here leaves a file to delete
-    adapted = write(used, outcome.layer, fresh)
-    file = ModelIdentity(adapted.name, adapted.fingerprint, adapted.dim).file_beside(path)
-    fresh.replace(file)
-    return before, file
+    with Map.open(place, model=model) as city, TemporaryDirectory(prefix="viewfix-") as folder:
+        used = city.model
+        if not isinstance(used, OnnxModel):
+            raise BadInput(f"{used.name} is no .onnx file, so nothing can be added to it. Use one that is.")
+        adapted = write(used, outcome.layer, Path(folder) / "adapted.onnx")
+        identity = ModelIdentity(adapted.name, adapted.fingerprint, adapted.dim)
+        return city.store.model, city.store.keep_model_file(identity, adapted.path)
 
 
 def write(model: OnnxModel, layer: nn.Linear, path: Path) -> OnnxModel:

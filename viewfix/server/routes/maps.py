@@ -8,7 +8,6 @@ from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import JSONResponse, Response
 from starlette.concurrency import run_in_threadpool
 
-from ...index.points import Points
 from ...locate import geometry
 from ..clusters import Overview, box_of
 from ..context import context_of
@@ -50,7 +49,7 @@ def _about(served: Served, writable: bool) -> dict[str, Any]:
         "model": facts["model"]["name"],
         "verify": ["off", "fast", "accurate"] if geometry.available() else ["off"],
         "calibrated": city.calibration.inside > 0,
-        "points_of_interest": len(Points(city.store)),
+        "points_of_interest": len(city.store.points),
         "writable": writable,
     }
 

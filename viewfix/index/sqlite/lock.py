@@ -8,7 +8,7 @@ from pathlib import Path
 
 import filelock
 
-from ..errors import MapBusy
+from ...errors import MapBusy
 from .connect import told
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ..errors import NotAMap
+from ...errors import NotAMap
 
 APPLICATION_ID = 0x56464D31  # "VFM1": what `file` and we recognise a map by
 PAGE_BYTES = 16_384  # 512 float16 fill 15 rows of a page: 1,093 bytes each, against 1,369 with pages of 4,096

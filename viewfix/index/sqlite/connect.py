@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
-from ..errors import MapBusy, NotAMap, StorageFailed, ViewfixError
+from ...errors import MapBusy, NotAMap, StorageFailed, ViewfixError
 
 Mode = Literal["ro", "rw", "rwc", "immutable"]
 BUSY_SECONDS = 10.0  # how long SQLite waits for another process to finish a commit
@@ -156,3 +156,13 @@ def _rolled_back(path: Path) -> bool:
     except sqlite3.Error:
         return False
     return True
+
+
+def folded_in(writer: sqlite3.Connection) -> None:
+    """Close the connection that wrote; the map is one file again."""
+    # Fails when somebody reads, or the disk is full: the map then keeps its log, and nothing is lost.
+    with contextlib.suppress(sqlite3.Error):
+        writer.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        writer.execute("PRAGMA busy_timeout = 0")
+        writer.execute("PRAGMA journal_mode = DELETE")
+    writer.close()

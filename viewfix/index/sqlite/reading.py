@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import ModelMismatch, StorageFailed
-from ..geo import Region
-from ..types import Photo
-from .records import COLUMNS, PHOTO_COLUMNS, Record, Version, to_photo, to_record, to_units
-from .regions import cover
+from ...errors import ModelMismatch, StorageFailed
+from ...geo import Region
+from ...types import Photo
+from ..records import COLUMNS, PHOTO_COLUMNS, Record, Version, to_photo, to_record, to_units
+from ..regions import cover
 
 Rows = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 import uuid
 from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 
-from ..errors import NotAMap, StorageFailed
+from ...errors import NotAMap, StorageFailed
+from ..records import ModelIdentity
 from . import schema
 from .connect import Mode, connect, told
 from .lock import WriterLock
-from .records import ModelIdentity
 
 
 def look(path: Path) -> None:
@@ -59,3 +60,17 @@ def modernise(path: Path, number: int, mode: Mode) -> None:
             schema.migrate(connection, schema.found(connection, path))
     finally:
         lock.release()
+
+
+def model_beside(path: Path, model: ModelIdentity) -> Path:
+    """Where a model that was made for one map lies: beside the map, named by both."""
+    return path.with_name(f"{path.name}.{model.fingerprint[:12]}.onnx")
+
+
+def keep_beside(path: Path, model: ModelIdentity, file: Path) -> Path:
+    """Copy the file of a model to where `model_beside` says, whole or not at all."""
+    target, fresh = model_beside(path, model), path.with_name(f"{path.name}.new.onnx")
+    with told(path):
+        shutil.copyfile(file, fresh)  # no map looks for that name: a kill here leaves a file to delete
+        fresh.replace(target)
+    return target

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from ..types import Position, Skipped
+from ...types import Position, Skipped
+from ..records import COLUMNS, Record, to_values
 from .reading import last_row
-from .records import COLUMNS, Record, to_values
 
 _MARKS = ", ".join("?" * len(COLUMNS.split(",")))
 _INSERT = f"INSERT INTO photos (row, {COLUMNS}) VALUES (?, {_MARKS})"
@@ -41,16 +41,20 @@ def put(
     return np.array([row_of[record.photo.id] for record in records], dtype=np.int64)
 
 
-def change(connection: sqlite3.Connection, record: Record) -> bool:
-    """Replace what is known about the photo of that id, and keep its descriptor; False when there is none."""
+def change(connection: sqlite3.Connection, record: Record) -> npt.NDArray[np.int64] | None:
+    """Replace what is known about the photo of that id, and keep its descriptor; None when there is none.
+
+    Returns:
+        The new row of a photo that moved, (1,) int64; (0,) when it stays where it is.
+    """
     at = record.photo.position
     found = connection.execute("SELECT row, lat, lon FROM photos WHERE id = ?", (record.photo.id,)).fetchone()
     if found is None:
-        return False
+        return None
     row, lat, lon = found
     if (lat, lon) == (at.lat, at.lon):
         connection.execute(_CHANGE, (*to_values(record), row))
-        return True
+        return np.empty(0, np.int64)
     # It moved. The position of a row never changes, so that caches stay right: it gets a new row.
     (vector,) = connection.execute("SELECT vector FROM descriptors WHERE row = ?", (row,)).fetchone()
     remove(connection, [record.photo.id])
@@ -59,7 +63,7 @@ def change(connection: sqlite3.Connection, record: Record) -> bool:
     _place(connection, [(fresh, at)])
     connection.execute("INSERT INTO descriptors VALUES (?, ?)", (fresh, vector))
     connection.execute("UPDATE counts SET photos = photos + 1")
-    return True
+    return np.array([fresh], np.int64)
 
 
 def remove(connection: sqlite3.Connection, ids: Sequence[str]) -> int:

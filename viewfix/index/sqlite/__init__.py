@@ -1,0 +1,1 @@
+"""The map as one SQLite file: nothing to install, nothing to run."""
