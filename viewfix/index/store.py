@@ -35,6 +35,8 @@ Place = str | os.PathLike[str] | Address
 
 ENGINES = {  # scheme of a URL: the class that keeps such maps; its module is imported when one is used
     "": "sqlite.store:SqliteStore",
+    "postgresql": "postgres.store:PostgresStore",
+    "postgres": "postgres.store:PostgresStore",
 }
 
 
