@@ -12,8 +12,12 @@ import tempfile
 import time
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
+
+PREFIX = f"t{os.getpid()}_"
+"""Of the names of collections: a Milvus that was running before may hold those of an earlier run."""
 
 SETTINGS = {  # small, and without waiting for a disk: what is tested is a killed server, not a machine without power
     "listen_addresses": "",
@@ -143,3 +147,46 @@ def _may_be_read(folder: Path) -> None:
         for each in root.rglob("*") if root.is_dir() else ():
             if not each.is_symlink():
                 each.chmod(each.stat().st_mode | (0o055 if each.is_dir() or root == folder else 0o044))
+
+
+class Milvus:
+    """A standalone Milvus, as the package milvus brings it. One at a time on a machine: its etcd has one port.
+
+    With VIEWFIX_TEST_MILVUS=PORT the one that runs there is asked instead, and not killed.
+    """
+
+    def __init__(self) -> None:
+        self.port = int(os.environ.get("VIEWFIX_TEST_MILVUS", "0"))
+        self.folder = Path(tempfile.mkdtemp(prefix="vfmv"))
+        self._server: Any = None
+        if not self.port:
+            self.start()
+
+    def url(self, name: str, records: str) -> str:
+        return f"milvus://127.0.0.1:{self.port}/{PREFIX}{name}?records={quote(records, safe='/')}"
+
+    def start(self) -> None:
+        from milvus import MilvusServer
+
+        self._server = MilvusServer(wait_for_started=False)
+        self._server.set_base_dir(str(self.folder))
+        if self.port:
+            self._server.listen_port = self.port
+        self._server.start()
+        self.port = self._server.listen_port
+        self._server.wait_started(timeout=60_000)
+
+    @property
+    def can_be_killed(self) -> bool:
+        return self._server is not None
+
+    def kill(self) -> None:
+        self._server.server_proc.kill()
+        self._server.server_proc.wait(10)
+        self._server.stop()
+        self._server = None
+
+    def close(self) -> None:
+        if self._server is not None:
+            self.kill()
+        shutil.rmtree(self.folder, ignore_errors=True)
