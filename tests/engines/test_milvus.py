@@ -12,7 +12,7 @@ import pytest
 from viewfix.errors import BadInput, NotAMap, StorageFailed
 from viewfix.geo import Box, Circle
 from viewfix.index.address import Address
-from viewfix.index.milvus.collection import cells, within
+from viewfix.index.milvus.cells import cells, within
 from viewfix.index.milvus.place import Place
 from viewfix.index.store import Store
 
