@@ -7,13 +7,19 @@ import importlib.util
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import time
+import urllib.request
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
+
+PREFIX = f"t{os.getpid()}_"
+"""Of the names of collections: a Milvus that was running before may hold those of an earlier run."""
 
 SETTINGS = {  # small, and without waiting for a disk: what is tested is a killed server, not a machine without power
     "listen_addresses": "",
@@ -143,3 +149,75 @@ def _may_be_read(folder: Path) -> None:
         for each in root.rglob("*") if root.is_dir() else ():
             if not each.is_symlink():
                 each.chmod(each.stat().st_mode | (0o055 if each.is_dir() or root == folder else 0o044))
+
+
+class Milvus:
+    """A standalone Milvus, as the package milvus brings it. One at a time on a machine: its etcd has one port.
+
+    With VIEWFIX_TEST_MILVUS=PORT the one that runs there is asked instead, and not killed.
+    """
+
+    def __init__(self) -> None:
+        self.port = int(os.environ.get("VIEWFIX_TEST_MILVUS", "0"))
+        self.folder = Path(tempfile.mkdtemp(prefix="vfmv"))
+        self._server: Any = None
+        self._settings: Any = None
+        if not self.port:
+            self.start()
+
+    def url(self, name: str, records: str) -> str:
+        return f"milvus://127.0.0.1:{self.port}/{PREFIX}{name}?records={quote(records, safe='/')}"
+
+    def start(self) -> None:
+        """Start it; again after a kill, on the same data and ports."""
+        if self._settings is None:
+            _wait_for_ports(2379, 2380)  # its etcd takes no others, and they rest for a minute after another Milvus
+            from milvus import MilvusServer
+
+            settings = MilvusServer(wait_for_started=False)
+            settings.set_base_dir(str(self.folder))
+            settings.start()
+            self._settings, self._server, self.port = settings, settings.server_proc, settings.listen_port
+        else:
+            program = self._settings.get_milvus_executable_path()
+            places = {"LD_LIBRARY_PATH": str(Path(program).parent), "MILVUS_RUN_DIR": str(self.folder / "run")}
+            ports = {"METRICS_PORT": str(self._settings.webservice_port), "DEPLOY_MODE": "STANDALONE"}
+            quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+            command = [program, "run", "standalone"]
+            self._server = subprocess.Popen(command, cwd=self.folder, env={**os.environ, **places, **ports}, **quiet)
+        until = time.monotonic() + 90
+        while time.monotonic() < until and self._server.poll() is None:
+            with contextlib.suppress(OSError):
+                address = f"http://127.0.0.1:{self._settings.webservice_port}/healthz"
+                with urllib.request.urlopen(address, timeout=5) as answer:
+                    if b"OK" in answer.read():
+                        time.sleep(1)
+                        return
+            time.sleep(0.2)
+        self.close()
+        pytest.skip(f"Milvus did not start within 90 s (exit code {self._server and self._server.poll()})")
+
+    @property
+    def can_be_killed(self) -> bool:
+        return self._server is not None
+
+    def kill(self) -> None:
+        self._server.kill()
+        self._server.wait(10)
+
+    def close(self) -> None:
+        if self._server is not None:
+            self.kill()
+        if self._settings is not None:
+            self._settings.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _wait_for_ports(*ports: int) -> None:
+    until = time.monotonic() + 90
+    for port in ports:
+        while time.monotonic() < until:
+            with contextlib.closing(socket.socket()) as probe, contextlib.suppress(OSError):
+                probe.bind(("127.0.0.1", port))
+                break
+            time.sleep(0.5)

@@ -38,6 +38,7 @@ ENGINES = {  # scheme of a URL: the class that keeps such maps; its module is im
     "": "sqlite.store:SqliteStore",
     "postgresql": "postgres.store:PostgresStore",
     "postgres": "postgres.store:PostgresStore",
+    "milvus": "milvus.store:MilvusStore",
     SEVERAL: "shards.store:ShardedStore",
 }
 
@@ -132,6 +133,10 @@ class Store(ABC):
     @abstractmethod
     def known(self, ids: Sequence[str]) -> dict[str, Record]:
         """What is stored under those ids; ids that are not in the map are left out."""
+
+    @abstractmethod
+    def rows_of(self, ids: Sequence[str]) -> dict[str, int]:
+        """The row of each of those ids; ids that are not in the map are left out."""
 
     @abstractmethod
     def ids_of_source(self, source: str) -> list[str]:
@@ -282,7 +287,7 @@ class Store(ABC):
 
 def _engine(place: Place) -> type[Store]:
     scheme = Address.of(place).scheme
-    if scheme in ENGINES and len(Address.of(place).urls) > 1:
+    if scheme.startswith("postgres") and len(Address.of(place).urls) > 1:
         scheme = SEVERAL
     if scheme not in ENGINES:
         known = ", ".join(f"{each}://" for each in ENGINES if each not in ("", SEVERAL))

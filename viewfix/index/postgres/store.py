@@ -137,6 +137,9 @@ class PostgresStore(Store):
     def known(self, ids: Sequence[str]) -> dict[str, Record]:
         return self.read(reading.known, ids)
 
+    def rows_of(self, ids: Sequence[str]) -> dict[str, int]:
+        return dict(self.lines("SELECT id, row FROM photos WHERE id = ANY(%s)", (list(ids),)))
+
     def ids_of_source(self, source: str) -> list[str]:
         query = "SELECT id FROM photos WHERE source = %s ORDER BY row"
         return [key for (key,) in self.lines(query, (source,))]

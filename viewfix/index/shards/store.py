@@ -121,6 +121,9 @@ class ShardedStore(Store):
     def known(self, ids: Sequence[str]) -> dict[str, Record]:
         return {key: r for part in self._of_ids(ids, PostgresStore.known) for key, r in part.items()}
 
+    def rows_of(self, ids: Sequence[str]) -> dict[str, int]:
+        return {key: row for part in self._of_ids(ids, PostgresStore.rows_of) for key, row in part.items()}
+
     def ids_of_source(self, source: str) -> list[str]:
         return [key for part in self._of_all(lambda shard: shard.ids_of_source(source)) for key in part]
 

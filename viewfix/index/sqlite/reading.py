@@ -46,6 +46,14 @@ def known(connection: sqlite3.Connection, ids: Sequence[str]) -> dict[str, Recor
     return {found[0]: to_record(found) for found in connection.execute(query, (json.dumps(list(ids)),))}
 
 
+def rows_of(connection: sqlite3.Connection, ids: Sequence[str]) -> dict[str, int]:
+    return dict(connection.execute(f"SELECT id, row FROM photos WHERE id {_LISTED}", (json.dumps(list(ids)),)))
+
+
+def ids_of_source(connection: sqlite3.Connection, source: str) -> list[str]:
+    return [key for (key,) in connection.execute("SELECT id FROM photos WHERE source = ? ORDER BY row", (source,))]
+
+
 def photos(connection: sqlite3.Connection, wanted: npt.ArrayLike) -> list[Photo]:
     asked = np.asarray(wanted, dtype=np.int64).tolist()
     query = f"SELECT row, {PHOTO_COLUMNS} FROM photos WHERE row {_LISTED}"
