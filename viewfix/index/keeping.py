@@ -135,7 +135,7 @@ class Keeper:
                     f"The search index of {self._store.path} could not be brought up to date "
                     f"({error.strerror or error}): the old one goes on serving. Make room, or make the folder writable."
                 )
-        except ViewfixError:
+        except (Stopped, ViewfixError):
             pass  # stopped, or the store was closed, or says by itself what is wrong to whoever asks it next
         finally:
             self._not_before = 0.0 if well else time.monotonic() + TRY_AGAIN_S

@@ -14,8 +14,6 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import ViewfixError
-
 BLOCK_BYTES = 1 << 20  # checked as one: 10 million photos have 1,700 of them, and as many sums in current.json
 CHUNK = 65_536  # sketches read or written at a time, 4 MB
 
@@ -23,7 +21,7 @@ Array = npt.NDArray[Any]
 Put = Callable[[Array], None]
 
 
-class Stopped(ViewfixError):
+class Stopped(Exception):
     """Whoever wanted this made is closing: it is given up. Never leaves the threads of a search."""
 
 
