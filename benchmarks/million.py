@@ -165,8 +165,8 @@ def cold(path: Path) -> Table:
     half = len(spent) // 2
     return {
         "from a cold disk: open": f"{opened_s:.2f} s",
-        "from a cold disk: search": f"first {spent[0]:.0f} ms, median of {half} {statistics.median(spent[:half]):.1f} ms, "
-        f"of the next {half} {statistics.median(spent[half:]):.1f} ms",
+        "from a cold disk: search": f"first {spent[0]:.0f} ms, median of the first {half} "
+        f"{statistics.median(spent[:half]):.1f} ms, of the next {half} {statistics.median(spent[half:]):.1f} ms",
     }
 
 

@@ -79,6 +79,7 @@ def far(monkeypatch):
     monkeypatch.setattr(room, "BLOCK_BYTES", 1024)
     monkeypatch.setattr(cache, "BLOCK_BYTES", 1024)
     monkeypatch.setattr(cache, "LOOKED_AT", 6)
+    monkeypatch.setattr(keeping, "CHECK_AFTER_S", 0.0)
 
 
 def file_of(path: Path, part: str) -> Path:
@@ -400,6 +401,22 @@ def test_what_a_damaged_cache_says_of_positions_is_not_believed(path, far, gate)
             assert set(search.nearest(query, 10, NEARBY)[0].tolist()) <= inside
         gate.open.set()
         search.close()
+
+
+@pytest.mark.parametrize("wrote", [False, True])
+def test_who_closes_soon_does_not_wait_for_the_check(path, far, monkeypatch, wrote):
+    monkeypatch.setattr(keeping, "CHECK_AFTER_S", 60.0)
+    monkeypatch.setattr(cache, "damage", lambda *_: pytest.fail("it was read to its end"))
+    with Store.open(path, write=True) as store:
+        cache.folder_of(path).joinpath("current.json").unlink()
+        lists(store).close()
+        started = time.monotonic()
+        with lists(store) as search:
+            store.put(records(20, 3, "few "), looks(20, 3))
+            check(search, store)
+            if wrote:
+                search.refresh()
+        assert time.monotonic() - started < 5
 
 
 @pytest.mark.parametrize("part", ["turn", "places", "codes", *LISTS])

@@ -24,6 +24,7 @@ FOLD_IN = 5_000  # new photos that a writer folds into the cache; until then com
 FOLD_SHARE = 0.002  # or that share of a large one, for folding copies the files: 20,000 of ten million, 4 ms
 STALE_SHARE = 0.1  # of the rows of the cache gone: a new one without them is made
 TRY_AGAIN_S = 600.0  # after it could not be written
+CHECK_AFTER_S = 10.0  # a large cache is read to its end by who has it open longer, not by each call of a command line
 SLOW_FROM = 300_000  # photos from which on one is told how long it takes
 _SECONDS_EACH = 25e-6
 
@@ -90,7 +91,7 @@ class Keeper:
     def close(self) -> None:
         """Finish what a writer began; give up what was begun because of others."""
         try:
-            if self._wrote:
+            if self._wrote and self._behind(self._store.version):
                 self.settle()
         except ViewfixError:
             pass  # the store was closed before the search: the next process goes on
@@ -103,8 +104,10 @@ class Keeper:
         if time.monotonic() < self._not_before:
             return False
         main = self._serving.main
-        if main is not None and (self._damaged or self._unchecked(main)):
-            return True
+        return (main is not None and (self._damaged or self._unchecked(main))) or self._behind(version)
+
+    def _behind(self, version: Version) -> bool:
+        main = self._serving.main
         if main is not None and self._fresh_enough(main, version):
             return False
         return version.last_row > self._exact_below and len(self._store) > self._exact_below
@@ -143,6 +146,11 @@ class Keeper:
     def _step(self) -> None:
         main = self._serving.main
         if main is not None and not self._damaged and self._unchecked(main):
+            until = time.monotonic() + CHECK_AFTER_S
+            while not self._waiting and time.monotonic() < until:
+                self._background.pause(0.1)
+                if self._background.stopped():
+                    return
             wrong = cache.damage(main, self._background.stopped)
             self._checked = main
             if wrong is not None:
