@@ -147,7 +147,7 @@ class Keeper:
         main = self._serving.main
         if main is not None and not self._damaged and self._unchecked(main):
             until = time.monotonic() + CHECK_AFTER_S
-            while not self._waiting and time.monotonic() < until:
+            while not (self._waiting or self._behind(self._store.version) or time.monotonic() > until):
                 self._background.pause(0.1)
                 if self._background.stopped():
                     return
