@@ -292,5 +292,4 @@ class Map:
         return Workings(self._store, self._searching(), self.calibration, self._verifier)
 
     def _refresh(self) -> None:
-        if self._search is not None:
-            self._search.refresh()
+        self._searching().refresh()

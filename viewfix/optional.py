@@ -28,6 +28,8 @@ EXTRAS = {
     "python_multipart": ("server", "Serving a map"),
     "prometheus_client": ("server", "Serving a map"),
     "limits": ("server", "Serving a map"),
+    "psycopg": ("postgres", "A map in PostgreSQL"),
+    "psycopg_pool": ("postgres", "A map in PostgreSQL"),
     "scipy": ("evaluate", "Finding neighbours in space and reading .mat files"),
 }
 

@@ -33,8 +33,12 @@ Floats = npt.NDArray[np.float64]
 Units = npt.NDArray[np.float32]
 Place = str | os.PathLike[str] | Address
 
+SEVERAL = "several URLs"
 ENGINES = {  # scheme of a URL: the class that keeps such maps; its module is imported when one is used
     "": "sqlite.store:SqliteStore",
+    "postgresql": "postgres.store:PostgresStore",
+    "postgres": "postgres.store:PostgresStore",
+    SEVERAL: "shards.store:ShardedStore",
 }
 
 
@@ -210,7 +214,8 @@ class Store(ABC):
             descriptors: (N, dim) float32; NaN, infinities and zeros are refused. Or float16 as another map stored
                 them, of length 1 but for rounding: kept to the last bit.
             skipped: remembered for `skipped`, until a photo of that id is stored.
-            before_commit: given the rows when nobody else sees them yet; what it raises undoes the transaction.
+            before_commit: given the rows when nobody else sees them yet; what it raises undoes the transaction. Where a
+                batch takes several, it is called for each, with 0 for the rows that are of another.
 
         Returns:
             (N,) int64: the row of each.
@@ -277,8 +282,10 @@ class Store(ABC):
 
 def _engine(place: Place) -> type[Store]:
     scheme = Address.of(place).scheme
+    if scheme in ENGINES and len(Address.of(place).urls) > 1:
+        scheme = SEVERAL
     if scheme not in ENGINES:
-        known = ", ".join(f"{each}://" for each in ENGINES if each)
+        known = ", ".join(f"{each}://" for each in ENGINES if each not in ("", SEVERAL))
         raise BadInput(
             f"{Address.of(place)} begins with {scheme}://, where no map can be. Give the path of a file"
             + (f", or a URL that begins with one of: {known}." if known else ".")

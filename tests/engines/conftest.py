@@ -1,0 +1,86 @@
+"""Every engine that can keep a map here, as places for fresh maps; servers are started once a process."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from .servers import PostgresServer, why_not
+
+_NUMBERS = itertools.count(1)
+
+
+@dataclass
+class Engine:
+    """Where maps of one engine can be made in a test, and the servers behind it, to be killed and started again."""
+
+    name: str
+    place: Callable[[], str]
+    servers: list[PostgresServer] = field(default_factory=list)
+
+    def kill(self) -> None:
+        self.servers[-1].kill()
+
+    def start(self) -> None:
+        self.servers[-1].start()
+
+
+@pytest.fixture(scope="session")
+def postgres_servers() -> Iterator[list[PostgresServer]]:
+    if (reason := why_not()) is not None:
+        pytest.skip(reason)
+    servers: list[PostgresServer] = []
+    try:
+        for _ in range(2):
+            servers.append(PostgresServer())
+        yield servers
+    finally:
+        for server in servers:
+            server.close()
+
+
+@pytest.fixture
+def server(postgres_servers: list[PostgresServer]) -> Iterator[PostgresServer]:
+    """One PostgreSQL, running again after the test whatever the test did to it."""
+    yield postgres_servers[0]
+    _see_to(postgres_servers)
+
+
+@pytest.fixture
+def two_servers(postgres_servers: list[PostgresServer]) -> Iterator[list[PostgresServer]]:
+    yield postgres_servers
+    _see_to(postgres_servers)
+
+
+def _see_to(servers: list[PostgresServer]) -> None:
+    for server in servers:
+        if server._process is None:
+            server.start()
+
+
+def fresh_name() -> str:
+    """A map name that no test of this process has used."""
+    return f"m{next(_NUMBERS)}"
+
+
+ENGINES = ("sqlite", "postgres", "shards")
+
+
+@pytest.fixture(params=ENGINES)
+def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Engine:
+    name: str = request.param
+    if name == "sqlite":
+        return Engine(name, lambda: str(tmp_path / f"{fresh_name()}.map"))
+    servers: list[PostgresServer] = request.getfixturevalue("two_servers")
+    if name == "postgres":
+        return Engine(name, lambda: servers[0].url(fresh_name()), servers[:1])
+
+    def shards() -> str:
+        name = fresh_name()
+        return ",".join(server.url(name) for server in servers)
+
+    return Engine(name, shards, servers)
