@@ -27,6 +27,7 @@ COMMANDS = {  # name: one-line help; viewfix/cli/<name>.py is imported only when
     "coverage": "Where a map would find photos, where not, and what to photograph next.",
     "pois": "What is worth seeing near: add points of interest to a map, list them, take them out.",
     "export": "Write a map as GeoJSON, CSV, Parquet or for the TensorBoard projector.",
+    "copy": "Copy a map between a file, PostgreSQL, Milvus and Parquet, and compare both.",
     "pack": "Write a map as an app that finds photos on a phone, without a network.",
     "serve": "Answer over HTTP, with a page for people.",
     "serve-key": "Make a key for a service.",

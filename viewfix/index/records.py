@@ -62,6 +62,9 @@ class Version:
     removals: int
 
 
+UNFINISHED_COPY = "copy"
+"""In the meta of a map that is being copied to: of what, and how far. Nobody may take it for the whole map."""
+
 PHOTO_COLUMNS = "id, source, lat, lon, radius_m, heading_deg, taken_at, attribution, licence"
 COLUMNS = PHOTO_COLUMNS + ", content_hash, content_hint"
 

@@ -13,7 +13,7 @@ from ...errors import ModelMismatch, StorageFailed
 from ...geo import Box, Region
 from ...types import Photo
 from ..records import Record, Version, to_photo, to_record, to_units
-from ..regions import cover
+from ..regions import cover, inside
 from . import wire
 
 if TYPE_CHECKING:
@@ -90,9 +90,9 @@ def rows_in(connection: Connection, region: Region, limit: int | None) -> Rows:
     while True:
         cursor.execute(query if limit is None else f"{query} LIMIT {asked}", boxes)
         table = np.array(cursor.fetchall(), dtype=np.float64).reshape(-1, 3)
-        inside = np.unique(table[region.contains(table[:, 1], table[:, 2]), 0].astype(np.int64))
-        if limit is None or len(inside) >= limit or len(table) < asked:
-            return inside[:limit]
+        found = np.unique(table[inside(region, table[:, 1], table[:, 2]), 0].astype(np.int64))
+        if limit is None or len(found) >= limit or len(table) < asked:
+            return found[:limit]
         asked *= 8
 
 
