@@ -13,7 +13,7 @@ ROOT = Path(__file__).parent.parent / "viewfix"
 LAYERS = [  # a module may import those of the layers above it, never those below
     {"errors"},
     {"types", "optional"},
-    {"geo", "photos", "metrics", "console", "wire", "licences"},
+    {"geo", "photos", "metrics", "console", "wire", "licences", "plan"},
     {"sources", "models"},
     {"embed", "index", "locate"},
     {"ingest", "retrieval", "verification", "explain", "pois", "copying"},
