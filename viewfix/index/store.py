@@ -18,6 +18,7 @@ from ..errors import BadInput
 from ..geo import Region
 from ..types import Photo, Progress, Skipped, silent
 from .address import Address
+from .pairs import paired, whole
 from .records import ModelIdentity, Record, Version
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ __all__ = ["Address", "ModelIdentity", "Record", "Store", "Version"]
 Rows = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 Units = npt.NDArray[np.float32]
+Halves = npt.NDArray[np.float16]
 Place = str | os.PathLike[str] | Address
 
 ENGINES = {  # scheme of a URL: the class that keeps such maps; its module is imported when one is used
@@ -66,15 +68,16 @@ class Store(ABC):
         return _engine(place).created(Address.of(place), model)
 
     @staticmethod
-    def open(place: Place, *, write: bool = False) -> Store:
-        """Open the map at a path or URL.
+    def open(place: Place, *, write: bool = False, unfinished: bool = False) -> Store:
+        """Open the map at a path or URL; a copy that is not finished only for who says so.
 
         Raises:
-            NotAMap: there is none, or it is something else, or of a newer viewfix.
+            NotAMap: there is none, or it is something else, or of a newer viewfix, or an unfinished copy.
             MapBusy: to write it, where an engine allows one writer and there is another.
             StorageFailed: it cannot be reached or read.
         """
-        return _engine(place).opened(Address.of(place), write=write)
+        store = _engine(place).opened(Address.of(place), write=write)
+        return store if unfinished else whole(store)
 
     @staticmethod
     def exists(place: Place) -> bool:
@@ -175,6 +178,10 @@ class Store(ABC):
     @abstractmethod
     def iter_descriptors(self, chunk: int = 8192, after: int = 0) -> Iterator[tuple[Rows, npt.NDArray[np.float16]]]:
         """Every row above `after`, ascending, with its descriptor as stored: (n,) int64 and (n, dim) float16."""
+
+    def stored(self, chunk: int = 4096, after: int = 0) -> Iterator[tuple[Rows, list[Record], Halves]]:
+        """As `iter_descriptors`, with all that is known about each: n rows, n records and (n, dim) float16."""
+        return paired(self, chunk, after)
 
     @abstractmethod
     def meta(self, key: str, default: Any = None) -> Any:

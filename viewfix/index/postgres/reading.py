@@ -27,6 +27,8 @@ PHOTO_COLUMNS = "id, source, at[1], at[0], radius_m, heading_deg, taken_at, attr
 COLUMNS = PHOTO_COLUMNS + ", content_hash, content_hint"
 """In the order of `records.COLUMNS`; a point is (lon, lat)."""
 
+_DAMAGED = "{place} is damaged: not every descriptor has {dim} numbers. Restore it from a backup, or build it again."
+
 
 def version(connection: Connection, map_id: str) -> Version:
     query = "SELECT last_row, removals, (SELECT value FROM meta WHERE key = 'map_id') FROM counts"
@@ -116,6 +118,20 @@ def descriptor_chunk(
     return vectors(connection, query, span, dim, place)
 
 
+def stored(
+    connection: Connection, span: tuple[int, int], dim: int, place: object
+) -> tuple[Rows, list[Record], npt.NDArray[np.float16]]:
+    """The next `span[1]` records above row `span[0]`, with their rows and descriptors."""
+    query = f"SELECT row, {COLUMNS}, vector FROM photos JOIN descriptors USING (row) WHERE row > %s ORDER BY row LIMIT %s"
+    cursor = connection.cursor(binary=True)
+    found = cursor.execute(query, span).fetchall()
+    halves = wire.to_halves([values[-1] for values in found], dim)
+    if halves is None:
+        raise StorageFailed(_DAMAGED.format(place=place, dim=dim))
+    rows = np.fromiter((values[0] for values in found), np.int64, len(found))
+    return rows, [to_record(values[1:-1]) for values in found], halves
+
+
 def vectors(
     connection: Connection, query: str, values: Sequence[Any] | Mapping[str, Any], dim: int, place: object
 ) -> tuple[Rows, npt.NDArray[np.float16]]:
@@ -124,7 +140,5 @@ def vectors(
     pairs = cursor.execute(query, values).fetchall()
     halves = wire.to_halves([vector for _, vector in pairs], dim)
     if halves is None:
-        raise StorageFailed(
-            f"{place} is damaged: not every descriptor has {dim} numbers. Restore it from a backup, or build it again."
-        )
+        raise StorageFailed(_DAMAGED.format(place=place, dim=dim))
     return np.fromiter((row for row, _ in pairs), np.int64, len(pairs)), halves

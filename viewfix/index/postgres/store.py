@@ -23,7 +23,7 @@ from ..local import LIMIT_BYTES, LocalFeatureCache
 from ..migration import Migration
 from ..points import Points
 from ..records import ModelIdentity, Record, Version, to_halves
-from ..store import Store
+from ..store import Halves, Store
 from . import facts, files, reading, schema, writing
 from .connect import Pool, Result, alone, search_path
 from .place import Place
@@ -164,6 +164,14 @@ class PostgresStore(Store):
                 return
             after = int(rows[-1])
             yield rows, halves
+
+    def stored(self, chunk: int = 4096, after: int = 0) -> Iterator[tuple[Rows, list[Record], Halves]]:
+        while True:
+            rows, records, halves = self.read(reading.stored, (after, chunk), self.model.dim, self.address)
+            if not len(rows):
+                return
+            after = int(rows[-1])
+            yield rows, records, halves
 
     def meta(self, key: str, default: Any = None) -> Any:
         found = self.lines("SELECT value FROM meta WHERE key = %s", (key,))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +16,9 @@ from ...geo import Region
 from ...types import Photo
 from ..records import COLUMNS, PHOTO_COLUMNS, Record, Version, to_photo, to_record, to_units
 from ..regions import cover
+
+if TYPE_CHECKING:
+    from .store import SqliteStore
 
 Rows = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -113,8 +117,28 @@ def descriptor_chunk(
     return _vectors(connection.execute("SELECT * FROM descriptors WHERE row > ? ORDER BY row LIMIT ?", span), dim, path)
 
 
+def stored(
+    store: SqliteStore, chunk: int = 4096, after: int = 0
+) -> Iterator[tuple[Rows, list[Record], npt.NDArray[np.float16]]]:
+    """See Store.stored: one statement a chunk."""
+    query = (
+        f"SELECT row, {COLUMNS}, vector FROM photos JOIN descriptors USING (row) WHERE row > ? ORDER BY row LIMIT ?"
+    )
+    while True:
+        with store._pool.borrowed() as connection:
+            found = connection.execute(query, (after, chunk)).fetchall()
+        if not found:
+            return
+        after = found[-1][0]
+        rows, halves = _joined([(values[0], values[-1]) for values in found], store.model.dim, store.path)
+        yield rows, [to_record(values[1:-1]) for values in found], halves
+
+
 def _vectors(cursor: sqlite3.Cursor, dim: int, path: Path) -> tuple[Rows, npt.NDArray[np.float16]]:
-    pairs = cursor.fetchall()
+    return _joined(cursor.fetchall(), dim, path)
+
+
+def _joined(pairs: Sequence[tuple[int, bytes]], dim: int, path: Path) -> tuple[Rows, npt.NDArray[np.float16]]:
     joined = b"".join([vector for _, vector in pairs])
     if len(joined) != 2 * dim * len(pairs):
         raise StorageFailed(

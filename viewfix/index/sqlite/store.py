@@ -22,17 +22,13 @@ from ..local import LIMIT_BYTES, LocalFeatureCache
 from ..migration import Migration
 from ..points import Points
 from ..records import ModelIdentity, Record, Version, to_halves
-from ..store import Store
+from ..store import Floats, Rows, Store, Units
 from . import facts, opening, reading, schema, writing
 from .connect import Mode, Pool, connect, folded_in, open_for_reading, told
 from .lock import WriterLock
 
 if TYPE_CHECKING:
     from ..search import Search
-
-Rows = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float64]
-Units = npt.NDArray[np.float32]
 
 
 class SqliteStore(Store):
@@ -196,6 +192,8 @@ class SqliteStore(Store):
                 return
             after = int(rows[-1])
             yield rows, halves
+
+    stored = reading.stored
 
     def meta(self, key: str, default: Any = None) -> Any:
         with self._pool.borrowed() as connection:
