@@ -26,6 +26,7 @@ COMMANDS = {  # name: one-line help; viewfix/cli/<name>.py is imported only when
     "info": "What is in a map.",
     "coverage": "Where a map would find photos, where not, and what to photograph next.",
     "pois": "What is worth seeing near: add points of interest to a map, list them, take them out.",
+    "copy": "Copy a map to another place: a file, a URL of another engine, or Parquet and back.",
     "export": "Write a map as GeoJSON, CSV, Parquet or for the TensorBoard projector.",
     "pack": "Write a map as an app that finds photos on a phone, without a network.",
     "serve": "Answer over HTTP, with a page for people.",

@@ -105,9 +105,7 @@ def _listed(side: Read, buckets: set[int]) -> dict[str, Seen]:
 
 def seen_as(row: int, record: Record, descriptor: bytes) -> Seen:
     """One photo, by the digests of what is known about it and of its descriptor."""
-    return Seen(
-        row, blake2b(_fields(record), digest_size=16).digest(), blake2b(descriptor, digest_size=16).digest()
-    )
+    return Seen(row, blake2b(_fields(record), digest_size=16).digest(), blake2b(descriptor, digest_size=16).digest())
 
 
 def _fields(record: Record) -> bytes:

@@ -13,9 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import BadInput, StorageFailed
-from ..optional import optional
 from ..photos import SUFFIXES
 from ..types import Photo, Progress, silent
+from . import parquet
 from .store import Store
 
 CHUNK = 4096
@@ -143,24 +143,11 @@ def _geojson(store: Store, target: Path, progress: Progress) -> list[Path]:
 
 
 def _parquet(store: Store, target: Path, progress: Progress) -> list[Path]:
-    arrow, parquet = optional("pyarrow"), optional("pyarrow.parquet")
-    number, text = arrow.float64(), arrow.string()
-    kinds = {"lat": number, "lon": number, "radius_m": number, "heading_deg": number}
-    schema = arrow.schema([(name, kinds.get(name, text)) for name in COLUMNS])
-    schema = schema.append(arrow.field("descriptor", arrow.list_(arrow.float16(), store.model.dim)))
-    schema = schema.with_metadata(
-        {"viewfix": json.dumps({"model": store.model.name, "fingerprint": store.model.fingerprint})}
-    )
-    done, total = 0, len(store)
-    with parquet.ParquetWriter(target, schema, compression="zstd") as writer:
-        for photos, descriptors in _pairs(store):
-            table = [_row(photo) for photo in photos]
-            columns = {name: [line[name] for line in table] for name in COLUMNS}
-            flat = arrow.array(np.asarray(descriptors, np.float16).reshape(-1))
-            columns["descriptor"] = arrow.FixedSizeListArray.from_arrays(flat, store.model.dim)
-            writer.write_table(arrow.table(columns, schema=schema))
-            done += len(photos)
-            progress("exporting", done, total)
+    """With all that is known about the photos: `viewfix copy` makes a map of it again."""
+    total = len(store)
+    batches = ((records, halves) for _, records, halves in store.stored(CHUNK))
+    for done in parquet.write(target, store.model, batches, parquet.about(store.created_at, store.map_id, None)):
+        progress("exporting", done, total)
     return [target]
 
 

@@ -206,9 +206,7 @@ def _descriptors(column: Any, dim: int) -> tuple[npt.NDArray[np.floating], npt.N
     return wide, whole
 
 
-def _halves(
-    wide: npt.NDArray[np.floating], whole: npt.NDArray[np.bool_]
-) -> tuple[Halves, npt.NDArray[np.bool_]]:
+def _halves(wide: npt.NDArray[np.floating], whole: npt.NDArray[np.bool_]) -> tuple[Halves, npt.NDArray[np.bool_]]:
     """As a map stores them, float16 to the last bit; which can be used."""
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         lengths = np.linalg.norm(wide.astype(np.float32), axis=1)

@@ -122,7 +122,9 @@ def stored(
     connection: Connection, span: tuple[int, int], dim: int, place: object
 ) -> tuple[Rows, list[Record], npt.NDArray[np.float16]]:
     """The next `span[1]` records above row `span[0]`, with their rows and descriptors."""
-    query = f"SELECT row, {COLUMNS}, vector FROM photos JOIN descriptors USING (row) WHERE row > %s ORDER BY row LIMIT %s"
+    query = (
+        f"SELECT row, {COLUMNS}, vector FROM photos JOIN descriptors USING (row) WHERE row > %s ORDER BY row LIMIT %s"
+    )
     cursor = connection.cursor(binary=True)
     found = cursor.execute(query, span).fetchall()
     halves = wire.to_halves([values[-1] for values in found], dim)

@@ -121,9 +121,7 @@ def stored(
     store: SqliteStore, chunk: int = 4096, after: int = 0
 ) -> Iterator[tuple[Rows, list[Record], npt.NDArray[np.float16]]]:
     """See Store.stored: one statement a chunk."""
-    query = (
-        f"SELECT row, {COLUMNS}, vector FROM photos JOIN descriptors USING (row) WHERE row > ? ORDER BY row LIMIT ?"
-    )
+    query = f"SELECT row, {COLUMNS}, vector FROM photos JOIN descriptors USING (row) WHERE row > ? ORDER BY row LIMIT ?"
     while True:
         with store._pool.borrowed() as connection:
             found = connection.execute(query, (after, chunk)).fetchall()
