@@ -135,6 +135,7 @@ class _Copy:
     def run(self, verified: bool) -> Copied:
         there = ahead(self._source, self._target, self._marker)
         already = len(self._target)
+        self._marker = replace(self._marker, photos=already)
         self._photos(there)
         self._others()
         checksum = self._compared() if verified else None
@@ -164,7 +165,7 @@ class _Copy:
             target.put([batch.records[at] for at in fresh], batch.halves[fresh], skipped)
         self._skipped += len(skipped)
         version, now = target.version, len(target)
-        if now - before != len(fresh) - (version.removals - removals) or before != self._marker.photos + len(there):
+        if now - before != len(fresh) - (version.removals - removals) or before != self._marker.photos:
             raise MapBusy(
                 f"{target.address} is written by somebody else while it is copied to: it has {now:,} photos, where "
                 f"{before + len(fresh):,} are expected. Begin anew when nobody does: viewfix copy --restart "
@@ -199,6 +200,8 @@ class _Copy:
             self._marker = replace(self._marker, photos=len(self._target), last_row=self._target.version.last_row)
             self._marker.write(self._target)
             self._others()
+        if not found.differences:
+            raise damaged(self._source.name, str(self._target.address), found.others)
         raise MapBusy(
             f"{self._source.name} changes faster than it can be copied: after {ROUNDS} rounds {found.first} is not the "
             "same. Run the same command again when fewer write to it."

@@ -1,4 +1,4 @@
-"""The two ends of a copy: a map in any engine or a Parquet file goes in; batches of photos with descriptors come out."""
+"""A map in any engine or a Parquet file goes in; batches of photos with their descriptors come out."""
 
 from __future__ import annotations
 
@@ -105,12 +105,3 @@ class OfParquet:
     @property
     def calibration(self) -> dict[str, Any] | None:
         return self._file.calibration
-
-
-def rebased(calibration: dict[str, Any], of: Version, onto: Version) -> dict[str, Any]:
-    """A calibration for a copy: as many changes as the map saw since it was calibrated, the copy has seen too."""
-    rows, removals = calibration.get("last_row"), calibration.get("removals")
-    if not isinstance(rows, int) or not isinstance(removals, int):
-        return calibration
-    state = {"last_row": rows - of.last_row + onto.last_row, "removals": removals - of.removals + onto.removals}
-    return {**calibration, **state}

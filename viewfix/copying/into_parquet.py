@@ -9,10 +9,10 @@ from pathlib import Path
 from ..errors import BadInput, StorageFailed
 from ..index import parquet
 from ..index.local import KEY as LOCAL_FEATURES
-from ..index.records import Record, Version
+from ..index.records import Record, Version, rebased
 from ..index.store import Store
 from ..types import Progress
-from .ends import Halves, OfParquet, OfStore, rebased
+from .ends import Halves, OfParquet, OfStore
 from .sums import Sums
 from .verifying import damaged
 

@@ -90,7 +90,10 @@ def ahead(source: End, target: Store, marker: Marker) -> dict[str, Record]:
 
 
 def _digests(batch: Batch) -> dict[str, bytes]:
-    return {record.photo.id: _digest(0, record, batch.halves[at].tobytes()) for at, record in enumerate(batch.records)}
+    found: dict[str, bytes] = {}
+    for at, record in enumerate(batch.records):
+        found.setdefault(record.photo.id, _digest(0, record, batch.halves[at].tobytes()))
+    return found
 
 
 def _digest(row: int, record: Record, descriptor: bytes) -> bytes:

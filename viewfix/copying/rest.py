@@ -10,11 +10,12 @@ from ..index.local import KEY as LOCAL_FEATURES
 from ..index.local import LocalFeatureCache
 from ..index.migration import Migration
 from ..index.points import PointSource
+from ..index.records import rebased
 from ..index.store import Store
 from ..locate.confidence import Calibration
 from ..locate.nearby import name_key, wikidata_of
 from ..types import Photo, Progress
-from .ends import CHUNK, End, rebased
+from .ends import CHUNK, End
 
 FEATURES_AT_ONCE = 256  # photos; 35 KB each
 

@@ -16,6 +16,7 @@ from ..errors import BadInput, StorageFailed
 from ..photos import SUFFIXES
 from ..types import Photo, Progress, silent
 from . import parquet
+from .records import Version, rebased
 from .store import Store
 
 CHUNK = 4096
@@ -146,7 +147,11 @@ def _parquet(store: Store, target: Path, progress: Progress) -> list[Path]:
     """With all that is known about the photos: `viewfix copy` makes a map of it again."""
     total = len(store)
     batches = ((records, halves) for _, records, halves in store.stored(CHUNK))
-    for done in parquet.write(target, store.model, batches, parquet.about(store.created_at, store.map_id, None)):
+    calibration = store.meta("calibration")
+    if calibration is not None:
+        calibration = rebased(calibration, store.version, Version("", 0, 0))
+    about = parquet.about(store.created_at, store.map_id, calibration)
+    for done in parquet.write(target, store.model, batches, about):
         progress("exporting", done, total)
     return [target]
 

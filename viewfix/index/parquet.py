@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import BadInput, StorageFailed
+from ..errors import BadInput
 from ..optional import optional
 from ..types import Photo, Position, Skipped
 from .records import ModelIdentity, Record, to_values
@@ -76,7 +76,7 @@ class ParquetFile:
         if missing := [name for name in _WANTED if name not in names]:
             raise BadInput(
                 f"{path} has no column {' and no '.join(missing)}, so it is no export of a map. "
-                f"Write one with: viewfix export MAP {path.name}; or build from its photos: viewfix build NEW.map {path}"
+                f"Write one with: viewfix export MAP {path.name}"
             )
         head = self._head()
         self.model = self._model(head)
