@@ -16,7 +16,7 @@ LAYERS = [  # a module may import those of the layers above it, never those belo
     {"geo", "photos", "metrics", "console", "wire", "licences"},
     {"sources", "models"},
     {"embed", "index", "locate"},
-    {"ingest", "retrieval", "verification", "explain", "pois"},
+    {"ingest", "retrieval", "verification", "explain", "pois", "copying"},
     {"asking"},
     {"trials", "explaining"},
     {"map", "compare"},

@@ -16,6 +16,7 @@ from .asking import Question, Verify, Workings, ask, region_of
 from .errors import BadInput, UnknownModel
 from .explaining import Explainer, Recent, explained
 from .geo import Region
+from .index.opening import whole
 from .index.search import Search
 from .index.store import Address, ModelIdentity, Place, Store
 from .ingest import Added, Source, clear_away, ingest, nothing_usable, stream_of
@@ -96,7 +97,7 @@ class Map:
         Raises:
             NotAMap: there is none, or it is something else, or of a newer viewfix.
         """
-        return cls(Store.open(place), model=model, progress=progress)
+        return cls(whole(Store.open(place)), model=model, progress=progress)
 
     def add(self, *sources: Source, calibrate: bool = True) -> Added:
         """Add photos. One with the same id and content is left alone, one whose content changed is replaced.

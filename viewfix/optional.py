@@ -30,6 +30,8 @@ EXTRAS = {
     "limits": ("server", "Serving a map"),
     "psycopg": ("postgres", "A map in PostgreSQL"),
     "psycopg_pool": ("postgres", "A map in PostgreSQL"),
+    "pymilvus": ("milvus", "A map in Milvus"),
+    "grpc": ("milvus", "A map in Milvus"),
     "scipy": ("evaluate", "Finding neighbours in space and reading .mat files"),
 }
 

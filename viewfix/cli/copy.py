@@ -9,7 +9,7 @@ import click
 
 from .. import console
 from ..errors import StorageFailed
-from .options import json_option
+from .options import json_option, name_some
 
 
 @click.command()
@@ -38,13 +38,13 @@ def command(  # noqa: PLR0913  one parameter an option
     Photos and descriptors are copied to the last bit, with all else that the map knows, and compared in the end.
     A copy that was stopped goes on with the same command. FROM may be in use meanwhile.
     """
-    from ..copying import copy, verify
+    from ..copying import copy, same
 
     with console.progress(quiet=quiet) as report:
         if verify_only:
-            found = verify(source, target, features=not no_features, progress=report)
+            found = same(source, target, features=not no_features, progress=report)
         else:
-            copied = copy(source, target, features=not no_features, verified=not no_verify, index=not no_index,
+            copied = copy(source, target, features=not no_features, verify=not no_verify, index=not no_index,
                           restart=restart, progress=report)  # fmt: skip
     if verify_only:
         if as_json:
@@ -59,7 +59,6 @@ def command(  # noqa: PLR0913  one parameter an option
         click.echo(json.dumps(dataclasses.asdict(copied), ensure_ascii=True))
         return
     click.echo(str(copied))
-    if copied.skipped:
-        click.echo(f"  {copied.skipped:,} could not be used: viewfix info '{copied.target}' --skipped", err=True)
+    name_some("skipped", copied.skipped)
     if copied.left_out:
         click.echo(f"  not in a Parquet file: {', '.join(copied.left_out)}", err=True)

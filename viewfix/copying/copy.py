@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..errors import BadInput, MapBusy
-from ..index.pairs import COPYING
+from ..index.opening import whole
 from ..index.parquet import ParquetFile
-from ..index.records import Record
+from ..index.records import UNFINISHED_COPY, Record
 from ..index.store import Address, Place, Store
-from ..types import Progress, silent
+from ..types import Progress, Skipped, silent
 from . import rest
 from .ends import Batch, End, OfParquet, OfStore
 from .into_parquet import into_parquet, left_out
@@ -24,20 +24,22 @@ ROUNDS = 5  # of catching up with a source that others write
 
 @dataclass(frozen=True, slots=True)
 class Copied:
-    """What a copy did. `already` were there from a run before; `left_out` is what the target cannot hold."""
+    """What came of a copy: how many photos were copied now and by earlier runs, and whether all were compared after.
 
-    source: str
-    target: str
-    photos: int
-    already: int = 0
-    skipped: int = 0
+    `left_out` is what the map knows and a Parquet file cannot hold; `checksum` is that of both sides.
+    """
+
+    copied: int = 0
+    copied_before: int = 0
+    verified: bool = False
     checksum: str | None = None
+    skipped: tuple[Skipped, ...] = ()
     left_out: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        checked = "not verified" if self.checksum is None else f"verified, checksum {self.checksum}"
-        before = f" ({self.already:,} of them in runs before)" if self.already else ""
-        return f"copied {self.photos:,} photos{before} from {self.source} to {self.target}; {checked}"
+        before = f" ({self.copied_before} by an earlier run)" if self.copied_before else ""
+        same = ", both sides compared and the same" if self.verified else ""
+        return f"{self.copied + self.copied_before} photos copied{before}{same}"
 
 
 def copy(  # noqa: PLR0913  the keywords of one copy
@@ -45,7 +47,7 @@ def copy(  # noqa: PLR0913  the keywords of one copy
     target: Place,
     *,
     features: bool = True,
-    verified: bool = True,
+    verify: bool = True,
     index: bool = True,
     restart: bool = False,
     progress: Progress = silent,
@@ -58,7 +60,7 @@ def copy(  # noqa: PLR0913  the keywords of one copy
         source: the path or URL of a map, or a .parquet file as `viewfix export` writes it.
         target: a path or URL where there is nothing, or an unfinished copy of the same source.
         features: copy local features too, where the map keeps those of all its photos (35 KB a photo).
-        verified: read both sides again in the end and compare them.
+        verify: read both sides again in the end and compare them.
         index: make the target's search index.
         restart: delete an unfinished copy that is there, and begin anew.
         progress: told how far it is.
@@ -72,12 +74,12 @@ def copy(  # noqa: PLR0913  the keywords of one copy
     if _is_parquet(to):
         if _is_parquet(from_):
             raise BadInput(f"{from_} and {to} are both Parquet files, which any program copies. Name a map for one.")
-        with Store.open(from_) as store:
+        with whole(Store.open(from_)) as store:
             rest.refuse_unfinished(store)
-            count, checksum = into_parquet(OfStore(store), Path(to.text), verified=verified, progress=progress)
-            return Copied(str(from_), str(to), count, checksum=checksum, left_out=tuple(left_out(store)))
+            count, checksum = into_parquet(OfStore(store), Path(to.text), verify=verify, progress=progress)
+            return Copied(count, verified=verify, checksum=checksum, left_out=tuple(left_out(store)))
     with _end(from_) as end, _target(end, to, restart=restart) as (store, new):
-        copied = _Copy(end, store, begun(end, store, new=new), features, progress).run(verified)
+        copied = _Copy(end, store, begun(end, store, new=new), features, progress).run(verify)
         if index:
             with contextlib.closing(store.search(progress=progress)) as search:
                 search.refresh()
@@ -85,7 +87,7 @@ def copy(  # noqa: PLR0913  the keywords of one copy
     return copied
 
 
-def verify(source: Place, target: Place, *, features: bool = True, progress: Progress = silent) -> Compared:
+def same(source: Place, target: Place, *, features: bool = True, progress: Progress = silent) -> Compared:
     """Compare two maps, or a map and a Parquet file, to the last bit; `differences` names what differs."""
     with _end(Address.of(source)) as left, _end(Address.of(target)) as right:
         return compare(left, right, with_features=features, progress=progress)
@@ -100,7 +102,7 @@ def _end(address: Address) -> Iterator[End]:
     if _is_parquet(address):
         yield OfParquet(ParquetFile(Path(address.text)))
         return
-    with Store.open(address) as store:
+    with whole(Store.open(address)) as store:
         rest.refuse_unfinished(store)
         yield OfStore(store)
 
@@ -109,7 +111,7 @@ def _end(address: Address) -> Iterator[End]:
 def _target(source: End, address: Address, *, restart: bool) -> Iterator[tuple[Store, bool]]:
     new = not Store.exists(address)
     if not new and restart:
-        stale = Store.open(address, write=True, unfinished=True)
+        stale = Store.open(address, write=True)
         if Marker.of(stale) is None:
             photos = len(stale)
             stale.close()
@@ -119,7 +121,7 @@ def _target(source: End, address: Address, *, restart: bool) -> Iterator[tuple[S
             )
         stale.discard()
         new = True
-    opened = Store.create(address, source.model) if new else Store.open(address, write=True, unfinished=True)
+    opened = Store.create(address, source.model) if new else Store.open(address, write=True)
     with opened as store:
         yield store, new
 
@@ -130,20 +132,19 @@ class _Copy:
     def __init__(self, source: End, target: Store, marker: Marker, features: bool, progress: Progress) -> None:
         self._source, self._target, self._marker = source, target, marker
         self._features, self._progress = features, progress
-        self._skipped = 0
+        self._skipped: list[Skipped] = []
 
-    def run(self, verified: bool) -> Copied:
+    def run(self, verify: bool) -> Copied:
         there = ahead(self._source, self._target, self._marker)
         already = len(self._target)
         self._marker = replace(self._marker, photos=already)
         self._photos(there)
         self._others()
-        checksum = self._compared() if verified else None
+        checksum = self._compared() if verify else None
         if not rest.calibration(self._source, self._target):
             self._target.set_meta("calibration", None)
-        self._target.set_meta(COPYING, None)  # from here on it is a map
-        count, source, target = len(self._target), self._source.name, str(self._target.address)
-        return Copied(source, target, count, already, self._skipped, checksum)
+        self._target.set_meta(UNFINISHED_COPY, None)  # from here on it is a map
+        return Copied(len(self._target) - already, already, verify, checksum, tuple(self._skipped))
 
     def _photos(self, there: dict[str, Record]) -> None:
         """All that stands in the source above the marker."""
@@ -159,11 +160,11 @@ class _Copy:
         fresh = [at for at, record in enumerate(batch.records) if record.photo.id not in there]
         skipped = list(batch.skipped)
         if self._source.store is None:
-            fresh = _once(batch, fresh, target)
+            fresh = self._once(batch, fresh)
         before, removals = len(target), target.version.removals
         if fresh or skipped:
             target.put([batch.records[at] for at in fresh], batch.halves[fresh], skipped)
-        self._skipped += len(skipped)
+        self._skipped += skipped
         version, now = target.version, len(target)
         if now - before != len(fresh) - (version.removals - removals) or before != self._marker.photos:
             raise MapBusy(
@@ -171,8 +172,21 @@ class _Copy:
                 f"{before + len(fresh):,} are expected. Begin anew when nobody does: viewfix copy --restart "
                 f"'{self._source.name}' '{target.address}'"
             )
-        self._marker = replace(self._marker, after=batch.last, photos=now, last_row=version.last_row)
+        self._marker = replace(self._marker, after=batch.last, photos=now)
         self._marker.write(target)
+
+    def _once(self, batch: Batch, fresh: list[int]) -> list[int]:
+        """Of two rows of a file with one id the first counts; a map has each id once by itself."""
+        known = set(self._target.known([batch.records[at].photo.id for at in fresh]))
+        kept = []
+        for at in fresh:
+            key = batch.records[at].photo.id
+            if key in known:
+                self._skipped.append(Skipped(key, f"row {batch.rows[at]}: a photo of this id came before."))
+                continue
+            known.add(key)
+            kept.append(at)
+        return kept
 
     def _others(self) -> None:
         if self._source.created_at is not None:
@@ -197,7 +211,7 @@ class _Copy:
                 raise damaged(self._source.name, str(self._target.address), caught.damage)
             self._photos({})
             caught.apply(self._target)
-            self._marker = replace(self._marker, photos=len(self._target), last_row=self._target.version.last_row)
+            self._marker = replace(self._marker, photos=len(self._target))
             self._marker.write(self._target)
             self._others()
         if not found.differences:
@@ -206,15 +220,3 @@ class _Copy:
             f"{self._source.name} changes faster than it can be copied: after {ROUNDS} rounds {found.first} is not the "
             "same. Run the same command again when fewer write to it."
         )
-
-
-def _once(batch: Batch, fresh: list[int], target: Store) -> list[int]:
-    """Of two rows of a file with one id the first counts; a map has each id once by itself."""
-    known = set(target.known([batch.records[at].photo.id for at in fresh]))
-    kept = []
-    for at in fresh:
-        key = batch.records[at].photo.id
-        if key not in known:
-            known.add(key)
-            kept.append(at)
-    return kept

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from ..index.pairing import described
 from ..index.parquet import ParquetFile
 from ..index.records import ModelIdentity, Record, Version
 from ..index.store import Store
@@ -69,8 +70,9 @@ class OfStore:
         return len(self._store)
 
     def batches(self, after: int = 0) -> Iterator[Batch]:
-        for rows, records, halves in self._store.stored(CHUNK, after):
-            yield Batch(rows, records, halves, int(rows[-1]))
+        for rows, records, halves in described(self._store, CHUNK, after):
+            if len(rows):
+                yield Batch(rows, records, halves, int(rows[-1]))
 
     @property
     def version(self) -> Version:

@@ -17,7 +17,7 @@ from .sums import Sums
 from .verifying import damaged
 
 
-def into_parquet(source: OfStore, target: Path, *, verified: bool, progress: Progress) -> tuple[int, str | None]:
+def into_parquet(source: OfStore, target: Path, *, verify: bool, progress: Progress) -> tuple[int, str | None]:
     """Write a new Parquet file; how many photos, and the checksum of what was read back. One that is killed leaves
     nothing behind under that name, and begins anew.
 
@@ -39,7 +39,7 @@ def into_parquet(source: OfStore, target: Path, *, verified: bool, progress: Pro
         total, done = len(source), 0
         for done in parquet.write(part, source.model, _summed(source, wrote), head):
             progress("writing photos", done, total)
-        checksum = _read_back(source.name, part, wrote, progress) if verified else None
+        checksum = _read_back(source.name, part, wrote, progress) if verify else None
         part.replace(target)
     except OSError as error:
         raise StorageFailed(

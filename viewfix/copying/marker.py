@@ -5,11 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 
 from ..errors import BadInput, MapBusy
-from ..index.pairs import COPYING
-from ..index.records import Record
+from ..index.records import UNFINISHED_COPY, Record
 from ..index.store import Address, Store
-from .ends import CHUNK, Batch, End
-from .sums import seen_as
+from .ends import End
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,16 +18,15 @@ class Marker:
     identity: str
     after: int = 0
     photos: int = 0
-    last_row: int = 0  # of the copy
     removals: int = 0  # of the source when the copy was begun
 
     @classmethod
     def of(cls, target: Store) -> Marker | None:
-        found = target.meta(COPYING)
+        found = target.meta(UNFINISHED_COPY)
         return None if found is None else cls(**found)
 
     def write(self, target: Store) -> None:
-        target.set_meta(COPYING, asdict(self))
+        target.set_meta(UNFINISHED_COPY, asdict(self))
 
 
 def begun(source: End, target: Store, *, new: bool) -> Marker:
@@ -64,38 +61,20 @@ def ahead(source: End, target: Store, marker: Marker) -> dict[str, Record]:
     """The photos of a batch that was committed when the copy was killed before it could be noted, by id.
 
     Raises:
-        MapBusy: the map holds something else too: somebody wrote to it.
+        MapBusy: the map holds something else too, or less: somebody wrote to it.
     """
-    extra: dict[str, bytes] = {}
+    now = len(target)
+    if now == marker.photos:
+        return {}
+    batch = next(iter(source.batches(marker.after)), None)
     records: dict[str, Record] = {}
-    for rows, found, halves in target.stored(CHUNK + 1, marker.last_row):
-        for at, record in enumerate(found):
-            extra[record.photo.id] = _digest(int(rows[at]), record, halves[at].tobytes())
-            records[record.photo.id] = record
-        if len(extra) > CHUNK:
-            break
-    missing = len(target) < marker.photos and not extra
-    expected: dict[str, bytes] = {}
-    if extra and len(extra) <= CHUNK:
-        batch = next(iter(source.batches(marker.after)), None)
-        expected = _digests(batch) if batch is not None else {}
-    others = [key for key, seen in extra.items() if expected.get(key) != seen]
-    if missing or others:
-        seen = f"{others[0]} and {len(others) - 1:,} others came" if others else f"{marker.photos - len(target):,} went"
+    for record in batch.records if batch is not None else ():
+        records.setdefault(record.photo.id, record)
+    there = {key: found for key, found in target.known(list(records)).items() if found == records[key]}
+    if not 0 < now - marker.photos <= len(there):
         raise MapBusy(
-            f"{target.address} was written by somebody else since the copy stopped: {seen}. "
-            f"Begin anew: viewfix copy --restart '{source.name}' '{target.address}'"
+            f"{target.address} was written by somebody else since the copy stopped: it has {now:,} photos, where "
+            f"{marker.photos + len(there):,} are expected. Begin anew: viewfix copy --restart '{source.name}' "
+            f"'{target.address}'"
         )
-    return records
-
-
-def _digests(batch: Batch) -> dict[str, bytes]:
-    found: dict[str, bytes] = {}
-    for at, record in enumerate(batch.records):
-        found.setdefault(record.photo.id, _digest(0, record, batch.halves[at].tobytes()))
-    return found
-
-
-def _digest(row: int, record: Record, descriptor: bytes) -> bytes:
-    seen = seen_as(row, record, descriptor)
-    return seen.fields + seen.descriptor
+    return there

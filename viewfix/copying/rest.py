@@ -9,6 +9,7 @@ from ..errors import BadInput
 from ..index.local import KEY as LOCAL_FEATURES
 from ..index.local import LocalFeatureCache
 from ..index.migration import Migration
+from ..index.pairing import described
 from ..index.points import PointSource
 from ..index.records import rebased
 from ..index.store import Store
@@ -80,7 +81,8 @@ def calibration(source: End, target: Store) -> bool:
     if found is None:
         return True
     try:
-        Calibration.from_json(found)
+        if source.store is None:
+            Calibration.from_json(found)
         target.set_meta("calibration", rebased(found, source.version, target.version))
     except (KeyError, TypeError, ValueError, AttributeError):
         return False
@@ -112,7 +114,7 @@ def _features_apart(source: Store, target: Store) -> Iterator[str]:
     if not known.get("all"):
         return
     kept, copy = (each.local_features(known["fingerprint"]) for each in (source, target))
-    for _, records, _ in target.stored(FEATURES_AT_ONCE):
+    for _, records, _ in described(target, FEATURES_AT_ONCE):
         identities = [(record.photo.id, record.content_hash) for record in records]
         mine, others = kept.load(identities), copy.load(identities)
         if mine != others:

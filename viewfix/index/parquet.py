@@ -6,6 +6,7 @@ import contextlib
 import json
 import math
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict
 from datetime import datetime
 from hashlib import blake2b
 from pathlib import Path
@@ -45,8 +46,8 @@ def write(
     arrow, parquet = optional("pyarrow"), optional("pyarrow.parquet")
     fields = [(name, arrow.float64() if name in _NUMBERS else arrow.string()) for name in COLUMNS]
     schema = arrow.schema([*fields, ("descriptor", arrow.list_(arrow.float16(), model.dim))])
-    # "model" and "fingerprint" as in format 1, so that whoever read that reads this.
-    head = {"format": FORMAT, "model": model.name, "fingerprint": model.fingerprint, "dim": model.dim, **about}
+    # The fingerprint beside the model, as format 1 had it: so that whoever read that reads this.
+    head = {"format": FORMAT, "model": asdict(model), "fingerprint": model.fingerprint, **about}
     schema = schema.with_metadata({"viewfix": json.dumps(head)})
     done = 0
     with parquet.ParquetWriter(target, schema, compression="zstd", compression_level=1) as writer:
@@ -124,6 +125,8 @@ class ParquetFile:
             head = json.loads((self._schema.metadata or {})[b"viewfix"])
         except (KeyError, ValueError):
             head = None
+        if isinstance(head, dict) and isinstance(head.get("model"), dict):
+            head = {**head, **{"dim": None, "fingerprint": None, **head["model"], "model": head["model"].get("name")}}
         if not isinstance(head, dict) or not all(isinstance(head.get(key), str) for key in ("model", "fingerprint")):
             raise BadInput(
                 f"{self.path} does not say which model made its descriptors, as an export of viewfix does. "
@@ -146,7 +149,7 @@ class ParquetFile:
                 f"Build from its photos instead: viewfix build NEW.map {self.path}"
             )
         fixed = kind.list_size if types.is_fixed_size_list(kind) else None
-        dim = head.get("dim", fixed)
+        dim = fixed if head.get("dim") is None else head["dim"]
         if not isinstance(dim, int) or not 1 <= dim <= 65_536 or fixed not in (None, dim):
             raise BadInput(
                 f"{self.path} has descriptors of {fixed or 'any number of'} numbers, but says that its model "

@@ -71,6 +71,9 @@ def rebased(calibration: dict[str, Any], of: Version, onto: Version) -> dict[str
     return {**calibration, **state}
 
 
+UNFINISHED_COPY = "copy"
+"""In the meta of a map that is being copied to: of what, and how far. Nobody may take it for the whole map."""
+
 PHOTO_COLUMNS = "id, source, lat, lon, radius_m, heading_deg, taken_at, attribution, licence"
 COLUMNS = PHOTO_COLUMNS + ", content_hash, content_hint"
 

@@ -18,7 +18,6 @@ from ..errors import BadInput
 from ..geo import Region
 from ..types import Photo, Progress, Skipped, silent
 from .address import Address
-from .pairs import paired, whole
 from .records import ModelIdentity, Record, Version
 
 if TYPE_CHECKING:
@@ -32,13 +31,15 @@ __all__ = ["Address", "ModelIdentity", "Record", "Store", "Version"]
 Rows = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 Units = npt.NDArray[np.float32]
-Halves = npt.NDArray[np.float16]
 Place = str | os.PathLike[str] | Address
 
+SEVERAL = "several URLs"
 ENGINES = {  # scheme of a URL: the class that keeps such maps; its module is imported when one is used
     "": "sqlite.store:SqliteStore",
     "postgresql": "postgres.store:PostgresStore",
     "postgres": "postgres.store:PostgresStore",
+    "milvus": "milvus.store:MilvusStore",
+    SEVERAL: "shards.store:ShardedStore",
 }
 
 
@@ -68,16 +69,15 @@ class Store(ABC):
         return _engine(place).created(Address.of(place), model)
 
     @staticmethod
-    def open(place: Place, *, write: bool = False, unfinished: bool = False) -> Store:
-        """Open the map at a path or URL; a copy that is not finished only for who says so.
+    def open(place: Place, *, write: bool = False) -> Store:
+        """Open the map at a path or URL.
 
         Raises:
-            NotAMap: there is none, or it is something else, or of a newer viewfix, or an unfinished copy.
+            NotAMap: there is none, or it is something else, or of a newer viewfix.
             MapBusy: to write it, where an engine allows one writer and there is another.
             StorageFailed: it cannot be reached or read.
         """
-        store = _engine(place).opened(Address.of(place), write=write)
-        return store if unfinished else whole(store)
+        return _engine(place).opened(Address.of(place), write=write)
 
     @staticmethod
     def exists(place: Place) -> bool:
@@ -135,6 +135,10 @@ class Store(ABC):
         """What is stored under those ids; ids that are not in the map are left out."""
 
     @abstractmethod
+    def rows_of(self, ids: Sequence[str]) -> dict[str, int]:
+        """The row of each of those ids; ids that are not in the map are left out."""
+
+    @abstractmethod
     def ids_of_source(self, source: str) -> list[str]:
         """The ids of the photos that were read from one file or URL."""
 
@@ -179,10 +183,6 @@ class Store(ABC):
     def iter_descriptors(self, chunk: int = 8192, after: int = 0) -> Iterator[tuple[Rows, npt.NDArray[np.float16]]]:
         """Every row above `after`, ascending, with its descriptor as stored: (n,) int64 and (n, dim) float16."""
 
-    def stored(self, chunk: int = 4096, after: int = 0) -> Iterator[tuple[Rows, list[Record], Halves]]:
-        """As `iter_descriptors`, with all that is known about each: n rows, n records and (n, dim) float16."""
-        return paired(self, chunk, after)
-
     @abstractmethod
     def meta(self, key: str, default: Any = None) -> Any:
         """What was stored under a key: anything JSON can say."""
@@ -219,7 +219,8 @@ class Store(ABC):
             descriptors: (N, dim) float32; NaN, infinities and zeros are refused. Or float16 as another map stored
                 them, of length 1 but for rounding: kept to the last bit.
             skipped: remembered for `skipped`, until a photo of that id is stored.
-            before_commit: given the rows when nobody else sees them yet; what it raises undoes the transaction.
+            before_commit: given the rows when nobody else sees them yet; what it raises undoes the transaction. Where a
+                batch takes several, it is called for each, with 0 for the rows that are of another.
 
         Returns:
             (N,) int64: the row of each.
@@ -286,8 +287,10 @@ class Store(ABC):
 
 def _engine(place: Place) -> type[Store]:
     scheme = Address.of(place).scheme
+    if scheme.startswith("postgres") and len(Address.of(place).urls) > 1:
+        scheme = SEVERAL
     if scheme not in ENGINES:
-        known = ", ".join(f"{each}://" for each in ENGINES if each)
+        known = ", ".join(f"{each}://" for each in ENGINES if each not in ("", SEVERAL))
         raise BadInput(
             f"{Address.of(place)} begins with {scheme}://, where no map can be. Give the path of a file"
             + (f", or a URL that begins with one of: {known}." if known else ".")

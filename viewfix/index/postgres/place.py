@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import unquote
 
 from ...errors import BadInput
 from ...optional import optional
@@ -33,14 +33,14 @@ class Place:
         """
         psycopg = optional("psycopg")
         url, _, query = address.text.partition("?")
-        given = parse_qsl(query, keep_blank_values=True)
-        names = [value for key, value in given if key == "map"]
+        parts = query.split("&") if query else []
+        names = [unquote(part[4:]) for part in parts if part.startswith("map=")]
         if len(names) != 1 or not _NAME.fullmatch(names[0]):
             raise BadInput(
                 f"{address} names {f'the map {names[0]!r}' if names else 'no map'}. End the URL with ?map=NAME, one "
                 "word of a to z, 0 to 9 and _ that begins with a letter, such as postgresql://host/db?map=city."
             )
-        rest = urlencode([(key, value) for key, value in given if key != "map"])
+        rest = "&".join(part for part in parts if not part.startswith("map="))
         try:
             parameters = psycopg.conninfo.conninfo_to_dict(f"{url}?{rest}" if rest else url)
         except psycopg.ProgrammingError as error:

@@ -40,7 +40,10 @@ class PostgresPoints(Points):
     def sources(self) -> list[PointSource]:
         query = "SELECT file, attribution, licence, points, added_at FROM point_sources ORDER BY source"
         found = self._store.lines(query)
-        return [PointSource(file, *credit, datetime.fromisoformat(added_at)) for file, *credit, added_at in found]
+        return [
+            PointSource(file, attribution, licence, points, datetime.fromisoformat(added_at))
+            for file, attribution, licence, points, added_at in found
+        ]
 
     def spots(self, region: Region) -> Spots:
         query = "SELECT number, lat, lon, notability FROM points WHERE point(lon, lat) <@ %s::box"

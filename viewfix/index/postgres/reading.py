@@ -13,7 +13,7 @@ from ...errors import ModelMismatch, StorageFailed
 from ...geo import Box, Region
 from ...types import Photo
 from ..records import Record, Version, to_photo, to_record, to_units
-from ..regions import cover
+from ..regions import cover, inside
 from . import wire
 
 if TYPE_CHECKING:
@@ -26,8 +26,6 @@ Units = npt.NDArray[np.float32]
 PHOTO_COLUMNS = "id, source, at[1], at[0], radius_m, heading_deg, taken_at, attribution, licence"
 COLUMNS = PHOTO_COLUMNS + ", content_hash, content_hint"
 """In the order of `records.COLUMNS`; a point is (lon, lat)."""
-
-_DAMAGED = "{place} is damaged: not every descriptor has {dim} numbers. Restore it from a backup, or build it again."
 
 
 def version(connection: Connection, map_id: str) -> Version:
@@ -52,11 +50,10 @@ def known(connection: Connection, ids: Sequence[str]) -> dict[str, Record]:
     return {found[0]: to_record(found) for found in connection.execute(query, (list(ids),))}
 
 
-def photos(connection: Connection, wanted: npt.ArrayLike) -> list[Photo]:
+def photos(connection: Connection, wanted: npt.ArrayLike) -> dict[int, Photo]:
     asked = np.asarray(wanted, dtype=np.int64).tolist()
     query = f"SELECT row, {PHOTO_COLUMNS} FROM photos WHERE row = ANY(%s)"
-    found = {values[0]: to_photo(values[1:]) for values in connection.execute(query, (asked,))}
-    return [found[row] for row in asked if row in found]
+    return {values[0]: to_photo(values[1:]) for values in connection.execute(query, (asked,))}
 
 
 def records(connection: Connection, after: int, chunk: int) -> tuple[int, list[Record]]:
@@ -93,9 +90,9 @@ def rows_in(connection: Connection, region: Region, limit: int | None) -> Rows:
     while True:
         cursor.execute(query if limit is None else f"{query} LIMIT {asked}", boxes)
         table = np.array(cursor.fetchall(), dtype=np.float64).reshape(-1, 3)
-        inside = np.unique(table[region.contains(table[:, 1], table[:, 2]), 0].astype(np.int64))
-        if limit is None or len(inside) >= limit or len(table) < asked:
-            return inside[:limit]
+        found = np.unique(table[inside(region, table[:, 1], table[:, 2]), 0].astype(np.int64))
+        if limit is None or len(found) >= limit or len(table) < asked:
+            return found[:limit]
         asked *= 8
 
 
@@ -118,22 +115,6 @@ def descriptor_chunk(
     return vectors(connection, query, span, dim, place)
 
 
-def stored(
-    connection: Connection, span: tuple[int, int], dim: int, place: object
-) -> tuple[Rows, list[Record], npt.NDArray[np.float16]]:
-    """The next `span[1]` records above row `span[0]`, with their rows and descriptors."""
-    query = (
-        f"SELECT row, {COLUMNS}, vector FROM photos JOIN descriptors USING (row) WHERE row > %s ORDER BY row LIMIT %s"
-    )
-    cursor = connection.cursor(binary=True)
-    found = cursor.execute(query, span).fetchall()
-    halves = wire.to_halves([values[-1] for values in found], dim)
-    if halves is None:
-        raise StorageFailed(_DAMAGED.format(place=place, dim=dim))
-    rows = np.fromiter((values[0] for values in found), np.int64, len(found))
-    return rows, [to_record(values[1:-1]) for values in found], halves
-
-
 def vectors(
     connection: Connection, query: str, values: Sequence[Any] | Mapping[str, Any], dim: int, place: object
 ) -> tuple[Rows, npt.NDArray[np.float16]]:
@@ -142,5 +123,7 @@ def vectors(
     pairs = cursor.execute(query, values).fetchall()
     halves = wire.to_halves([vector for _, vector in pairs], dim)
     if halves is None:
-        raise StorageFailed(_DAMAGED.format(place=place, dim=dim))
+        raise StorageFailed(
+            f"{place} is damaged: not every descriptor has {dim} numbers. Restore it from a backup, or build it again."
+        )
     return np.fromiter((row for row, _ in pairs), np.int64, len(pairs)), halves

@@ -57,34 +57,43 @@ class PostgresSearch:
         query = np.ascontiguousarray(query, dtype=np.float32)
         asked = {"query": wire.literal(query), "count": 2 * k + SPARE}
         if region is None:
-            rows, units = self._units("", asked)
+            rows, units = self._of_all(asked)
         else:
             rows, units = self._of_region(asked, k, region)
         return best(rows, cosines(units, query), k)
 
     def _of_region(self, asked: dict[str, Any], k: int, region: Region) -> tuple[Rows, Units]:
-        """All of a region that the answer needs: every photo of a small one, candidates of a large one."""
-        rows = self._store.rows_in(region, SMALL_REGION + 1)
-        if len(rows) <= SMALL_REGION:
-            return self._units("WHERE row = ANY(%(rows)s)", {**asked, "rows": rows.tolist()})
+        """Candidates of a region: of a small one all photos are compared, in a large one the graph is followed."""
         boxes = {f"box{n}": corners(box) for n, box in enumerate(cover(region))}
         within = " OR ".join(f"at <@ %({name})s::box" for name in boxes)
-        query = (
+        asked |= boxes | {"most": SMALL_REGION + 1}
+        small = (
+            f"WITH here AS MATERIALIZED (SELECT coalesce(array_agg(row), '{{}}') AS rows FROM "
+            f"(SELECT row FROM photos WHERE {within} LIMIT %(most)s) AS those) "
+            "SELECT row, vector, at[1], at[0], (SELECT cardinality(rows) FROM here) FROM (SELECT row, vector FROM "
+            f"descriptors WHERE row = ANY((SELECT rows FROM here)::bigint[]) ORDER BY {self._order} LIMIT %(count)s) "
+            "AS best JOIN photos USING (row)"
+        )
+        large = (
             f"SELECT row, vector, at[1], at[0] FROM descriptors JOIN photos USING (row) WHERE {within} "
             f"ORDER BY {self._order} LIMIT %(count)s"
         )
+        query = small
         while True:
-            found = self._store.lines(query, {**asked, **boxes}, binary=True)
+            found = self._store.lines(query, asked, binary=True)
+            if query is small and found and found[0][4] > SMALL_REGION:
+                query = large
+                continue
             lats, lons = (np.array([line[at] for line in found], np.float64) for at in (2, 3))
             kept = [found[at] for at in np.flatnonzero(inside(region, lats, lons))]
             if len(kept) >= k or len(found) < asked["count"]:
                 halves = wire.to_halves([line[1] for line in kept], self._store.model.dim)
-                assert halves is not None
+                assert halves is not None, "a column of halfvec(dim) holds nothing else"
                 return np.array([line[0] for line in kept], np.int64), to_units(halves)
             asked["count"] *= 4  # many lay in the box, and beside the circle
 
-    def _units(self, where: str, asked: dict[str, Any]) -> tuple[Rows, Units]:
-        query = f"SELECT row, vector FROM descriptors {where} ORDER BY {self._order} LIMIT %(count)s"
+    def _of_all(self, asked: dict[str, Any]) -> tuple[Rows, Units]:
+        query = f"SELECT row, vector FROM descriptors ORDER BY {self._order} LIMIT %(count)s"
         store = self._store
         rows, halves = store.read(vectors, query, asked, store.model.dim, store.address)
         return rows, to_units(halves) if len(rows) else halves.astype(np.float32)
@@ -108,6 +117,7 @@ class PostgresSearch:
         connection.execute(f"SET maintenance_work_mem = '{BUILD_MEMORY}'")
         connection.execute(f"CREATE INDEX CONCURRENTLY {INDEX} ON descriptors USING hnsw ({self._over})")
         connection.execute("RESET maintenance_work_mem")
+        connection.execute("ANALYZE descriptors, photos")
 
     def close(self) -> None:
         """Nothing to give back."""

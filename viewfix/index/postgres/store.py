@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from ...errors import BadInput, StorageFailed
+from ...errors import BadInput, NotAMap, StorageFailed
 from ...geo import Region
 from ...types import Photo, Progress, Skipped, silent
 from ..address import Address
@@ -23,9 +23,9 @@ from ..local import LIMIT_BYTES, LocalFeatureCache
 from ..migration import Migration
 from ..points import Points
 from ..records import ModelIdentity, Record, Version, to_halves
-from ..store import Halves, Store
-from . import facts, files, reading, schema, writing
-from .connect import Pool, Result, alone, search_path
+from ..store import Store
+from . import connect, facts, files, reading, schema, writing
+from .connect import Pool, Result, search_path
 from .place import Place
 
 if TYPE_CHECKING:
@@ -51,27 +51,31 @@ class PostgresStore(Store):
     # Opening and closing
 
     @classmethod
-    def created(cls, address: Address, model: ModelIdentity, *, first_row: int = 1) -> Self:
+    def created(
+        cls, address: Address, model: ModelIdentity, *, first_row: int = 1, meta: Mapping[str, Any] | None = None
+    ) -> Self:
         """See Store. Rows are numbered from `first_row`: those of the shards of one map must not be the same."""
         place = Place.of(address)
-        meta = {
+        about = {
             "format": "viewfix map",
             "map_id": uuid.uuid4().hex,
             "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
             "viewfix": metadata.version("viewfix"),
             "model": asdict(model),
+            **(meta or {}),
         }
-        with alone(place) as connection:
+        with connect.alone(place) as connection:
             schema.see_to_pgvector(connection, place)
             with connection.transaction():
                 connection.execute(f"SET LOCAL search_path TO {search_path(connection, place)}")
-                schema.make(connection, place, meta, {"dim": model.dim, "first_row": first_row})
+                schema.make(connection, place, about, {"dim": model.dim, "first_row": first_row})
         return cls._pooled(place, write=True)
 
     @classmethod
-    def opened(cls, address: Address, *, write: bool = False) -> Self:
+    def opened(cls, address: Address, *, write: bool = False, alone: bool = True) -> Self:
+        """See Store. What is a shard of a larger map is opened only where it is not to stand `alone`."""
         place = Place.of(address)
-        with alone(place) as connection:
+        with connect.alone(place) as connection:
             number = schema.found(connection, place)
             if number < schema.version():
                 with connection.transaction():
@@ -79,12 +83,19 @@ class PostgresStore(Store):
                     (model,) = reading.one(connection, "SELECT value FROM meta WHERE key = 'model'")
                     values = {"dim": json.loads(model)["dim"], "first_row": 1}
                     schema.migrate(connection, schema.found(connection, place), values)
-        return cls._pooled(place, write=write)
+        store = cls._pooled(place, write=write)
+        if alone and (shard := store.meta("shard")) is not None:
+            store.close()
+            raise NotAMap(
+                f"{address} is shard {shard['number'] + 1} of a map over {shard['of']} servers. Name all of them, with "
+                "commas between their URLs: without one, photos would be missing from every answer."
+            )
+        return store
 
     @classmethod
     def taken(cls, address: Address) -> bool:
         place = Place.of(address)
-        with alone(place) as connection:
+        with connect.alone(place) as connection:
             return schema.there_is(connection, place)
 
     @classmethod
@@ -126,11 +137,19 @@ class PostgresStore(Store):
     def known(self, ids: Sequence[str]) -> dict[str, Record]:
         return self.read(reading.known, ids)
 
+    def rows_of(self, ids: Sequence[str]) -> dict[str, int]:
+        return dict(self.lines("SELECT id, row FROM photos WHERE id = ANY(%s)", (list(ids),)))
+
     def ids_of_source(self, source: str) -> list[str]:
         query = "SELECT id FROM photos WHERE source = %s ORDER BY row"
         return [key for (key,) in self.lines(query, (source,))]
 
     def photos(self, rows: npt.ArrayLike) -> list[Photo]:
+        found = self.photos_by_row(rows)
+        return [found[row] for row in np.asarray(rows, np.int64).tolist() if row in found]
+
+    def photos_by_row(self, rows: npt.ArrayLike) -> dict[int, Photo]:
+        """As `photos`, each under its row."""
         return self.read(reading.photos, rows)
 
     def records(self, chunk: int = 4096) -> Iterator[Record]:
@@ -164,14 +183,6 @@ class PostgresStore(Store):
                 return
             after = int(rows[-1])
             yield rows, halves
-
-    def stored(self, chunk: int = 4096, after: int = 0) -> Iterator[tuple[Rows, list[Record], Halves]]:
-        while True:
-            rows, records, halves = self.read(reading.stored, (after, chunk), self.model.dim, self.address)
-            if not len(rows):
-                return
-            after = int(rows[-1])
-            yield rows, records, halves
 
     def meta(self, key: str, default: Any = None) -> Any:
         found = self.lines("SELECT value FROM meta WHERE key = %s", (key,))

@@ -146,10 +146,13 @@ class SqliteStore(Store):
         with self._pool.borrowed() as connection:
             return reading.known(connection, ids)
 
+    def rows_of(self, ids: Sequence[str]) -> dict[str, int]:
+        with self._pool.borrowed() as connection:
+            return reading.rows_of(connection, ids)
+
     def ids_of_source(self, source: str) -> list[str]:
         with self._pool.borrowed() as connection:
-            found = connection.execute("SELECT id FROM photos WHERE source = ? ORDER BY row", (source,))
-            return [key for (key,) in found]
+            return reading.ids_of_source(connection, source)
 
     def photos(self, rows: npt.ArrayLike) -> list[Photo]:
         with self._pool.borrowed() as connection:
@@ -192,8 +195,6 @@ class SqliteStore(Store):
                 return
             after = int(rows[-1])
             yield rows, halves
-
-    stored = reading.stored
 
     def meta(self, key: str, default: Any = None) -> Any:
         with self._pool.borrowed() as connection:
