@@ -333,7 +333,7 @@ def exported(tmp_path: Path) -> Path:
     return tmp_path / "a.parquet"
 
 
-def changed(file: Path, **columns: object) -> Path:
+def changed(file: Path, /, **columns: object) -> Path:
     """The file with other values in some of its columns."""
     table = parquet.read_table(file)
     for name, values in columns.items():
@@ -363,6 +363,86 @@ def test_lines_of_a_strangers_file_that_cannot_be_used_are_named_and_the_others_
         assert "descriptor is not one of length 1" in reasons[record(number).photo.id]
     with Store.open(target) as store:
         assert set(store.ids()) == {record(0).photo.id, record(9).photo.id}
+
+
+def test_more_that_a_stranger_may_write(exported: Path) -> None:
+    table = parquet.read_table(exported).to_pydict()
+    headings, files, radii = table["heading_deg"], table["file"], table["radius_m"]
+    headings[0], headings[1], radii[2], radii[3] = -1.0, float("nan"), -5.0, float("inf")
+    files[4], files[5], files[6] = None, "a\0b", "x" * 200_000
+    outcome = copy(changed(exported, heading_deg=headings, file=files, radius_m=radii), exported.with_name("b.map"))
+    reasons = {each.id: each.reason for each in outcome.skipped}
+    assert outcome.verified and outcome.copied == 3 and len(reasons) == 7
+    for at, words in enumerate(("heading is -1", "heading is nan", "radius", "radius", "no file", "NUL", "200,000")):
+        assert words in reasons[record(at).photo.id]
+    with Store.open(exported.with_name("b.map")) as store:
+        assert {each.id for each in store.skipped()} == set(reasons)
+
+
+def test_descriptors_in_other_lists_and_numbers_are_read(exported: Path) -> None:
+    table = parquet.read_table(exported)
+    at = table.schema.get_field_index("descriptor")
+    wide = arrow.array(
+        [np.asarray(v, np.float32) for v in table["descriptor"].to_pylist()], arrow.list_(arrow.float32())
+    )
+    target = exported.with_name("wide.parquet")
+    table = table.set_column(at, arrow.field("descriptor", wide.type), wide)
+    parquet.write_table(table, target, row_group_size=3)
+    outcome = copy(target, exported.with_name("b.map"))
+    assert outcome.copied == 10 and outcome.verified
+    with Store.open(exported.with_name("b.map")) as store:
+        found = np.concatenate([halves for _, halves in store.iter_descriptors()]).astype(np.float32)
+    assert np.abs(found - descriptors(10)).max() < 1e-3
+
+
+@pytest.mark.parametrize(
+    ("about", "seen"),
+    [({"format": 3}, "newer viewfix"), ({"model": None}, "does not say which model"), ({"format": "x"}, "format")],
+)
+def test_a_file_of_another_format_is_refused(exported: Path, about: dict[str, object], seen: str) -> None:
+    table = parquet.read_table(exported)
+    head = json.loads(table.schema.metadata[b"viewfix"]) | about
+    parquet.write_table(table.replace_schema_metadata({"viewfix": json.dumps(head)}), exported.with_name("c.parquet"))
+    with pytest.raises(BadInput, match=seen):
+        copy(exported.with_name("c.parquet"), exported.with_name("b.map"))
+
+
+def test_a_copy_from_parquet_goes_on_in_the_middle_of_the_file(exported: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    table, target, many = parquet.read_table(exported), exported.with_name("b.map"), exported.with_name("m.parquet")
+    parquet.write_table(table, many, row_group_size=3)
+
+    def stop(what: str, done: int, total: int | None) -> None:
+        if done >= 6:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        copy(many, target, progress=stop)
+    with pytest.raises(BadInput, match="unfinished copy of another map"):
+        copy(exported, target)
+    outcome = copy(many, target)
+    assert outcome.copied_before >= 6 and outcome.copied + outcome.copied_before == 10 and outcome.verified
+
+
+def test_the_calibration_goes_through_parquet_with_what_has_changed_since(tmp_path: Path) -> None:
+    from viewfix.locate.confidence import PRIOR
+
+    origin, file, back = tmp_path / "a.map", tmp_path / "a.parquet", tmp_path / "b.map"
+    with Store.create(origin, TOY) as store:
+        store.put(records(20), descriptors(20))
+        store.remove([record(1).photo.id])
+        store.set_meta("calibration", {**PRIOR.to_json(), "photos": 19, "last_row": 18, "removals": 1})
+    copy(origin, file)
+    copy(file, back)
+    with Store.open(back) as store:
+        found, now = store.meta("calibration"), store.version
+        assert now.last_row - found["last_row"] == 2 and now.removals - found["removals"] == 0
+        assert store.created_at == Store.open(origin).created_at
+    text = parquet.read_schema(file).metadata[b"viewfix"].decode()
+    head = json.loads(text) | {"calibration": {"weights": "of a stranger"}}
+    parquet.write_table(parquet.read_table(file).replace_schema_metadata({"viewfix": json.dumps(head)}), file)
+    copy(file, tmp_path / "c.map")
+    with Map.open(tmp_path / "c.map") as city:
+        assert city.calibration == PRIOR
 
 
 @pytest.mark.parametrize("spoil", ["text", "cut", "no metadata", "no descriptors", "bad metadata", "other numbers"])

@@ -11,7 +11,7 @@ from ..index import parquet
 from ..index.local import KEY as LOCAL_FEATURES
 from ..index.records import Record, Version, rebased
 from ..index.store import Store
-from ..types import Progress
+from ..types import Progress, Skipped
 from .ends import Halves, OfParquet, OfStore
 from .sums import Sums
 from .verifying import damaged
@@ -59,7 +59,7 @@ def _summed(source: OfStore, sums: Sums) -> Iterator[tuple[Sequence[Record], Hal
 def _read_back(name: str, part: Path, wrote: Sums, progress: Progress) -> str:
     """The file is compared with what went into it: the map may have changed since."""
     end, sums = OfParquet(parquet.ParquetFile(part)), Sums()
-    skipped = []
+    skipped: list[Skipped] = []
     for batch in end.batches():
         sums.add(batch)
         skipped += batch.skipped

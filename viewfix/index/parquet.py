@@ -221,16 +221,15 @@ def _halves(wide: npt.NDArray[np.floating], whole: npt.NDArray[np.bool_]) -> tup
 
 def _record(cells: dict[str, Any], halves: npt.NDArray[np.float16]) -> Record | str:
     """One row as a record, or what is wrong with it."""
-    for name in ("id", "file"):
-        if not cells[name]:
-            return f"it has no {name}"
+    if not cells["id"] or cells["file"] is None:
+        return f"it has no {'file' if cells['id'] else 'id'}"
     for name, value in cells.items():
         if isinstance(value, str) and (len(value) > _MOST_TEXT or "\0" in value):
             return f"its {name} has {len(value):,} characters or a NUL, which no map keeps"
     if cells["lat"] is None or cells["lon"] is None:
         return "it has no position"
     heading, taken_at = cells.get("heading_deg"), cells.get("taken_at")
-    if heading is not None and not (math.isfinite(heading) and 0 <= heading < 360):
+    if heading is not None and not (math.isfinite(heading) and 0 <= heading <= 360):
         return f"its heading is {heading}, where degrees from 0 to 360 are expected"
     radius = cells.get("radius_m")
     try:
@@ -239,7 +238,7 @@ def _record(cells: dict[str, Any], halves: npt.NDArray[np.float16]) -> Record | 
     except BadInput as error:
         return str(error).rstrip(".")
     except ValueError:
-        return f"its time is {taken_at[:40]!r}, where one like 2024-05-01T12:00:00 is expected"
+        return f"its time is {str(taken_at)[:40]!r}, where one like 2024-05-01T12:00:00 is expected"
     heading = None if heading is None else float(heading)
     credit = (cells.get("attribution"), cells.get("licence"))
     photo = Photo(cells["id"], cells["file"], at, heading, time, *credit)
