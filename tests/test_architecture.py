@@ -20,7 +20,7 @@ LAYERS = [  # a module may import those of the layers above it, never those belo
     {"asking"},
     {"trials", "explaining"},
     {"map", "compare"},
-    {"migrate", "coverage", "pack"},
+    {"migrate", "coverage", "pack", "copying"},
     {"train", "evaluate"},
     {"demo"},
     {"server"},
