@@ -28,6 +28,9 @@ EXTRAS = {
     "python_multipart": ("server", "Serving a map"),
     "prometheus_client": ("server", "Serving a map"),
     "limits": ("server", "Serving a map"),
+    "ray": ("cluster", "Embedding on many machines"),
+    "fsspec": ("cluster", "Reading from a storage of objects"),
+    "s3fs": ("cluster", "Reading from S3"),
     "scipy": ("evaluate", "Finding neighbours in space and reading .mat files"),
 }
 
