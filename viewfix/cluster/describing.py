@@ -92,12 +92,16 @@ class _Crew:
         items = iter(stream)
         while chunk := list(itertools.islice(items, CHUNK)):
             at_once = self._at_once()
-            while len(self.in_work) >= at_once or len(self.chunks) >= AHEAD * at_once:
-                yield from self._ready(wait=True)
-            self._send(chunk, known_hash)
-            yield from self._ready(wait=False)
+            while len(self.in_work) >= at_once:
+                self._wait()
+            self._send(chunk, known_hash)  # before what is done is handed on: no worker waits while that is written
+            yield from self._ready()
+            while len(self.chunks) >= AHEAD * at_once:
+                self._wait()
+                yield from self._ready()
         while self.chunks:
-            yield from self._ready(wait=True)
+            self._wait()
+            yield from self._ready()
 
     def stop(self) -> None:
         """After Ctrl-C or a full disk nobody wants what is still in work."""
@@ -116,10 +120,13 @@ class _Crew:
             self.in_work.append(made.reference)
         self.chunks.append(made)
 
-    def _ready(self, *, wait: bool) -> Iterator[Described | Skipped]:
-        """What is done and has nothing undone before it; with `wait`, not before something was done."""
+    def _wait(self) -> None:
+        """Until one of the tasks is done, if any is in work."""
         if self.in_work:
-            _, self.in_work = self.ray.wait(self.in_work, num_returns=1, timeout=None if wait else 0)
+            _, self.in_work = self.ray.wait(self.in_work, num_returns=1)
+
+    def _ready(self) -> Iterator[Described | Skipped]:
+        """What is done and has nothing undone before it."""
         busy = set(self.in_work)
         while self.chunks and self.chunks[0].reference not in busy:
             chunk = self.chunks.popleft()
