@@ -17,7 +17,7 @@ LAYERS = [  # a module may import those of the layers above it, never those belo
     {"sources", "models"},
     {"embed", "index", "locate"},
     {"ingest", "retrieval", "verification", "explain", "pois", "copying"},
-    {"asking"},
+    {"asking", "cluster"},
     {"trials", "explaining"},
     {"map", "compare"},
     {"migrate", "coverage", "pack", "copying"},
