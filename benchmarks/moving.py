@@ -39,17 +39,30 @@ def same(first: Path, second: Path) -> bool:
     """Whether two map files hold the same photos and descriptors: SQLite is asked, nothing of viewfix."""
     with sqlite3.connect(first) as connection:
         connection.execute("ATTACH ? AS other", (str(second),))
-        columns = "id, source, lat, lon, radius_m, heading_deg, taken_at, attribution, licence, content_hash, vector"
+        columns = "id, source, lat, lon, radius_m, heading_deg, taken_at, attribution, licence, "
+        columns += "content_hash, content_hint, vector"
         one, two = (f"SELECT {columns} FROM {s}photos JOIN {s}descriptors USING (row)" for s in ("main.", "other."))
         (count,) = connection.execute(f"SELECT count(*) FROM ({one} INTERSECT {two})").fetchone()
         totals = [connection.execute(f"SELECT photos FROM {s}counts").fetchone()[0] for s in ("main.", "other.")]
     return totals == [count, count]
 
 
+def by_postgres(origin: Path, back: Path) -> None:
+    server = PostgresServer(shared_buffers="512MB", max_wal_size="4GB")
+    try:
+        timed_copy(str(origin), server.url("copy"), "file to PostgreSQL")
+        timed_copy(server.url("copy"), str(back), "PostgreSQL to file")
+    finally:
+        server.close()
+    print(f"both files hold the same: {same(origin, back)}", flush=True)
+    back.unlink()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--photos", type=int, default=1_000_000)
     parser.add_argument("--keep", type=Path, help="a folder where the files are made")
+    parser.add_argument("--only", choices=["postgres", "parquet"], help="half of it")
     given = parser.parse_args()
     print(f"load before: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
     with tempfile.TemporaryDirectory(dir=given.keep) as name:
@@ -60,17 +73,14 @@ def main() -> None:
             for records, descriptors in streets.photos(given.photos):
                 store.put(records, descriptors)
         print(f"made {given.photos:,} photos in {time.perf_counter() - began:.0f} s", flush=True)
-        server = PostgresServer(shared_buffers="512MB", max_wal_size="4GB")
-        try:
-            timed_copy(str(origin), server.url("copy"), "file to PostgreSQL")
-            timed_copy(server.url("copy"), str(back), "PostgreSQL to file")
-        finally:
-            server.close()
-        print(f"both files hold the same: {same(origin, back)}", flush=True)
-        back.unlink()
-        timed_copy(str(origin), str(folder / "a.parquet"), "file to Parquet")
-        timed_copy(str(folder / "a.parquet"), str(folder / "b.map"), "Parquet to file")
-    print(f"peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB")
+        if given.only != "parquet":
+            by_postgres(origin, back)
+        if given.only != "postgres":
+            timed_copy(str(origin), str(folder / "a.parquet"), "file to Parquet")
+            timed_copy(str(folder / "a.parquet"), str(back), "Parquet to file")
+            print(f"both files hold the same: {same(origin, back)}", flush=True)
+    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(f"load after: {os.getloadavg()[0]:.1f}; peak memory {peak_mb:.0f} MB")
 
 
 if __name__ == "__main__":

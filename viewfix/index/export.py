@@ -16,12 +16,14 @@ from ..photos import SUFFIXES
 from ..types import Photo, Progress, silent
 from . import parquet
 from .pairing import described
-from .parquet import COLUMNS
+from .records import Version, rebased
 from .store import Store
 
 CHUNK = 4096
 
 Writer = Callable[[Store, Path, Progress], list[Path]]
+
+COLUMNS = parquet.COLUMNS[:-2]  # without what tells whether the pixels have changed
 
 
 def export(store: Store, target: Path, *, form: str | None = None, progress: Progress = silent) -> list[Path]:
@@ -131,7 +133,14 @@ def _geojson(store: Store, target: Path, progress: Progress) -> list[Path]:
 
 
 def _parquet(store: Store, target: Path, progress: Progress) -> list[Path]:
-    parquet.write(store, target, progress)
+    """With all that is known about the photos: `viewfix copy` makes a map of it again."""
+    total, calibration = len(store), store.meta("calibration")
+    if calibration is not None:
+        calibration = rebased(calibration, store.version, Version("", 0, 0))
+    batches = ((records, halves) for _, records, halves in described(store, CHUNK))
+    about = parquet.about(store.created_at, store.map_id, calibration)
+    for done in parquet.write(target, store.model, batches, about):
+        progress("exporting", done, total)
     return [target]
 
 

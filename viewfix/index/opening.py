@@ -13,10 +13,12 @@ def whole(store: Store) -> Store:
     Raises:
         NotAMap: it is a copy that was not finished; the store is closed then.
     """
-    if store.meta(UNFINISHED_COPY) is None:
+    marker = store.meta(UNFINISHED_COPY)
+    if marker is None:
         return store
     store.close()
+    source = marker["source"]
     raise NotAMap(
-        f"{store.address} is a copy that was not finished, so photos are missing. Go on with it by the command that "
-        f"began it: viewfix copy FROM '{store.address}'"
+        f"{store.address} is a copy of {source} that was not finished, so photos are missing. Go on with it: "
+        f"viewfix copy '{source}' '{store.address}'"
     )

@@ -75,12 +75,12 @@ class PostgresPoints(Points):
         with self._store.transaction() as connection:
             connection.execute("LOCK TABLE point_sources IN SHARE ROW EXCLUSIVE MODE")  # readers go on
             _forget(connection, source.file)
-            now = datetime.now(UTC).isoformat(timespec="seconds")
+            added_at = (source.added_at or datetime.now(UTC)).isoformat(timespec="seconds")
             query = (
                 "INSERT INTO point_sources (file, attribution, licence, added_at, points) VALUES (%s, %s, %s, %s, 0) "
                 "RETURNING source"
             )
-            (number,) = one(connection, query, (source.file, source.attribution, source.licence, now))
+            (number,) = one(connection, query, (source.file, source.attribution, source.licence, added_at))
             filling = PostgresFilling(connection, number)
             yield filling
             connection.execute("UPDATE point_sources SET points = %s WHERE source = %s", (filling.count, number))
