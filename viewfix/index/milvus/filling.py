@@ -63,7 +63,7 @@ def see_to(collection: Collection, records: Store, progress: Progress, notice: C
         if len(records):
             notice(f"The collection of {collection.place.address} in Milvus is filled from its records: {reason}.")
         if " photos" in reason:
-            _compared(collection, records, filled, progress)
+            filled = _compared(collection, records, filled, progress)
         else:
             # The truth forgets the old one first: who searches never takes the new one, still empty, for it.
             filled = Filled(uuid.uuid4().hex).kept(records)
@@ -72,7 +72,7 @@ def see_to(collection: Collection, records: Store, progress: Progress, notice: C
     filled = _followed(collection, records, filled, progress)
     extra = collection.count(filled.through, filled.at) - len(records)
     if extra > max(_SPARE_ROWS, len(records) // 10):
-        _compared(collection, records, filled, progress)
+        filled = _compared(collection, records, filled, progress)
     return filled
 
 
@@ -94,7 +94,7 @@ def _followed(collection: Collection, records: Store, filled: Filled, progress: 
     return replace(filled, through=max(filled.through, last)).kept(records)
 
 
-def _compared(collection: Collection, records: Store, filled: Filled, progress: Progress) -> None:
+def _compared(collection: Collection, records: Store, filled: Filled, progress: Progress) -> Filled:
     """Row by row: what the collection lacks is put, what it has beyond the truth is deleted."""
     after, done = 0, 0
     for rows, found, halves in described(records, CHUNK):
@@ -105,13 +105,15 @@ def _compared(collection: Collection, records: Store, filled: Filled, progress: 
         has = _rows_of(collection, after, int(rows[-1]))
         lacks = ~np.isin(rows, has)
         if lacks.any():
-            collection.put(rows[lacks], lats[lacks], lons[lacks], to_units(halves[lacks]))
+            at = collection.put(rows[lacks], lats[lacks], lons[lacks], to_units(halves[lacks]))
+            filled = replace(filled, at=max(at, filled.at))
         beyond = has[~np.isin(has, rows)]
         gone = beyond[~np.isin(beyond, records.present(beyond)[0])]
         collection.remove(gone.tolist())
         after = int(rows[-1])
         done += len(rows)
         progress("comparing with Milvus", done, len(records))
+    return filled.kept(records)
 
 
 def _rows_of(collection: Collection, after: int, through: int) -> np.ndarray:
