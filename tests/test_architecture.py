@@ -13,11 +13,11 @@ ROOT = Path(__file__).parent.parent / "viewfix"
 LAYERS = [  # a module may import those of the layers above it, never those below
     {"errors"},
     {"types", "optional"},
-    {"geo", "photos", "metrics", "console", "wire", "licences"},
+    {"geo", "photos", "metrics", "console", "wire", "licences", "plan"},
     {"sources", "models"},
     {"embed", "index", "locate"},
     {"ingest", "retrieval", "verification", "explain", "pois", "copying"},
-    {"asking"},
+    {"asking", "cluster"},
     {"trials", "explaining"},
     {"map", "compare"},
     {"migrate", "coverage", "pack", "copying"},

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -32,6 +33,14 @@ class Described:
     content_hash: str
     content_hint: str | None
     descriptor: npt.NDArray[np.float32] | None
+
+
+class Describe(Protocol):
+    """What `ingest` describes photos by: `describe` below on this machine, or viewfix.cluster on many."""
+
+    def __call__(
+        self, stream: Iterable[Photo | Skipped], model: Model, *, known_hash: Callable[[str], str | None]
+    ) -> Iterator[Described | Skipped]: ...
 
 
 def cores() -> int:
@@ -86,7 +95,7 @@ def describe(
             if isinstance(item, Skipped):
                 waiting.append(item)
             else:
-                waiting.append(pool.submit(_describe_one, item, model, known_hash(item.id)))
+                waiting.append(pool.submit(describe_one, item, model, known_hash(item.id)))
             if len(waiting) >= 4 * workers:
                 yield _result(waiting.popleft())
         while waiting:
@@ -100,7 +109,8 @@ def _result(item: Future[Described | Skipped] | Skipped) -> Described | Skipped:
     return item if isinstance(item, Skipped) else item.result()
 
 
-def _describe_one(photo: Photo, model: Model, known_hash: str | None) -> Described | Skipped:
+def describe_one(photo: Photo, model: Model, known_hash: str | None) -> Described | Skipped:
+    """One photo, described; without a descriptor where its bytes have the hash that is known."""
     try:
         hint = content_hint(photo.source)  # before reading: a change while we read must show next time
         data = photos.read_bytes(photo.source)

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from .embed import Described, content_hint, describe, hash_content
+from .embed import Describe, Described, content_hint, hash_content
+from .embed import describe as on_this_machine
 from .errors import BadInput, UnreadablePhoto
 from .index.store import Record, Store
 from .models.model import Model
@@ -41,11 +42,19 @@ class Added:
         return f"{self.added} added, {replaced}{self.unchanged} already there, {len(self.skipped)} skipped"
 
 
-def ingest(stream: Iterable[Photo | Skipped], store: Store, model: Model, *, progress: Progress = silent) -> Added:
+def ingest(
+    stream: Iterable[Photo | Skipped],
+    store: Store,
+    model: Model,
+    *,
+    progress: Progress = silent,
+    describe: Describe = on_this_machine,
+) -> Added:
     """Write photos into a store, open for writing, a batch a transaction.
 
     A kill at any moment loses at most the batch in the making; the same call then goes
-    on, for what is committed is recognised by its id and content.
+    on, for what is committed is recognised by its id and content. Whatever `describe` is, only
+    this process writes, so that no photo is committed twice.
     """
     tally = Added()
     batch: list[Described] = []

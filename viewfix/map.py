@@ -13,6 +13,7 @@ import numpy as np
 
 from . import photos
 from .asking import Question, Verify, Workings, ask, region_of
+from .cluster import Where, describer
 from .errors import BadInput, UnknownModel
 from .explaining import Explainer, Recent, explained
 from .geo import Region
@@ -55,6 +56,7 @@ class Map:
         *sources: Source,
         model: Model | str | Path | None = None,
         progress: Progress = silent,
+        cluster: Where = None,
     ) -> Map:
         """Make a map, or go on with one that is there: photos it has already are not embedded again.
 
@@ -63,6 +65,7 @@ class Map:
             sources: folders, manifests (CSV, GeoJSON, Parquet), photo files, or iterables of Photo | Skipped.
             model: a name of the catalogue, an .onnx file, or a Model; None for the default, or the map's own.
             progress: called with what is being done.
+            cluster: where photos are embedded: an address of Ray; None for this machine.
 
         Returns:
             The map, open; `last_added` says what was added, skipped and why.
@@ -83,7 +86,7 @@ class Map:
         with contextlib.ExitStack() as on_failure:
             on_failure.callback(clear_away, writer, new)
             city = on_failure.enter_context(cls.open(place, model=used if new else model, progress=progress))
-            city._add(stream, writer)
+            city._add(stream, writer, on=cluster)
             if not len(city):
                 raise nothing_usable(sources, city.last_added)
             on_failure.pop_all()
@@ -99,13 +102,13 @@ class Map:
         """
         return cls(whole(Store.open(place)), model=model, progress=progress)
 
-    def add(self, *sources: Source, calibrate: bool = True) -> Added:
+    def add(self, *sources: Source, calibrate: bool = True, cluster: Where = None) -> Added:
         """Add photos. One with the same id and content is left alone, one whose content changed is replaced.
 
         Without `calibrate` the minute that it may take is left to whoever adds or removes next.
         """
         with Store.open(self.address, write=True) as writer:
-            return self._add(stream_of(sources), writer, calibrate)
+            return self._add(stream_of(sources), writer, calibrate, cluster)
 
     def store_local_features(self) -> int:
         """Keep the local features of every photo in the map, of those to come too; how many could not be had.
@@ -127,14 +130,14 @@ class Map:
                 self._calibrate(writer)
         return removed
 
-    def _add(self, stream: Iterable[Photo | Skipped], writer: Store, calibrate: bool = True) -> Added:
+    def _add(self, stream: Iterable[Photo | Skipped], store: Store, calibrate: bool = True, on: Where = None) -> Added:
         self._wrote = True
-        self.last_added = ingest(stream, writer, self.model, progress=self._progress)
+        self.last_added = ingest(stream, store, self.model, progress=self._progress, describe=describer(on))
         self._refresh()
         if (verifier := self._workings.verifier) is not None and verifier.cache.complete:
-            Verifier(writer).store_all(progress=self._progress)
+            Verifier(store).store_all(progress=self._progress)
         if calibrate:
-            self._calibrate(writer)
+            self._calibrate(store)
         return self.last_added
 
     def _calibrate(self, writer: Store) -> None:

@@ -32,6 +32,9 @@ EXTRAS = {
     "psycopg_pool": ("postgres", "A map in PostgreSQL"),
     "pymilvus": ("milvus", "A map in Milvus"),
     "grpc": ("milvus", "A map in Milvus"),
+    "ray": ("cluster", "Embedding on many machines"),
+    "fsspec": ("cluster", "Reading from a storage of objects"),
+    "s3fs": ("cluster", "Reading from S3"),
     "scipy": ("evaluate", "Finding neighbours in space and reading .mat files"),
 }
 

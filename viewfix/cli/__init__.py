@@ -29,6 +29,7 @@ COMMANDS = {  # name: one-line help; viewfix/cli/<name>.py is imported only when
     "export": "Write a map as GeoJSON, CSV, Parquet or for the TensorBoard projector.",
     "copy": "Copy a map between a file, PostgreSQL, Milvus and Parquet, and compare both.",
     "pack": "Write a map as an app that finds photos on a phone, without a network.",
+    "plan": "What a map of a size takes: memory, disk, machines, and the engine to choose.",
     "serve": "Answer over HTTP, with a page for people.",
     "serve-key": "Make a key for a service.",
     "train": "Train a model on photos of places, and export it for maps.",

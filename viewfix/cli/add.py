@@ -5,20 +5,30 @@ from __future__ import annotations
 import click
 
 from ..index.address import Address
-from .options import json_option, map_argument, model_option, opened, say_added
+from .options import cluster_of, json_option, map_argument, model_option, opened, ray_options, say_added
 
 
 @click.command()
 @map_argument
 @click.argument("sources", metavar="SOURCE...", nargs=-1, required=True)
 @model_option
+@ray_options
 @json_option
 @click.option("-q", "--quiet", is_flag=True, help="No progress bar.")
-def command(place: Address, sources: tuple[str, ...], model: str | None, quiet: bool, as_json: bool) -> None:
+def command(
+    place: Address,
+    sources: tuple[str, ...],
+    model: str | None,
+    ray: str | None,
+    ray_workers: int | None,
+    quiet: bool,
+    as_json: bool,
+) -> None:
     """Add the photos of each SOURCE to MAP; see `viewfix build --help` for what a SOURCE is.
 
     A photo with the same id and content is left alone; one whose content changed is replaced.
     """
+    cluster = cluster_of(ray, ray_workers)
     with opened(place, model=model, quiet=quiet) as city:
-        added = city.add(*sources)
+        added = city.add(*sources, cluster=cluster)
     say_added(added, as_json=as_json)

@@ -7,18 +7,26 @@ import click
 from .. import console
 from ..errors import BadInput
 from ..index.address import Address
-from .options import counted, json_option, map_argument, model_option, say_added
+from .options import cluster_of, counted, json_option, map_argument, model_option, ray_options, say_added
 
 
 @click.command()
 @map_argument
 @click.argument("sources", metavar="SOURCE...", nargs=-1, required=True)
 @model_option
+@ray_options
 @json_option
 @click.option("--local-features", is_flag=True, help="Keep local features of all photos in the map, 35 KB each.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress bar.")
-def command(
-    place: Address, sources: tuple[str, ...], model: str | None, local_features: bool, quiet: bool, as_json: bool
+def command(  # noqa: PLR0913  one for each option
+    place: Address,
+    sources: tuple[str, ...],
+    model: str | None,
+    ray: str | None,
+    ray_workers: int | None,
+    local_features: bool,
+    quiet: bool,
+    as_json: bool,
 ) -> None:
     """Make the map MAP from photos, or go on with one.
 
@@ -26,14 +34,15 @@ def command(
     sidecars or UTM file names), a manifest (CSV, GeoJSON or Parquet with file, lat, lon)
     or a photo. Photos that are in the map already are not embedded again; the build can
     be stopped at any time and started again. With --local-features the map verifies
-    candidates without their files.
+    candidates without their files. With --ray many machines embed, and this one writes.
     """
     from ..map import Map
 
     if place.file is not None and place.file.is_dir():
         raise BadInput(f"{place} is a folder, but the map's file comes first: viewfix build NEW.map {place}")
+    cluster = cluster_of(ray, ray_workers)
     with console.progress(quiet=quiet) as report:
-        city = Map.build(place, *sources, model=model, progress=report)
+        city = Map.build(place, *sources, model=model, progress=report, cluster=cluster)
         missed = city.store_local_features() if local_features else 0
     with city:
         say_added(city.last_added, as_json=as_json)

@@ -16,6 +16,7 @@ from ..errors import BadInput
 from ..index.address import Address
 
 if TYPE_CHECKING:
+    from ..cluster import Cluster
     from ..ingest import Added
     from ..map import Map
     from ..types import Skipped
@@ -37,6 +38,22 @@ def _address(ctx: click.Context, param: click.Parameter, value: str) -> Address:
 def model_option(command: Command) -> Command:
     text = "A model of `viewfix models` or an .onnx file. Default: the map's own, or the one that ships with viewfix."
     return click.option("--model", metavar="NAME|FILE", help=text)(command)
+
+
+def ray_options(command: Command) -> Command:
+    """Where photos are embedded, if not here."""
+    where = "Embed on a Ray cluster: auto, local, HOST:PORT or ray://HOST:PORT."
+    command = click.option("--ray-workers", type=click.IntRange(1), metavar="N", help="At most so many.")(command)
+    return click.option("--ray", "ray", metavar="ADDRESS", help=where)(command)
+
+
+def cluster_of(ray: str | None, workers: int | None) -> Cluster | None:
+    """The cluster that the two options name together."""
+    from ..cluster import Cluster
+
+    if ray is None and workers is not None:
+        raise BadInput(f"--ray-workers {workers} has no cluster to be of. Name it: --ray ADDRESS")
+    return None if ray is None else Cluster(ray, workers)
 
 
 @contextmanager

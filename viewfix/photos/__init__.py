@@ -5,6 +5,19 @@ from __future__ import annotations
 from .exif import Metadata, metadata
 from .opening import MAX_PIXELS, SUFFIXES
 from .pixels import Readable, load
-from .reading import MAX_BYTES, is_url, read_bytes
+from .reading import MAX_BYTES, is_remote, is_url, read_bytes
+from .remote import RemoteFile
 
-__all__ = ["MAX_BYTES", "MAX_PIXELS", "SUFFIXES", "Metadata", "Readable", "is_url", "load", "metadata", "read_bytes"]
+__all__ = [
+    "MAX_BYTES",
+    "MAX_PIXELS",
+    "SUFFIXES",
+    "Metadata",
+    "Readable",
+    "RemoteFile",
+    "is_remote",
+    "is_url",
+    "load",
+    "metadata",
+    "read_bytes",
+]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import functools
+import re
 import stat
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import UnreadablePhoto
+from .remote import fetch
 
 if TYPE_CHECKING:
     import urllib3
@@ -22,18 +24,36 @@ CONNECT_S, READ_S, WHOLE_S = 10.0, 30.0, 300.0
 CHUNK = 1 << 18
 
 
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
+
+
 def is_url(source: str) -> bool:
+    """Whether it is an address and no path of this machine: http(s)://, or s3:// and its kin."""
+    return _SCHEME.match(source) is not None
+
+
+def is_remote(source: str) -> bool:
+    """Whether it is the address of a storage of objects: s3://, gs://, memory:// and what else fsspec knows."""
+    return is_url(source) and not is_web(source)
+
+
+def is_web(source: str) -> bool:
     return source[:8].lower().startswith(("http://", "https://"))
 
 
 def read_bytes(source: str | Path) -> bytes:
-    """The content of a file, or of an http(s) address, which only a manifest may name.
+    """The content of a file, or of an address (http(s), or of a storage of objects), which only a manifest may name.
 
     Raises:
         UnreadablePhoto: nothing there, no permission, no answer, or more than MAX_BYTES.
     """
-    if isinstance(source, str) and is_url(source):
+    if isinstance(source, str) and is_web(source):
         return _download(source)
+    if isinstance(source, str) and is_remote(source):
+        content = fetch(source, MAX_BYTES)
+        if len(content) > MAX_BYTES:
+            raise UnreadablePhoto(_too_large(source, len(content)))
+        return content
     path = Path(source)
     try:
         about = path.stat()

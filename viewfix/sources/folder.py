@@ -11,7 +11,7 @@ from pathlib import Path
 from .. import photos
 from ..errors import UnreadablePhoto
 from ..geo import wrap_heading_deg
-from ..photos import Metadata
+from ..photos import Metadata, RemoteFile
 from ..photos.exif import from_xmp
 from ..types import Photo, Skipped
 from . import takeout
@@ -97,7 +97,7 @@ class Files:
             yield described(path, photo_id, listed[path.parent], from_files)
 
 
-def distinct_tails(paths: Sequence[Path]) -> list[str]:
+def distinct_tails(paths: Sequence[Path | RemoteFile]) -> list[str]:
     """The shortest end of each path, in whole names, that no other path has."""
     tails = [path.name for path in paths]
     depth = 1

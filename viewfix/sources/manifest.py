@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..geo import wrap_heading_deg
-from ..photos import is_url
+from ..photos import RemoteFile, is_url
 from ..types import Photo, Position, Skipped
 from .columns import Columns, decimal, find, time_of
 from .tables import read_csv, read_geojson, read_parquet
@@ -22,7 +22,7 @@ FORMS = {
 
 
 class Manifest:
-    """The photos that a manifest names; relative files are looked for beside it.
+    """The photos that a manifest names; relative files are looked for beside it, on S3 too.
 
     The id of a photo is its cell in the column id, or the file as it is written there.
 
@@ -30,7 +30,7 @@ class Manifest:
         BadInput: on creation, when it cannot be read or lacks a column.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path | RemoteFile) -> None:
         self.path = path
         self._table = FORMS[path.suffix.lower()](path)
         self._columns: Columns = find(self._table.columns, str(path))
@@ -57,14 +57,14 @@ class Manifest:
             yield photo
 
 
-def _photo(cells: Mapping[str, Any], columns: Columns, folder: Path) -> Photo | str:
+def _photo(cells: Mapping[str, Any], columns: Columns, folder: Path | RemoteFile) -> Photo | str:
     """A photo, or what is wrong with its row."""
     file = columns.cell(cells, "file")
     if file is None:
         return "it names no file."
     source = _source(str(file), folder)
     if source is None:
-        return f"there is no file at {folder / str(file)}. Files are looked for beside the manifest."
+        return f"there is no file at {folder}/{file}. Files are looked for beside the manifest."
     position = _position(cells, columns)
     if isinstance(position, str):
         return position
@@ -82,9 +82,11 @@ def _photo(cells: Mapping[str, Any], columns: Columns, folder: Path) -> Photo | 
     )
 
 
-def _source(file: str, folder: Path) -> str | None:
+def _source(file: str, folder: Path | RemoteFile) -> str | None:
     if is_url(file):
         return file
+    if isinstance(folder, RemoteFile):  # whether it is there is seen when it is read, without a request more
+        return folder.joined(file)
     for name in (file, file.replace("\\", "/")):  # a manifest from Windows
         try:
             if (folder / name).is_file():

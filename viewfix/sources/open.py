@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from ..errors import BadInput
-from ..photos import SUFFIXES, is_url
+from ..photos import SUFFIXES, RemoteFile, is_remote, is_url
 from ..types import Photo, Skipped
 from .folder import Files, Folder, distinct_tails
 from .gsv_cities import gsv_cities_folder, is_gsv_cities_name
@@ -57,7 +57,12 @@ def open_source(spec: str | Path) -> Source:
     Raises:
         BadInput: there is nothing there, or nothing in it that is a photo.
     """
-    path = _existing(spec)
+    return _opened(_existing(spec))
+
+
+def _opened(path: Path | RemoteFile) -> Source:
+    if isinstance(path, RemoteFile):
+        return Manifest(path)
     if path.is_dir():
         return _folder(path)
     suffix = path.suffix.lower()
@@ -78,9 +83,9 @@ def open_sources(specs: Sequence[str | Path]) -> Source:
     `a/1.jpg` of two folders stay two photos; with more of its path where two have one name.
     """
     paths = list({path.resolve(): path for path in map(_existing, specs)}.values())  # one folder by two names is one
-    files = [path for path in paths if path.is_file() and path.suffix.lower() in SUFFIXES]
+    files = [path for path in paths if isinstance(path, Path) and path.is_file() and path.suffix.lower() in SUFFIXES]
     others = [path for path in paths if path not in set(files)]
-    opened = [open_source(path) for path in others]
+    opened = [_opened(path) for path in others]
     if len(others) == 1 and not files:
         return opened[0]
     if not others:
@@ -96,6 +101,8 @@ def image_files(folder_or_file: str | Path) -> list[Path]:
         BadInput: there is nothing there, or no picture in it.
     """
     path = _existing(folder_or_file)
+    if isinstance(path, RemoteFile):
+        raise BadInput(f"{path} is not on this machine. Download it first.")
     if not path.is_dir():
         return [path]
     found = [listing.folder / name for listing in walk(path) for name in listing.pictures]
@@ -116,7 +123,12 @@ def _folder(path: Path) -> Source:
     return Folder(path)
 
 
-def _existing(spec: str | Path) -> Path:
+def _existing(spec: str | Path) -> Path | RemoteFile:
+    if is_remote(str(spec)):
+        remote = RemoteFile(str(spec))
+        if remote.suffix.lower() in FORMS:
+            return remote
+        raise BadInput(f"{spec} is no manifest. Write one, with url, lat, lon, and end its name in {', '.join(FORMS)}.")
     if is_url(str(spec)):
         raise BadInput(f"{spec} is a web address. Download it, or write a manifest: url, lat, lon.")
     path = Path(spec).expanduser()

@@ -12,6 +12,7 @@ from typing import Any
 
 from ..errors import BadInput
 from ..optional import optional
+from ..photos import RemoteFile
 
 Row = tuple[str, Mapping[str, Any] | str]
 """Where it stands ("line 7"), and its cells; or, instead of cells, why it is no row."""
@@ -19,13 +20,13 @@ Row = tuple[str, Mapping[str, Any] | str]
 
 @dataclass(frozen=True)
 class Table:
-    path: Path
+    path: Path | RemoteFile
     columns: tuple[str, ...]
     rows: Callable[[], Iterator[Row]]
     count: int | None
 
 
-def read_csv(path: Path) -> Table:
+def read_csv(path: Path | RemoteFile) -> Table:
     """Separated by comma, semicolon or tab, whichever the first line has most of; UTF-8, or UTF-16 with a mark."""
     encoding = _encoding(path)
     try:
@@ -42,7 +43,7 @@ def read_csv(path: Path) -> Table:
     return Table(path, columns, lambda: _csv_rows(path, columns, delimiter, encoding), max(lines - 1, 0))
 
 
-def _encoding(path: Path) -> str:
+def _encoding(path: Path | RemoteFile) -> str:
     try:
         with path.open("rb") as file:
             return "utf-16" if file.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "utf-8-sig"
@@ -50,7 +51,7 @@ def _encoding(path: Path) -> str:
         raise _unreadable(path, error) from error
 
 
-def _csv_rows(path: Path, columns: tuple[str, ...], delimiter: str, encoding: str) -> Iterator[Row]:
+def _csv_rows(path: Path | RemoteFile, columns: tuple[str, ...], delimiter: str, encoding: str) -> Iterator[Row]:
     try:
         with path.open(encoding=encoding, newline="") as file:
             reader = csv.reader(file, delimiter=delimiter)
@@ -68,10 +69,10 @@ def _csv_rows(path: Path, columns: tuple[str, ...], delimiter: str, encoding: st
         raise _unreadable(path, error) from error
 
 
-def read_geojson(path: Path) -> Table:
+def read_geojson(path: Path | RemoteFile) -> Table:
     """A FeatureCollection of Points, or a plain list of objects."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8-sig"))
+        content = _json(path)
     except (OSError, ValueError, RecursionError) as error:
         raise _unreadable(path, error) from error
     if isinstance(content, dict) and content.get("type") == "FeatureCollection":
@@ -91,6 +92,11 @@ def read_geojson(path: Path) -> Table:
     if rows and not columns:
         raise BadInput(f"{path} names no photo. {rows[0][0]}: {rows[0][1]}")
     return Table(path, tuple(columns), lambda: iter(rows), len(rows))
+
+
+def _json(path: Path | RemoteFile) -> Any:
+    with path.open(encoding="utf-8-sig") as file:
+        return json.load(file)
 
 
 def _of_feature(feature: Any) -> Mapping[str, Any] | str:
@@ -114,11 +120,11 @@ def _of_object(item: Any) -> Mapping[str, Any] | str:
     return {str(name): value for name, value in item.items()} if isinstance(item, dict) else "it is no object."
 
 
-def read_parquet(path: Path) -> Table:
+def read_parquet(path: Path | RemoteFile) -> Table:
     """A Parquet file; its rows are read in batches, and columns of descriptors are left alone."""
     parquet = optional("pyarrow.parquet")
     try:
-        with parquet.ParquetFile(path) as file:
+        with path.open("rb") as raw, parquet.ParquetFile(raw) as file:
             schema, count = file.schema_arrow, int(file.metadata.num_rows)
     except (OSError, ValueError) as error:
         raise _unreadable(path, error) from error
@@ -127,10 +133,10 @@ def read_parquet(path: Path) -> Table:
     return Table(path, columns, lambda: _parquet_rows(path, columns), count)
 
 
-def _parquet_rows(path: Path, columns: tuple[str, ...]) -> Iterator[Row]:
+def _parquet_rows(path: Path | RemoteFile, columns: tuple[str, ...]) -> Iterator[Row]:
     number = 0
     try:
-        with optional("pyarrow.parquet").ParquetFile(path) as file:
+        with path.open("rb") as raw, optional("pyarrow.parquet").ParquetFile(raw) as file:
             for batch in file.iter_batches(batch_size=4096, columns=list(columns)):
                 for cells in batch.to_pylist():
                     number += 1
@@ -139,7 +145,7 @@ def _parquet_rows(path: Path, columns: tuple[str, ...]) -> Iterator[Row]:
         raise _unreadable(path, error) from error
 
 
-def _unreadable(path: Path, error: Exception) -> BadInput:
+def _unreadable(path: Path | RemoteFile, error: Exception) -> BadInput:
     if isinstance(error, UnicodeError):
         return BadInput(f"{path} is not written in UTF-8. Save it as UTF-8 (in a spreadsheet: CSV UTF-8).")
     why = " ".join(str(getattr(error, "strerror", None) or error).split())[:160]

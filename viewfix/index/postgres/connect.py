@@ -128,6 +128,8 @@ _TROUBLES: list[tuple[str, type[ViewfixError], str]] = [
     ("42501", StorageFailed, "the user may not do that. Let the owner of the database grant it; docs/postgres.md lists "
      "the rights that each command needs"),
     ("25006", StorageFailed, "the server only reads, as a replica does. Write through the URL of the primary"),
+    ("0A000", StorageFailed, "that cannot be done here: a map behind foreign tables is only read. Write through the "
+     "list of its servers"),
     ("55P03", MapBusy, "another process holds what is wanted. Try again when it has finished"),
     ("57014", StorageFailed, "the server gave up, for it took longer than statement_timeout allows. Raise that"),
     ("40", MapBusy, "another process changed the same at the same moment. Run the same command again"),

@@ -1,0 +1,214 @@
+"""Photos embedded on many machines make the map that one machine makes, whichever of them dies on the way."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from test_map import rows_of
+
+from viewfix import Map, __version__, cluster
+from viewfix.cli import run
+from viewfix.cluster import work
+from viewfix.cluster.work import Orders, describe_chunk
+from viewfix.embed import Described
+from viewfix.embed import describe as on_this_machine
+from viewfix.errors import BadInput, ModelMismatch, ViewfixError
+from viewfix.models import catalogue
+from viewfix.types import Photo, Position, Skipped
+
+try:
+    import ray
+    from ray.cluster_utils import Cluster as RealCluster
+except ImportError:
+    ray = None
+
+needs_ray = pytest.mark.skipif(ray is None, reason="ray is not installed: pip install 'viewfix[cluster]'")
+NOTHING_KNOWN: Any = lambda photo_id: None  # noqa: E731
+
+
+def photo(source: str, photo_id: str = "a.jpg") -> Photo:
+    return Photo(photo_id, source, Position(50, 20))
+
+
+def orders(**changes: Any) -> Orders:
+    model = catalogue.load(threads=1)
+    return Orders(**{"version": __version__, "model": model.name, "fingerprint": model.fingerprint, **changes})
+
+
+# ---- without Ray -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("address", ["", "here", "host", "host:", "http://host:1", "host:port", "ray://host", "a b:1"])
+def test_what_is_no_address_is_refused_before_anything_is_made(address: str, street: Path, tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="no address of a Ray cluster"):
+        Map.build(tmp_path / "m.map", street, cluster=address)
+    assert not (tmp_path / "m.map").exists()
+
+
+@pytest.mark.parametrize("address", ["auto", "local", "host:6379", "10.0.0.7:6379", "ray://head.example.org:10001"])
+def test_addresses_of_ray_are_taken(address: str) -> None:
+    assert cluster.Cluster.of(address).address == address
+
+
+def test_workers_of_no_cluster_are_a_mistake(street: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["build", str(tmp_path / "m.map"), str(street), "--ray-workers", "2"]) == 2
+    assert "--ray ADDRESS" in capsys.readouterr().err
+    with pytest.raises(BadInput, match="0 Ray workers"):
+        cluster.Cluster("auto", 0)
+
+
+def test_without_ray_one_line_says_what_to_install(
+    street: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    assert run(["build", str(tmp_path / "m.map"), str(street), "--ray", "auto", "-q"]) == 4
+    assert "pip install 'viewfix[cluster]'" in capsys.readouterr().err
+
+
+def test_a_worker_describes_as_this_machine_does(street: Path) -> None:
+    source = str(sorted(street.glob("*.jpg"))[0])
+    [here] = on_this_machine([photo(source)], catalogue.load(threads=1))
+    assert isinstance(here, Described) and here.descriptor is not None
+    [there, known] = describe_chunk([(photo(source), None), (photo(source), here.content_hash)], orders())
+    assert isinstance(there, Described) and there.descriptor is not None
+    assert (there.content_hash, there.content_hint) == (here.content_hash, here.content_hint)
+    assert there.descriptor.tobytes() == here.descriptor.tobytes()
+    assert isinstance(known, Described) and known.descriptor is None
+
+
+def test_a_worker_of_another_version_or_model_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(work, "_host", lambda: "10.0.0.7")
+    monkeypatch.setattr(work, "_loaded", {})
+    old = describe_chunk([], orders(version="0.0.1"))
+    assert isinstance(old, work.Trouble) and isinstance(old.error, BadInput)
+    assert __version__ in str(old.error) and "0.0.1" in str(old.error)
+    other = describe_chunk([], orders(fingerprint="f" * 32))
+    assert isinstance(other, work.Trouble) and isinstance(other.error, ModelMismatch)
+
+
+# ---- a real cluster ----------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def machines() -> Iterator[Any]:
+    """A head that embeds nothing, and a node of one core."""
+    if ray is None:
+        pytest.skip("ray is not installed: pip install 'viewfix[cluster]'")
+    made = RealCluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
+    made.add_node(num_cpus=1)
+    yield made
+    made.shutdown()
+
+
+@pytest.fixture
+def many(street: Path, tmp_path: Path) -> Path:
+    """Sixty photos and a damaged one, enough to be killed among."""
+    folder = tmp_path / "many"
+    folder.mkdir()
+    for number in range(60):
+        files = sorted(street.glob("*.jpg"))
+        data = files[number % len(files)].read_bytes()
+        (folder / f"{number:03}.jpg").write_bytes(data)
+    whole = (folder / "007.jpg").read_bytes()
+    (folder / "007.jpg").write_bytes(whole[: len(whole) // 2])
+    return folder
+
+
+@pytest.fixture
+def alone(many: Path, tmp_path: Path) -> Map:
+    with Map.build(tmp_path / "alone.map", many) as built:
+        yield built
+
+
+@needs_ray
+def test_a_node_that_dies_in_the_middle_costs_nothing(
+    machines: Any, many: Path, alone: Map, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("viewfix.cluster.describing.CHUNK", 4)
+    monkeypatch.setattr("viewfix.ingest.BATCH", 8)
+    doomed = machines.add_node(num_cpus=1)
+    dead: list[int] = []
+
+    def kill(what: str, done: int, total: int | None) -> None:
+        if what == "embedding" and done >= 12 and not dead:
+            dead.append(done)
+            machines.remove_node(doomed, allow_graceful=False)
+
+    with Map.build(tmp_path / "m.map", many, cluster=machines.address, progress=kill) as city:
+        assert dead and dead[0] < 30
+        assert city.last_added == alone.last_added
+        assert [each.id for each in city.last_added.skipped] == ["007.jpg"]
+    assert rows_of(tmp_path / "m.map") == rows_of(tmp_path / "alone.map")
+    assert not ray.is_initialized()
+
+
+@needs_ray
+def test_a_build_that_is_killed_sends_no_committed_photo_again(
+    machines: Any, many: Path, alone: Map, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "m.map"
+    args = ["build", str(path), str(many), "--ray", machines.address, "-q"]
+    code = f"from viewfix import cli, cluster, ingest; ingest.BATCH = 4; cluster.describing.CHUNK = 4; cli.main({args})"
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.DEVNULL) as process:
+        give_up = time.monotonic() + 40
+        while time.monotonic() < give_up and process.poll() is None and not (path.exists() and stored(path) >= 8):
+            time.sleep(0.02)
+        process.send_signal(signal.SIGKILL)
+    before = stored(path)
+    assert 8 <= before < 59
+    sent: list[str] = []
+    send = cluster.describing._Crew._send
+
+    def watched(self: Any, chunk: list[Photo | Skipped], known_hash: Any) -> None:
+        sent.extend(item.id for item in chunk)
+        send(self, chunk, known_hash)
+
+    monkeypatch.setattr(cluster.describing._Crew, "_send", watched)
+    with Map.build(path, many, cluster=machines.address) as city:
+        assert city.last_added.unchanged == before
+        assert city.last_added.added == 60 - 1 - before
+    assert len(sent) == len(set(sent)) == 60 - before
+    assert rows_of(path) == rows_of(tmp_path / "alone.map")
+
+
+def stored(path: Path) -> int:
+    try:
+        return len(rows_of(path))
+    except ViewfixError:
+        return 0  # it is being made
+
+
+@needs_ray
+def test_a_model_of_ones_own_travels_as_its_file(machines: Any, street: Path, tmp_path: Path, real_map: Path) -> None:
+    own = Path(shutil.copy(catalogue.located(catalogue.CATALOGUE[0]), tmp_path / "own.onnx"))
+    with Map.build(tmp_path / "m.map", street, model=own, cluster=cluster.Cluster(machines.address, 1)) as city:
+        assert len(city) == len(rows_of(real_map))
+    assert rows_of(tmp_path / "m.map") == rows_of(real_map)
+
+
+@needs_ray
+def test_an_error_nobody_thought_of_is_one_line(machines: Any, street: Path, tmp_path: Path) -> None:
+    files = [photo(str(file), file.name) for file in sorted(street.glob("*.jpg"))[:3]]
+    broken = Photo("x", 7, Position(50, 20))  # type: ignore[arg-type]  no source that anybody writes
+    describe = cluster.describer(machines.address)
+    with pytest.raises(ViewfixError, match="A Ray worker failed.*TypeError") as caught:
+        list(describe([*files, broken], catalogue.load(threads=1), known_hash=NOTHING_KNOWN))
+    assert "\n" not in str(caught.value)
+    assert not ray.is_initialized()
+
+
+@needs_ray
+def test_a_model_that_is_no_file_and_an_address_where_nobody_is(
+    machines: Any, street: Path, tmp_path: Path, toy: Any
+) -> None:
+    with pytest.raises(BadInput, match=r"toy is no \.onnx file"):
+        Map.build(tmp_path / "m.map", street, model=toy, cluster=machines.address)
+    assert not (tmp_path / "m.map").exists()
