@@ -140,7 +140,11 @@ class _Copy:
         self._marker = replace(self._marker, photos=already)
         self._photos(there)
         self._others()
-        checksum = self._compared() if verify else self._followed()
+        checksum = None
+        if verify:
+            checksum = self._compared()
+        else:
+            self._followed()
         if not rest.calibration(self._source, self._target):
             self._target.set_meta("calibration", None)
         self._target.set_meta(UNFINISHED_COPY, None)  # from here on it is a map
