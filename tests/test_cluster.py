@@ -206,9 +206,26 @@ def test_an_error_nobody_thought_of_is_one_line(machines: Any, street: Path, tmp
 
 
 @needs_ray
-def test_a_model_that_is_no_file_and_an_address_where_nobody_is(
-    machines: Any, street: Path, tmp_path: Path, toy: Any
+@pytest.mark.parametrize("address", ["127.0.0.1:1", "ray://127.0.0.1:1", "127.0.0.1:99999", "auto"])
+def test_a_cluster_that_is_not_there_is_one_line_at_once(
+    address: str, street: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    if address == "auto":
+        monkeypatch.setattr(ray, "init", nobody)
+    started = time.monotonic()
+    with pytest.raises(BadInput, match="No Ray cluster could be used") as caught:
+        Map.build(tmp_path / "m.map", street, cluster=address)
+    assert "\n" not in str(caught.value) and time.monotonic() - started < 5
+    assert not (tmp_path / "m.map").exists()
+
+
+def nobody(*_: Any, **__: Any) -> None:
+    raise ConnectionError("Could not find any running Ray instance.\nPlease specify the one to connect to.")
+
+
+@needs_ray
+def test_a_model_that_is_no_file_cannot_travel(machines: Any, street: Path, tmp_path: Path, toy: Any) -> None:
     with pytest.raises(BadInput, match=r"toy is no \.onnx file"):
         Map.build(tmp_path / "m.map", street, model=toy, cluster=machines.address)
     assert not (tmp_path / "m.map").exists()
