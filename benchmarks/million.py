@@ -1,9 +1,11 @@
 """A number of photos goes in; a table comes out: how a map of that size is made, opened and searched.
 
     python benchmarks/million.py                      a million photos, 1.6 GB of disk, about 3 minutes
-    python benchmarks/million.py --photos 100000 --keep /var/tmp/viewfix
+    python benchmarks/million.py --photos 100000 --keep DIR
+    python benchmarks/million.py --photos 10000000 --keep DIR --changes          19 GB of disk, about half an hour
 
-Every figure of opening and searching comes from a fresh process, with one thread.
+Every figure of opening and searching comes from a fresh process, with one thread. With --changes the map is changed
+too, and its cache renewed while it is asked; with --keep the true neighbours are kept beside it.
 """
 
 from __future__ import annotations
@@ -17,22 +19,23 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from benchmarks import streets  # noqa: E402
+from benchmarks import changes, streets  # noqa: E402
 from viewfix.geo import Circle  # noqa: E402
 from viewfix.index.faiss import FaissSearch  # noqa: E402
 from viewfix.index.store import ModelIdentity, Store  # noqa: E402
 
 TOP = 10
-QUERIES = 1000
+QUERIES, FEWEST = 1000, 200
+COMPARED = 2 * 10**9  # at most so many pairs are compared for the truth, but for the fewest queries
 CIRCLE_M = 1000.0
 Table = dict[str, Any]
 
@@ -70,6 +73,21 @@ def sizes(path: Path) -> Table:
     }
 
 
+def asked(path: Path) -> np.ndarray:
+    """(Q, dim) queries for a map: fewer where finding the truth takes long."""
+    with Store.open(path) as store:
+        count = len(store)
+    return streets.queries(QUERIES, count)[: max(FEWEST, min(QUERIES, COMPARED // max(1, count)))]
+
+
+def known_truth(path: Path) -> np.ndarray:
+    """`truth` for the queries that are asked, kept beside the map."""
+    kept = path.with_name(path.name + ".truth.npy")
+    if not kept.exists():
+        np.save(kept, truth(path, asked(path)))
+    return np.asarray(np.load(kept))
+
+
 def truth(path: Path, questions: np.ndarray) -> np.ndarray:
     """(Q, 10) rows that are truly nearest, by comparing with everything, a chunk at a time."""
     with Store.open(path) as store:
@@ -92,9 +110,20 @@ def memory() -> Table:
     return {"resident": f"{mb['VmRSS']:.0f} MB, of it {mb['RssFile']:.0f} MB file pages; peak {mb['VmHWM']:.0f} MB"}
 
 
-def clocked(ask: Callable[[Any], Any], questions: list[Any]) -> tuple[list[Any], str]:
-    """What each question gave, and how long one took: median and 95th percentile, after a warm round."""
-    for question in questions[: len(questions) // 2]:
+class Spent(NamedTuple):
+    """Milliseconds a question took."""
+
+    median: float
+    p95: float
+    cpu: float
+
+    def __str__(self) -> str:
+        return f"{self.median:.2f} ms median, {self.p95:.2f} ms 95th, {self.cpu:.2f} ms CPU"
+
+
+def clocked(ask: Callable[[Any], Any], questions: list[Any]) -> tuple[list[Any], Spent]:
+    """What each question gave, and how long one took, after a warm round."""
+    for question in questions:
         ask(question)
     answers, spent, cpu = [], [], time.process_time()
     for question in questions:
@@ -103,7 +132,7 @@ def clocked(ask: Callable[[Any], Any], questions: list[Any]) -> tuple[list[Any],
         spent.append((time.perf_counter() - start) * 1e3)
     cpu = (time.process_time() - cpu) * 1e3 / len(questions)
     p95 = sorted(spent)[int(0.95 * len(spent))]
-    return answers, f"{statistics.median(spent):.2f} ms median, {p95:.2f} ms 95th, {cpu:.2f} ms CPU"
+    return answers, Spent(statistics.median(spent), p95, cpu)
 
 
 def opening(path: Path) -> Table:
@@ -115,17 +144,39 @@ def opening(path: Path) -> Table:
         search.nearest(query, TOP)
         first = time.perf_counter() - start
     wall = f"{opened[0]:.2f} s wall, {opened[1]:.2f} s CPU"
-    return {"open the map and its index": wall, "first query": f"{first * 1e3:.1f} ms"}
+    return {"open the map and its index": wall, "first query": f"{first * 1e3:.1f} ms"} | memory()
+
+
+def recall(answers: Sequence[np.ndarray], right: np.ndarray) -> float:
+    """The share of the true ten that was found."""
+    return float(np.mean([len(set(a.tolist()) & set(b.tolist())) / TOP for a, b in zip(answers, right, strict=True)]))
+
+
+def cold(path: Path) -> Table:
+    """Opening and searching when nothing of the map and its index is in the memory of the machine."""
+    for file in (path, *path.with_name(path.name + ".index").glob("*-*")):
+        with file.open("rb") as opened:
+            os.posix_fadvise(opened.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+    start = time.perf_counter()
+    with Store.open(path) as store, FaissSearch(store) as search:
+        opened_s = time.perf_counter() - start
+        questions = asked(path)
+        spent = [changes.taken(lambda: search.nearest(query, TOP)) * 1e3 for query in questions]  # noqa: B023
+    half = len(spent) // 2
+    return {
+        "from a cold disk: open": f"{opened_s:.2f} s",
+        "from a cold disk: search": f"first {spent[0]:.0f} ms, median of the first {half} "
+        f"{statistics.median(spent[:half]):.1f} ms, of the next {half} {statistics.median(spent[half:]):.1f} ms",
+    }
 
 
 def everywhere(path: Path) -> Table:
     with Store.open(path) as store, FaissSearch(store) as search:
-        questions = streets.queries(QUERIES, len(store))
+        questions = asked(path)
         answers, spent = clocked(lambda query: search.nearest(query, TOP)[0], list(questions))
-        table = {"search": spent} | {f"after {QUERIES} searches, {k}": v for k, v in memory().items()}
-        right = truth(path, questions)
-    found = np.mean([len(set(a.tolist()) & set(b.tolist())) / TOP for a, b in zip(answers, right, strict=True)])
-    return table | {f"recall of the true {TOP}": f"{found:.4f}"}
+        table = {"search": str(spent)} | {f"after {len(questions)} searches, {k}": v for k, v in memory().items()}
+        right = known_truth(path)
+    return table | {f"recall of the true {TOP}": f"{recall(answers, right):.4f}"}
 
 
 def near(path: Path) -> Table:
@@ -144,19 +195,22 @@ def near(path: Path) -> Table:
             questions = streets.seen(city.looks[rng.choice(here, 200)], rng)
             answers, spent = clocked(lambda query, at=circle: search.nearest(query, TOP, at)[0], list(questions))  # type: ignore[misc]
             right = rows[np.argpartition(questions @ units.T, -TOP, axis=1)[:, -TOP:]]
-            recall = np.mean(
-                [len(set(a.tolist()) & set(b.tolist())) / TOP for a, b in zip(answers, right, strict=True)]
-            )
-            table[f"near 1 km, {len(rows)} photos in it"] = f"{spent}, recall {recall:.4f}"
+            table[f"near 1 km, {len(rows)} photos in it"] = f"{spent}, recall {recall(answers, right):.4f}"
     return table | {f"after regions, {k}": v for k, v in memory().items()}
 
 
-STAGES: dict[str, Callable[[Path], Table]] = {"opening": opening, "everywhere": everywhere, "near": near}
+STAGES: dict[str, Callable[[Path], Table]] = {"opening": opening, "everywhere": everywhere, "near": near, "cold": cold}
+CHANGES: dict[str, Callable[[Path], Table]] = {
+    "wide": changes.wide,
+    "changing": lambda path: changes.changing(path, known_truth(path)),
+    "renewing": lambda path: changes.renewing(path, known_truth(path)),
+}
 
 
 def fresh(stage: str, path: Path) -> Table:
-    """The table of one stage, from a process of its own that has one thread."""
-    one = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
+    """The table of one stage, from a process of its own; those that only ask have one thread."""
+    threads = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS") if stage in STAGES else ()
+    one = {name: "1" for name in threads}
     command = [sys.executable, __file__, "--stage", stage, "--map", str(path)]
     done = subprocess.run(command, env=os.environ | one, check=True, stdout=subprocess.PIPE, text=True)
     return dict(json.loads(done.stdout))
@@ -171,11 +225,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--photos", type=int, default=1_000_000)
     parser.add_argument("--keep", type=Path, metavar="DIR", help="make the map there, or use the one that is there")
-    parser.add_argument("--stage", choices=STAGES, help=argparse.SUPPRESS)
+    parser.add_argument("--changes", action="store_true", help="change the map too")
+    parser.add_argument("--stage", choices=STAGES | CHANGES, help=argparse.SUPPRESS)
     parser.add_argument("--map", type=Path, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.stage:
-        print(json.dumps(STAGES[args.stage](args.map)))
+        print(json.dumps((STAGES | CHANGES)[args.stage](args.map)))
         return
     with tempfile.TemporaryDirectory() as scratch:
         folder = args.keep or Path(scratch)
@@ -184,7 +239,8 @@ def main() -> None:
         if not path.exists():
             show(make(path, args.photos))
         show(index(path) | sizes(path))
-        for stage in STAGES:
+        known_truth(path)
+        for stage in STAGES | CHANGES if args.changes else STAGES:
             show(fresh(stage, path))
     print(f"peak while making and asking: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB")
 

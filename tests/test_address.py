@@ -13,6 +13,7 @@ from viewfix.index.store import Address, Store
         ("home", "", "home", "home"),
         ("postgresql://host/db?map=city", "postgresql", "city", "city"),
         ("postgresql://host/db?sslmode=require&map=old%20town", "postgresql", "old town", "old town"),
+        ("postgresql://a/db?map=city,postgresql://b/db?map=city", "postgresql", "city", "city"),
         ("milvus://host:19530/city", "milvus", "city", "city"),
         ("milvus://host:19530", "milvus", "milvus", "milvus"),
         ("C:\\maps\\home.map", "", "C:\\maps\\home.map", "C:\\maps\\home"),

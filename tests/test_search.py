@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from viewfix.geo import Box, Circle, Region
-from viewfix.index import cache
+from viewfix.index import cache, growing
 from viewfix.index.faiss import FaissSearch
 from viewfix.index.regions import inside
 from viewfix.index.search import ExactSearch, Search
@@ -215,12 +215,22 @@ def test_the_fast_way_to_ask_a_circle_agrees_with_the_geodesic(circle, seed):
 def test_sketches_know_the_photos_of_every_circle(made, at, radius_m):
     circle = Circle(-17 + at[0], (360 + at[1]) % 360 - 180, radius_m)
     with Store.open(made) as store:
-        found = sketches(store)._state[0].sketches
-        rows = found.shortlist(looks(1, 0)[0], COUNT, circle)
-        assert sorted(rows.tolist()) == store.rows_in(circle).tolist()
+        with sketches(store) as search:
+            found = search._serving.main.sketches
+        code = found.sketcher.sketch(looks(1, 0))
+        inside = store.rows_in(circle)
+        assert sorted(found.shortlist(code, COUNT, circle).tolist()) == inside.tolist()
+        # Few of many are picked out by their sketches first: the same ones.
+        differ = np.bitwise_count(found.codes ^ code).sum(axis=1)[np.isin(found.places[3], inside)]
+        rows = found.shortlist(code, 20, circle)
+        picked = np.bitwise_count(found.codes ^ code).sum(axis=1)[np.isin(found.places[3], rows)]
+        assert len(rows) == min(20, len(inside)) and set(rows) <= set(inside)
+        assert sorted(picked) == sorted(differ)[:20]
 
 
 # The cache
+
+LISTS = ("middles", "sizes", "lists")
 
 
 def files(path: Path) -> dict[str, bytes]:
@@ -236,8 +246,8 @@ def test_a_small_map_has_no_cache(store, path):
 def test_a_cache_is_made_once_and_then_used(store, path, monkeypatch):
     check(lists(store), store)
     before = files(path)
-    assert {name.split("-")[0] for name in before} == {"current.json", "turn", "places", "codes", "lists"}
-    monkeypatch.setattr(FaissSearch, "_grown", lambda *_: pytest.fail("it was there"))
+    assert {name.split("-")[0] for name in before} == {"current.json", "turn", "places", "codes", *LISTS}
+    monkeypatch.setattr(growing, "grown", lambda *_: pytest.fail("it was there"))
     check(lists(store), store)
     assert files(path) == before
 
@@ -248,7 +258,7 @@ def test_making_a_cache_shows_progress(store):
     assert said[-1] == ("indexing", COUNT, COUNT)
 
 
-@pytest.mark.parametrize("part", ["current.json", "turn", "places", "codes", "lists"])
+@pytest.mark.parametrize("part", ["current.json", "turn", "places", "codes", *LISTS])
 @pytest.mark.parametrize("harm", ["cut", "flip", "gone", "noise"])
 def test_a_broken_cache_is_made_again(store, path, part, harm):
     lists(store).close()
@@ -285,7 +295,8 @@ def test_a_cache_half_written_by_a_killed_process_is_never_used(store, path):
     (folder / "current-000000000000").write_text("{")
     check(sketches(store), store)
     store.put(records(300, 3, "more "), looks(300, 3))
-    sketches(store).refresh()
+    with sketches(store) as search:
+        search.refresh()
     assert len(files(path)) == len(before), "and it is swept away with the next one"
 
 
@@ -322,31 +333,35 @@ def test_a_few_new_photos_stay_out_of_the_cache_until_there_are_many(store, path
     assert files(path) == before
     store.put(records(90, 4, "more "), looks(90, 4))
     search.refresh()
+    search.settle()
     check(search, store)
     [stamp] = [json.loads(content) for name, content in files(path).items() if name == "current.json"]
     assert stamp["version"]["last_row"] == store.version.last_row
 
 
-def test_photos_are_added_to_the_lists_without_training_them_again(store, monkeypatch):
+def test_photos_are_added_to_the_lists_without_training_them_again(store):
     search = lists(store)
-    monkeypatch.setattr("viewfix.index.lists.trained", lambda *_: pytest.fail("trained again"))
+    middles = search._serving.main.lists.middles
     store.put(records(300, 3, "more "), looks(300, 3))
     search.refresh()
-    assert search._state[0].lists.ntotal == COUNT + 300
+    search.settle()
+    assert len(search._serving.main.lists) == COUNT + 300
+    np.testing.assert_array_equal(search._serving.main.lists.middles, middles)
     check(search, store)
-    monkeypatch.undo()
     store.put(records(COUNT, 4, "twice "), looks(COUNT, 4))
     search.refresh()
-    assert search._state[0].trained_on == 2 * COUNT + 300, "when there are more than twice as many, it is"
+    search.settle()
+    assert search._serving.main.trained_on == 2 * COUNT + 300, "when there are more than twice as many, it is"
     check(search, store)
 
 
 def test_when_many_photos_are_gone_the_cache_is_made_anew(store):
     search = sketches(store)
     store.remove([str(i) for i in range(300)])
-    assert len(search._state[0].sketches) == COUNT
+    assert len(search._serving.main.sketches) == COUNT
     search.refresh()
-    assert len(search._state[0].sketches) == COUNT - 300
+    search.settle()
+    assert len(search._serving.main.sketches) == COUNT - 300
     check(search, store)
 
 
@@ -355,10 +370,12 @@ def test_a_map_that_grows_gets_a_cache_when_it_is_refreshed(tmp_path):
         search = lists(store)
         store.put(records(90), looks(90, 0))
         search.refresh()
-        assert search._state[0] is None
+        search.settle()
+        assert search._serving.main is None
         store.put(records(400, 1, "b"), looks(400, 1))
         search.refresh()
-        assert search._state[0] is not None
+        search.settle()
+        assert search._serving.main is not None
         check(search, store)
 
 
@@ -371,11 +388,9 @@ def test_a_reader_does_not_wait_for_a_writer_to_close(store, path):
             check(sketches(second), second)
 
 
-@pytest.mark.parametrize("failing", ["pathlib.Path.mkdir", "numpy.save", "faiss.write_index"])
+@pytest.mark.parametrize("failing", ["pathlib.Path.mkdir", "os.fsync", "pathlib.Path.replace"])
 def test_where_nothing_can_be_written_the_index_stays_in_memory(store, path, monkeypatch, failing):
     def fails(*_, **__):
-        if failing.startswith("faiss"):
-            raise RuntimeError("Error in virtual size_t faiss::FileIOWriter: No space left on device")
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(failing, fails)

@@ -17,6 +17,7 @@ from .cluster import Where, describer
 from .errors import BadInput, UnknownModel
 from .explaining import Explainer, Recent, explained
 from .geo import Region
+from .index.opening import whole
 from .index.search import Search
 from .index.store import Address, ModelIdentity, Place, Store
 from .ingest import Added, Source, clear_away, ingest, nothing_usable, stream_of
@@ -99,7 +100,7 @@ class Map:
         Raises:
             NotAMap: there is none, or it is something else, or of a newer viewfix.
         """
-        return cls(Store.open(place), model=model, progress=progress)
+        return cls(whole(Store.open(place)), model=model, progress=progress)
 
     def add(self, *sources: Source, calibrate: bool = True, cluster: Where = None) -> Added:
         """Add photos. One with the same id and content is left alone, one whose content changed is replaced.
@@ -295,5 +296,4 @@ class Map:
         return Workings(self._store, self._searching(), self.calibration, self._verifier)
 
     def _refresh(self) -> None:
-        if self._search is not None:
-            self._search.refresh()
+        self._searching().refresh()

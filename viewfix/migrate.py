@@ -10,6 +10,7 @@ import numpy as np
 from .embed import Described, describe
 from .errors import BadInput
 from .index.migration import Migration
+from .index.opening import whole
 from .index.store import Address, ModelIdentity, Place, Record, Store
 from .ingest import BATCH
 from .map import Map
@@ -63,7 +64,7 @@ def migrate(
     """
     used = model if isinstance(model, Model) else catalogue.load(model, threads=1)
     target = ModelIdentity(used.name, used.fingerprint, used.dim)
-    with Store.open(place, write=True) as store:
+    with whole(Store.open(place, write=True)) as store:
         outcome = Migrated(store.model.name, used.name)
         if restart:
             Migration.give_up(store)

@@ -83,7 +83,7 @@ def examine(
     still be found) and once to a map without anything around it (it cannot). A part of those that similarity
     alone leaves in doubt is verified, both ways, as a query would be.
     """
-    rows, _, _ = store.positions()
+    rows = store.rows()
     chosen = np.sort(np.random.default_rng(seed).permutation(rows)[:SAMPLE])
     left: list[Left] = []
     for done, row in enumerate(chosen):

@@ -19,8 +19,9 @@ from .options import map_argument
 def command(place: Address, target: Path, form: str | None) -> None:
     """Write the photos of MAP to TARGET: .geojson, .csv, .parquet (with descriptors) or a folder (projector)."""
     from ..index.export import export
+    from ..index.opening import whole
     from ..index.store import Store
 
-    with Store.open(place) as store, console.progress() as report:
+    with whole(Store.open(place)) as store, console.progress() as report:
         written = export(store, target, form=form, progress=report)
     click.echo(f"wrote {', '.join(str(file) for file in written)}")

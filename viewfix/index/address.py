@@ -42,7 +42,7 @@ class Address:
         """What people call the map: home.map of a folder's path, city of a URL that ends in ?map=city or /city."""
         if (file := self.file) is not None:
             return file.name
-        parts = urlsplit(self.text)
+        parts = urlsplit(self.urls[0])
         named = parse_qs(parts.query).get("map")
         return named[0] if named else unquote(parts.path.rpartition("/")[2]) or self.scheme
 

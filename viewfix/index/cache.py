@@ -1,13 +1,12 @@
-"""A finished index goes into a folder beside its map, and comes out mapped into memory, if it is whole and fits."""
+"""A finished index lies in a folder beside its map, and comes out mapped into memory, if it is whole and fits."""
 
 from __future__ import annotations
 
 import contextlib
 import json
 import os
-import uuid
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -15,13 +14,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from .lists import RECORD_BYTES, Lists
 from .records import Version
+from .room import BLOCK_BYTES, Array, Folder, Furnished, blocks_to_try, mapped, never, whole
 from .sketch import BITS, Sketcher, Sketches
 from .sqlite.store import SqliteStore
 
-FORMAT = 1
+FORMAT = 2
+LOOKED_AT = 64  # blocks of a cache that are checked before it is used, 64 MB: all of one of 400,000 photos
 _CURRENT = "current.json"  # names the files of the one generation that counts
-_KINDS = ("turn", "places", "codes", "lists")
+_KINDS = ("turn", "places", "codes", "middles", "sizes", "lists", "fresh")
+_SMALL = ("turn", "middles", "sizes")  # always checked to the last byte
 _WITNESSES = 64
 
 
@@ -30,61 +33,110 @@ class Unfit(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """A file of a cache and the CRC-32 of every MiB of it."""
+
+    file: Path
+    sums: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Cache:
-    """An index of the rows of one version. `lists` is a FAISS index, None where the map does not need one yet."""
+    """An index of the rows of one version. `lists` is None where the map does not need them yet.
+
+    `unchecked` is what of its files was not looked at when it was opened.
+    """
 
     version: Version
     sketches: Sketches
-    lists: Any
+    lists: Lists | None
     trained_on: int  # how many photos there were when `lists` was trained
+    unchecked: tuple[Part, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """How many numbers a descriptor has, and how many photos and lists there are: the size of every part."""
+
+    dim: int
+    rows: int
+    lists: int
+
+    def bytes(self) -> dict[str, int]:
+        sizes = {
+            "turn": 4 * BITS * (self.dim + 1),
+            "places": 4 * 8 * self.rows,
+            "codes": BITS // 8 * self.rows,
+        }
+        if self.lists:
+            sizes |= {"middles": BITS // 8 * self.lists, "sizes": 8 * self.lists, "lists": RECORD_BYTES * self.rows}
+        return sizes
 
 
 def folder_of(path: Path) -> Path:
     return path.with_name(path.name + ".index")
 
 
-def save(cache: Cache, store: SqliteStore) -> None:
-    """Write a cache beside its map: new files first, then the one that names them, in one move. OSError if it fails."""
-    import faiss
+def assembled(
+    made: Furnished, shape: Shape, version: Version, trained_on: int, unchecked: tuple[Part, ...] = ()
+) -> Cache:
+    """The cache whose parts lie in a room.
 
+    Raises:
+        Unfit: they do not fit together.
+    """
+    parts = {kind: made.read(kind) for kind in shape.bytes()}
+    if any(len(parts[kind]) != size for kind, size in shape.bytes().items()):
+        raise Unfit("its parts do not fit together")
+    places = parts["places"].view(np.float64).reshape(4, shape.rows)
+    sketcher = Sketcher(parts["turn"].view(np.float32).reshape(shape.dim + 1, BITS))
+    sketches = Sketches(sketcher, places, parts["codes"].reshape(shape.rows, BITS // 8))
+    lists = None
+    if shape.lists:
+        middles, sizes = parts["middles"].reshape(shape.lists, BITS // 8), parts["sizes"].view(np.int64)
+        if sizes.min() < 0 or sizes.sum() != shape.rows:
+            raise Unfit("its lists do not hold as many photos as it has")
+        lists = Lists.of(middles, sizes, parts["lists"], made.file("lists"))
+    return Cache(version, sketches, lists, trained_on, unchecked)
+
+
+def publish(cache: Cache, store: SqliteStore, made: Folder) -> None:
+    """Make what was written into the folder the cache of a map: the file that names it changes in one move."""
     folder = folder_of(store.path)
-    folder.mkdir(exist_ok=True)
-    mark = uuid.uuid4().hex[:12]
-    names = {kind: f"{kind}-{mark}" for kind in _KINDS if kind != "lists" or cache.lists is not None}
-    arrays: dict[str, npt.NDArray[Any]] = {
-        "turn": cache.sketches.sketcher.turn,
-        "places": cache.sketches.places,
-        "codes": cache.sketches.codes,
+    stamp = {
+        "format": FORMAT,
+        "version": asdict(cache.version),
+        "model": store.model.fingerprint,
+        "rows": len(cache.sketches),
+        "lists": len(cache.lists.middles) if cache.lists else 0,
+        "trained_on": cache.trained_on,
+        "witnesses": _witnesses(store, cache.sketches),
+        "files": {kind: [made.file(kind).name, sums] for kind, sums in made.sums.items()},
     }
-    try:
-        for kind, array in arrays.items():
-            with (folder / names[kind]).open("wb") as file:
-                np.save(file, array, allow_pickle=False)
-        if cache.lists is not None:
-            try:
-                faiss.write_index(cache.lists, str(folder / names["lists"]))
-            except RuntimeError as error:  # how FAISS says that the disk is full
-                raise OSError(str(error).splitlines()[0]) from error
-        for name in names.values():
-            _sync(folder / name)
-        stamp = {
-            "format": FORMAT,
-            "version": asdict(cache.version),
-            "model": store.model.fingerprint,
-            "trained_on": cache.trained_on,
-            "witnesses": _witnesses(store, cache.sketches),
-            "files": {
-                kind: [name, (folder / name).stat().st_size, _crc(folder / name)] for kind, name in names.items()
-            },
-        }
-        draft = folder / f"current-{mark}"
-        draft.write_text(json.dumps(stamp))
-        _sync(draft)
-        draft.replace(folder / _CURRENT)
-    except BaseException:
-        _sweep(folder, lambda name: name.endswith(mark))
-        raise
-    _sweep(folder, lambda name: name.split("-")[0] in (*_KINDS, "current") and "-" in name and not name.endswith(mark))
+    draft = folder / f"current-{made.mark}"
+    draft.write_text(json.dumps(stamp))
+    with draft.open("rb") as file:
+        os.fsync(file.fileno())
+    draft.replace(folder / _CURRENT)
+
+
+def sweep(folder: Path) -> None:
+    """Delete what no process uses: all but what is named. Only for whoever holds the lock of the folder."""
+    named: set[str] = set()
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        named = {name for name, _ in json.loads((folder / _CURRENT).read_text())["files"].values()}
+    for path in folder.iterdir():
+        if path.name.split("-")[0] in (*_KINDS, "current") and "-" in path.name and path.name not in named:
+            with contextlib.suppress(OSError):
+                path.unlink()
+
+
+def newest(store: SqliteStore) -> int:
+    """The last row that the cache beside a map knows; 0 where there is none that can be read."""
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        stamp = json.loads((folder_of(store.path) / _CURRENT).read_text())
+        return int(stamp["version"]["last_row"])
+    return 0
 
 
 def load(store: SqliteStore) -> Cache | None:
@@ -102,46 +154,67 @@ def load(store: SqliteStore) -> Cache | None:
                 return None
             if last_try:  # the first time, somebody may just have put a new generation in its place
                 raise Unfit(f"{error.filename} is missing") from error
-        except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
             raise Unfit(f"it is damaged ({str(error).splitlines()[0]})") from error
     return None
 
 
-def _loaded(store: SqliteStore, folder: Path, stamp: dict[str, Any]) -> Cache:
-    import faiss
+def damage(cache: Cache, stopped: Callable[[], bool] = never) -> str | None:
+    """What is wrong with the files of a cache, where they are read to the last byte; None when they are whole."""
+    for part in cache.unchecked:
+        try:
+            if not whole(part.file, part.sums, range(len(part.sums)), stopped):
+                return f"{part.file.name} is damaged"
+        except FileNotFoundError:
+            pass  # another process has made a newer one and swept this away: what is mapped stays
+        except OSError as error:
+            return f"{part.file.name} cannot be read ({error.strerror or error})"
+    return None
 
-    version = Version(**stamp["version"])
-    now = store.version
+
+def _loaded(store: SqliteStore, folder: Path, stamp: dict[str, Any]) -> Cache:
     if stamp["format"] != FORMAT:
         raise Unfit("another version of viewfix made it")
+    version, now = Version(**stamp["version"]), store.version
     if version.map_id != now.map_id or stamp["model"] != store.model.fingerprint:
         raise Unfit("it belongs to another map")
     if version.last_row > now.last_row or version.removals > now.removals or not _agree(store, stamp["witnesses"]):
         raise Unfit("it knows photos that the map does not have: was the map put back from a copy?")
-    files: dict[str, Path] = {}
-    for kind, (name, size, crc) in stamp["files"].items():
-        files[kind] = folder / Path(name).name
-        # FAISS trusts what it reads, so nothing but what was written may reach it. 25 ms for 100 MB.
-        if files[kind].stat().st_size != size or _crc(files[kind]) != crc:
-            raise Unfit(f"{name} is damaged")
-    turn = np.load(files["turn"], allow_pickle=False)
-    places = np.load(files["places"], mmap_mode="r", allow_pickle=False)
-    codes = np.load(files["codes"], mmap_mode="r", allow_pickle=False)
-    rows = places.shape[1]
-    if turn.shape != (store.model.dim + 1, BITS) or places.shape != (4, rows) or codes.shape != (rows, BITS // 8):
-        raise Unfit("its parts do not fit together")
-    lists = faiss.read_index(str(files["lists"])) if "lists" in files else None
-    # As plain arrays: a memmap checks itself at every slice, which costs more than the slice.
-    sketches = Sketches(Sketcher(turn), np.asarray(places), np.asarray(codes))
-    return Cache(version, sketches, lists, int(stamp["trained_on"]))
+    shape = Shape(store.model.dim, int(stamp["rows"]), int(stamp["lists"]))
+    parts = {kind: Part(folder / Path(name).name, tuple(sums)) for kind, (name, sums) in stamp["files"].items()}
+    sizes = shape.bytes()
+    for kind, size in sizes.items():
+        if parts[kind].file.stat().st_size != size or len(parts[kind].sums) != -(-size // BLOCK_BYTES):
+            raise Unfit(f"{parts[kind].file.name} is damaged")
+    large = [kind for kind in sizes if kind not in _SMALL]
+    share = LOOKED_AT / max(LOOKED_AT, sum(len(parts[kind].sums) for kind in large))
+    for kind in sizes:
+        file, sums = parts[kind].file, parts[kind].sums
+        if not whole(file, sums, blocks_to_try(len(sums), len(sums) if kind in _SMALL else int(share * len(sums)))):
+            raise Unfit(f"{file.name} is damaged")
+    unchecked = () if share == 1 else tuple(parts[kind] for kind in large)
+    return assembled(_Opened(parts), shape, version, int(stamp["trained_on"]), unchecked)
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """A room that was furnished before."""
+
+    parts: dict[str, Part]
+
+    def read(self, kind: str) -> Array:
+        return mapped(self.parts[kind].file)
+
+    def file(self, kind: str) -> Path:
+        return self.parts[kind].file
 
 
 def _witnesses(store: SqliteStore, sketches: Sketches) -> dict[str, str]:
     """Some rows, the newest among them, and a checksum of their descriptors: a map put back from a copy and
     grown since gives the same row numbers to other photos."""
-    rows = np.sort(sketches.places[3]).astype(np.int64)
-    chosen = np.unique(np.concatenate([rows[-_WITNESSES // 2 :], rows[:: max(1, len(rows) * 2 // _WITNESSES)]]))
-    return _sums(store, chosen.tolist())
+    rows = sketches.places[3].astype(np.int64)
+    newest_rows = np.partition(rows, -min(len(rows), _WITNESSES // 2))[-(_WITNESSES // 2) :]
+    return _sums(store, np.unique(np.concatenate([newest_rows, rows[:: max(1, len(rows) * 2 // _WITNESSES)]])))
 
 
 def _agree(store: SqliteStore, witnesses: dict[str, str]) -> bool:
@@ -149,31 +222,11 @@ def _agree(store: SqliteStore, witnesses: dict[str, str]) -> bool:
     return all(witnesses[row] == seen for row, seen in now.items())
 
 
-def _sums(store: SqliteStore, rows: list[int]) -> dict[str, str]:
+def _sums(store: SqliteStore, rows: Iterable[int] | npt.NDArray[np.int64]) -> dict[str, str]:
     """The checksum of each row's stored bytes; rows that are gone are left out."""
     sums = {}
-    for row in rows:
+    for row in map(int, rows):
         found, halves = next(store.iter_descriptors(1, after=row - 1), (None, None))
         if found is not None and halves is not None and found[0] == row:
             sums[str(row)] = f"{zlib.crc32(halves.tobytes()):08x}"
     return sums
-
-
-def _crc(path: Path) -> int:
-    crc = 0
-    with path.open("rb") as file:
-        while part := file.read(1 << 20):
-            crc = zlib.crc32(part, crc)
-    return crc
-
-
-def _sync(path: Path) -> None:
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
-
-
-def _sweep(folder: Path, unwanted: Callable[[str], bool]) -> None:
-    for path in folder.iterdir():
-        if unwanted(path.name):
-            with contextlib.suppress(OSError):
-                path.unlink()

@@ -10,19 +10,20 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from ..errors import BadInput, StorageFailed
-from ..optional import optional
 from ..photos import SUFFIXES
 from ..types import Photo, Progress, silent
+from . import parquet
+from .pairing import described
+from .records import Version, rebased
 from .store import Store
 
 CHUNK = 4096
 
 Writer = Callable[[Store, Path, Progress], list[Path]]
 
-COLUMNS = ("id", "file", "lat", "lon", "radius_m", "heading_deg", "taken_at", "attribution", "licence")
+COLUMNS = parquet.COLUMNS[:-2]  # without what tells whether the pixels have changed
 
 
 def export(store: Store, target: Path, *, form: str | None = None, progress: Progress = silent) -> list[Path]:
@@ -100,17 +101,6 @@ def _row(photo: Photo) -> dict[str, Any]:
     return dict(zip(COLUMNS, (*values, photo.attribution, photo.licence), strict=True))
 
 
-def _pairs(store: Store) -> Iterator[tuple[list[Photo], npt.NDArray[np.float16]]]:
-    """Photos with their descriptors, chunk by chunk, pair by pair also while another process takes photos out."""
-    for rows, halves in store.iter_descriptors(CHUNK):
-        photos = store.photos(rows)
-        while len(photos) != len(rows):
-            there = np.isin(rows, store.present(rows)[0])
-            rows, halves = rows[there], halves[there]
-            photos = store.photos(rows)
-        yield photos, halves
-
-
 def _counted(store: Store, progress: Progress) -> Iterator[Photo]:
     total = len(store)
     for done, photo in enumerate(store.all_photos(), start=1):
@@ -143,24 +133,14 @@ def _geojson(store: Store, target: Path, progress: Progress) -> list[Path]:
 
 
 def _parquet(store: Store, target: Path, progress: Progress) -> list[Path]:
-    arrow, parquet = optional("pyarrow"), optional("pyarrow.parquet")
-    number, text = arrow.float64(), arrow.string()
-    kinds = {"lat": number, "lon": number, "radius_m": number, "heading_deg": number}
-    schema = arrow.schema([(name, kinds.get(name, text)) for name in COLUMNS])
-    schema = schema.append(arrow.field("descriptor", arrow.list_(arrow.float16(), store.model.dim)))
-    schema = schema.with_metadata(
-        {"viewfix": json.dumps({"model": store.model.name, "fingerprint": store.model.fingerprint})}
-    )
-    done, total = 0, len(store)
-    with parquet.ParquetWriter(target, schema, compression="zstd") as writer:
-        for photos, descriptors in _pairs(store):
-            table = [_row(photo) for photo in photos]
-            columns = {name: [line[name] for line in table] for name in COLUMNS}
-            flat = arrow.array(np.asarray(descriptors, np.float16).reshape(-1))
-            columns["descriptor"] = arrow.FixedSizeListArray.from_arrays(flat, store.model.dim)
-            writer.write_table(arrow.table(columns, schema=schema))
-            done += len(photos)
-            progress("exporting", done, total)
+    """With all that is known about the photos: `viewfix copy` makes a map of it again."""
+    total, calibration = len(store), store.meta("calibration")
+    if calibration is not None:
+        calibration = rebased(calibration, store.version, Version("", 0, 0))
+    batches = ((records, halves) for _, records, halves in described(store, CHUNK))
+    about = parquet.about(store.created_at, store.map_id, calibration)
+    for done in parquet.write(target, store.model, batches, about):
+        progress("exporting", done, total)
     return [target]
 
 
@@ -171,11 +151,11 @@ def _projector(store: Store, target: Path, progress: Progress) -> list[Path]:
     done, total = 0, len(store)
     with vectors.open("w", encoding="utf-8") as numbers, metadata.open("w", encoding="utf-8") as names:
         names.write("\t".join(("id", "lat", "lon", "heading_deg")) + "\n")
-        for photos, descriptors in _pairs(store):
+        for _, records, descriptors in described(store, CHUNK):
             np.savetxt(numbers, np.asarray(descriptors, np.float32), fmt="%.5g", delimiter="\t")
-            for photo in photos:
+            for photo in (record.photo for record in records):
                 at, heading = photo.position, "" if photo.heading_deg is None else photo.heading_deg
                 names.write(f"{' '.join(photo.id.split())}\t{at.lat}\t{at.lon}\t{heading}\n")
-            done += len(photos)
+            done += len(records)
             progress("exporting", done, total)
     return [vectors, metadata]

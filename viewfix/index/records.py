@@ -62,6 +62,18 @@ class Version:
     removals: int
 
 
+def rebased(calibration: dict[str, Any], of: Version, onto: Version) -> dict[str, Any]:
+    """A calibration for a copy: as many changes as the map saw since it was calibrated, the copy has seen too."""
+    rows, removals = calibration.get("last_row"), calibration.get("removals")
+    if not isinstance(rows, int) or not isinstance(removals, int):
+        return calibration
+    state = {"last_row": rows - of.last_row + onto.last_row, "removals": removals - of.removals + onto.removals}
+    return {**calibration, **state}
+
+
+UNFINISHED_COPY = "copy"
+"""In the meta of a map that is being copied to: of what, and how far. Nobody may take it for the whole map."""
+
 PHOTO_COLUMNS = "id, source, lat, lon, radius_m, heading_deg, taken_at, attribution, licence"
 COLUMNS = PHOTO_COLUMNS + ", content_hash, content_hint"
 

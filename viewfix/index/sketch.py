@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +23,9 @@ Codes = npt.NDArray[np.uint8]
 BITS = 512
 _BAND_DEG = 0.01  # 1.1 km: a circle of 1 km touches three bands, in each of them its photos lie side by side
 _STRIDE = 400.0  # more than 360: a band and a longitude in one number
+# Up to so many times the wanted, positions are looked at first and only sketches inside are compared; of more, sketches
+# first, where they lie, and the positions of the nearest: 250,000 photos in a circle take 1.5 ms instead of 20.
+_FEW = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,37 +72,95 @@ class Sketches:
     def __len__(self) -> int:
         return int(self.places.shape[1])
 
-    def joined(self, rows: Rows, lats: Floats, lons: Floats, codes: Codes) -> Sketches:
-        """These and more, in order."""
-        more = np.stack([_band(lats) * _STRIDE + lons + 180.0, lats, lons, rows.astype(np.float64)])
-        places, all_codes = np.concatenate([self.places, more], axis=1), np.concatenate([self.codes, codes])
-        order = np.argsort(places[0], kind="stable")
-        return Sketches(self.sketcher, places[:, order], all_codes[order])
+    def after(self, row: int) -> Sketches:
+        """Those of rows above one, in memory."""
+        at = np.flatnonzero(self.places[3] > row)
+        return Sketches(self.sketcher, self.places[:, at], self.codes[at])
 
-    def shortlist(self, query: Units, count: int, region: Region | None) -> Rows:
-        """The rows of the `count` sketches most like that of a (dim,) query; fewer only where there are fewer."""
-        code = self.sketcher.sketch(query[None])
+    def shortlist(self, code: Codes, count: int, region: Region | None) -> Rows:
+        """The rows of the `count` sketches most like a (1, 64) one; fewer only where there are fewer."""
         if region is None:
             return self._rows(_closest(code, self.codes, min(count, len(self))))
-        slots = self._slots(region)
-        if len(slots) > count:
-            slots = slots[_closest(code, self.codes[slots], count)]
-        return self._rows(slots)
+        spans = self._spans(region)
+        most = sum(end - start for start, end in spans)
+        if most <= _FEW * count:
+            slots = _slots(spans)
+            slots = slots[self._inside(region, slots)]
+            if len(slots) > count:
+                slots = slots[_closest(code, self.codes[slots], count)]
+            return self._rows(slots)
+        differences = _differences(code, [self.codes[start:end] for start, end in spans])
+        wanted = 2 * count  # a circle fills 0.79 of the box around it
+        while True:
+            at = _lowest(differences, wanted)
+            slots = _picked(spans, at)
+            inner = self._inside(region, slots)
+            if np.count_nonzero(inner) >= count or wanted >= most:
+                best = np.argsort(differences[at[inner]], kind="stable")[:count]
+                return self._rows(slots[inner][best])
+            wanted *= 4
 
     def _rows(self, slots: Rows) -> Rows:
         return np.asarray(self.places[3, slots], dtype=np.int64)
 
-    def _slots(self, region: Region) -> Rows:
-        keys, lats, lons, _ = self.places
-        spans: list[Rows] = [np.empty(0, np.int64)]
-        boxes = cover(region)
-        for box in boxes:
+    def _inside(self, region: Region, slots: Rows) -> npt.NDArray[np.bool_]:
+        return inside(region, self.places[1, slots], self.places[2, slots])
+
+    def _spans(self, region: Region) -> list[tuple[int, int]]:
+        """From where to where the photos of the boxes around a region lie: apart, in order, none empty."""
+        keys = self.places[0]
+        found: list[tuple[int, int]] = []
+        for box in cover(region):
             bands = np.arange(int(_band(box.south)), int(_band(box.north)) + 1) * _STRIDE
             starts = np.searchsorted(keys, bands + box.west + 180.0, side="left")
             ends = np.searchsorted(keys, bands + box.east + 180.0, side="right")
-            spans += [np.arange(a, b) for a, b in zip(starts, ends, strict=True) if a < b]
-        slots = np.unique(np.concatenate(spans)) if len(boxes) > 1 else np.concatenate(spans)
-        return slots[inside(region, lats[slots], lons[slots])]
+            filled = np.flatnonzero(starts < ends)
+            found += zip(starts[filled].tolist(), ends[filled].tolist(), strict=True)
+        spans: list[tuple[int, int]] = []
+        for start, end in sorted(found):
+            if spans and start <= spans[-1][1]:
+                spans[-1] = (spans[-1][0], max(end, spans[-1][1]))
+            else:
+                spans.append((start, end))
+        return spans
+
+
+def keys_of(lats: Floats, lons: Floats) -> Floats:
+    """What positions are sorted by: band by band from the south, west to east within one."""
+    return np.asarray(_band(lats) * _STRIDE + lons + 180.0)
+
+
+def _slots(spans: list[tuple[int, int]]) -> Rows:
+    return np.concatenate([np.empty(0, np.int64), *(np.arange(start, end) for start, end in spans)])
+
+
+def _picked(spans: list[tuple[int, int]], at: Rows) -> Rows:
+    """The slots at those places of all spans, one behind the other."""
+    starts = np.array([start for start, _ in spans])
+    before = np.concatenate([[0], np.cumsum([end - start for start, end in spans])])
+    which = np.searchsorted(before, at, side="right") - 1
+    return np.asarray(starts[which] + at - before[which], np.int64)
+
+
+def _differences(code: Codes, parts: list[Codes]) -> npt.NDArray[np.int32]:
+    """In how many signs one code differs from each of many: no sketch is copied."""
+    import faiss
+
+    library: Any = faiss  # its types do not know all of it
+    result = np.empty(sum(map(len, parts)), np.int32)
+    done = 0
+    for part in parts:
+        into = result[done : done + len(part)]
+        pointers = [library.swig_ptr(each) for each in (code, part, into)]
+        library.hammings(*pointers[:2], 1, len(part), BITS // 8, pointers[2])
+        done += len(part)
+    return result
+
+
+def _lowest(differences: npt.NDArray[np.int32], count: int) -> Rows:
+    """Where the `count` lowest are, and those that are as low as the last of them."""
+    upto = np.cumsum(np.bincount(differences, minlength=BITS + 1))
+    return np.flatnonzero(differences <= np.searchsorted(upto, min(count, len(differences))))
 
 
 def _closest(code: Codes, codes: Codes, count: int) -> Rows:

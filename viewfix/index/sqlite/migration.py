@@ -13,8 +13,9 @@ from ...errors import BadInput
 from ...types import Photo, Skipped
 from ..migration import KEY, Migration
 from ..records import ModelIdentity, Record, to_halves
+from ..store import Units
 from . import reading, writing
-from .store import SqliteStore, Units
+from .store import SqliteStore
 
 # Beside the tables of the schema for as long as a migration lasts; the first becomes `descriptors` at its end.
 _TABLES = """

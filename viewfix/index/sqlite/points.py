@@ -83,9 +83,9 @@ class SqlitePoints(Points):
     def replacing(self, source: PointSource) -> Iterator[Filling]:
         with self._store._transaction() as connection:
             _forget(connection, source.file)
-            now = datetime.now(UTC).isoformat(timespec="seconds")
+            added_at = (source.added_at or datetime.now(UTC)).isoformat(timespec="seconds")
             query = "INSERT INTO point_sources (file, attribution, licence, added_at, points) VALUES (?, ?, ?, ?, 0)"
-            number = connection.execute(query, (source.file, source.attribution, source.licence, now)).lastrowid
+            number = connection.execute(query, (source.file, source.attribution, source.licence, added_at)).lastrowid
             assert number is not None
             filling = SqliteFilling(connection, number)
             yield filling

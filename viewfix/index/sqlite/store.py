@@ -22,17 +22,13 @@ from ..local import LIMIT_BYTES, LocalFeatureCache
 from ..migration import Migration
 from ..points import Points
 from ..records import ModelIdentity, Record, Version, to_halves
-from ..store import Store
+from ..store import Floats, Rows, Store, Units
 from . import facts, opening, reading, schema, writing
 from .connect import Mode, Pool, connect, folded_in, open_for_reading, told
 from .lock import WriterLock
 
 if TYPE_CHECKING:
     from ..search import Search
-
-Rows = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float64]
-Units = npt.NDArray[np.float32]
 
 
 class SqliteStore(Store):
@@ -150,10 +146,13 @@ class SqliteStore(Store):
         with self._pool.borrowed() as connection:
             return reading.known(connection, ids)
 
+    def rows_of(self, ids: Sequence[str]) -> dict[str, int]:
+        with self._pool.borrowed() as connection:
+            return reading.rows_of(connection, ids)
+
     def ids_of_source(self, source: str) -> list[str]:
         with self._pool.borrowed() as connection:
-            found = connection.execute("SELECT id FROM photos WHERE source = ? ORDER BY row", (source,))
-            return [key for (key,) in found]
+            return reading.ids_of_source(connection, source)
 
     def photos(self, rows: npt.ArrayLike) -> list[Photo]:
         with self._pool.borrowed() as connection:

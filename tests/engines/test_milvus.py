@@ -1,0 +1,172 @@
+"""What is Milvus' own: its server killed in the middle, a collection lost or of another map, regions as filters."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from viewfix.errors import BadInput, NotAMap, StorageFailed
+from viewfix.geo import Box, Circle
+from viewfix.index.address import Address
+from viewfix.index.milvus.collection import cells, within
+from viewfix.index.milvus.place import Place
+from viewfix.index.store import Store
+
+from .conftest import fresh_name
+from .made import TOY, descriptors, nearest_ids, record, records
+from .servers import Milvus
+
+pytestmark = pytest.mark.xdist_group("milvus")
+
+
+def place_of(text: str) -> Place:
+    return Place.of(Address(text))
+
+
+def test_a_url_says_where_milvus_is_and_where_the_records_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    place = place_of("milvus://host:19530/city")
+    assert (place.uri, place.collection, place.records.text) == ("http://host:19530", "viewfix_city", "city.map")
+    place = place_of(
+        "milvus://me:secret@host/city?secure=1&index=ivf_pq&records=postgresql://a/db?map=c&sslmode=require"
+    )
+    assert (place.uri, place.token, place.index) == ("https://host:19530", "me:secret", "ivf_pq")
+    assert place.records.text == "postgresql://a/db?map=c&sslmode=require"
+    two = "postgresql://a/db?map=c,postgresql://b/db?map=c"
+    assert place_of(f"milvus://host/city?records={two}").records.text == two
+    assert place_of("milvus://host/city?records=postgresql%3A%2F%2Fa%2Fdb%3Fmap%3Dc&index=hnsw").index == "hnsw"
+    monkeypatch.setenv("VIEWFIX_RECORDS", "elsewhere.map")
+    assert place_of("milvus://host/city").records.text == "elsewhere.map"
+    assert "secret" not in str(place.address)
+    for wrong in (
+        "milvus://host",
+        "milvus://host/a b",
+        "milvus://host/city?index=best",
+        "milvus://host/city?nonsense=1",
+    ):
+        with pytest.raises(BadInput):
+            place_of(wrong)
+
+
+def test_a_region_touches_the_cells_of_what_lies_in_it() -> None:
+    rng = np.random.default_rng(0)
+    near_helsinki, near_meridian = ((59.8, 60.3), (24.7, 25.3)), ((-33.1, -32.9), (179.9, 180.0))
+    for region, ((south, north), (west, east)) in (
+        (Circle(60.17, 24.94, 2000.0), near_helsinki),
+        (Box(59.9, 24.8, 60.1, 25.2), near_helsinki),
+        (Circle(-33.0, 179.99, 3000.0), near_meridian),
+    ):
+        text = within(region)
+        assert "cell in" in text
+        lats, lons = rng.uniform(south, north, 500), rng.uniform(west, east, 500)
+        touched = {int(n) for part in text.split("[")[1:] for n in part.split("]")[0].split(",")}
+        inside = region.contains(lats, lons)
+        assert inside.any() and set(cells(lats[inside], lons[inside]).tolist()) <= touched
+    assert "cell in" not in within(Box(-60.0, -100.0, 60.0, 100.0))
+
+
+def test_a_server_that_is_down_is_said_in_one_line(tmp_path: Path) -> None:
+    began = time.monotonic()
+    with pytest.raises(StorageFailed, match="cannot be reached") as error:
+        Store.create(f"milvus://127.0.0.1:1/city?records={tmp_path / 'a.map'}", TOY)
+    assert "\n" not in str(error.value) and time.monotonic() - began < 60
+    assert not (tmp_path / "a.map").exists()
+    with pytest.raises(NotAMap, match="its records are not at"):
+        Store.open(f"milvus://127.0.0.1:1/city?records={tmp_path / 'a.map'}")
+
+
+@pytest.mark.slow
+def test_a_large_region_is_a_filter_of_milvus(milvus: Milvus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("viewfix.index.milvus.search.SMALL_REGION", 20)
+    units = descriptors(1000)
+    known = {r.photo.id: (r, unit) for r, unit in zip(records(1000), units, strict=True)}
+    with Store.create(milvus.url(fresh_name(), str(tmp_path / "a.map")), TOY) as store:
+        store.put(records(1000), units)
+        search = store.search()
+        for region in (Circle(60.05, 24.9, 1500.0), Box(60.0, 24.8, 60.03, 25.0)):
+            for query in descriptors(5, seed=2):
+                rows, _ = search.nearest(query, 10, region)
+                assert [p.id for p in store.photos(rows)] == nearest_ids(known, query, 10, region)
+
+
+@pytest.mark.slow
+def test_a_collection_that_is_lost_or_of_another_map_is_made_again(milvus: Milvus, tmp_path: Path) -> None:
+    place = milvus.url(fresh_name(), str(tmp_path / "a.map"))
+    units = descriptors(50)
+    with Store.create(place, TOY) as store:
+        store.put(records(50), units)
+        store.collection.drop()  # type: ignore[attr-defined]
+    said: list[str] = []
+    with Store.open(place) as store:
+        rows, similarities = store.search(notice=said.append).nearest(units[7], 1)
+        assert store.photos(rows)[0].id == record(7).photo.id and similarities[0] > 0.99
+    assert len(said) == 1 and "is made again, for it is missing" in said[0]
+    (tmp_path / "a.map").unlink()  # the records are lost: what Milvus has is no map
+    with pytest.raises(NotAMap):
+        Store.open(place)
+    with pytest.raises(BadInput, match="already a collection"):
+        Store.create(place, TOY)
+    Store.create(tmp_path / "a.map", TOY).close()  # another map under the same name
+    with Store.open(place, write=True) as store:
+        store.put(records(3), descriptors(3, seed=9))
+        assert len(store.search().nearest(units[7], 10)[0]) == 3
+
+
+@contextlib.contextmanager
+def collected(failed: list[BaseException]) -> Iterator[None]:
+    try:
+        yield
+    except BaseException as error:
+        failed.append(error)
+
+
+@pytest.mark.slow
+def test_milvus_killed_in_the_middle_loses_nothing_that_was_acknowledged(milvus: Milvus, tmp_path: Path) -> None:
+    if not milvus.can_be_killed:
+        pytest.skip("the Milvus of VIEWFIX_TEST_MILVUS is somebody else's")
+    place = milvus.url(fresh_name(), str(tmp_path / "a.map"))
+    acknowledged: list[int] = []
+    failed: list[BaseException] = []
+    first = descriptors(20, seed=0)
+    store = Store.create(place, TOY)
+    store.put(records(20), first)
+    search = store.search()
+
+    def write() -> None:
+        with collected(failed):
+            for start in range(0, 100_000, 20):
+                store.put(records(20, start), descriptors(20, seed=start))
+                acknowledged.append(start)
+
+    def ask() -> None:
+        with collected(failed):
+            while True:
+                rows, similarities = search.nearest(first[3], 1)
+                assert store.photos(rows)[0].id == record(3).photo.id and similarities[0] > 0.99
+
+    threads = [threading.Thread(target=write), threading.Thread(target=ask)]
+    for thread in threads:
+        thread.start()
+    while len(acknowledged) < 20:
+        time.sleep(0.05)
+    milvus.kill()
+    for thread in threads:
+        thread.join(120)
+    assert len(failed) == 2
+    for error in failed:
+        assert isinstance(error, StorageFailed) and "\n" not in str(error) and "Milvus" in str(error), repr(error)
+    store.close()
+    milvus.start()
+    with Store.open(place, write=True) as store:
+        assert len(store) == 20 * len(acknowledged)
+        search = store.search()
+        for start in (acknowledged[0], acknowledged[-1]):
+            rows, similarities = search.nearest(descriptors(20, seed=start)[5], 1)
+            assert store.photos(rows)[0].id == record(start + 5).photo.id and similarities[0] > 0.99
+        store.put(records(5, 200_000), descriptors(5, seed=1))
+        assert search.nearest(descriptors(5, seed=1)[0], 1)[1][0] > 0.99

@@ -1,0 +1,111 @@
+"""The search index of PostgreSQL: made while others go on, made again after a kill, for long descriptors too."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import viewfix.index.postgres.search as module
+from viewfix.geo import Circle
+from viewfix.index.postgres.store import PostgresStore
+from viewfix.index.store import ModelIdentity, Store
+
+from .conftest import fresh_name
+from .made import TOY, descriptors, nearest_ids, record, records
+from .servers import PostgresServer
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "INDEX_FROM", 500)
+
+
+def uses_index(store: Store) -> bool:
+    """Whether the index of a map was looked into since it was made."""
+    assert isinstance(store, PostgresStore)
+    store.lines("SELECT pg_stat_force_next_flush()")  # on the one connection that its pool has here
+    query = "SELECT coalesce(sum(idx_scan), 0) FROM pg_stat_user_indexes WHERE schemaname = %s AND indexrelname = %s"
+    return bool(store.lines(query, (store.place.map, module.INDEX))[0][0])
+
+
+def test_the_index_is_made_once_there_are_enough_and_finds_what_an_exact_search_finds(server: PostgresServer) -> None:
+    name, units = fresh_name(), descriptors(3000)
+    known = {r.photo.id: (r, unit) for r, unit in zip(records(3000), units, strict=True)}
+    with Store.create(server.url(name), TOY) as store:
+        store.put(records(400), units[:400])
+        search = store.search()
+        search.refresh()
+        assert not uses_index(store)
+        store.put(records(2600, 400), units[400:])
+        search.refresh()
+        found = 0
+        queries = descriptors(50, seed=3)
+        for query in queries:
+            ids = [p.id for p in store.photos(search.nearest(query, 10)[0])]
+            found += len(set(ids) & set(nearest_ids(known, query, 10, None)))
+        assert found / 500 > 0.97
+        assert uses_index(store)
+        rows, _ = search.nearest(queries[0], 700)  # more than the graph is asked for at first
+        assert len(rows) == 700
+        search.refresh()  # nothing to do
+
+
+def test_a_large_region_is_searched_by_the_index_and_a_small_one_exactly(
+    server: PostgresServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "SMALL_REGION", 200)
+    units = descriptors(2000)
+    known = {r.photo.id: (r, unit) for r, unit in zip(records(2000), units, strict=True)}
+    with Store.create(server.url(fresh_name()), TOY) as store:
+        store.put(records(2000), units)
+        search = store.search()
+        search.refresh()
+        for radius_m, least in ((1000.0, 1.0), (9000.0, 0.95)):  # 90 photos each way, and 810
+            region = Circle(60.0 + 0.09, 24.9, radius_m)
+            found = 0
+            for query in descriptors(20, seed=4):
+                ids = [p.id for p in store.photos(search.nearest(query, 10, region)[0])]
+                found += len(set(ids) & set(nearest_ids(known, query, 10, region)))
+            assert found / 200 >= least
+
+
+def test_an_index_left_by_a_killed_build_is_made_again(server: PostgresServer) -> None:
+    name, units = fresh_name(), descriptors(1000)
+    with Store.create(server.url(name), TOY) as store:
+        store.put(records(1000), units)
+        search = store.search()
+        search.refresh()
+        server.run(f"UPDATE pg_index SET indisvalid = false WHERE indexrelid = '{name}.{module.INDEX}'::regclass")
+        assert search.nearest(units[3], 1)[1][0] > 0.999  # exactly, meanwhile
+        search.refresh()
+        with server.connect() as connection:
+            query = f"SELECT indisvalid FROM pg_index WHERE indexrelid = '{name}.{module.INDEX}'::regclass"
+            assert connection.execute(query).fetchone() == (True,)
+
+
+def test_one_process_makes_the_index_and_others_go_on(server: PostgresServer) -> None:
+    name, units = fresh_name(), descriptors(1000)
+    with Store.create(server.url(name), TOY) as store, Store.open(server.url(name)) as other:
+        store.put(records(1000), units)
+        with store.alone(f"index of {store.map_id}") as mine:  # type: ignore[attr-defined]
+            assert mine is not None
+            other.search().refresh()  # somebody is at it: not waited for
+            store.put([record(2000)], units[:1])
+        assert not uses_index(store)
+
+
+def test_descriptors_too_long_for_hnsw_are_indexed_by_their_signs(server: PostgresServer) -> None:
+    dim = 4200
+    units = np.random.default_rng(0).standard_normal((600, dim)).astype(np.float32)
+    units /= np.linalg.norm(units, axis=1)[:, None]
+    name = fresh_name()
+    url = server.url(name, options="-cenable_sort%3Doff")  # so few are sorted faster than they are looked for
+    with Store.create(url, ModelIdentity("long", "a" * 64, dim)) as store:
+        store.put(records(600), units)
+        search = store.search()
+        search.refresh()
+        near = units[17] + 0.2 * units[18]
+        rows, similarities = search.nearest(near / np.linalg.norm(near), 2)
+        assert [p.id for p in store.photos(rows)] == [record(17).photo.id, record(18).photo.id]
+        assert similarities[0] == pytest.approx(1 / np.sqrt(1.04), abs=1e-2)
+        assert uses_index(store)

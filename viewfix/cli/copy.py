@@ -1,0 +1,64 @@
+"""viewfix copy: a map goes to another place, of any engine, or to Parquet and back."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import click
+
+from .. import console
+from ..errors import StorageFailed
+from .options import json_option, name_some
+
+
+@click.command()
+@click.argument("source", metavar="FROM", type=click.Path())
+@click.argument("target", metavar="TO", type=click.Path())
+@click.option("--no-features", is_flag=True, help="Leave local features out (35 KB a photo, where the map has all).")
+@click.option("--no-index", is_flag=True, help="Do not make the search index of TO; the first search there does.")
+@click.option("--no-verify", is_flag=True, help="Do not read both again in the end and compare them.")
+@click.option("--verify-only", is_flag=True, help="Copy nothing: say whether the two are the same.")
+@click.option("--restart", is_flag=True, help="Delete an unfinished copy at TO, and begin anew.")
+@json_option
+@click.option("-q", "--quiet", is_flag=True, help="No progress bar.")
+def command(  # noqa: PLR0913  one parameter an option
+    source: str,
+    target: str,
+    no_features: bool,
+    no_index: bool,
+    no_verify: bool,
+    verify_only: bool,
+    restart: bool,
+    quiet: bool,
+    as_json: bool,
+) -> None:
+    """Copy the map FROM to TO: files, URLs of other engines, or .parquet files.
+
+    Photos and descriptors are copied to the last bit, with all else that the map knows, and compared in the end.
+    A copy that was stopped goes on with the same command. FROM may be in use meanwhile.
+    """
+    from ..copying import copy, same
+
+    with console.progress(quiet=quiet) as report:
+        if verify_only:
+            found = same(source, target, features=not no_features, progress=report)
+        else:
+            copied = copy(source, target, features=not no_features, verify=not no_verify, index=not no_index,
+                          restart=restart, progress=report)  # fmt: skip
+    if verify_only:
+        if as_json:
+            facts = {"same": found.same, "photos": found.photos, "checksum": found.checksum, "differences": found.lines}
+            click.echo(json.dumps(facts, ensure_ascii=True))
+        elif found.same:
+            click.echo(str(found))
+        if not found.same:
+            raise StorageFailed(f"{target} is not what {source} is: {found}.")
+        return
+    if as_json:
+        click.echo(json.dumps(dataclasses.asdict(copied), ensure_ascii=True))
+        return
+    click.echo(str(copied))
+    name_some("skipped", copied.skipped)
+    if copied.left_out:
+        click.echo(f"  not in a Parquet file: {', '.join(copied.left_out)}", err=True)

@@ -1,0 +1,109 @@
+"""A map in any engine or a Parquet file goes in; batches of photos with their descriptors come out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from ..index.pairing import described
+from ..index.parquet import ParquetFile
+from ..index.records import ModelIdentity, Record, Version
+from ..index.store import Store
+from ..types import Skipped
+
+CHUNK = 4096
+
+Rows = npt.NDArray[np.int64]
+Halves = npt.NDArray[np.float16]
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Photos that stand together: n rows, n records, (n, dim) float16; `last` is the last row looked at."""
+
+    rows: Rows
+    records: Sequence[Record]
+    halves: Halves
+    last: int
+    skipped: Sequence[Skipped] = ()
+
+
+class End(Protocol):
+    """What photos are read from."""
+
+    name: str  # as it is shown: without a password
+    identity: str  # another one, and it is another map
+    model: ModelIdentity
+    created_at: datetime | None
+    store: Store | None  # None for a file that is no map
+
+    def __len__(self) -> int: ...
+
+    def batches(self, after: int = 0) -> Iterator[Batch]:
+        """All photos above row `after`."""
+        ...
+
+    @property
+    def version(self) -> Version: ...
+
+    @property
+    def calibration(self) -> dict[str, Any] | None:
+        """As it stands in the map, with the counts of `version` it was made at."""
+        ...
+
+
+class OfStore:
+    """A map in any engine."""
+
+    def __init__(self, store: Store) -> None:
+        self.store: Store | None = store
+        self._store = store
+        self.name, self.identity, self.model = str(store.address), store.map_id, store.model
+        self.created_at: datetime | None = store.created_at
+
+    def __len__(self) -> int:
+        return len(self._store)
+
+    def batches(self, after: int = 0) -> Iterator[Batch]:
+        for rows, records, halves in described(self._store, CHUNK, after):
+            if len(rows):
+                yield Batch(rows, records, halves, int(rows[-1]))
+
+    @property
+    def version(self) -> Version:
+        return self._store.version
+
+    @property
+    def calibration(self) -> dict[str, Any] | None:
+        found: dict[str, Any] | None = self._store.meta("calibration")
+        return found
+
+
+class OfParquet:
+    """A Parquet file, anybody's: what of it cannot be used is skipped, with a reason."""
+
+    def __init__(self, file: ParquetFile) -> None:
+        self.store: Store | None = None
+        self._file = file
+        self.name, self.identity, self.model = str(file.path), file.identity, file.model
+        self.created_at = file.created_at
+
+    def __len__(self) -> int:
+        return len(self._file)
+
+    def batches(self, after: int = 0) -> Iterator[Batch]:
+        for rows, records, halves, skipped, last in self._file.photos(after):
+            yield Batch(rows, records, halves, last, skipped)
+
+    @property
+    def version(self) -> Version:
+        return Version(self.identity, 0, 0)
+
+    @property
+    def calibration(self) -> dict[str, Any] | None:
+        return self._file.calibration

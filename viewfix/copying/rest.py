@@ -1,0 +1,147 @@
+"""What a map holds beside its photos goes from one map into another: sights, skipped photos, features, calibration."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice, zip_longest
+
+from ..errors import BadInput
+from ..index.local import KEY as LOCAL_FEATURES
+from ..index.local import LocalFeatureCache
+from ..index.migration import Migration
+from ..index.pairing import described
+from ..index.points import PointSource
+from ..index.records import rebased
+from ..index.store import Store
+from ..locate.confidence import Calibration
+from ..locate.nearby import name_key, wikidata_of
+from ..types import Photo, Progress
+from .ends import CHUNK, End
+
+FEATURES_AT_ONCE = 256  # photos; 35 KB each
+
+
+def skipped(source: Store, target: Store) -> None:
+    """Those that the source could not use, and no others."""
+    wanted, there = source.skipped(), target.skipped()
+    kept = {each.id for each in wanted}
+    target.forget_skipped([each.id for each in there if each.id not in kept])
+    fresh = set(wanted) - set(there)
+    for start in range(0, len(wanted), CHUNK):
+        target.put_skipped([each for each in wanted[start : start + CHUNK] if each in fresh])
+
+
+def points(source: Store, target: Store, progress: Progress) -> None:
+    """The points of interest, source by source in their order, each whole or not at all."""
+    done, total = 0, len(source.points)
+    there = [_named(each) for each in target.points.sources()]
+    wanted = source.points.sources()
+    if there != [_named(each) for each in wanted[: len(there)]]:
+        target.points.remove()
+        there = []
+    stream = source.points.all()
+    for number, origin in enumerate(wanted):
+        mine = islice(stream, origin.points)
+        if number < len(there):
+            done += sum(1 for _ in mine)
+            continue
+        with target.points.replacing(origin) as filling:
+            for point in mine:
+                filling.put(point, name_key=name_key(point.name), wikidata=wikidata_of(point))
+                done += 1
+                if done % CHUNK == 0:
+                    progress("copying points of interest", done, total)
+    progress("copying points of interest", done, total)
+
+
+def features(source: Store, target: Store, progress: Progress) -> None:
+    """The local features of all photos, where the source has them; those that the copy has already are left alone."""
+    known = source.meta(LOCAL_FEATURES) or {}
+    if not known.get("all"):
+        return
+    kept, copy = (each.local_features(known["fingerprint"]) for each in (source, target))
+    copy.keep_all({})  # whatever else there is: the copy is to have them all too
+    done, total = 0, len(target)
+    for photos in copy.missing(FEATURES_AT_ONCE):
+        _features_of(photos, target, kept, copy)
+        done += len(photos)
+        progress("copying local features", done, total)
+
+
+def _features_of(photos: list[Photo], target: Store, kept: LocalFeatureCache, copy: LocalFeatureCache) -> None:
+    records = target.known([photo.id for photo in photos]).values()
+    found = kept.load([(record.photo.id, record.content_hash) for record in records])
+    if found:
+        copy.keep_all(found)
+
+
+def calibration(source: End, target: Store) -> bool:
+    """So that it is not made anew; False where it makes no sense, as a stranger's file may say anything."""
+    found = source.calibration
+    if found is None:
+        return True
+    try:
+        if source.store is None:
+            Calibration.from_json(found)
+        target.set_meta("calibration", rebased(found, source.version, target.version))
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return False
+    return True
+
+
+def model_file(source: Store, target: Store) -> None:
+    """The file of a model that was made for this map."""
+    if (file := source.model_file(source.model)) is not None:
+        target.keep_model_file(source.model, file)
+
+
+def apart(source: Store, target: Store, *, with_features: bool) -> Iterator[str]:
+    """What differs, beside the photos: one line each."""
+    yield from _lists_apart("skipped photo", _skipped(source), _skipped(target))
+    mine, others = ([_named(each) for each in store.points.sources()] for store in (source, target))
+    if mine != others:
+        yield f"the points of interest come from {len(others)} files, where {len(mine)} are expected"
+    for left, right in zip_longest(source.points.all(), target.points.all()):
+        if left != right:
+            yield f"the point of interest {(left or right).id} is not the same"
+            break
+    if with_features:
+        yield from _features_apart(source, target)
+
+
+def _features_apart(source: Store, target: Store) -> Iterator[str]:
+    known = source.meta(LOCAL_FEATURES) or {}
+    if not known.get("all"):
+        return
+    kept, copy = (each.local_features(known["fingerprint"]) for each in (source, target))
+    for _, records, _ in described(target, FEATURES_AT_ONCE):
+        identities = [(record.photo.id, record.content_hash) for record in records]
+        mine, others = kept.load(identities), copy.load(identities)
+        if mine != others:
+            key = next(each for each in identities if mine.get(each) != others.get(each))
+            yield f"{key[0]} has other local features"
+            return
+
+
+def _lists_apart(what: str, mine: dict[str, str], others: dict[str, str]) -> Iterator[str]:
+    for key in sorted(mine.keys() | others.keys()):
+        if mine.get(key) != others.get(key):
+            yield f"the {what} {key} is not the same"
+            return
+
+
+def _skipped(store: Store) -> dict[str, str]:
+    return {each.id: each.reason for each in store.skipped()}
+
+
+def _named(origin: PointSource) -> tuple[str, str | None, str | None, int]:
+    return origin.file, origin.attribution, origin.licence, origin.points
+
+
+def refuse_unfinished(source: Store) -> None:
+    """A map whose descriptors are half of another model is not what anybody wants twice."""
+    if (other := Migration.pending(source)) is not None:
+        raise BadInput(
+            f"{source.address} is being migrated to {other.name}, which is not finished. Finish it, or give it up, "
+            f"before you copy it: viewfix migrate '{source.address}' --model {other.name}"
+        )
