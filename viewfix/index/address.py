@@ -10,6 +10,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
 _PASSWORD = re.compile(r"(://[^:/@\s]*):[^/\s]*@")  # up to the last @: a password may hold one
+_NESTED = re.compile(r"(?<=records=)[^&\s,]*", re.IGNORECASE)  # a URL within the URL, perhaps percent-encoded
 _PASSWORD_OPTION = re.compile(r"((?:password|token)=)[^&\s,]*", re.IGNORECASE)
 
 
@@ -54,10 +55,14 @@ class Address:
     def __str__(self) -> str:
         if not self.scheme:
             return self.text
-        urls = [_PASSWORD_OPTION.sub(r"\1***", _PASSWORD.sub(r"\1:***@", url)) for url in self.urls]
-        return ",".join(urls)
+        return ",".join(_without_passwords(url) for url in self.urls)
 
     @property
     def urls(self) -> list[str]:
         """The URLs of a list: a comma parts them where another URL begins, for a URL may hold commas of its own."""
         return re.split(r",(?=[A-Za-z][A-Za-z0-9+.-]+://)", self.text)
+
+
+def _without_passwords(url: str) -> str:
+    plain = _NESTED.sub(lambda found: unquote(found[0]), url)
+    return _PASSWORD_OPTION.sub(r"\1***", _PASSWORD.sub(r"\1:***@", plain))
