@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
+import os
 import shutil
 import signal
 import subprocess
 import sys
 import time
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -31,6 +35,9 @@ except ImportError:
     ray = None
 
 needs_ray = pytest.mark.skipif(ray is None, reason="ray is not installed: pip install 'viewfix[cluster]'")
+CLIENTS = 20000 + os.getpid() % 9000
+"""The port of the head for clients: ray:// addresses."""
+
 NOTHING_KNOWN: Any = lambda photo_id: None  # noqa: E731
 
 
@@ -97,15 +104,27 @@ def test_a_worker_of_another_version_or_model_says_so(monkeypatch: pytest.Monkey
 # ---- a real cluster ----------------------------------------------------------------------
 
 
+@contextlib.contextmanager
+def rays_own_logs_left_open() -> Iterator[None]:
+    """Ray leaves log files for the collector of garbage to close, an error in whatever test comes next."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        yield
+        gc.collect()
+
+
 @pytest.fixture(scope="module")
 def machines() -> Iterator[Any]:
     """A head that embeds nothing, and a node of one core."""
     if ray is None:
         pytest.skip("ray is not installed: pip install 'viewfix[cluster]'")
-    made = RealCluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
-    made.add_node(num_cpus=1)
+    ports = {"num_cpus": 0, "include_dashboard": False, "ray_client_server_port": CLIENTS}
+    with rays_own_logs_left_open():
+        made = RealCluster(initialize_head=True, head_node_args=ports)
+        made.add_node(num_cpus=1)
     yield made
-    made.shutdown()
+    with rays_own_logs_left_open():
+        made.shutdown()
 
 
 @pytest.fixture
@@ -134,13 +153,15 @@ def test_a_node_that_dies_in_the_middle_costs_nothing(
 ) -> None:
     monkeypatch.setattr("viewfix.cluster.describing.CHUNK", 4)
     monkeypatch.setattr("viewfix.ingest.BATCH", 8)
-    doomed = machines.add_node(num_cpus=1)
+    with rays_own_logs_left_open():
+        doomed = machines.add_node(num_cpus=1)
     dead: list[int] = []
 
     def kill(what: str, done: int, total: int | None) -> None:
         if what == "embedding" and done >= 12 and not dead:
             dead.append(done)
-            machines.remove_node(doomed, allow_graceful=False)
+            with rays_own_logs_left_open():
+                machines.remove_node(doomed, allow_graceful=False)
 
     with Map.build(tmp_path / "m.map", many, cluster=machines.address, progress=kill) as city:
         assert dead and dead[0] < 30
@@ -187,9 +208,13 @@ def stored(path: Path) -> int:
 
 
 @needs_ray
-def test_a_model_of_ones_own_travels_as_its_file(machines: Any, street: Path, tmp_path: Path, real_map: Path) -> None:
+@pytest.mark.parametrize("outside", [False, True], ids=["in the cluster", "a client outside"])
+def test_a_model_of_ones_own_travels_as_its_file(
+    outside: bool, machines: Any, street: Path, tmp_path: Path, real_map: Path
+) -> None:
+    address = f"ray://127.0.0.1:{CLIENTS}" if outside else machines.address
     own = Path(shutil.copy(catalogue.located(catalogue.CATALOGUE[0]), tmp_path / "own.onnx"))
-    with Map.build(tmp_path / "m.map", street, model=own, cluster=cluster.Cluster(machines.address, 1)) as city:
+    with Map.build(tmp_path / "m.map", street, model=own, cluster=cluster.Cluster(address, 1)) as city:
         assert len(city) == len(rows_of(real_map))
     assert rows_of(tmp_path / "m.map") == rows_of(real_map)
 
@@ -206,9 +231,26 @@ def test_an_error_nobody_thought_of_is_one_line(machines: Any, street: Path, tmp
 
 
 @needs_ray
-def test_a_model_that_is_no_file_and_an_address_where_nobody_is(
-    machines: Any, street: Path, tmp_path: Path, toy: Any
+@pytest.mark.parametrize("address", ["127.0.0.1:1", "ray://127.0.0.1:1", "127.0.0.1:99999", "auto"])
+def test_a_cluster_that_is_not_there_is_one_line_at_once(
+    address: str, street: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    if address == "auto":
+        monkeypatch.setattr(ray, "init", nobody)
+    started = time.monotonic()
+    with pytest.raises(BadInput, match="No Ray cluster could be used") as caught:
+        Map.build(tmp_path / "m.map", street, cluster=address)
+    assert "\n" not in str(caught.value) and time.monotonic() - started < 5
+    assert not (tmp_path / "m.map").exists()
+
+
+def nobody(*_: Any, **__: Any) -> None:
+    raise ConnectionError("Could not find any running Ray instance.\nPlease specify the one to connect to.")
+
+
+@needs_ray
+def test_a_model_that_is_no_file_cannot_travel(machines: Any, street: Path, tmp_path: Path, toy: Any) -> None:
     with pytest.raises(BadInput, match=r"toy is no \.onnx file"):
         Map.build(tmp_path / "m.map", street, model=toy, cluster=machines.address)
     assert not (tmp_path / "m.map").exists()

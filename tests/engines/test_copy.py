@@ -300,6 +300,35 @@ def test_what_changes_in_the_source_meanwhile_is_copied_too(tmp_path: Path, monk
     assert everything(target) == everything(origin)
 
 
+@pytest.mark.parametrize("verify", [True, False])
+def test_what_others_change_while_both_sides_are_compared_is_no_damage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, verify: bool
+) -> None:
+    monkeypatch.setattr(ends, "CHUNK", 50)
+    origin, target = str(tmp_path / "a.map"), str(tmp_path / "b.map")
+    rich(origin)
+    changes = [
+        lambda store: store.remove([record(30).photo.id, record(250).photo.id]),
+        lambda store: store.update_photo(record(8, content="two")),
+        lambda store: store.update_photo(record(9, lat=11.0)),
+        lambda store: store.put([record(1000), record(20, content="two")], descriptors(2, seed=9)),
+        lambda store: store.put_skipped([Skipped("late.jpg", "damaged")]),
+    ]
+    done: list[object] = []
+
+    def change(what: str, at: int, total: int | None) -> None:
+        if what == ("verifying" if verify else "copying points of interest") and (change := next(left, None)):
+            with Store.open(origin, write=True) as store:
+                change(store)
+            done.append(change)
+
+    left = iter(changes if verify else changes[:1])
+    assert copy(origin, target, verify=verify, progress=change).verified is verify
+    assert len(done) == (5 if verify else 1)
+    assert everything(target)["halves"] == everything(origin)["halves"]
+    assert not verify or same(origin, target).same
+
+
 def test_a_map_that_is_being_migrated_is_not_copied(tmp_path: Path) -> None:
     origin = str(tmp_path / "a.map")
     rich(origin)

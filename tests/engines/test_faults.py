@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import shutil
+import subprocess
+import sys
 import threading
 import time
+from collections.abc import Iterator
 
 import pytest
 
@@ -178,6 +183,40 @@ def test_an_empty_schema_that_somebody_made_is_taken(server: PostgresServer) -> 
     assert not Store.exists(server.url(name))
     Store.create(server.url(name), TOY).close()
     assert Store.exists(server.url(name))
+
+
+@pytest.fixture
+def small_disk(server: PostgresServer) -> Iterator[str]:
+    """A tablespace of 8 MB."""
+    folder = server.folder / "small"
+    folder.mkdir(exist_ok=True)
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(folder)], capture_output=True)
+    if mounted.returncode:
+        pytest.skip("no small disk can be mounted here: that takes root")
+    try:
+        shutil.chown(folder, "nobody")
+        server.run(f"CREATE TABLESPACE small LOCATION '{folder}'")
+        yield "small"
+    finally:
+        with contextlib.suppress(Exception):
+            server.run("DROP TABLESPACE small")
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+@pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, reason="a small disk takes root to mount")
+def test_a_full_disk_is_said_and_what_was_committed_stays(server: PostgresServer, small_disk: str) -> None:
+    url = server.url(fresh_name(), options=f"-cdefault_tablespace%3D{small_disk}")
+    acknowledged = 0
+    with Store.create(url, TOY) as store:
+        with pytest.raises(StorageFailed, match="disk is full.*Make room") as error:
+            for start in range(0, 1_000_000, 2_000):
+                store.put(records(2_000, start), descriptors(2_000, seed=start))
+                acknowledged += 2_000
+        one_line(error.value)
+        assert 0 < acknowledged == len(store)
+        unit = descriptors(2_000, seed=0)[7]
+        assert store.photos(store.search().nearest(unit, 1)[0])[0].id == record(7).photo.id
+        store.discard()
 
 
 def test_a_map_of_a_newer_viewfix_is_refused(server: PostgresServer) -> None:

@@ -6,6 +6,7 @@ import contextlib
 import logging
 import os
 import re
+import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 from types import ModuleType
@@ -14,6 +15,10 @@ from ..errors import BadInput
 from ..optional import optional
 
 _ADDRESS = re.compile(r"auto|local|(ray://)?[^\s/:@]+:\d{1,5}")
+
+
+CONNECT_S = 10.0
+"""A head that does not take a connection for so long is not there; Ray itself would try for minutes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,20 +56,33 @@ class Cluster:
         if ray.is_initialized():
             yield ray
             return
+        self._knock()
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # a cluster of our own reports to nobody
         options = {} if self.address.startswith("ray://") else {"log_to_driver": False}
         try:
             ray.init(self.address, logging_level=logging.ERROR, configure_logging=True, **options)
         except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
-            why = " ".join(str(error).split())[:160]
-            raise BadInput(
-                f"No Ray cluster could be used at {self.address} ({why}). Start one with ray start --head, "
-                "of the same Ray and Python as here, or give its HOST:PORT."
-            ) from error
+            raise self._unusable(error) from error
         try:
             yield ray
         finally:
             ray.shutdown()
+
+    def _knock(self) -> None:
+        """BadInput at once where nobody listens at the host and port."""
+        host, colon, port = self.address.removeprefix("ray://").rpartition(":")
+        if colon:
+            try:
+                socket.create_connection((host, int(port)), CONNECT_S).close()
+            except (OSError, OverflowError) as error:
+                raise self._unusable(error) from error
+
+    def _unusable(self, error: Exception) -> BadInput:
+        why = " ".join(str(error).split())[:160]
+        return BadInput(
+            f"No Ray cluster could be used at {self.address} ({why}). Start one with ray start --head, "
+            "of the same Ray and Python as here, or give its HOST:PORT."
+        )
 
 
 Where = Cluster | str | None

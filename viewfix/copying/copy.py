@@ -140,7 +140,11 @@ class _Copy:
         self._marker = replace(self._marker, photos=already)
         self._photos(there)
         self._others()
-        checksum = self._compared() if verify else None
+        checksum = None
+        if verify:
+            checksum = self._compared()
+        else:
+            self._followed()
         if not rest.calibration(self._source, self._target):
             self._target.set_meta("calibration", None)
         self._target.set_meta(UNFINISHED_COPY, None)  # from here on it is a map
@@ -197,6 +201,12 @@ class _Copy:
             if self._features:
                 rest.features(store, self._target, self._progress)
             rest.model_file(store, self._target)
+
+    def _followed(self) -> None:
+        """Without a comparison: what others took out of the source since it was copied goes from the copy too."""
+        store = self._source.store
+        if store is not None and store.version.removals != self._marker.removals:
+            self._target.remove(sorted(set(self._target.ids()) - set(store.ids())))
 
     def _compared(self) -> str:
         """The checksum of both sides; what others changed in the source meanwhile is copied again."""

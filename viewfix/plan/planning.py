@@ -193,6 +193,7 @@ def _milvus(found: _Reader) -> list[Part]:
     mean_ms = found.asked_ms(found("file_search_ms", wish.photos / nodes), found("file_near_ms"))
     cores = wish.queries_per_s * (nodes * mean_ms) / 1000 / BUSY
     copies = max(wish.replicas, math.ceil(cores / nodes / machine.cores))
+    reads = wish.queries_per_s * found("milvus_candidates")
     truth_gb = wish.photos * (found("postgres_table_bytes") + found("postgres_index_bytes") + _features(found)) / GB
     servers = max(1, math.ceil(ROOM * truth_gb / machine.disk_gb))
     return [
@@ -210,7 +211,7 @@ def _milvus(found: _Reader) -> list[Part]:
             servers * wish.replicas * machine.memory_gb,
             wish.replicas * ROOM * truth_gb,
             servers * wish.replicas * 4.0,
-            "records and descriptors, no graph: the truth, read by row; its caches take the memory there is",
+            f"records and descriptors, no graph: the truth; {reads:,.0f} descriptors a second are read from its disks",
         ),
     ]
 

@@ -11,6 +11,7 @@ from typing import Protocol
 
 from ..errors import BadInput
 from ..geo import Box, wrap_lon_deg
+from ..index.opening import whole
 from ..index.points import Filling, Points, PointSource
 from ..index.store import Address, Place, Store
 from ..locate.nearby import SAME_NAME_M, SAME_THING_M, merged, name_key, same, wikidata_of
@@ -94,7 +95,7 @@ def add(
     for file in given:
         reader_of(file)
     outcome = AddedPoints()
-    with Store.open(_address(city), write=True) as store:
+    with whole(Store.open(_address(city), write=True)) as store:
         for file in given:
             _add(store, file, outcome, (attribution, licence), progress)
     return outcome
@@ -106,7 +107,7 @@ def remove(city: Placed | Place, file: str | Path | None = None) -> int:
     Raises:
         BadInput: none came from that file.
     """
-    with Store.open(_address(city), write=True) as store:
+    with whole(Store.open(_address(city), write=True)) as store:
         points = store.points
         return points.remove(None if file is None else _stored_name(points, Path(file)))
 
