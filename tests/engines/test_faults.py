@@ -9,11 +9,13 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import pytest
 
 from viewfix.errors import BadInput, NotAMap, StorageFailed, ViewfixError
+from viewfix.index.postgres import schema
 from viewfix.index.store import Store
 
 from .conftest import Engine, fresh_name
@@ -226,6 +228,33 @@ def test_a_map_of_a_newer_viewfix_is_refused(server: PostgresServer) -> None:
     with pytest.raises(NotAMap, match="newer viewfix.*99") as error:
         Store.open(server.url(name))
     one_line(error.value)
+
+
+def test_a_map_of_an_older_schema_is_brought_up_to_date_once(
+    server: PostgresServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = fresh_name()
+    with Store.create(server.url(name), TOY) as store:
+        store.put(records(3), descriptors(3))
+
+    def second(connection: Any, values: Mapping[str, int]) -> None:
+        connection.execute(f"CREATE TABLE later AS SELECT {values['dim']} AS dim")
+
+    monkeypatch.setattr(schema, "STEPS", [*schema.STEPS, second])
+    opened: list[Store] = []
+    threads = [threading.Thread(target=lambda: opened.append(Store.open(server.url(name)))) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert len(opened) == 3 and {len(store) for store in opened} == {3}
+    assert opened[0].info()["schema_version"] == 2 == opened[0].schema_version
+    assert opened[0].lines("SELECT dim FROM later") == [(DIM,)]  # type: ignore[attr-defined]
+    for store in opened:
+        store.close()
+    monkeypatch.undo()
+    with pytest.raises(NotAMap, match="newer viewfix"):
+        Store.open(server.url(name))
 
 
 def test_a_server_without_pgvector_says_what_to_install(server: PostgresServer) -> None:
