@@ -13,9 +13,10 @@ import numpy as np
 import pytest
 from engines.made import TOY, descriptors, nearest_ids, record, records
 
-from viewfix.errors import BadInput, StorageFailed
+from viewfix.errors import BadInput, NotAMap, StorageFailed
 from viewfix.geo import Box, Region
 from viewfix.index.address import Address
+from viewfix.index.milvus import connect
 from viewfix.index.milvus import search as searching
 from viewfix.index.milvus import store as storing
 from viewfix.index.milvus.collection import MOST, Made
@@ -279,6 +280,32 @@ def test_a_map_that_could_not_be_made_leaves_nothing(server: Server, place: str,
     with pytest.raises(StorageFailed):
         Store.create(place, ModelIdentity("toy", "f" * 64, 32))
     assert not (tmp_path / "city.map").exists()
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "kind", "told"),
+    [
+        (
+            2,
+            "Fail connecting to server on somewhere:19530",
+            StorageFailed,
+            "cannot be reached at http://somewhere:19530",
+        ),
+        (100, "collection not found[collection=viewfix_city]", StorageFailed, "run viewfix build"),
+        (101, "collection not loaded[collection=4707]", StorageFailed, "in a minute"),
+        (800, "database not found[database=nosuch]", NotAMap, "no such database"),
+        (65535, "database:nosuch not found", NotAMap, "no such database"),
+        (1400, "auth check failure, please check username and password are correct", BadInput, "refuses the user"),
+        (9, "quota exceeded[reason=disk quota exceeded]", StorageFailed, "no room left"),
+        (65535, "something\nelse with me:secret in it", StorageFailed, "could not do that (something else with ***"),
+    ],
+)
+def test_what_milvus_says_is_told_in_one_line(code: int, message: str, kind: type, told: str) -> None:
+    exceptions = pytest.importorskip("pymilvus").exceptions
+    place = Place.of(Address("milvus://me:secret@somewhere/city"))
+    with pytest.raises(kind) as error, connect.told(place):
+        raise exceptions.MilvusException(code=code, message=message)
+    assert told in str(error.value) and "\n" not in str(error.value) and "secret" not in str(error.value)
 
 
 @pytest.mark.parametrize("records", ["postgresql://me:secret@a/db", "postgresql%3A%2F%2Fme%3Asecret%40a%2Fdb"])

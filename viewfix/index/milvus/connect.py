@@ -58,7 +58,7 @@ def _in_our_words(place: Place, error: BaseException) -> ViewfixError:
             f"{place.address}: Milvus refuses the user, the password or the token ({seen}). Put the right ones into "
             "the URL: milvus://USER:PASSWORD@HOST/NAME"
         )
-    if code == _NO_DATABASE:
+    if code == _NO_DATABASE or "database" in low and "not found" in low:
         return NotAMap(f"{place.address}: Milvus has no such database ({seen}). Make it, or name another: ?database=")
     if code == _NO_COLLECTION:
         return StorageFailed(
