@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import importlib.util
 import os
 import shutil
@@ -12,6 +13,7 @@ import subprocess
 import tempfile
 import time
 import urllib.request
+import warnings
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -174,9 +176,12 @@ class Milvus:
             _wait_for_ports(2379, 2380)  # its etcd takes no others, and they rest for a minute after another Milvus
             from milvus import MilvusServer
 
-            settings = MilvusServer(wait_for_started=False)
-            settings.set_base_dir(str(self.folder))
-            settings.start()
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", ResourceWarning)  # it tries ports, and leaves their sockets open
+                settings = MilvusServer(wait_for_started=False)
+                settings.set_base_dir(str(self.folder))
+                settings.start()
+                gc.collect()
             self._settings, self._server, self.port = settings, settings.server_proc, settings.listen_port
         else:
             program = self._settings.get_milvus_executable_path()
