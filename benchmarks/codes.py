@@ -1,6 +1,6 @@
 """Descriptors go in; a table comes out: how many of the true ten nearest codes of 16, 32 and 64 bytes find.
 
-    python benchmarks/codes.py                        200,000 made descriptors, about 4 minutes on two cores
+    python benchmarks/codes.py                        200,000 made descriptors, about 8 minutes on two cores
     python benchmarks/codes.py --photos 20000
 
 Product quantisation of FAISS over descriptors turned at random, every code compared, so that only the code costs

@@ -190,7 +190,7 @@ def test_a_map_that_keeps_all_has_no_limit_and_knows_what_is_missing(store: Stor
 
 def test_a_map_that_cannot_be_written_is_read_all_the_same(store: Store, tmp_path) -> None:
     store.local_features("one").keep(of(a=b"A"))
-    with store._transaction():  # somebody else writes for long
+    with store.transaction():  # somebody else writes for long
         cache = store.local_features("one")
         assert not cache.keep(of(b=b"B"))
         assert cache.load([same("a"), same("b")]) == of(a=b"A")

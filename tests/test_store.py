@@ -342,7 +342,7 @@ def test_a_second_writer_is_told_who_is_writing(store, path):
 def test_readers_go_on_while_a_batch_is_written(store, path):
     store.put([record("a")], looks(1))
     with Store.open(path) as reader:
-        with store._transaction() as connection:
+        with store.transaction() as connection:
             connection.execute("DELETE FROM photos")
             assert len(list(reader.all_photos())) == 1, "not committed, not seen"
         store.put([record("b")], looks(1))

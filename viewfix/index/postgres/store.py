@@ -15,15 +15,15 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from ...errors import BadInput, NotAMap, StorageFailed
+from ...errors import NotAMap, StorageFailed
 from ...geo import Region
 from ...types import Photo, Progress, Skipped, silent
 from ..address import Address
 from ..local import LIMIT_BYTES, LocalFeatureCache
 from ..migration import Migration
 from ..points import Points
-from ..records import ModelIdentity, Record, Version, to_halves
-from ..store import Store
+from ..records import ModelIdentity, Record, Version
+from ..transactional import TransactionalStore
 from . import connect, facts, files, reading, schema, writing
 from .connect import Pool, Result, search_path
 from .place import Place
@@ -37,8 +37,10 @@ Floats = npt.NDArray[np.float64]
 Units = npt.NDArray[np.float32]
 
 
-class PostgresStore(Store):
+class PostgresStore(TransactionalStore):
     """One map in PostgreSQL: see Store. Any number of processes write it at once, a batch after the other."""
+
+    statements = writing
 
     def __init__(self, place: Place, pool: Pool, *, write: bool) -> None:
         self.place, self.pool, self._write = place, pool, write
@@ -196,42 +198,6 @@ class PostgresStore(Store):
         return self.read(facts.of, self.place)
 
     # Writing: one transaction each, all of it or nothing
-
-    def put(
-        self,
-        records: Sequence[Record],
-        descriptors: npt.NDArray[np.float32] | npt.NDArray[np.float16],
-        skipped: Sequence[Skipped] = (),
-        *,
-        before_commit: Callable[[Rows], None] | None = None,
-    ) -> Rows:
-        halves = to_halves(records, descriptors, self.model.dim)
-        with self.transaction() as connection:
-            rows = writing.put(connection, records, halves)
-            writing.skip(connection, skipped)
-            if before_commit is not None:
-                before_commit(rows)
-        return rows
-
-    def update_photo(self, record: Record, *, before_commit: Callable[[Rows], None] | None = None) -> None:
-        with self.transaction() as connection:
-            moved = writing.change(connection, record)
-            if moved is None:
-                raise BadInput(f"{record.photo.id} is not in {self.address}, so it cannot be changed. Add it first.")
-            if before_commit is not None and len(moved):
-                before_commit(moved)
-
-    def remove(self, ids: Sequence[str]) -> int:
-        with self.transaction() as connection:
-            return writing.remove(connection, ids)
-
-    def put_skipped(self, skipped: Sequence[Skipped]) -> None:
-        with self.transaction() as connection:
-            writing.skip(connection, skipped)
-
-    def forget_skipped(self, ids: Sequence[str]) -> int:
-        with self.transaction() as connection:
-            return writing.unskip(connection, ids)
 
     def set_meta(self, key: str, value: Any) -> None:
         with self.transaction() as connection:

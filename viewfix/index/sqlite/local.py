@@ -52,7 +52,7 @@ class SqliteLocalFeatures(LocalFeatureCache):
         return True
 
     def keep_all(self, packed: Mapping[Identity, bytes]) -> None:
-        with self._store._transaction() as connection:
+        with self._store.transaction() as connection:
             self._insert(connection, packed)
             value = json.dumps({"fingerprint": self._fingerprint, "all": True})
             connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (KEY, value))

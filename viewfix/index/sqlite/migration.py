@@ -42,12 +42,12 @@ class SqliteMigration(Migration):
         self.model = model
 
     def begin(self) -> None:
-        with self._store._transaction() as connection:
+        with self._store.transaction() as connection:
             _each(connection, _TABLES)
             connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (KEY, json.dumps(asdict(self.model))))
 
     def forget(self) -> None:
-        with self._store._transaction() as connection:
+        with self._store.transaction() as connection:
             for table in ("migrating", "migrating_contents"):
                 connection.execute(f"DROP TABLE IF EXISTS {table}")
             connection.execute("DELETE FROM meta WHERE key = ?", (KEY,))
@@ -71,7 +71,7 @@ class SqliteMigration(Migration):
 
     def put(self, records: Sequence[Record], descriptors: Units) -> None:
         halves = to_halves(records, descriptors, self.model.dim)
-        with self._store._transaction() as connection:
+        with self._store.transaction() as connection:
             for record, half in zip(records, halves, strict=True):
                 query = "SELECT row, content_hash, content_hint FROM photos WHERE id = ?"
                 row, *before = connection.execute(query, (record.photo.id,)).fetchone()
@@ -81,7 +81,7 @@ class SqliteMigration(Migration):
                     connection.execute("INSERT OR REPLACE INTO migrating_contents VALUES (?, ?, ?)", values)
 
     def finish(self, dropped: Sequence[Skipped] = ()) -> None:
-        with self._store._transaction() as connection:
+        with self._store.transaction() as connection:
             writing.remove(connection, [each.id for each in dropped])
             writing.skip(connection, dropped)
             query = "SELECT count(*) FROM photos WHERE row NOT IN (SELECT row FROM migrating)"

@@ -81,7 +81,7 @@ class SqlitePoints(Points):
 
     @contextlib.contextmanager
     def replacing(self, source: PointSource) -> Iterator[Filling]:
-        with self._store._transaction() as connection:
+        with self._store.transaction() as connection:
             _forget(connection, source.file)
             added_at = (source.added_at or datetime.now(UTC)).isoformat(timespec="seconds")
             query = "INSERT INTO point_sources (file, attribution, licence, added_at, points) VALUES (?, ?, ?, ?, 0)"
@@ -92,7 +92,7 @@ class SqlitePoints(Points):
             connection.execute("UPDATE point_sources SET points = ? WHERE source = ?", (filling.count, number))
 
     def remove(self, file: str | None = None) -> int:
-        with self._store._transaction() as connection:
+        with self._store.transaction() as connection:
             if file is None:
                 files = [each for (each,) in connection.execute("SELECT file FROM point_sources")]
             else:

@@ -21,8 +21,9 @@ from ..address import Address
 from ..local import LIMIT_BYTES, LocalFeatureCache
 from ..migration import Migration
 from ..points import Points
-from ..records import ModelIdentity, Record, Version, to_halves
-from ..store import Floats, Rows, Store, Units
+from ..records import ModelIdentity, Record, Version
+from ..store import Floats, Rows, Units
+from ..transactional import TransactionalStore
 from . import facts, opening, reading, schema, writing
 from .connect import Mode, Pool, connect, folded_in, open_for_reading, told
 from .lock import WriterLock
@@ -31,8 +32,10 @@ if TYPE_CHECKING:
     from ..search import Search
 
 
-class SqliteStore(Store):
+class SqliteStore(TransactionalStore):
     """One map on disk: see Store. Any number of threads and processes read it while one process writes."""
+
+    statements = writing
 
     def __init__(self, path: Path, pool: Pool, writer: sqlite3.Connection | None, lock: WriterLock | None) -> None:
         self.path = path
@@ -211,48 +214,12 @@ class SqliteStore(Store):
 
     # Writing: one transaction each, all of it or nothing
 
-    def put(
-        self,
-        records: Sequence[Record],
-        descriptors: npt.NDArray[np.float32] | npt.NDArray[np.float16],
-        skipped: Sequence[Skipped] = (),
-        *,
-        before_commit: Callable[[Rows], None] | None = None,
-    ) -> Rows:
-        halves = to_halves(records, descriptors, self.model.dim)
-        with self._transaction() as connection:
-            rows = writing.put(connection, records, halves)
-            writing.skip(connection, skipped)
-            if before_commit is not None:
-                before_commit(rows)
-        return rows
-
-    def update_photo(self, record: Record, *, before_commit: Callable[[Rows], None] | None = None) -> None:
-        with self._transaction() as connection:
-            moved = writing.change(connection, record)
-            if moved is None:
-                raise BadInput(f"{record.photo.id} is not in {self.path}, so it cannot be changed. Add it first.")
-            if before_commit is not None and len(moved):
-                before_commit(moved)
-
-    def remove(self, ids: Sequence[str]) -> int:
-        with self._transaction() as connection:
-            return writing.remove(connection, ids)
-
-    def put_skipped(self, skipped: Sequence[Skipped]) -> None:
-        with self._transaction() as connection:
-            writing.skip(connection, skipped)
-
-    def forget_skipped(self, ids: Sequence[str]) -> int:
-        with self._transaction() as connection:
-            return writing.unskip(connection, ids)
-
     def set_meta(self, key: str, value: Any) -> None:
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, json.dumps(value)))
 
     @contextlib.contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
+    def transaction(self) -> Iterator[sqlite3.Connection]:
         with self._writing, told(self.path):
             if self._writer is None:
                 raise StorageFailed(f"{self.path} was opened for reading or is closed. Open it with write=True.")

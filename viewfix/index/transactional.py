@@ -1,0 +1,86 @@
+"""Records go into one transaction, all of it or nothing: what the engines that have transactions do alike."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import BadInput
+from ..types import Skipped
+from .records import Record, to_halves
+from .store import Rows, Store
+
+
+class Statements(Protocol):
+    """What is said to one engine within a transaction: the module `writing` of each."""
+
+    @property
+    def put(self) -> Callable[[Any, Sequence[Record], npt.NDArray[np.float16]], Rows]:
+        """Insert records with their descriptors; the rows they got."""
+
+    @property
+    def change(self) -> Callable[[Any, Record], Rows | None]:
+        """Replace what is known about a photo; its new row if it moved, none if it stays, None if it is not there."""
+
+    @property
+    def remove(self) -> Callable[[Any, Sequence[str]], int]:
+        """Delete the photos of those ids; how many there were."""
+
+    @property
+    def skip(self) -> Callable[[Any, Sequence[Skipped]], None]:
+        """Remember what could not be used."""
+
+    @property
+    def unskip(self) -> Callable[[Any, Sequence[str]], int]:
+        """Forget that photos could not be used; how many were remembered."""
+
+
+class TransactionalStore(Store):
+    """See Store."""
+
+    statements: Statements
+
+    @abstractmethod
+    def transaction(self) -> AbstractContextManager[Any]:
+        """A connection: all that is written on it within the block, or nothing."""
+
+    def put(
+        self,
+        records: Sequence[Record],
+        descriptors: npt.NDArray[np.float32] | npt.NDArray[np.float16],
+        skipped: Sequence[Skipped] = (),
+        *,
+        before_commit: Callable[[Rows], None] | None = None,
+    ) -> Rows:
+        halves = to_halves(records, descriptors, self.model.dim)
+        with self.transaction() as connection:
+            rows = self.statements.put(connection, records, halves)
+            self.statements.skip(connection, skipped)
+            if before_commit is not None:
+                before_commit(rows)
+        return rows
+
+    def update_photo(self, record: Record, *, before_commit: Callable[[Rows], None] | None = None) -> None:
+        with self.transaction() as connection:
+            moved = self.statements.change(connection, record)
+            if moved is None:
+                raise BadInput(f"{record.photo.id} is not in {self.address}, so it cannot be changed. Add it first.")
+            if before_commit is not None and len(moved):
+                before_commit(moved)
+
+    def remove(self, ids: Sequence[str]) -> int:
+        with self.transaction() as connection:
+            return self.statements.remove(connection, ids)
+
+    def put_skipped(self, skipped: Sequence[Skipped]) -> None:
+        with self.transaction() as connection:
+            self.statements.skip(connection, skipped)
+
+    def forget_skipped(self, ids: Sequence[str]) -> int:
+        with self.transaction() as connection:
+            return self.statements.unskip(connection, ids)
