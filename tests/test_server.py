@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import logging
@@ -9,7 +10,8 @@ import re
 import shutil
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +35,12 @@ from viewfix.server.uploads import Receiver  # noqa: E402
 from viewfix.server.work import Workers  # noqa: E402
 
 Open = Callable[..., TestClient]
+
+
+def finished(work: Coroutine[Any, Any, Any]) -> Any:
+    """What it comes to, run in a thread of its own: the tests of pages leave a running loop in this one."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, work).result()
 
 
 @pytest.fixture(scope="module")
@@ -348,7 +356,6 @@ def test_who_comes_when_too_many_wait_is_sent_away(opened: Open, photo: bytes, m
 
 
 def test_what_takes_too_long_is_answered_503_and_keeps_its_place_until_it_is_done() -> None:
-    import asyncio
 
     async def ask() -> None:
         workers = Workers(1, 1, answer_s=0.05)
@@ -361,11 +368,10 @@ def test_what_takes_too_long_is_answered_503_and_keeps_its_place_until_it_is_don
         workers.close()
         assert workers.inside == 0
 
-    asyncio.run(ask())
+    finished(ask())
 
 
 def test_all_uploads_together_have_a_limit_of_memory(photo: bytes) -> None:
-    import asyncio
 
     class Request:
         headers: dict[str, str] = {}
@@ -385,11 +391,10 @@ def test_all_uploads_together_have_a_limit_of_memory(photo: bytes) -> None:
         assert await receiver.photos(Request(), use) == 1  # type: ignore[arg-type]
         assert receiver.buffered_bytes == 0
 
-    asyncio.run(ask())
+    finished(ask())
 
 
 def test_a_slow_upload_is_given_up(photo: bytes) -> None:
-    import asyncio
 
     class Request:
         headers: dict[str, str] = {}
@@ -406,7 +411,7 @@ def test_a_slow_upload_is_given_up(photo: bytes) -> None:
         assert slow.value.status == 408
         assert receiver.buffered_bytes == 0
 
-    asyncio.run(ask())
+    finished(ask())
 
 
 # Who may ask

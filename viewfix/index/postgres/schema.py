@@ -163,8 +163,7 @@ def found(connection: Connection, place: Place) -> int:
 
 
 def migrate(connection: Connection, number: int, values: Mapping[str, int]) -> None:
-    """Bring a map of schema `number` to the current one, in the transaction of the caller."""
-    connection.execute("SELECT * FROM counts FOR UPDATE")  # one at a time, and no writer meanwhile
+    """Bring a map of schema `number` to the current one, in the transaction of the caller, which is the only writer."""
     for step in STEPS[number:]:
         step(connection, values)
     connection.execute("UPDATE meta SET value = %s WHERE key = 'schema'", (json.dumps(version()),))

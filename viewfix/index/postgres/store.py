@@ -82,6 +82,7 @@ class PostgresStore(TransactionalStore):
             if number < schema.version():
                 with connection.transaction():
                     connection.execute(f"SET LOCAL search_path TO {search_path(connection, place)}")
+                    writing.lock(connection)  # one at a time: the second finds nothing to do
                     (model,) = reading.one(connection, "SELECT value FROM meta WHERE key = 'model'")
                     values = {"dim": json.loads(model)["dim"], "first_row": 1}
                     schema.migrate(connection, schema.found(connection, place), values)
