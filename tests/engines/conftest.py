@@ -77,13 +77,10 @@ def _see_to(servers: list[PostgresServer]) -> None:
             server.start()
 
 
-QUICK = ("test_the_nearest_are_those", "test_what_changes_is_seen", "test_of_a_batch_that_fails")
-
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Making a collection takes Milvus three seconds: most of its tests wait for `-m slow`."""
+    """Making a collection takes Milvus three seconds, and one server runs on a machine at a time: -m slow -n 1."""
     for item in items:
-        if "[milvus" in item.name and not item.name.startswith(QUICK):
+        if "[milvus" in item.name and Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.slow)
 
 
@@ -92,8 +89,7 @@ def fresh_name() -> str:
     return f"m{next(_NUMBERS)}"
 
 
-# One Milvus runs on a machine at a time: its tests run in one process.
-ENGINES = ("sqlite", "postgres", "shards", pytest.param("milvus", marks=pytest.mark.xdist_group("milvus")))
+ENGINES = ("sqlite", "postgres", "shards", "milvus")
 
 
 @pytest.fixture(params=ENGINES)

@@ -20,8 +20,6 @@ from .conftest import fresh_name
 from .made import TOY, descriptors, nearest_ids, record, records
 from .servers import Milvus
 
-pytestmark = pytest.mark.xdist_group("milvus")
-
 
 def place_of(text: str) -> Place:
     return Place.of(Address(text))
