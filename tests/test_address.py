@@ -52,3 +52,9 @@ def test_a_url_of_no_engine_is_refused_in_one_line() -> None:
     for ask in (Store.open, Store.exists):
         with pytest.raises(BadInput, match="ftp://, where no map can be"):
             ask("ftp://host/city")
+
+
+def test_an_address_in_a_command_can_be_typed_as_it_stands() -> None:
+    assert Address.of("maps/home.map").typed == "maps/home.map"
+    assert Address.of("postgresql://me:x@host/db?map=c").typed == "'postgresql://me:***@host/db?map=c'"
+    assert Address.of("my maps/home.map").typed == "'my maps/home.map'"

@@ -70,7 +70,7 @@ def _keep(place: Address, model: str | None, outcome: Adapted, *, quiet: bool) -
         with console.progress(quiet=quiet) as report:
             migrated = migrate(place, file, progress=report)
     except BadInput as error:
-        raise BadInput(f"{error} The adapted model is {file}: viewfix migrate {place} --model {file}") from None
+        raise BadInput(f"{error} The adapted model is {file}: viewfix migrate {place.typed} --model {file}") from None
     with Store.open(place) as store:
         store.forget_model_file(before)
     click.echo(str(migrated))

@@ -49,4 +49,4 @@ def command(  # noqa: PLR0913  one for each option
         if missed:
             click.echo(f"  {counted(missed, 'photo')} could not be read again: no local features of them", err=True)
         if not as_json:
-            click.echo(f"{place}: {counted(len(city), 'photo')}. Ask it: viewfix locate {place} PHOTO")
+            click.echo(f"{place}: {counted(len(city), 'photo')}. Ask it: viewfix locate {place.typed} PHOTO")

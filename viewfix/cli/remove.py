@@ -19,7 +19,7 @@ def command(place: Address, ids: tuple[str, ...]) -> None:
         left = len(city)
     if not removed:
         raise BadInput(
-            f"{place} has no photo with the id {ids[0]!r}. See the ids with: viewfix export {place} photos.csv"
+            f"{place} has no photo with the id {ids[0]!r}. See the ids with: viewfix export {place.typed} photos.csv"
         )
     missing = len(set(ids)) - removed
     click.echo(f"{removed} removed, {left} left" + (f"; {missing} of the ids were not there" if missing else ""))

@@ -79,7 +79,7 @@ def _refuse(city: Map, sample: int) -> None:
         has = "one photo" if len(city) else "no photos"
         raise BadInput(
             f"The map {city.address} has {has}, and coverage compares photos with each other. "
-            f"Add some: viewfix add {city.address} PHOTOS"
+            f"Add some: viewfix add {city.address.typed} PHOTOS"
         )
 
 

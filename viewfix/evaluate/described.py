@@ -113,7 +113,7 @@ def described_map(city: Map) -> Described:
     """The photos of a map, in the order of `Map.photos`, with the descriptors and hashes that it keeps."""
     records = list(city.store.records())
     if not records:
-        raise BadInput(f"The map {city.address} is empty. Add photos first: viewfix add {city.address} PHOTOS")
+        raise BadInput(f"The map {city.address} is empty. Add photos first: viewfix add {city.address.typed} PHOTOS")
     units = np.concatenate([to_units(halves) for _, halves in city.store.iter_descriptors()])
     return Described(
         tuple(record.photo for record in records),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -56,6 +57,11 @@ class Address:
         if not self.scheme:
             return self.text
         return ",".join(_without_passwords(url) for url in self.urls)
+
+    @property
+    def typed(self) -> str:
+        """As it is typed in a shell, to be shown in a command: what a URL holds means something else there."""
+        return shlex.quote(str(self))
 
     @property
     def urls(self) -> list[str]:

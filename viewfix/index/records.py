@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -45,7 +46,7 @@ class ModelIdentity:
             raise ModelMismatch(
                 f"The map {where} was built with {self.name} ({self.fingerprint[:12]}), but the model at hand is "
                 f"{name} ({fingerprint[:12]}). Descriptors of different models cannot be compared. Give the map's own "
-                f"model with --model, or re-embed the map: viewfix migrate {where} --model NEW"
+                f"model with --model, or re-embed the map: viewfix migrate {shlex.quote(where)} --model NEW"
             )
 
 

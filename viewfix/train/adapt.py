@@ -127,7 +127,7 @@ def adapt(
             name = city.store.model_file(pending) or pending.name
             raise BadInput(
                 f"A migration of {city.address} to {pending.name} is not finished. Finish it first: "
-                f"viewfix migrate {city.address} "
+                f"viewfix migrate {city.address.typed} "
                 f"--model {name}; or give it up with --restart."
             )
         taken = list(city.photos())
