@@ -148,6 +148,7 @@ def alone(many: Path, tmp_path: Path) -> Map:
 
 
 @needs_ray
+@pytest.mark.slow
 def test_a_node_that_dies_in_the_middle_costs_nothing(
     machines: Any, many: Path, alone: Map, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -172,6 +173,7 @@ def test_a_node_that_dies_in_the_middle_costs_nothing(
 
 
 @needs_ray
+@pytest.mark.slow
 def test_a_build_that_is_killed_sends_no_committed_photo_again(
     machines: Any, many: Path, alone: Map, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -208,6 +210,7 @@ def stored(path: Path) -> int:
 
 
 @needs_ray
+@pytest.mark.slow
 @pytest.mark.parametrize("outside", [False, True], ids=["in the cluster", "a client outside"])
 def test_a_model_of_ones_own_travels_as_its_file(
     outside: bool, machines: Any, street: Path, tmp_path: Path, real_map: Path
@@ -220,6 +223,7 @@ def test_a_model_of_ones_own_travels_as_its_file(
 
 
 @needs_ray
+@pytest.mark.slow
 def test_an_error_nobody_thought_of_is_one_line(machines: Any, street: Path, tmp_path: Path) -> None:
     files = [photo(str(file), file.name) for file in sorted(street.glob("*.jpg"))[:3]]
     broken = Photo("x", 7, Position(50, 20))  # type: ignore[arg-type]  no source that anybody writes
@@ -250,6 +254,7 @@ def nobody(*_: Any, **__: Any) -> None:
 
 
 @needs_ray
+@pytest.mark.slow
 def test_a_model_that_is_no_file_cannot_travel(machines: Any, street: Path, tmp_path: Path, toy: Any) -> None:
     with pytest.raises(BadInput, match=r"toy is no \.onnx file"):
         Map.build(tmp_path / "m.map", street, model=toy, cluster=machines.address)
