@@ -15,8 +15,8 @@ import numpy as np
 
 from benchmarks import streets
 from viewfix.geo import Box, Circle, Region
-from viewfix.index.faiss import FaissSearch
-from viewfix.index.store import Record, Store
+from viewfix.search.indexed import FaissSearch
+from viewfix.store.store import Record, Store
 from viewfix.types import Photo, Position
 
 TOP = 10

@@ -29,8 +29,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks import streets  # noqa: E402
 from tests.engines.servers import PostgresServer  # noqa: E402
-from viewfix.index.store import ModelIdentity, Store  # noqa: E402
 from viewfix.models import catalogue  # noqa: E402
+from viewfix.store.store import ModelIdentity, Store  # noqa: E402
 
 FILE = Path(__file__).parents[1] / "viewfix" / "plan" / "constants.json"
 COMMAND = "python benchmarks/constants.py"

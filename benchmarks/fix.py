@@ -11,8 +11,9 @@ from pathlib import Path
 import numpy as np
 from truth import DATA, cambridge
 
-from viewfix import Fix, Map, asking, metrics
+from viewfix import Fix, Map, metrics
 from viewfix.geo import distance_m
+from viewfix.locate import query as asking
 
 RATE = 0.01
 

@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 from truth import DATA
 
-from viewfix import Map, trials
-from viewfix.index.faiss import FaissSearch
+from viewfix import Map
+from viewfix.locate import calibrate as trials
 from viewfix.locate import fuse as fusing
 from viewfix.locate.confidence import Trial
+from viewfix.search.indexed import FaissSearch
 
 
 def main() -> None:

@@ -19,8 +19,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks import million  # noqa: E402
-from viewfix.index.faiss import FaissSearch  # noqa: E402
-from viewfix.index.store import Store  # noqa: E402
+from viewfix.search.indexed import FaissSearch  # noqa: E402
+from viewfix.store.store import Store  # noqa: E402
 
 SIZES = (10_000, 30_000, 100_000, 300_000, 1_000_000, 3_000_000, 10_000_000)
 PICTURE = Path(__file__).parents[1] / "docs" / "pictures" / "scale-search.webp"

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from truth import DATA
 
-from viewfix.index.store import Store
+from viewfix.store.store import Store
 
 
 def contents(path: Path) -> dict[str, tuple[str, bytes]]:

@@ -13,7 +13,8 @@ from pathlib import Path
 
 from truth import DATA, Truth, cambridge
 
-from viewfix import Map, asking
+from viewfix import Map
+from viewfix.locate import query as asking
 
 
 def timed(city: Map, queries: Sequence[Truth], verify: str, what: str) -> None:

@@ -30,8 +30,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks import changes, streets  # noqa: E402
 from viewfix.geo import Circle  # noqa: E402
-from viewfix.index.faiss import FaissSearch  # noqa: E402
-from viewfix.index.store import ModelIdentity, Store  # noqa: E402
+from viewfix.search.indexed import FaissSearch  # noqa: E402
+from viewfix.store.store import ModelIdentity, Store  # noqa: E402
 
 TOP = 10
 QUERIES, FEWEST = 1000, 200

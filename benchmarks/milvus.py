@@ -17,9 +17,9 @@ import numpy as np
 import streets
 
 from viewfix.geo import Circle
-from viewfix.index.milvus.collection import Collection
-from viewfix.index.milvus.place import Place
-from viewfix.index.store import Address, ModelIdentity, Store
+from viewfix.store.milvus.collection import Collection
+from viewfix.store.milvus.place import Place
+from viewfix.store.store import Address, ModelIdentity, Store
 
 QUERIES = 100
 MODEL = ModelIdentity("made", "b" * 64, streets.DIM)

@@ -23,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from benchmarks import streets  # noqa: E402
 from tests.engines.servers import PostgresServer  # noqa: E402
 from viewfix.copying import copy  # noqa: E402
-from viewfix.index.store import ModelIdentity, Store  # noqa: E402
+from viewfix.store.store import ModelIdentity, Store  # noqa: E402
 
 
 def timed_copy(source: str, target: str, what: str) -> None:

@@ -30,9 +30,9 @@ from browser.static_server import served  # noqa: E402
 
 from viewfix import Map, Photo, Position, photos  # noqa: E402
 from viewfix.demo.town import Town, write_views  # noqa: E402
-from viewfix.index.store import ModelIdentity, Record, Store  # noqa: E402
 from viewfix.models import catalogue  # noqa: E402
 from viewfix.pack import pack  # noqa: E402
+from viewfix.store.store import ModelIdentity, Record, Store  # noqa: E402
 
 ASKED = 60
 WARM = 5

@@ -15,8 +15,8 @@ from pathlib import Path
 from truth import DATA
 
 from viewfix import pois
-from viewfix.index.store import ModelIdentity, Store
-from viewfix.locate.nearby import Reach
+from viewfix.pois.nearby import Reach
+from viewfix.store.store import ModelIdentity, Store
 from viewfix.types import Fix, Position
 
 TOY = ModelIdentity("toy", "f" * 64, 2)

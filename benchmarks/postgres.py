@@ -26,8 +26,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from benchmarks import streets  # noqa: E402
 from tests.engines.servers import PostgresServer  # noqa: E402
 from viewfix.geo import Circle  # noqa: E402
-from viewfix.index.records import to_units  # noqa: E402
-from viewfix.index.store import ModelIdentity, Store  # noqa: E402
+from viewfix.store.records import to_units  # noqa: E402
+from viewfix.store.store import ModelIdentity, Store  # noqa: E402
 
 TOP = 10
 QUERIES = 200

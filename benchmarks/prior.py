@@ -11,8 +11,9 @@ from typing import Any
 
 from truth import DATA
 
-from viewfix import Map, trials
+from viewfix import Map
 from viewfix.demo.town import Town, write_views
+from viewfix.locate import calibrate as trials
 from viewfix.locate.confidence import PRIOR, Calibration, Trial, Weights, calibrate
 
 FLAT = replace(PRIOR, weights={how: Weights(-2.0, 5.0, 5.0, 0.0, 0.0, 0.0) for how in PRIOR.weights})

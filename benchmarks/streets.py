@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from viewfix.index.store import Record
+from viewfix.store.store import Record
 from viewfix.types import Photo, Position
 
 DIM = 512

@@ -3,7 +3,7 @@
 import pytest
 
 from viewfix.errors import BadInput
-from viewfix.index.store import Address, Store
+from viewfix.store.store import Address, Store
 
 
 @pytest.mark.parametrize(

@@ -9,14 +9,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="the lab needs viewfix[train]")
 
 from viewfix.errors import BadInput, StorageFailed  # noqa: E402
-from viewfix.train.checkpoint import (  # noqa: E402
-    Checkpoint,
-    Progress,
-    read_state,
-    restore_rng,
-    rng_state,
-    written,
-)
+from viewfix.train.checkpoint import Checkpoint, Progress, read_state, restore_rng, rng_state, written  # noqa: E402
 from viewfix.train.recipe import Recipe  # noqa: E402
 
 

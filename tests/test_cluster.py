@@ -17,13 +17,14 @@ from typing import Any
 
 import pytest
 from test_map import rows_of
+from viewfix.embed.describe.describe import Described
+from viewfix.embed.describe.describe import describe as on_this_machine
+from viewfix.embed.describe.ray import worker as work
+from viewfix.embed.describe.ray.worker import Orders, describe_chunk
 
-from viewfix import Map, __version__, cluster
+from viewfix import Map, __version__
 from viewfix.cli import run
-from viewfix.cluster import work
-from viewfix.cluster.work import Orders, describe_chunk
-from viewfix.embed import Described
-from viewfix.embed import describe as on_this_machine
+from viewfix.embed.describe import ray as cluster
 from viewfix.errors import BadInput, ModelMismatch, ViewfixError
 from viewfix.models import catalogue
 from viewfix.types import Photo, Position, Skipped
@@ -152,8 +153,8 @@ def alone(many: Path, tmp_path: Path) -> Map:
 def test_a_node_that_dies_in_the_middle_costs_nothing(
     machines: Any, many: Path, alone: Map, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("viewfix.cluster.describing.CHUNK", 4)
-    monkeypatch.setattr("viewfix.ingest.BATCH", 8)
+    monkeypatch.setattr("viewfix.embed.ray.driver.CHUNK", 4)
+    monkeypatch.setattr("viewfix.embed.ingest.BATCH", 8)
     with rays_own_logs_left_open():
         doomed = machines.add_node(num_cpus=1)
     dead: list[int] = []

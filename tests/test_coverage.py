@@ -21,7 +21,7 @@ from viewfix.coverage.geojson import to_geojson
 from viewfix.coverage.grid import Grid, gathered, nearest_m
 from viewfix.errors import BadInput
 from viewfix.geo import Plane, distance_m, earth_centred_m
-from viewfix.index.store import ModelIdentity, Record, Store
+from viewfix.store.store import ModelIdentity, Record, Store
 
 HERE = Position(50.0, 20.0)
 DIM = 256

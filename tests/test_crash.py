@@ -12,7 +12,7 @@ import pytest
 from test_map import rows_of
 
 from viewfix.cli import run
-from viewfix.index.store import Store
+from viewfix.store.store import Store
 
 
 def test_a_build_that_is_killed_goes_on_and_ends_the_same(street: Path, real_map: Path, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import pytest
 from viewfix.geo import distance_m, moved
 from viewfix.locate.fuse import Consensus
 from viewfix.locate.geometry import LONGEST_PX, MOST_IN_CELL, Size, agreed, way
-from viewfix.locate.sight import Sight, sighted
+from viewfix.locate.relative_pose import Sight, sighted
 from viewfix.types import Position
 
 HERE = Position(50.0, 20.0)

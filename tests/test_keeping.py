@@ -17,10 +17,15 @@ import pytest
 from test_search import COUNT, LISTS, TOY, check, files, lists, looks, records, sketches
 
 from viewfix.geo import Circle
-from viewfix.index import background, cache, growing, keeping, room, serving
-from viewfix.index.faiss import FaissSearch
-from viewfix.index.sketch import Sketcher
-from viewfix.index.store import Store
+from viewfix.search import background
+from viewfix.search import blocks as room
+from viewfix.search import index_builder as growing
+from viewfix.search import index_file as cache
+from viewfix.search import maintainer as keeping
+from viewfix.search import snapshot as serving
+from viewfix.search.indexed import FaissSearch
+from viewfix.search.sketches import Sketcher
+from viewfix.store.store import Store
 
 NEARBY = Circle(-17, 180, 8_000)
 MORE = 300  # photos that come later: more than are compared one by one
@@ -234,9 +239,9 @@ def test_who_wrote_finishes_when_it_closes_and_says_how_far_it_is(store, path, g
 
 KILLED = """
 import sys, threading, time
-from viewfix.index import growing, room
-from viewfix.index.faiss import FaissSearch
-from viewfix.index.store import Store
+from viewfix.store import growing, room
+from viewfix.search.indexed import FaissSearch
+from viewfix.store.store import Store
 whole = room.Folder.writing
 def writing(self, kind):
     if kind == sys.argv[2]:

@@ -7,8 +7,8 @@ import pytest
 
 from viewfix.demo.town import Town
 from viewfix.errors import BadInput
-from viewfix.index.store import ModelIdentity, Record, Store
 from viewfix.models.local import COUNT, LocalFeatures, LocalModel
+from viewfix.store.store import ModelIdentity, Record, Store
 from viewfix.types import Photo, Position
 
 

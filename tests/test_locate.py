@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from viewfix import trials as trials_module
 from viewfix.errors import BadInput
 from viewfix.geo import Plane, bearing_deg, distance_m, moved
-from viewfix.index.search import ExactSearch
-from viewfix.index.store import ModelIdentity, Record, Store
+from viewfix.locate import calibrate as trials_module
 from viewfix.locate.confidence import LEAST_TRIALS, PRIOR, Calibration, Trial, Weights, calibrate
 from viewfix.locate.fuse import AGREE_M, Consensus, fuse, ranked
+from viewfix.search.search import ExactSearch
+from viewfix.store.store import ModelIdentity, Record, Store
 from viewfix.types import Candidate, Photo, Position
 
 HERE = Position(50.0, 20.0)

@@ -12,13 +12,13 @@ from conftest import Toy
 from PIL import Image
 
 from viewfix import Map, Photo, Position, Skipped, ViewfixError
-from viewfix import ingest as ingest_module
 from viewfix.demo import light
 from viewfix.demo.town import Town
+from viewfix.embed.describe import ingest as ingest_module
 from viewfix.errors import BadInput, MapBusy, ModelMismatch, NotAMap, UnknownModel, UnreadablePhoto
 from viewfix.geo import distance_m, distances_m
-from viewfix.index.store import ModelIdentity, Store
 from viewfix.locate.fuse import strength
+from viewfix.store.store import ModelIdentity, Store
 
 
 def photos_of(folder: Path) -> list[Path]:

@@ -18,11 +18,11 @@ from viewfix import Map, Photo, Position
 from viewfix import migrate as migrate_module
 from viewfix.cli import run as viewfix
 from viewfix.errors import BadInput, MapBusy, ModelMismatch
-from viewfix.index.migration import Migration
-from viewfix.index.sqlite.migration import SqliteMigration
-from viewfix.index.store import Store
 from viewfix.migrate import Migrated, migrate
 from viewfix.models import catalogue
+from viewfix.store.migration import Migration
+from viewfix.store.sqlite.migration import SqliteMigration
+from viewfix.store.store import Store
 
 
 class Other(Toy):

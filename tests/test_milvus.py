@@ -15,15 +15,15 @@ from engines.made import TOY, descriptors, nearest_ids, record, records
 
 from viewfix.errors import BadInput, NotAMap, StorageFailed
 from viewfix.geo import Box, Region
-from viewfix.index.address import Address
-from viewfix.index.milvus import connect
-from viewfix.index.milvus import search as searching
-from viewfix.index.milvus import store as storing
-from viewfix.index.milvus.collection import MOST, Made
-from viewfix.index.milvus.filling import KEY
-from viewfix.index.milvus.place import Place
-from viewfix.index.regions import inside
-from viewfix.index.store import ModelIdentity, Store
+from viewfix.search import milvus as searching
+from viewfix.store.address import Address
+from viewfix.store.milvus import connect
+from viewfix.store.milvus import store as storing
+from viewfix.store.milvus.collection import MOST, Made
+from viewfix.store.milvus.filling import KEY
+from viewfix.store.milvus.place import Place
+from viewfix.store.regions import inside
+from viewfix.store.store import ModelIdentity, Store
 
 
 class Server:
@@ -36,7 +36,7 @@ class Server:
 
 
 class Fake:
-    """A collection in a dictionary; see viewfix.index.milvus.collection.Collection."""
+    """A collection in a dictionary; see viewfix.store.milvus.collection.Collection."""
 
     server: Server
 
@@ -206,7 +206,7 @@ def test_a_filling_that_was_stopped_goes_on_and_is_no_whole_meanwhile(
 ) -> None:
     made(place)
     server.described.clear()
-    monkeypatch.setattr("viewfix.index.milvus.filling.CHUNK", 10)
+    monkeypatch.setattr("viewfix.store.milvus.filling.CHUNK", 10)
     put, times = Fake.put, []
 
     def sometimes(self: Fake, *values: Any) -> int:

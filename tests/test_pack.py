@@ -20,9 +20,9 @@ from conftest import Toy
 from viewfix import Map, photos
 from viewfix.cli import run
 from viewfix.errors import BadInput
-from viewfix.index.store import ModelIdentity, Store
 from viewfix.models import catalogue
 from viewfix.pack import Wishes, app, folder, making, model, pack, squeeze
+from viewfix.store.store import ModelIdentity, Store
 
 VENDORED = (app.VENDOR / "made-from.sha256").exists()
 needs_libraries = pytest.mark.skipif(not VENDORED, reason="viewfix was built without the libraries of its pages")

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-import viewfix.plan
+import viewfix.capacity
+from viewfix.capacity import Constant, Machine, Wish, load, plan
 from viewfix.cli import run
 from viewfix.errors import BadInput
-from viewfix.plan import Constant, Machine, Wish, load, plan
 
 ROOT = Path(__file__).parents[1]
 
@@ -83,7 +83,7 @@ def test_what_was_not_measured_at_that_size_is_named() -> None:
 
 
 def test_every_constant_is_used_says_where_it_is_from_and_its_command_is_there() -> None:
-    source = "".join(file.read_text() for file in Path(viewfix.plan.__file__).parent.glob("*.py"))
+    source = "".join(file.read_text() for file in Path(viewfix.capacity.__file__).parent.glob("*.py"))
     for name, each in load().items():
         assert f'"{name}"' in source or name == "postgres_put_per_s", f"{name} is not used"
         assert each.what and each.unit

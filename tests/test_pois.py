@@ -19,16 +19,16 @@ from viewfix.cli import run
 from viewfix.cli.nearby import line_of, of_locale, plain
 from viewfix.errors import BadInput, MapBusy
 from viewfix.geo import moved
-from viewfix.index.sqlite import schema
-from viewfix.index.store import ModelIdentity, Store
-from viewfix.locate.nearby import Reach, choose, merged, name_key, same, seen_from, side_of
+from viewfix.geojson import credits_of, to_feature, to_nearby
 from viewfix.pois import tables
 from viewfix.pois.features import features_of
 from viewfix.pois.links import links_of, names_of, web_url, wikipedia_url
+from viewfix.pois.nearby import Reach, choose, merged, name_key, same, seen_from, side_of
 from viewfix.pois.shapes import inside_point
 from viewfix.pois.sights import kind_of
+from viewfix.store.sqlite import schema
+from viewfix.store.store import ModelIdentity, Store
 from viewfix.types import Nearby, PointOfInterest
-from viewfix.wire import credits_of, to_feature, to_nearby
 
 OSM = SHARED / "osm"
 TOY = ModelIdentity("toy", "f" * 64, 2)
@@ -729,7 +729,7 @@ def test_a_map_of_the_second_schema_gets_room_for_points(path: Path, tmp_path: P
     old = tmp_path / "old.map"
     with monkeypatch.context() as patched:
         patched.setattr(schema, "STEPS", schema.STEPS[:2])
-        patched.setattr("viewfix.index.sqlite.facts._COUNTS", "SELECT 0, 0, 0")
+        patched.setattr("viewfix.store.sqlite.facts._COUNTS", "SELECT 0, 0, 0")
         Store.create(old, TOY).close()
     with Store.open(old) as store:
         assert store.info()["schema_version"] == len(schema.STEPS) and not len(store.points)

@@ -15,11 +15,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from viewfix.geo import Box, Circle, Region
-from viewfix.index import cache, growing
-from viewfix.index.faiss import FaissSearch
-from viewfix.index.regions import inside
-from viewfix.index.search import ExactSearch, Search
-from viewfix.index.store import ModelIdentity, Record, Store
+from viewfix.search import index_builder as growing
+from viewfix.search import index_file as cache
+from viewfix.search.indexed import FaissSearch
+from viewfix.search.search import ExactSearch, Search
+from viewfix.store.regions import inside
+from viewfix.store.store import ModelIdentity, Record, Store
 from viewfix.types import Photo, Position
 
 faiss.omp_set_num_threads(1)  # the tests share the cores, and threads that wait for each other take all of them

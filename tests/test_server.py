@@ -26,7 +26,7 @@ from starlette.testclient import TestClient  # noqa: E402
 from viewfix import Map, Photo, Position, pois  # noqa: E402
 from viewfix.cli import run  # noqa: E402
 from viewfix.errors import BadInput  # noqa: E402
-from viewfix.licences import is_open, may_show  # noqa: E402
+from viewfix.photos.licences import is_open, may_show  # noqa: E402
 from viewfix.server import Settings, create_app  # noqa: E402
 from viewfix.server.keys import Keys, new_key  # noqa: E402
 from viewfix.server.logs import JsonLines  # noqa: E402
@@ -632,8 +632,8 @@ def test_a_command_that_cannot_serve_says_so(
 
 def test_positions_of_ten_million_are_clustered_in_bounded_time(monkeypatch: pytest.MonkeyPatch) -> None:
     from viewfix.geo import Box
-    from viewfix.index.records import Version
     from viewfix.server import clusters
+    from viewfix.store.records import Version
 
     class Store:
         version = Version("a", 1000, 0)

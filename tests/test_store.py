@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 
 from viewfix.errors import BadInput, MapBusy, NotAMap, StorageFailed, ViewfixError
 from viewfix.geo import Box, Circle
-from viewfix.index.sqlite import opening, schema
-from viewfix.index.store import ModelIdentity, Record, Store
+from viewfix.store.sqlite import opening, schema
+from viewfix.store.store import ModelIdentity, Record, Store
 from viewfix.types import Photo, Position, Skipped
 
 DIM = 16
@@ -401,7 +401,7 @@ KILLED = """
 import sys, numpy as np
 sys.path.insert(0, {tests!r})
 from test_store import record, looks, TOY
-from viewfix.index.store import Store
+from viewfix.store.store import Store
 with Store.open({path!r}, write=True) as store:
     for batch in range(10**6):
         store.put([record(f"{{sys.argv[1]}}-{{batch}}-{{i}}") for i in range(50)], looks(50, seed=batch))
@@ -448,7 +448,7 @@ def test_a_failing_disk_is_told_in_one_line(store, monkeypatch):
         error.sqlite_errorcode = sqlite3.SQLITE_IOERR_WRITE
         raise error
 
-    monkeypatch.setattr("viewfix.index.sqlite.writing.put", fails)
+    monkeypatch.setattr("viewfix.store.sqlite.writing.put", fails)
     with pytest.raises(StorageFailed, match="disk I/O error.*Check the disk") as error:
         store.put([record("a")], looks(1))
     one_line(error)
@@ -466,7 +466,7 @@ def test_a_folder_that_cannot_be_written_is_told_in_one_line(path, monkeypatch):
 
 def on_a_read_only_medium(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tests may run as root, whom no permission stops: SQLite is made to fail as it does on a read-only medium."""
-    from viewfix.index.sqlite import connect as module
+    from viewfix.store.sqlite import connect as module
 
     honest = module.connect
 
@@ -518,5 +518,5 @@ def test_a_half_made_map_is_never_found(path, monkeypatch):
 
 
 def test_the_store_needs_no_faiss():
-    code = "import sys, viewfix.index.store; assert 'faiss' not in sys.modules and 'pyproj' not in sys.modules"
+    code = "import sys, viewfix.store.store; assert 'faiss' not in sys.modules and 'pyproj' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -20,11 +20,11 @@ from viewfix.cli import run
 from viewfix.demo import light
 from viewfix.demo.town import Town, write_views
 from viewfix.errors import BadInput, StorageFailed
-from viewfix.explaining import REMEMBERED
+from viewfix.explain.assemble import REMEMBERED
 from viewfix.geo import Circle, distance_m, moved
-from viewfix.index.records import Record
-from viewfix.index.store import Store
 from viewfix.locate import geometry
+from viewfix.store.records import Record
+from viewfix.store.store import Store
 
 WIDTH_PX, HEIGHT_PX = 320, 240
 
@@ -63,7 +63,7 @@ def inliers(fix: Fix) -> list[int]:
 
 def doubtful(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every query is held against candidates, however sure similarity is."""
-    monkeypatch.setattr("viewfix.asking.SURE", 2.0)
+    monkeypatch.setattr("viewfix.locate.query.SURE", 2.0)
 
 
 @pytest.mark.parametrize("how", ["fast", "accurate"])

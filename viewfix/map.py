@@ -12,25 +12,25 @@ from typing import Any
 import numpy as np
 
 from . import photos
-from .asking import Question, Verify, Workings, ask, region_of
-from .cluster import Where, describer
+from .embed.ingest import Added, Source, clear_away, ingest, nothing_usable, stream_of
+from .embed.ray import Where, describer
 from .errors import BadInput, UnknownModel
-from .explaining import Explainer, Recent, explained
+from .explain.assemble import Explainer, Recent, explained
 from .geo import Region
-from .index.opening import whole
-from .index.search import Search
-from .index.store import Address, ModelIdentity, Place, Store
-from .ingest import Added, Source, clear_away, ingest, nothing_usable, stream_of
 from .locate import geometry
+from .locate.calibrate import keep_calibrated
 from .locate.confidence import PRIOR, Calibration
-from .locate.nearby import USUAL_REACH, Reach
+from .locate.query import Question, Verify, Workings, ask, region_of
+from .locate.verify import Verifier
 from .models import catalogue
 from .models.model import Model
 from .photos import Readable
 from .pois import with_nearby
-from .trials import keep_calibrated
+from .pois.nearby import USUAL_REACH, Reach
+from .search.search import Search
+from .store.complete import whole
+from .store.store import Address, ModelIdentity, Place, Store
 from .types import Fix, Photo, Progress, Skipped, silent
-from .verification import Verifier
 
 
 class Map:

@@ -7,15 +7,15 @@ from pathlib import Path
 
 import numpy as np
 
-from .embed import Described, describe
+from .embed.describe import Described, describe
+from .embed.ingest import BATCH
 from .errors import BadInput
-from .index.migration import Migration
-from .index.opening import whole
-from .index.store import Address, ModelIdentity, Place, Record, Store
-from .ingest import BATCH
 from .map import Map
 from .models import catalogue
 from .models.model import Model
+from .store.complete import whole
+from .store.migration import Migration
+from .store.store import Address, ModelIdentity, Place, Record, Store
 from .types import Progress, Skipped, silent
 
 

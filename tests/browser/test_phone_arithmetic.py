@@ -18,7 +18,6 @@ from viewfix.geo import Circle, Plane, bearing_deg, distance_m, moved
 from viewfix.locate.answer import answer
 from viewfix.locate.confidence import PRIOR, Calibration, Weights
 from viewfix.locate.fuse import fuse
-from viewfix.locate.nearby import Reach, choose, worth
 from viewfix.models.preprocessing import Preprocessing
 from viewfix.pack.app import WEB
 from viewfix.pack.check import SIDE_PX, pattern
@@ -26,6 +25,7 @@ from viewfix.pack.photos import calibration_of, rows_of
 from viewfix.pack.squeeze import squeezed
 from viewfix.photos import load
 from viewfix.pois.around import SPARE
+from viewfix.pois.nearby import Reach, choose, worth
 from viewfix.types import Candidate, Photo, PointOfInterest, Position
 
 from .static_server import served

@@ -63,7 +63,7 @@ def milvus() -> Iterator[Milvus]:
     for package in ("milvus", "pymilvus"):
         if importlib.util.find_spec(package) is None:
             pytest.skip(f"{package} is not installed, so there is no Milvus to test with")
-    import viewfix.index.milvus.collection as module
+    import viewfix.store.milvus.collection as module
 
     module.PARTITIONS = 4  # each takes a while to be made
     server = Milvus()

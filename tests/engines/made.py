@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from viewfix.geo import Region
-from viewfix.index.store import ModelIdentity, Record
+from viewfix.store.store import ModelIdentity, Record
 from viewfix.types import Photo, Position
 
 DIM = 32

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from viewfix.cli import run
-from viewfix.index.store import Store
 from viewfix.map import Map
 from viewfix.models.model import Model
+from viewfix.store.store import Store
 
 from .conftest import fresh_name
 from .servers import PostgresServer

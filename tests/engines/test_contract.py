@@ -10,10 +10,10 @@ import pytest
 
 from viewfix.errors import BadInput, ModelMismatch, ViewfixError
 from viewfix.geo import Box, Circle
-from viewfix.index.migration import Migration
-from viewfix.index.points import PointSource
-from viewfix.index.store import ModelIdentity, Record, Store
 from viewfix.map import Map
+from viewfix.store.migration import Migration
+from viewfix.store.points import PointSource
+from viewfix.store.store import ModelIdentity, Record, Store
 from viewfix.types import PointOfInterest, Position, Skipped
 
 from .conftest import Engine

@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import viewfix.index.postgres.search as module
+import viewfix.search.postgres as module
 from viewfix.errors import StorageFailed
 from viewfix.geo import Circle
-from viewfix.index.points import PointSource
-from viewfix.index.postgres.store import PostgresStore
-from viewfix.index.store import Store
+from viewfix.store.points import PointSource
+from viewfix.store.postgres.store import PostgresStore
+from viewfix.store.store import Store
 from viewfix.types import PointOfInterest, Position, Skipped
 
 from .conftest import fresh_name

@@ -18,10 +18,10 @@ from viewfix.cli import run
 from viewfix.copying import copy, ends, rest, same
 from viewfix.copying.marker import Marker
 from viewfix.errors import BadInput, MapBusy, NotAMap, StorageFailed, ViewfixError
-from viewfix.index.migration import Migration
-from viewfix.index.points import PointSource
-from viewfix.index.store import ModelIdentity, Record, Store
 from viewfix.map import Map
+from viewfix.store.migration import Migration
+from viewfix.store.points import PointSource
+from viewfix.store.store import ModelIdentity, Record, Store
 from viewfix.types import Photo, PointOfInterest, Position, Skipped
 
 from .conftest import Engine, fresh_name

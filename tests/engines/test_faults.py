@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 from viewfix.errors import BadInput, NotAMap, StorageFailed, ViewfixError
-from viewfix.index.postgres import schema
-from viewfix.index.store import Store
+from viewfix.store.postgres import schema
+from viewfix.store.store import Store
 
 from .conftest import Engine, fresh_name
 from .made import DIM, TOY, descriptors, record, records
@@ -340,8 +340,8 @@ def test_a_shard_that_is_down_is_named(two_servers: list[PostgresServer]) -> Non
 
 
 def test_shards_of_two_models_say_how_to_go_on(two_servers: list[PostgresServer]) -> None:
-    from viewfix.index.migration import Migration
-    from viewfix.index.store import ModelIdentity
+    from viewfix.store.migration import Migration
+    from viewfix.store.store import ModelIdentity
 
     name = fresh_name()
     place = ",".join(server.url(name) for server in two_servers)

@@ -11,10 +11,10 @@ import pytest
 
 from viewfix.errors import BadInput, NotAMap, StorageFailed
 from viewfix.geo import Box, Circle
-from viewfix.index.address import Address
-from viewfix.index.milvus.cells import cells, within
-from viewfix.index.milvus.place import Place
-from viewfix.index.store import Store
+from viewfix.store.address import Address
+from viewfix.store.milvus.cells import cells, within
+from viewfix.store.milvus.place import Place
+from viewfix.store.store import Store
 
 from .conftest import fresh_name
 from .made import TOY, descriptors, nearest_ids, record, records
@@ -82,7 +82,7 @@ def test_a_server_that_is_down_is_said_in_one_line(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_large_region_is_a_filter_of_milvus(milvus: Milvus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("viewfix.index.milvus.search.SMALL_REGION", 20)
+    monkeypatch.setattr("viewfix.search.milvus.SMALL_REGION", 20)
     units = descriptors(1000)
     known = {r.photo.id: (r, unit) for r, unit in zip(records(1000), units, strict=True)}
     with Store.create(milvus.url(fresh_name(), str(tmp_path / "a.map")), TOY) as store:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-import viewfix.index.postgres.search as module
+import viewfix.search.postgres as module
 from viewfix.geo import Circle
-from viewfix.index.postgres.store import PostgresStore
-from viewfix.index.store import ModelIdentity, Store
+from viewfix.store.postgres.store import PostgresStore
+from viewfix.store.store import ModelIdentity, Store
 
 from .conftest import fresh_name
 from .made import TOY, descriptors, nearest_ids, record, records

@@ -8,8 +8,8 @@ import click
 
 from .. import console
 from ..errors import BadInput
-from ..index.address import Address
 from ..optional import optional
+from ..store.address import Address
 from .options import map_argument, model_option
 
 if TYPE_CHECKING:
@@ -61,8 +61,8 @@ def command(
 
 def _keep(place: Address, model: str | None, outcome: Adapted, *, quiet: bool) -> None:
     """The adapted model beside the map, and the map of it; an earlier adapted one goes when nothing needs it."""
-    from ..index.store import Store
     from ..migrate import migrate
+    from ..store.store import Store
     from ..train.adapt import kept_with
 
     before, file = kept_with(place, model, outcome)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from ..index.address import Address
+from ..store.address import Address
 from .options import cluster_of, json_option, map_argument, model_option, opened, ray_options, say_added
 
 

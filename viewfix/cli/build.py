@@ -6,7 +6,7 @@ import click
 
 from .. import console
 from ..errors import BadInput
-from ..index.address import Address
+from ..store.address import Address
 from .options import cluster_of, counted, json_option, map_argument, model_option, ray_options, say_added
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from .. import console
-from ..index.address import Address
+from ..store.address import Address
 from .options import json_option, map_argument
 
 

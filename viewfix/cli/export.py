@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from .. import console
-from ..index.address import Address
+from ..store.address import Address
 from .options import map_argument
 
 
@@ -18,9 +18,9 @@ from .options import map_argument
               help="Default: by the ending of TARGET; a folder is for the projector.")  # fmt: skip
 def command(place: Address, target: Path, form: str | None) -> None:
     """Write the photos of MAP to TARGET: .geojson, .csv, .parquet (with descriptors) or a folder (projector)."""
-    from ..index.export import export
-    from ..index.opening import whole
-    from ..index.store import Store
+    from ..store.complete import whole
+    from ..store.export import export
+    from ..store.store import Store
 
     with whole(Store.open(place)) as store, console.progress() as report:
         written = export(store, target, form=form, progress=report)

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from ..index.address import Address
+from ..store.address import Address
 from .options import map_argument, opened
 
 
@@ -45,7 +45,7 @@ def _model(model: dict[str, Any]) -> str:
 
 
 def _calibration(stored: dict[str, Any] | None) -> str:
-    from ..explaining import in_words
+    from ..explain.assemble import in_words
     from ..locate.confidence import PRIOR, Calibration
 
     calibration = PRIOR if stored is None else Calibration.from_json(stored)

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from ..errors import BadInput, StorageFailed, UnreadablePhoto
-from ..index.address import Address
+from ..store.address import Address
 from ..types import Candidate, Fix
 from .nearby import language_option, line_of
 from .options import map_argument, model_option, opened
@@ -73,9 +73,9 @@ def command(
     A photo that is not in the map is an answer, not a failure. The exit code is 2 when a PHOTO could not
     be read; the others are answered all the same, and with --json its line has the reason.
     """
-    from ..locate.nearby import Reach
+    from ..geojson import to_feature
     from ..map import Map  # noqa: F401  the heavy imports, before the first line of output
-    from ..wire import to_feature
+    from ..pois.nearby import Reach
 
     failed = 0
     credits: dict[str, None] = {}

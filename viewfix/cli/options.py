@@ -13,11 +13,11 @@ import click
 
 from .. import console
 from ..errors import BadInput
-from ..index.address import Address
+from ..store.address import Address
 
 if TYPE_CHECKING:
-    from ..cluster import Cluster
-    from ..ingest import Added
+    from ..embed.ingest import Added
+    from ..embed.ray import Cluster
     from ..map import Map
     from ..types import Skipped
 
@@ -49,7 +49,7 @@ def ray_options(command: Command) -> Command:
 
 def cluster_of(ray: str | None, workers: int | None) -> Cluster | None:
     """The cluster that the two options name together."""
-    from ..cluster import Cluster
+    from ..embed.ray import Cluster
 
     if ray is None and workers is not None:
         raise BadInput(f"--ray-workers {workers} has no cluster to be of. Name it: --ray ADDRESS")

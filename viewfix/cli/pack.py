@@ -9,8 +9,8 @@ from typing import Any, get_args
 import click
 
 from .. import console
-from ..index.address import Address
-from ..licences import Thumbnails as Rule
+from ..photos.licences import Thumbnails as Rule
+from ..store.address import Address
 from .options import counted, json_option, map_argument
 
 

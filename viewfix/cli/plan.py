@@ -12,7 +12,7 @@ import click
 from .options import json_option
 
 if TYPE_CHECKING:
-    from ..plan import Plan, Wish
+    from ..capacity import Plan, Wish
 
 _SCALES = {"": 1.0, "k": 1e3, "m": 1e6, "b": 1e9, "g": 1e9}
 
@@ -51,7 +51,7 @@ def command(cores: int, memory_gb: float, disk_gb: float, as_json: bool, **given
 
     Worked out from constants that were measured; what reaches beyond the size at which they were is named.
     """
-    from ..plan import Machine, Wish, plan
+    from ..capacity import Machine, Wish, plan
 
     wish = Wish(machine=Machine(cores, memory_gb, disk_gb), **given)  # type: ignore[arg-type]
     found = plan(wish)
@@ -65,7 +65,7 @@ def command(cores: int, memory_gb: float, disk_gb: float, as_json: bool, **given
 
 def lines(wish: Wish, found: Plan) -> list[str]:
     """A plan in words."""
-    from ..plan import load
+    from ..capacity import load
 
     constants = load()
     told = [f"{wish.photos:,.0f} photos of {wish.dims} numbers, {wish.queries_per_s:,.0f} questions a second:"]

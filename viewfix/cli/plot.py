@@ -8,7 +8,7 @@ import click
 
 from .. import console
 from ..errors import BadInput, StorageFailed
-from ..index.address import Address
+from ..store.address import Address
 from .options import map_argument, writable_picture
 
 
@@ -23,8 +23,8 @@ from .options import map_argument, writable_picture
 def command(place: Address, output: Path, colour: str | None, method: str) -> None:
     """Draw the photos of MAP in two dimensions: those that look alike lie together."""
     from ..compare.scatter import draw_map
-    from ..index.opening import whole
-    from ..index.store import Store
+    from ..store.complete import whole
+    from ..store.store import Store
 
     writable_picture(output, (".png", ".svg", ".pdf"))
     with whole(Store.open(place)) as store:

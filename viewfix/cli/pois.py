@@ -11,7 +11,7 @@ import click
 
 from .. import console
 from ..errors import BadInput
-from ..index.address import Address
+from ..store.address import Address
 from .nearby import called, language_option, line_of, plain
 from .options import SHOWN, counted, json_option, map_argument
 
@@ -67,9 +67,9 @@ def add(place: Address, files: tuple[Path, ...], as_json: bool, quiet: bool, **c
 @language_option
 def list_(place: Address, near: str | None, radius_m: float | None, as_json: bool, language: str | None) -> None:
     """List the points of interest of MAP, in the order in which they were added, and where they came from."""
-    from ..index.opening import whole
-    from ..index.store import Store
     from ..pois import within
+    from ..store.complete import whole
+    from ..store.store import Store
 
     if radius_m is not None and near is None:
         raise BadInput("--radius-m was given without --near. Give the place too: --near LAT,LON")

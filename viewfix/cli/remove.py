@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from ..errors import BadInput
-from ..index.address import Address
+from ..store.address import Address
 from .options import map_argument, opened
 
 

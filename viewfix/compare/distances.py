@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from ..embed import describe_pictures
+from ..embed.describe import describe_pictures
 from ..models.model import Model
 from ..types import Progress, Skipped, silent
 

@@ -10,8 +10,8 @@ import numpy.typing as npt
 
 from ..errors import BadInput
 from ..geo import Plane
-from ..index.store import Store
 from ..optional import optional
+from ..store.store import Store
 from ..types import Photo, Position
 
 MOST = 5000

@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..errors import BadInput, MapBusy
-from ..index.opening import whole
-from ..index.parquet import ParquetFile
-from ..index.records import UNFINISHED_COPY, Record
-from ..index.store import Address, Place, Store
+from ..store.complete import whole
+from ..store.parquet import ParquetFile
+from ..store.records import UNFINISHED_COPY, Record
+from ..store.store import Address, Place, Store
 from ..types import Progress, Skipped, silent
 from . import rest
 from .ends import Batch, End, OfParquet, OfStore

@@ -10,10 +10,10 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from ..index.pairing import described
-from ..index.parquet import ParquetFile
-from ..index.records import ModelIdentity, Record, Version
-from ..index.store import Store
+from ..store.paired import described
+from ..store.parquet import ParquetFile
+from ..store.records import ModelIdentity, Record, Version
+from ..store.store import Store
 from ..types import Skipped
 
 CHUNK = 4096

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ..errors import BadInput, StorageFailed
-from ..index import parquet
-from ..index.local import KEY as LOCAL_FEATURES
-from ..index.records import Record, Version, rebased
-from ..index.store import Store
+from ..store import parquet
+from ..store.local_features import KEY as LOCAL_FEATURES
+from ..store.records import Record, Version, rebased
+from ..store.store import Store
 from ..types import Progress, Skipped
 from .ends import Halves, OfParquet, OfStore
 from .sums import Sums

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 
 from ..errors import BadInput, MapBusy
-from ..index.records import UNFINISHED_COPY, Record
-from ..index.store import Address, Store
+from ..store.records import UNFINISHED_COPY, Record
+from ..store.store import Address, Store
 from .ends import End
 
 

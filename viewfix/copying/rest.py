@@ -6,15 +6,15 @@ from collections.abc import Iterator
 from itertools import islice, zip_longest
 
 from ..errors import BadInput
-from ..index.local import KEY as LOCAL_FEATURES
-from ..index.local import LocalFeatureCache
-from ..index.migration import Migration
-from ..index.pairing import described
-from ..index.points import PointSource
-from ..index.records import rebased
-from ..index.store import Store
 from ..locate.confidence import Calibration
-from ..locate.nearby import name_key, wikidata_of
+from ..pois.nearby import name_key, wikidata_of
+from ..store.local_features import KEY as LOCAL_FEATURES
+from ..store.local_features import LocalFeatureCache
+from ..store.migration import Migration
+from ..store.paired import described
+from ..store.points import PointSource
+from ..store.records import rebased
+from ..store.store import Store
 from ..types import Photo, Progress
 from .ends import CHUNK, End
 

@@ -9,7 +9,7 @@ from hashlib import blake2b
 from itertools import pairwise
 from typing import NamedTuple
 
-from ..index.records import Record, to_values
+from ..store.records import Record, to_values
 from .ends import Batch
 
 BUCKETS = 4096

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from ..errors import StorageFailed
-from ..index.store import Store
+from ..store.store import Store
 from ..types import Progress, silent
 from . import rest
 from .ends import Batch, End

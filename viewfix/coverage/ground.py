@@ -8,9 +8,9 @@ from functools import cached_property
 import numpy as np
 
 from ..geo import earth_centred_m
-from ..index.store import Store
+from ..locate.calibrate import OWN_PLACE_M
 from ..locate.fuse import AGREE_M
-from ..trials import OWN_PLACE_M
+from ..store.store import Store
 from ..types import Progress
 from .grid import Floats, Grid, Indices, gathered
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..asking import neighbours
 from ..geo import distances_m
-from ..index.search import Search
-from ..index.store import Store
 from ..locate.answer import VOTERS
+from ..locate.calibrate import OWN_PLACE_M, POOL
 from ..locate.confidence import LEAST_CONFIDENCE, Calibration
 from ..locate.fuse import AGREE_M, fuse
-from ..retrieval import WIDEST, retrieve
-from ..trials import OWN_PLACE_M, POOL
+from ..locate.query import neighbours
+from ..locate.retrieve import WIDEST, retrieve
+from ..search.search import Search
+from ..store.store import Store
 from ..types import Candidate, Photo
 
 FAR_M = 2 * AGREE_M

@@ -8,10 +8,10 @@ import numpy as np
 
 from ..errors import BadInput
 from ..geo import bearing_deg, distance_m, moved
-from ..index.search import Search
-from ..index.store import Store
 from ..locate.confidence import LEAST_CONFIDENCE, Calibration
 from ..map import Map
+from ..search.search import Search
+from ..store.store import Store
 from ..types import Position, Progress, silent
 from .advice import suggest
 from .confusion import look_alikes, usual_likeness

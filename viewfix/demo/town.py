@@ -16,7 +16,7 @@ import numpy.typing as npt
 from PIL import Image
 from PIL.TiffImagePlugin import IFDRational
 
-from ..embed import cores
+from ..embed.describe import cores
 from ..geo import Plane, wrap_heading_deg
 from ..types import Position
 from . import light

@@ -11,11 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import photos
-from ..embed import cores, hash_content
+from ..embed.describe import cores, hash_content
 from ..errors import BadInput, UnreadablePhoto
-from ..index.records import to_units
 from ..map import Map
 from ..models.model import Model
+from ..store.records import to_units
 from ..types import Position, Progress, Skipped, silent
 
 Descriptors = npt.NDArray[np.float32]

@@ -13,11 +13,11 @@ import numpy.typing as npt
 
 from .. import metrics
 from ..geo import distance_m
-from ..index.store import ModelIdentity, Record, Store
+from ..locate.calibrate import keep_calibrated
 from ..locate.confidence import LEAST_CONFIDENCE
 from ..map import Map
 from ..models.model import Model
-from ..trials import keep_calibrated
+from ..store.store import ModelIdentity, Record, Store
 from ..types import Photo, Position, Progress, silent
 from .described import Described
 from .nearness import nearest_m, points_m, strips

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import photos
-from ..embed import cores
+from ..embed.describe import cores
 from ..models.model import Model
 from ..types import Progress, silent
 from .result import Latency, Stage

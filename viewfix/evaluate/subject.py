@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..index.store import ENGINES, Address
 from ..map import Map
 from ..models import catalogue
 from ..models.model import Model
+from ..store.store import ENGINES, Address
 from ..types import Progress, silent
 
 SQLITE = b"SQLite format 3\0"

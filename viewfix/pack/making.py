@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import BadInput
-from ..licences import Thumbnails as Rule
 from ..map import Map
+from ..photos.licences import Thumbnails as Rule
 from ..types import Progress, silent
 from . import app
 from .check import check_of

@@ -11,8 +11,8 @@ import numpy.typing as npt
 
 from .. import photos
 from ..errors import UnreadablePhoto
-from ..licences import Thumbnails as Rule
-from ..licences import may_show
+from ..photos.licences import Thumbnails as Rule
+from ..photos.licences import may_show
 from ..types import Photo, Progress
 
 QUALITY = 60

@@ -10,8 +10,8 @@ pois.remove("home.map", "monaco.osm.pbf")  # without a file: all
 `Map.locate` then fills `Fix.nearby`. What a map holds is read with `city.store.points`.
 """
 
-from ..locate.nearby import Reach
 from .adding import AddedPoints, add, remove
 from .around import with_nearby, within
+from .nearby import Reach
 
 __all__ = ["AddedPoints", "Reach", "add", "remove", "with_nearby", "within"]

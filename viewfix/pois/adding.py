@@ -11,12 +11,12 @@ from typing import Protocol
 
 from ..errors import BadInput
 from ..geo import Box, wrap_lon_deg
-from ..index.opening import whole
-from ..index.points import Filling, Points, PointSource
-from ..index.store import Address, Place, Store
-from ..locate.nearby import SAME_NAME_M, SAME_THING_M, merged, name_key, same, wikidata_of
+from ..store.complete import whole
+from ..store.points import Filling, Points, PointSource
+from ..store.store import Address, Place, Store
 from ..types import PointOfInterest, Progress, Skipped, silent
 from . import osm, tables
+from .nearby import SAME_NAME_M, SAME_THING_M, merged, name_key, same, wikidata_of
 
 Reader = Callable[[Path], Iterable[PointOfInterest | Skipped]]
 

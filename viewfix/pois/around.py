@@ -8,9 +8,9 @@ from dataclasses import replace
 import numpy as np
 
 from ..geo import Circle, distances_m
-from ..index.store import Store
-from ..locate.nearby import Reach, choose, seen_from, worth
+from ..store.store import Store
 from ..types import Fix, Nearby, PointOfInterest, Position
+from .nearby import Reach, choose, seen_from, worth
 
 SPARE = 3
 """So many times what is named is read from the map: some are the same sight, from another file."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .app import create_app as create_app
-    from .settings import Settings as Settings
+    from .app import create_app
+    from .settings import Settings
 
 __all__ = ["Settings", "create_app"]
 

@@ -12,8 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from ..embed.ingest import Added
 from ..errors import BadInput, StorageFailed
-from ..ingest import Added
 from ..photos import metadata, opening
 from ..types import Photo, Position
 from .answers import checked

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import quote
 
-from .. import wire
-from ..asking import Verify
+from .. import geojson as wire
 from ..errors import BadInput, UnreadablePhoto
-from ..licences import Thumbnails, may_show
+from ..locate.query import Verify
 from ..photos import opening
+from ..photos.licences import Thumbnails, may_show
 from ..types import Candidate, Fix
 from .served import Served
 

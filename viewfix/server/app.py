@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 
 from .. import __version__
-from ..index.store import Place
+from ..store.store import Place
 from .adding import Writer
 from .context import Context
 from .guard import Guard, body_of

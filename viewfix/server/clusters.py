@@ -12,9 +12,9 @@ import numpy.typing as npt
 
 from ..errors import BadInput
 from ..geo import Box
-from ..index.records import Version
-from ..index.store import Store
-from ..licences import Thumbnails, may_show
+from ..photos.licences import Thumbnails, may_show
+from ..store.records import Version
+from ..store.store import Store
 from ..types import Photo
 from .answers import thumbnail_address
 

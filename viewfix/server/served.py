@@ -11,10 +11,10 @@ from typing import TypeVar
 import numpy as np
 
 from ..errors import BadInput, ModelMismatch, NotAMap
-from ..index.store import Address, Place
+from ..locate.verify import Verifier
 from ..map import Map
+from ..store.store import Address, Place
 from ..types import Photo
-from ..verification import Verifier
 from .trouble import no_such
 
 Result = TypeVar("Result")

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..asking import Verify
-from ..embed import cores
+from ..embed.describe import cores
 from ..errors import BadInput
-from ..licences import Thumbnails
+from ..locate.query import Verify
+from ..photos.licences import Thumbnails
 from .keys import Keys
 
 

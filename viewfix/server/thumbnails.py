@@ -9,7 +9,7 @@ from enum import IntEnum
 
 from .. import photos
 from ..errors import UnreadablePhoto
-from ..licences import Thumbnails, may_show
+from ..photos.licences import Thumbnails, may_show
 from ..types import Photo
 from .answers import small_jpeg
 from .trouble import Trouble, no_such

@@ -19,13 +19,13 @@ from PIL import Image
 from torch import nn
 
 from .. import photos as files
-from ..embed import cores
+from ..embed.describe import cores
 from ..errors import BadInput, UnreadablePhoto
-from ..index.migration import Migration
-from ..index.store import ModelIdentity, Place
 from ..map import Map
 from ..models.model import Model
 from ..models.onnx import OnnxModel
+from ..store.migration import Migration
+from ..store.store import ModelIdentity, Place
 from ..types import Photo, Progress, silent
 from . import export, losses, whiten
 from .augment import KINDS, augmented, relit

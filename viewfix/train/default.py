@@ -21,7 +21,7 @@ import onnxruntime
 import torch
 from torch import nn
 
-from ..embed import cores
+from ..embed.describe import cores
 from ..models.catalogue import SHIPPED
 from ..models.preprocessing import Preprocessing
 from . import clusters, export, whiten

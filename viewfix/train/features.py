@@ -19,7 +19,7 @@ import torch
 from numpy.lib.format import open_memmap
 from torch import Tensor, nn
 
-from ..embed import content_hint
+from ..embed.describe import content_hint
 from ..errors import StorageFailed
 from ..types import Photo, silent
 from ..types import Progress as Report

@@ -11,7 +11,7 @@ import onnxruntime
 import torch
 from torch import Tensor, nn
 
-from ..embed import cores
+from ..embed.describe import cores
 
 WORTH_IT = 300
 """From so many pictures on, the seconds that an export takes come back."""

@@ -14,7 +14,7 @@ from PIL import Image
 from torch import Tensor
 
 from .. import photos as files
-from ..embed import cores
+from ..embed.describe import cores
 from ..errors import BadInput, UnreadablePhoto
 from ..models.preprocessing import Preprocessing
 from ..types import Photo, Progress, Skipped, silent

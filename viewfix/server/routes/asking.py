@@ -8,8 +8,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse
 
-from ...asking import Verify
 from ...errors import ViewfixError
+from ...locate.query import Verify
 from ...types import Fix
 from ..answers import Asked, Form, keep_query, located, near_of, to_feature, to_geopose
 from ..context import Context, context_of

@@ -1,0 +1,89 @@
+"""The address of a Ray cluster goes in, a connection to it comes out, or one line that says why there is none."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import re
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass
+from types import ModuleType
+
+from ...errors import BadInput
+from ...optional import optional
+
+_ADDRESS = re.compile(r"auto|local|(ray://)?[^\s/:@]+:\d{1,5}")
+
+
+CONNECT_S = 10.0
+"""A head that does not take a connection for so long is not there; Ray itself would try for minutes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """Where photos are embedded: an address of Ray, and how many workers at most, None for one a core of the cluster.
+
+    `address` is "auto" (the cluster that this machine belongs to), "local" (a cluster of this machine alone),
+    HOST:PORT of a head node, or ray://HOST:PORT of its server for clients.
+    """
+
+    address: str
+    workers: int | None = None
+
+    def __post_init__(self) -> None:
+        if not _ADDRESS.fullmatch(self.address):
+            raise BadInput(
+                f"{self.address!r} is no address of a Ray cluster. Give auto, local, HOST:PORT or ray://HOST:PORT."
+            )
+        if self.workers is not None and self.workers < 1:
+            raise BadInput(f"{self.workers} Ray workers embed nothing. Give 1 or more, or none for all cores.")
+
+    @classmethod
+    def of(cls, given: Cluster | str) -> Cluster:
+        return given if isinstance(given, Cluster) else cls(given)
+
+    @contextlib.contextmanager
+    def connected(self) -> Iterator[ModuleType]:
+        """The module ray, connected for as long as the block lasts. A connection that the caller has is used and kept.
+
+        Raises:
+            MissingExtra: ray is not installed.
+            BadInput: no cluster answers at the address, or it is of another Ray or Python.
+        """
+        ray = optional("ray")
+        if ray.is_initialized():
+            yield ray
+            return
+        self._knock()
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # a cluster of our own reports to nobody
+        options = {} if self.address.startswith("ray://") else {"log_to_driver": False}
+        try:
+            ray.init(self.address, logging_level=logging.ERROR, configure_logging=True, **options)
+        except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
+            raise self._unusable(error) from error
+        try:
+            yield ray
+        finally:
+            ray.shutdown()
+
+    def _knock(self) -> None:
+        """BadInput at once where nobody listens at the host and port."""
+        host, colon, port = self.address.removeprefix("ray://").rpartition(":")
+        if colon:
+            try:
+                socket.create_connection((host, int(port)), CONNECT_S).close()
+            except (OSError, OverflowError) as error:
+                raise self._unusable(error) from error
+
+    def _unusable(self, error: Exception) -> BadInput:
+        why = " ".join(str(error).split())[:160]
+        return BadInput(
+            f"No Ray cluster could be used at {self.address} ({why}). Start one with ray start --head, "
+            "of the same Ray and Python as here, or give its HOST:PORT."
+        )
+
+
+Where = Cluster | str | None
+"""A cluster, or its address; None for the threads of this machine."""

@@ -1,0 +1,59 @@
+"""A descriptor goes in; the photos of the map that look like it come out, and what they must be compared with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import StorageFailed
+from ..geo import Region
+from ..search.search import Search
+from ..store.store import Store
+from ..types import Candidate
+from .answer import VOTERS
+from .fuse import fuse
+
+Descriptor = npt.NDArray[np.float32]
+
+ROUNDS = 10
+WIDEST = 10_000
+
+
+def retrieve(
+    store: Store, search: Search, descriptor: Descriptor, k: int, region: Region | None
+) -> tuple[Candidate, ...]:
+    """The k photos most similar to a (dim,) descriptor of length 1, best first; of a region, or of the whole map.
+
+    Raises:
+        StorageFailed: the map has descriptors without photos.
+    """
+    for _ in range(ROUNDS):
+        rows, similarities = search.nearest(descriptor, k, region)
+        found = store.photos(rows)
+        if len(found) == len(rows):  # else another process took one out between the two lines: ask again
+            return tuple(Candidate(p, float(s)) for p, s in zip(found, similarities, strict=True))
+    raise StorageFailed(
+        f"{store.address} has descriptors without photos: it is damaged, or being emptied. Ask again; if it stays so, "
+        f"restore it from a copy or build it again: viewfix build NEW.map PHOTOS"
+    )
+
+
+def retrieve_rivals(
+    store: Store, search: Search, descriptor: Descriptor, candidates: Sequence[Candidate], region: Region | None
+) -> tuple[Candidate, ...]:
+    """What the winner among the candidates must be ahead of: photos of the whole map.
+
+    Empty where the candidates hold a rival themselves. When they come from a region, or all from
+    one spot with many photos, the whole map is asked, wider and wider, until another place turns up.
+    """
+    asked = VOTERS
+    rivals: tuple[Candidate, ...] = () if region is None else retrieve(store, search, descriptor, asked, None)
+    while asked < min(len(store), WIDEST):
+        consensus = fuse(candidates[:VOTERS], elsewhere=rivals)
+        if consensus is None or consensus.rival is not None:
+            break
+        asked *= 8
+        rivals = retrieve(store, search, descriptor, asked, None)
+    return rivals
