@@ -11,10 +11,10 @@ import time
 from pathlib import Path
 
 from truth import DATA
-from viewfix.embed.describe.describe import cores
-from viewfix.embed.describe.ray import Cluster
 
 from viewfix import Map
+from viewfix.embed.describe import cores
+from viewfix.embed.ray import Cluster
 from viewfix.types import Photo, Position
 
 FIRST = 64

@@ -23,9 +23,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from truth import DATA
-from viewfix.embed.describe.describe import cores
 
 from viewfix import Map
+from viewfix.embed.describe import cores
 
 ROUNDS = 3
 

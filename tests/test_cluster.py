@@ -17,14 +17,14 @@ from typing import Any
 
 import pytest
 from test_map import rows_of
-from viewfix.embed.describe.describe import Described
-from viewfix.embed.describe.describe import describe as on_this_machine
-from viewfix.embed.describe.ray import worker as work
-from viewfix.embed.describe.ray.worker import Orders, describe_chunk
 
 from viewfix import Map, __version__
 from viewfix.cli import run
-from viewfix.embed.describe import ray as cluster
+from viewfix.embed import ray as cluster
+from viewfix.embed.describe import Described
+from viewfix.embed.describe import describe as on_this_machine
+from viewfix.embed.ray import worker as work
+from viewfix.embed.ray.worker import Orders, describe_chunk
 from viewfix.errors import BadInput, ModelMismatch, ViewfixError
 from viewfix.models import catalogue
 from viewfix.types import Photo, Position, Skipped
@@ -96,10 +96,10 @@ def test_a_worker_of_another_version_or_model_says_so(monkeypatch: pytest.Monkey
     monkeypatch.setattr(work, "_host", lambda: "10.0.0.7")
     monkeypatch.setattr(work, "_loaded", {})
     old = describe_chunk([], orders(version="0.0.1"))
-    assert isinstance(old, work.Trouble) and isinstance(old.error, BadInput)
+    assert isinstance(old, work.WorkerFailure) and isinstance(old.error, BadInput)
     assert __version__ in str(old.error) and "0.0.1" in str(old.error)
     other = describe_chunk([], orders(fingerprint="f" * 32))
-    assert isinstance(other, work.Trouble) and isinstance(other.error, ModelMismatch)
+    assert isinstance(other, work.WorkerFailure) and isinstance(other.error, ModelMismatch)
 
 
 # ---- a real cluster ----------------------------------------------------------------------
@@ -180,7 +180,10 @@ def test_a_build_that_is_killed_sends_no_committed_photo_again(
 ) -> None:
     path = tmp_path / "m.map"
     args = ["build", str(path), str(many), "--ray", machines.address, "-q"]
-    code = f"from viewfix import cli, cluster, ingest; ingest.BATCH = 4; cluster.describing.CHUNK = 4; cli.main({args})"
+    code = (
+        "from viewfix import cli; from viewfix.embed import ingest; from viewfix.embed.ray import driver\n"
+        f"ingest.BATCH = 4; driver.CHUNK = 4; cli.main({args})"
+    )
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.DEVNULL) as process:
         give_up = time.monotonic() + 40
         while time.monotonic() < give_up and process.poll() is None and not (path.exists() and stored(path) >= 8):

@@ -19,7 +19,7 @@ def test_a_build_that_is_killed_goes_on_and_ends_the_same(street: Path, real_map
     rng, path = random.Random(0), tmp_path / "killed.map"
     # A batch of two, so that a small build has many moments to die in.
     args = ["build", str(path), str(street)]
-    command = f"from viewfix import cli, ingest; ingest.BATCH = 2; cli.main({args})"
+    command = f"from viewfix import cli; from viewfix.embed import ingest; ingest.BATCH = 2; cli.main({args})"
     for _ in range(6):
         process = subprocess.Popen(
             [sys.executable, "-c", command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL

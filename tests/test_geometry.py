@@ -6,7 +6,7 @@ import pytest
 from viewfix.geo import distance_m, moved
 from viewfix.locate.fuse import Consensus
 from viewfix.locate.geometry import LONGEST_PX, MOST_IN_CELL, Size, agreed, way
-from viewfix.locate.relative_pose import Sight, sighted
+from viewfix.locate.relative_pose import PoseObservation, sighted
 from viewfix.types import Position
 
 HERE = Position(50.0, 20.0)
@@ -100,10 +100,12 @@ def consensus(heading_deg: float | None = None) -> Consensus:
     return Consensus(Position(HERE.lat, HERE.lon, 3.0), heading_deg, 0.6, 0.3, 0.9, 0, 0.9, 60, "accurate")
 
 
-def sight(truth: Position, bearing_deg: float, far_m: float, *, heading_deg: float = 40.0, inliers: int = 80) -> Sight:
+def sight(
+    truth: Position, bearing_deg: float, far_m: float, *, heading_deg: float = 40.0, inliers: int = 80
+) -> PoseObservation:
     """A photo of the map that stands `far_m` from the truth and saw where the query stood."""
     at = moved(truth, bearing_deg, far_m)
-    return Sight(at, heading_deg, 15.0, (bearing_deg + 180 - heading_deg + 180) % 360 - 180, inliers)
+    return PoseObservation(at, heading_deg, 15.0, (bearing_deg + 180 - heading_deg + 180) % 360 - 180, inliers)
 
 
 def test_lines_of_two_spots_meet_where_the_query_stood() -> None:
@@ -116,7 +118,7 @@ def test_lines_of_two_spots_meet_where_the_query_stood() -> None:
 
 def test_one_bad_line_does_not_carry_the_fix_off() -> None:
     good = [sight(HERE, 0, 8), sight(HERE, 120, 8), sight(HERE, 240, 8)]
-    bad = Sight(moved(HERE, 90, 20), 0.0, 0.0, 10.0, 80)
+    bad = PoseObservation(moved(HERE, 90, 20), 0.0, 0.0, 10.0, 80)
     assert distance_m(sighted(consensus(), [*good, bad]).position, HERE) < 2.0
 
 
@@ -136,6 +138,6 @@ def test_headings_are_averaged_through_north() -> None:
 
 def test_sights_of_another_place_and_weak_ones_count_for_nothing() -> None:
     before = consensus(heading_deg=123.0)
-    far = Sight(moved(HERE, 0, 500), 0.0, 0.0, 0.0, 90)
+    far = PoseObservation(moved(HERE, 0, 500), 0.0, 0.0, 0.0, 90)
     assert sighted(before, [far]) == sighted(before, []) == before
     assert sighted(before, [sight(HERE, 0, 8, inliers=10)]) == before

@@ -239,7 +239,7 @@ def test_who_wrote_finishes_when_it_closes_and_says_how_far_it_is(store, path, g
 
 KILLED = """
 import sys, threading, time
-from viewfix.store import growing, room
+from viewfix.search import blocks as room, index_builder as growing
 from viewfix.search.indexed import FaissSearch
 from viewfix.store.store import Store
 whole = room.Folder.writing
@@ -441,7 +441,7 @@ def test_a_large_cache_that_was_cut_off_is_never_opened(path, far, monkeypatch, 
 
 
 def test_the_last_rows_are_sketched_once(store, monkeypatch):
-    monkeypatch.setattr(keeping.Keeper, "look", lambda *_, **__: None)
+    monkeypatch.setattr(keeping.IndexMaintainer, "look", lambda *_, **__: None)
     search, calls, whole = lists(store), [], growing.grown
     monkeypatch.setattr(serving.growing, "grown", lambda *given: (calls.append(1), whole(*given))[1])
     for seed in range(4):

@@ -14,7 +14,7 @@ from PIL import Image
 from viewfix import Map, Photo, Position, Skipped, ViewfixError
 from viewfix.demo import light
 from viewfix.demo.town import Town
-from viewfix.embed.describe import ingest as ingest_module
+from viewfix.embed import ingest as ingest_module
 from viewfix.errors import BadInput, MapBusy, ModelMismatch, NotAMap, UnknownModel, UnreadablePhoto
 from viewfix.geo import distance_m, distances_m
 from viewfix.locate.fuse import strength

@@ -21,7 +21,7 @@ from viewfix import Map, photos
 from viewfix.cli import run
 from viewfix.errors import BadInput
 from viewfix.models import catalogue
-from viewfix.pack import Wishes, app, folder, making, model, pack, squeeze
+from viewfix.pack import PackOptions, app, folder, making, model, pack, squeeze
 from viewfix.store.store import ModelIdentity, Store
 
 VENDORED = (app.VENDOR / "made-from.sha256").exists()
@@ -95,7 +95,7 @@ def test_a_pack_that_cannot_be_finished_leaves_the_old_one(
 
         monkeypatch.setattr(Path, "write_bytes", full)
         with pytest.raises(Exception, match="what was there is untouched"):
-            pack(city, tmp_path / "pocket", Wishes(title="Another"))
+            pack(city, tmp_path / "pocket", PackOptions(title="Another"))
         monkeypatch.undo()
     assert every_file(tmp_path / "pocket") == before
     assert sorted(p.name for p in tmp_path.iterdir()) == ["pocket"], "nothing is left beside it"
@@ -108,12 +108,12 @@ def test_a_killed_pack_leaves_the_old_one(real_map: Path, tmp_path: Path) -> Non
     before = every_file(tmp_path / "pocket")
     code = (
         "import os, sys\nfrom pathlib import Path\nfrom viewfix import Map\n"
-        "from viewfix.pack import Wishes, app, making, pack\nmaking.squeezed = lambda *_: None\n"
+        "from viewfix.pack import PackOptions, app, making, pack\nmaking.squeezed = lambda *_: None\n"
         "app.LIBRARIES = ('maplibre-gl.css',)\nwrite = Path.write_bytes\nwritten = []\n"
         "def dying(self, content):\n    written.append(self)\n    len(written) > 9 and os._exit(9)\n"
         "    write(self, content)\n"
         "Path.write_bytes = dying\n"
-        "pack(Map.open(sys.argv[1]), Path(sys.argv[2]), Wishes(title='Another'))\n"
+        "pack(Map.open(sys.argv[1]), Path(sys.argv[2]), PackOptions(title='Another'))\n"
     )
     done = subprocess.run([sys.executable, "-c", code, str(real_map), str(tmp_path / "pocket")], env=os.environ)
     assert done.returncode == 9
@@ -126,9 +126,9 @@ def test_a_killed_pack_leaves_the_old_one(real_map: Path, tmp_path: Path) -> Non
 @needs_libraries
 def test_thumbnails_are_packed_as_the_licence_allows(street: Path, tmp_path: Path) -> None:
     with Map.build(tmp_path / "own.map", street) as city:
-        licensed = pack(city, tmp_path / "licensed", Wishes(thumbnails_px=64))
-        whole = pack(city, tmp_path / "all", Wishes(thumbnails_px=64, rule="all"))
-        again = pack(city, tmp_path / "again", Wishes(thumbnails_px=64, rule="all"))
+        licensed = pack(city, tmp_path / "licensed", PackOptions(thumbnails_px=64))
+        whole = pack(city, tmp_path / "all", PackOptions(thumbnails_px=64, rule="all"))
+        again = pack(city, tmp_path / "again", PackOptions(thumbnails_px=64, rule="all"))
     assert licensed.thumbnails == 0, "nobody said that they may be shown"
     assert whole.thumbnails == whole.photos == again.thumbnails
     assert whole.sizes["thumbnails"] > 0
@@ -142,7 +142,7 @@ def test_thumbnails_of_photos_that_are_gone_are_counted(street: Path, tmp_path: 
     shutil.copytree(street, tmp_path / "photos")
     with Map.build(tmp_path / "own.map", tmp_path / "photos") as city:
         next((tmp_path / "photos").iterdir()).unlink()
-        packed = pack(city, tmp_path / "pocket", Wishes(thumbnails_px=64, rule="all"))
+        packed = pack(city, tmp_path / "pocket", PackOptions(thumbnails_px=64, rule="all"))
     assert packed.unread == 1
     assert packed.thumbnails == packed.photos - 1
 
@@ -152,7 +152,7 @@ def test_a_base_map_is_packed_in_parts(real_map: Path, tmp_path: Path) -> None:
     content = b"PMTiles\x03" + np.random.default_rng(0).bytes(2_500_000)
     (tmp_path / "town.pmtiles").write_bytes(content)
     with Map.open(real_map) as city:
-        packed = pack(city, tmp_path / "pocket", Wishes(basemap=tmp_path / "town.pmtiles"))
+        packed = pack(city, tmp_path / "pocket", PackOptions(basemap=tmp_path / "town.pmtiles"))
     parts = sorted((tmp_path / "pocket" / f"v-{packed.version}").glob("basemap.pmtiles.*"))
     assert len(parts) == 3
     assert b"".join(part.read_bytes() for part in parts) == content

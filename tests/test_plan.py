@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import viewfix.capacity
-from viewfix.capacity import Constant, Machine, Wish, load, plan
+from viewfix.capacity import Constant, Machine, Workload, load, plan
 from viewfix.cli import run
 from viewfix.errors import BadInput
 
@@ -31,7 +31,7 @@ def test_what_depends_on_the_length_of_a_descriptor_grows_with_it() -> None:
 
 
 def test_the_arithmetic_of_a_file_can_be_done_by_hand() -> None:
-    found = plan(Wish(1e6, queries_per_s=10, verified=False))
+    found = plan(Workload(1e6, queries_per_s=10, verified=False))
     assert found.engine == "file" and found.machines == 1
     copies, services = found.parts
     assert copies.memory_gb == pytest.approx(1e6 * load()["file_map_bytes"].at(1e6) / 1e9)
@@ -41,36 +41,36 @@ def test_the_arithmetic_of_a_file_can_be_done_by_hand() -> None:
 
 
 def test_shards_are_as_many_as_hold_the_graph_in_memory() -> None:
-    found = plan(Wish(5e8, machine=Machine(memory_gb=256)))
+    found = plan(Workload(5e8, machine=Machine(memory_gb=256)))
     each = load()["postgres_table_bytes"].at(5e8) + load()["postgres_graph_bytes"].at(5e8)
     assert found.engine == "PostgreSQL shards"
     assert found.parts[0].machines == math.ceil(5e8 * each / 1e9 / (0.6 * 256))
-    assert plan(Wish(5e8, replicas=2)).parts[0].machines == 2 * found.parts[0].machines
+    assert plan(Workload(5e8, replicas=2)).parts[0].machines == 2 * found.parts[0].machines
 
 
 def test_the_engine_follows_the_size() -> None:
-    engines = [plan(Wish(photos)).engine for photos in (1e3, 1e7, 2e7, 4e7, 3e8, 2e9, 1e11)]
+    engines = [plan(Workload(photos)).engine for photos in (1e3, 1e7, 2e7, 4e7, 3e8, 2e9, 1e11)]
     assert engines == ["file", "file", "file", "PostgreSQL", "PostgreSQL shards", "Milvus", "Milvus"]
-    assert plan(Wish(2e9, machine=Machine(memory_gb=2000))).engine == "PostgreSQL shards"
+    assert plan(Workload(2e9, machine=Machine(memory_gb=2000))).engine == "PostgreSQL shards"
 
 
 @pytest.mark.parametrize("engine_photos", [1e6, 4e7, 3e8, 2e9])
 def test_more_never_takes_less(engine_photos: float) -> None:
     before = None
     for more in (1.0, 1.1, 1.2):
-        found = plan(Wish(engine_photos * more, queries_per_s=100))
+        found = plan(Workload(engine_photos * more, queries_per_s=100))
         if before is not None and before.engine == found.engine:
             assert found.memory_gb >= before.memory_gb and found.disk_gb >= before.disk_gb
             assert found.machines >= before.machines and found.embed_core_hours > before.embed_core_hours
         before = found
-    few, many = (plan(Wish(engine_photos, queries_per_s=q)) for q in (1, 10_000))
+    few, many = (plan(Workload(engine_photos, queries_per_s=q)) for q in (1, 10_000))
     assert many.machines > few.machines
-    assert plan(Wish(engine_photos, local_features=True)).disk_gb > plan(Wish(engine_photos)).disk_gb
+    assert plan(Workload(engine_photos, local_features=True)).disk_gb > plan(Workload(engine_photos)).disk_gb
 
 
 def test_a_rough_position_and_no_verification_make_questions_cheaper() -> None:
     cores = {
-        (near, verified): sum(p.cores for p in plan(Wish(2e9, 500, near_share=near, verified=verified)).parts)
+        (near, verified): sum(p.cores for p in plan(Workload(2e9, 500, near_share=near, verified=verified)).parts)
         for near in (0.0, 0.9)
         for verified in (True, False)
     }
@@ -78,8 +78,8 @@ def test_a_rough_position_and_no_verification_make_questions_cheaper() -> None:
 
 
 def test_what_was_not_measured_at_that_size_is_named() -> None:
-    assert "postgres_graph_bytes" in plan(Wish(3e8)).beyond
-    assert plan(Wish(5e4)).beyond == ()
+    assert "postgres_graph_bytes" in plan(Workload(3e8)).beyond
+    assert plan(Workload(5e4)).beyond == ()
 
 
 def test_every_constant_is_used_says_where_it_is_from_and_its_command_is_there() -> None:
@@ -104,7 +104,7 @@ def test_every_constant_is_used_says_where_it_is_from_and_its_command_is_there()
 )  # fmt: skip
 def test_what_makes_no_plan_is_refused_in_one_line(wrong: dict) -> None:
     with pytest.raises(BadInput, match="makes no plan. Give") as error:
-        Wish(**wrong)
+        Workload(**wrong)
     assert "\n" not in str(error.value)
 
 

@@ -30,7 +30,7 @@ from viewfix.photos.licences import is_open, may_show  # noqa: E402
 from viewfix.server import Settings, create_app  # noqa: E402
 from viewfix.server.keys import Keys, new_key  # noqa: E402
 from viewfix.server.logs import JsonLines  # noqa: E402
-from viewfix.server.trouble import Trouble  # noqa: E402
+from viewfix.server.trouble import HttpError  # noqa: E402
 from viewfix.server.uploads import Receiver  # noqa: E402
 from viewfix.server.work import Workers  # noqa: E402
 
@@ -360,7 +360,7 @@ def test_what_takes_too_long_is_answered_503_and_keeps_its_place_until_it_is_don
     async def ask() -> None:
         workers = Workers(1, 1, answer_s=0.05)
         gate = threading.Event()
-        with pytest.raises(Trouble) as late:
+        with pytest.raises(HttpError) as late:
             await workers.run(lambda: gate.wait(10))
         assert late.value.status == 503
         assert workers.inside == 1
@@ -383,7 +383,7 @@ def test_all_uploads_together_have_a_limit_of_memory(photo: bytes) -> None:
         receiver = Receiver(10**6, len(photo) * 3, 5.0)
 
         async def use(upload: Any) -> int:
-            with pytest.raises(Trouble) as full:
+            with pytest.raises(HttpError) as full:
                 await receiver.photos(Request(), use)  # type: ignore[arg-type]
             assert full.value.status == 429
             return len(upload.photos)
@@ -406,7 +406,7 @@ def test_a_slow_upload_is_given_up(photo: bytes) -> None:
 
     async def ask() -> None:
         receiver = Receiver(10**6, 10**6, 0.1)
-        with pytest.raises(Trouble) as slow:
+        with pytest.raises(HttpError) as slow:
             await receiver.photos(Request(), None)  # type: ignore[arg-type]
         assert slow.value.status == 408
         assert receiver.buffered_bytes == 0

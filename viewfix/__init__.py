@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .errors import ViewfixError
-from .types import Candidate, Fix, Nearby, Photo, PointOfInterest, Position, Skipped
+from .types import Camera, Candidate, Fix, Nearby, Photo, PointOfInterest, Position, Skipped, View
 
 if TYPE_CHECKING:
     from .map import Map
 
 __version__ = "0.1.0"
 __all__ = [
+    "Camera",
     "Candidate",
     "Fix",
     "Map",
@@ -20,6 +21,7 @@ __all__ = [
     "PointOfInterest",
     "Position",
     "Skipped",
+    "View",
     "ViewfixError",
     "__version__",
 ]

@@ -20,7 +20,7 @@ from .geo import Region
 from .locate import geometry
 from .locate.calibrate import keep_calibrated
 from .locate.confidence import PRIOR, Calibration
-from .locate.query import Question, Verify, Workings, ask, region_of
+from .locate.query import MapContext, QueryOptions, Verify, ask, region_of
 from .locate.verify import Verifier
 from .models import catalogue
 from .models.model import Model
@@ -184,7 +184,7 @@ class Map:
             ModelMismatch: the model at hand is not the one the map was built with.
             BadInput: a value out of its range; a rate of false answers that this map cannot promise.
         """
-        question = Question(k, region_of(near, box), least_confidence, false_accepts, verify, budget_ms)
+        question = QueryOptions(k, region_of(near, box), least_confidence, false_accepts, verify, budget_ms)
         picture = photos.load(photo, least_side_px=self.model.least_side_px)
         [descriptor] = self.model.embed([picture])
         fix = ask(question, descriptor, self._workings, lambda: self._workings.features(photo)).fix
@@ -203,7 +203,7 @@ class Map:
         false_accepts: float | None = None,
     ) -> Fix:
         """As `locate`, from a (dim,) float32 descriptor of length 1 made by this map's model; nothing is verified."""
-        return ask(Question(k, region, least_confidence, false_accepts, "off"), descriptor, self._workings).fix
+        return ask(QueryOptions(k, region, least_confidence, false_accepts, "off"), descriptor, self._workings).fix
 
     # ---- what is in it -------------------------------------------------------------------
 
@@ -290,10 +290,10 @@ class Map:
         return self._search
 
     @property
-    def _workings(self) -> Workings:
+    def _workings(self) -> MapContext:
         if self._verifier is None and geometry.available():
             self._verifier = Verifier(self._store)
-        return Workings(self._store, self._searching(), self.calibration, self._verifier)
+        return MapContext(self._store, self._searching(), self.calibration, self._verifier)
 
     def _refresh(self) -> None:
         self._searching().refresh()

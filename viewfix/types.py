@@ -34,12 +34,93 @@ class Position:
 
 
 @dataclass(frozen=True, slots=True)
+class Camera:
+    """What is known about the camera that took a photo; every part may be None, which means unknown.
+
+    `focal_px` is the focal length in pixels of a picture that is `width_px` wide and `height_px` high, upright;
+    `focal_35mm` is the focal length in millimetres that gives the same diagonal field of view on 36 x 24 mm film.
+    `pitch_deg` is how far the camera looked up, [-90, 90]; `roll_deg` how far it was turned clockwise, (-180, 180].
+    `altitude_m` is metres above the WGS84 ellipsoid or the sea, as the camera recorded it.
+    """
+
+    focal_px: float | None = None
+    focal_35mm: float | None = None
+    width_px: int | None = None
+    height_px: int | None = None
+    pitch_deg: float | None = None
+    roll_deg: float | None = None
+    altitude_m: float | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("focal_px", "focal_35mm", "width_px", "height_px"):
+            value = getattr(self, name)
+            if value is not None and not (value > 0 and math.isfinite(value)):
+                raise BadInput(f"A camera's {name} must be more than 0; got {value}. Use None where it is unknown.")
+        for name, most in (("pitch_deg", 90.0), ("roll_deg", 180.0), ("altitude_m", 1e6)):
+            value = getattr(self, name)
+            if value is not None and not abs(value) <= most:
+                raise BadInput(f"A camera's {name} must be from -{most:g} to {most:g}; got {value}.")
+
+    def field_of_view_deg(self, width_px: int, height_px: int) -> float | None:
+        """The field of view along the longer side of a picture of this camera, degrees in (0, 180).
+
+        None where no focal length is known, or where the picture has another shape than the camera recorded, as a
+        crop has.
+        """
+        longer, shorter = max(width_px, height_px), min(width_px, height_px)
+        if self.width_px and self.height_px:
+            recorded = max(self.width_px, self.height_px) / min(self.width_px, self.height_px)
+            if abs(recorded - longer / shorter) > SAME_SHAPE * recorded:
+                return None
+        if self.focal_px is not None and self.width_px and self.height_px:
+            return math.degrees(2 * math.atan(max(self.width_px, self.height_px) / 2 / self.focal_px))
+        if self.focal_35mm is not None:
+            longer_mm = FILM_DIAGONAL_MM * longer / math.hypot(longer, shorter)
+            return math.degrees(2 * math.atan(longer_mm / 2 / self.focal_35mm))
+        return None
+
+
+FILM_DIAGONAL_MM = math.hypot(36.0, 24.0)
+SAME_SHAPE = 0.02
+"""How far the sides' ratio of a picture may be from that of its camera before the picture counts as cropped."""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """Which part of its source a photo shows: a direction cut out of a panorama, a moment of a film, or both.
+
+    `yaw_deg` is the direction of the view's centre, clockwise from the centre of the panorama, [0, 360); `pitch_deg`
+    how far above its horizon, [-90, 90]; `field_of_view_deg` the horizontal angle that the view spans, (0, 180).
+    `time_s` is seconds from the beginning of the film, 0 or more. What does not apply is None.
+    """
+
+    yaw_deg: float | None = None
+    pitch_deg: float | None = None
+    field_of_view_deg: float | None = None
+    time_s: float | None = None
+
+    def __post_init__(self) -> None:
+        for name, fits, wanted in (
+            ("yaw_deg", self.yaw_deg is None or 0 <= self.yaw_deg < 360, "at least 0 and below 360"),
+            ("pitch_deg", self.pitch_deg is None or -90 <= self.pitch_deg <= 90, "from -90 to 90"),
+            (
+                "field_of_view_deg",
+                self.field_of_view_deg is None or 0 < self.field_of_view_deg < 180,
+                "between 0 and 180",
+            ),
+            ("time_s", self.time_s is None or 0 <= self.time_s < math.inf, "0 or more"),
+        ):
+            if not fits:
+                raise BadInput(f"A view's {name} must be {wanted}; got {getattr(self, name)}.")
+
+
+@dataclass(frozen=True, slots=True)
 class Photo:
     """One geotagged photo.
 
-    `id` is unique within a map (for a folder: the path below it, with forward slashes);
-    `source` is where the pixels can be read: an absolute path or a URL.
-    `heading_deg` is where the camera looked, clockwise from north, [0, 360).
+    `id` is its identity, unique within a map (for a folder: the path below it, with forward slashes); `source` is
+    where the pixels can be read: an absolute path or a URL. Many photos may share one source, each with its own
+    `view`; None for the whole picture. `heading_deg` is where the camera looked, clockwise from north, [0, 360).
     """
 
     id: str
@@ -49,6 +130,8 @@ class Photo:
     taken_at: datetime | None = None
     attribution: str | None = None
     licence: str | None = None
+    view: View | None = None
+    camera: Camera | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from playwright.sync_api import Browser, expect
 from viewfix import Map, pois
 from viewfix.demo.town import Town, write_views
 from viewfix.geo import distance_m, moved
-from viewfix.pack import Packed, Wishes, app, making, pack
+from viewfix.pack import Packed, PackOptions, app, making, pack
 from viewfix.types import Position
 
 from .conftest import QUIET, executable
@@ -62,11 +62,11 @@ def packs(town_map: Path) -> tuple[Path, Path]:
     """Two versions of one pack, the second without one photo and with another title."""
     first, second = town_map.parent / "first", town_map.parent / "second"
     with Map.open(town_map) as city:
-        pack(city, first, Wishes(title="Little Town", thumbnails_px=96, rule="all"))
+        pack(city, first, PackOptions(title="Little Town", thumbnails_px=96, rule="all"))
     shutil.copy(town_map, town_map.parent / "later.map")
     with Map.open(town_map.parent / "later.map") as city:
         city.remove([list(city.photos())[-1].id])
-        pack(city, second, Wishes(title="Larger Town", thumbnails_px=96, rule="all"))
+        pack(city, second, PackOptions(title="Larger Town", thumbnails_px=96, rule="all"))
     return first, second
 
 
@@ -389,7 +389,7 @@ def test_a_base_map_is_read_in_ranges_from_what_was_installed(
     content = b"PMTiles\x03" + np.random.default_rng(0).bytes(2_300_000)
     (tmp_path / "town.pmtiles").write_bytes(content)
     with Map.open(town_map) as city:
-        made: Packed = pack(city, tmp_path / "pocket", Wishes(basemap=tmp_path / "town.pmtiles"))
+        made: Packed = pack(city, tmp_path / "pocket", PackOptions(basemap=tmp_path / "town.pmtiles"))
     with served(tmp_path / "pocket") as serving:
         phone = opened(chromium, serving)
         phone.context.set_offline(True)

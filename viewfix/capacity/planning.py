@@ -30,7 +30,7 @@ class Machine:
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class Workload:
     """What is to be held and asked.
 
     `near_share` is the share of questions that come with a rough position; `verified` whether they are verified
@@ -99,7 +99,7 @@ class Plan:
         return sum(part.disk_gb for part in self.parts)
 
 
-def plan(wish: Wish, constants: Mapping[str, Constant] | None = None) -> Plan:
+def plan(wish: Workload, constants: Mapping[str, Constant] | None = None) -> Plan:
     """What a map of that size takes, and the engine to keep it in."""
     found = _Reader(constants or load(), wish)
     engine, why = _engine(found)
@@ -123,7 +123,7 @@ def plan(wish: Wish, constants: Mapping[str, Constant] | None = None) -> Plan:
 class _Reader:
     """The constants for one wish; remembers which of them reach beyond what was measured."""
 
-    def __init__(self, constants: Mapping[str, Constant], wish: Wish) -> None:
+    def __init__(self, constants: Mapping[str, Constant], wish: Workload) -> None:
         self._constants, self.wish = constants, wish
         self.beyond: set[str] = set()
         self.search_ms = self.near_ms = 0.0

@@ -34,9 +34,9 @@ def command(place: Address, target: Path, as_json: bool, quiet: bool, **wished: 
     Put the folder on any web server with https; see docs/phone.md.
     """
     from ..map import Map
-    from ..pack import Wishes, pack
+    from ..pack import PackOptions, pack
 
-    wishes = Wishes(**wished)
+    wishes = PackOptions(**wished)
     with console.progress(quiet=quiet) as report, Map.open(place) as city:
         packed = pack(city, target, wishes, progress=report)
     if as_json:

@@ -12,7 +12,7 @@ import click
 from .options import json_option
 
 if TYPE_CHECKING:
-    from ..capacity import Plan, Wish
+    from ..capacity import Plan, Workload
 
 _SCALES = {"": 1.0, "k": 1e3, "m": 1e6, "b": 1e9, "g": 1e9}
 
@@ -51,9 +51,9 @@ def command(cores: int, memory_gb: float, disk_gb: float, as_json: bool, **given
 
     Worked out from constants that were measured; what reaches beyond the size at which they were is named.
     """
-    from ..capacity import Machine, Wish, plan
+    from ..capacity import Machine, Workload, plan
 
-    wish = Wish(machine=Machine(cores, memory_gb, disk_gb), **given)  # type: ignore[arg-type]
+    wish = Workload(machine=Machine(cores, memory_gb, disk_gb), **given)  # type: ignore[arg-type]
     found = plan(wish)
     if as_json:
         totals = {"machines": found.machines, "memory_gb": found.memory_gb, "disk_gb": found.disk_gb}
@@ -63,7 +63,7 @@ def command(cores: int, memory_gb: float, disk_gb: float, as_json: bool, **given
         click.echo(line)
 
 
-def lines(wish: Wish, found: Plan) -> list[str]:
+def lines(wish: Workload, found: Plan) -> list[str]:
     """A plan in words."""
     from ..capacity import load
 

@@ -16,9 +16,9 @@ from ..errors import BadInput, UnreadablePhoto
 from ..geo import Circle
 from ..locate.answer import Answered
 from ..locate.confidence import Calibration
-from ..locate.query import Question, Workings, ask
-from ..locate.verify import Held
-from ..models.local import SEEN, How, LocalFeatures
+from ..locate.query import MapContext, QueryOptions, ask
+from ..locate.verify import VerifiedCandidate
+from ..models.local import SEEN, LocalFeatures, Matcher
 from ..types import Candidate, Fix, Position
 from .explanation import Explanation, Number, Pair
 
@@ -86,7 +86,10 @@ class Explainer:
 
 
 def explained(
-    given: Callable[[], photos.Readable], question: Question, descriptor: npt.NDArray[np.float32], workings: Workings
+    given: Callable[[], photos.Readable],
+    question: QueryOptions,
+    descriptor: npt.NDArray[np.float32],
+    workings: MapContext,
 ) -> Explanation:
     """Answer a question again and tell all that the answer rests on.
 
@@ -96,9 +99,9 @@ def explained(
     picture = photos.load(photo, least_side_px=SEEN.least_side_px)
     query = workings.verifier.of_query(picture) if workings.verifier is not None else None
     answered = ask(question, descriptor, workings, None if query is None else lambda: query)
-    how: How = "fast" if question.verify == "fast" else "accurate"
+    how: Matcher = "fast" if question.verify == "fast" else "accurate"
     shown = answered.fix.candidates[:SHOWN]
-    held: dict[str, Held] = {}
+    held: dict[str, VerifiedCandidate] = {}
     if workings.verifier is not None and query is not None:
         held = {each.candidate.photo.id: each for each in workings.verifier.hold(query, shown, how)}
     sides = picture.shape[1], picture.shape[0]
@@ -114,7 +117,9 @@ def explained(
     )
 
 
-def _pair(query: LocalFeatures | None, sides: tuple[int, int], candidate: Candidate, held: Held | None) -> Pair:
+def _pair(
+    query: LocalFeatures | None, sides: tuple[int, int], candidate: Candidate, held: VerifiedCandidate | None
+) -> Pair:
     picture, missing = None, None
     try:
         if photos.is_url(candidate.photo.source):
@@ -139,7 +144,7 @@ def _pair(query: LocalFeatures | None, sides: tuple[int, int], candidate: Candid
     )
 
 
-def _around(workings: Workings, fix: Fix, shown: Sequence[Candidate]) -> tuple[Position, ...]:
+def _around(workings: MapContext, fix: Fix, shown: Sequence[Candidate]) -> tuple[Position, ...]:
     """The positions of the map's photos around the fix, or around the best candidate where there is no fix."""
     middle = fix.position or (shown[0].photo.position if shown else None)
     if middle is None:

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..embed.describe import cores
 from ..geo import distances_m
-from ..models.local import How
+from ..models.local import Matcher
 from ..search.search import Search
 from ..store.store import Store
 from ..types import Candidate, Photo, Progress, silent
@@ -41,11 +41,11 @@ VERIFIED_INSIDE, VERIFIED_OUTSIDE, VERIFIED_STRANGERS = 60, 50, 100
 """Left-out photos that are verified too: most of the time goes there. From 99 strangers on, 1 % can be promised."""
 
 POOL = 400
-HOWS: tuple[How, ...] = ("fast", "accurate")
+HOWS: tuple[Matcher, ...] = ("fast", "accurate")
 
 
 @dataclass(frozen=True, slots=True)
-class Left:
+class LeaveOneOut:
     """A photo that was left out, what the rest of the map finds for it, and whether its place is still there.
 
     `for_line`: it is a stranger to draw a line by, and nothing is fitted to it.
@@ -85,7 +85,7 @@ def examine(
     """
     rows = store.rows()
     chosen = np.sort(np.random.default_rng(seed).permutation(rows)[:SAMPLE])
-    left: list[Left] = []
+    left: list[LeaveOneOut] = []
     for done, row in enumerate(chosen):
         progress("calibrating", done, len(chosen))
         left.extend(_left_out(store, search, int(row), for_line=done % STEP == STEP - 1))
@@ -108,13 +108,13 @@ def _scores(calibration: Calibration, outside: Sequence[Trial]) -> list[float]:
     return [math.ceil(1e6 * calibration.probability(t.consensus, t.neighbours)) / 1e6 for t in outside]
 
 
-def _sides(pairs: Sequence[tuple[Left, Trial]]) -> tuple[list[Trial], list[Trial]]:
+def _sides(pairs: Sequence[tuple[LeaveOneOut, Trial]]) -> tuple[list[Trial], list[Trial]]:
     """To fit by: trials of photos left out alone, and of those left out with all around them."""
     pairs = [(of, trial) for of, trial in pairs if not of.for_line]
     return [trial for of, trial in pairs if of.inside], [trial for of, trial in pairs if not of.inside]
 
 
-def _left_out(store: Store, search: Search, row: int, *, for_line: bool) -> Iterator[Left]:
+def _left_out(store: Store, search: Search, row: int, *, for_line: bool) -> Iterator[LeaveOneOut]:
     [truth] = store.photos([row])
     [descriptor] = store.descriptors([row])
     found, similarities = search.nearest(descriptor, POOL)
@@ -133,7 +133,7 @@ def _left_out(store: Store, search: Search, row: int, *, for_line: bool) -> Iter
         consensus = fuse(candidates[:VOTERS], elsewhere=candidates[VOTERS:])
         if consensus is not None:
             trial = _trial(store, truth, consensus)
-            yield Left(truth, inside, for_line, candidates[:VOTERS], candidates[VOTERS:], trial)
+            yield LeaveOneOut(truth, inside, for_line, candidates[:VOTERS], candidates[VOTERS:], trial)
 
 
 def _trial(store: Store, truth: Photo, consensus: Consensus) -> Trial:
@@ -143,8 +143,8 @@ def _trial(store: Store, truth: Photo, consensus: Consensus) -> Trial:
 
 
 def _verified(
-    store: Store, verifier: Verifier, left: Sequence[Left], calibration: Calibration, progress: Progress
-) -> dict[How, list[tuple[Left, Trial]]]:
+    store: Store, verifier: Verifier, left: Sequence[LeaveOneOut], calibration: Calibration, progress: Progress
+) -> dict[Matcher, list[tuple[LeaveOneOut, Trial]]]:
     """Trials after verification, by how; as they were where nothing was verified. Empty where there are too few."""
     depths = {id(each): depth(calibration.probability(each.trial.consensus, each.trial.neighbours)) for each in left}
     inside = [each for each in left if each.inside and depths[id(each)]]
@@ -155,9 +155,9 @@ def _verified(
         return {}
     some += _some(strangers, VERIFIED_STRANGERS)
 
-    def one(each: Left) -> dict[How, Trial]:
+    def one(each: LeaveOneOut) -> dict[Matcher, Trial]:
         query = verifier.of_photo(each.photo) if depths[id(each)] else None
-        found: dict[How, Trial] = {}
+        found: dict[Matcher, Trial] = {}
         for how in HOWS:
             found[how] = each.trial
             held = [] if query is None else verifier.hold(query, each.candidates[: depths[id(each)]], how)
@@ -169,7 +169,7 @@ def _verified(
                     found[how] = _trial(store, each.photo, sighted(consensus, sights(query, held)))
         return found
 
-    trials: list[dict[How, Trial]] = []
+    trials: list[dict[Matcher, Trial]] = []
     with ThreadPoolExecutor(cores(), thread_name_prefix="verify") as pool:
         for done, each in enumerate(pool.map(one, some)):
             progress("calibrating the verification", done, len(some))
@@ -180,6 +180,6 @@ def _verified(
     return {how: [(of, each[how]) for of, each in zip(some, trials, strict=True)] for how in HOWS}
 
 
-def _some(left: Sequence[Left], most: int) -> Sequence[Left]:
+def _some(left: Sequence[LeaveOneOut], most: int) -> Sequence[LeaveOneOut]:
     """At most so many, evenly from all."""
     return [left[i] for i in np.linspace(0, len(left) - 1, min(most, len(left))).astype(int)]

@@ -104,7 +104,7 @@ def _counted(points: Points) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class RelativePose:
     """How the query's camera stands to a candidate's: degrees to the right of where the candidate's looks.
 
     `turn_deg` where the query looks, `towards_deg` where it stands, both [-180, 180); `towards_deg` means nothing
@@ -116,7 +116,7 @@ class Way:
     inliers: int
 
 
-def way(candidate: Points, query: Points, sizes: tuple[Size, Size]) -> Way | None:
+def way(candidate: Points, query: Points, sizes: tuple[Size, Size]) -> RelativePose | None:
     """The relative pose of two cameras from (M, 2) inlier points of each, in pixels; None where none is found.
 
     `sizes` are those of the candidate and of the query.
@@ -131,7 +131,7 @@ def way(candidate: Points, query: Points, sizes: tuple[Size, Size]) -> Way | Non
     looks, stands = turned[:, 2], -turned @ np.asarray(pose.t)
     if not (np.isfinite(looks).all() and np.isfinite(stands).all()):
         return None
-    return Way(_to_the_right_deg(looks), _to_the_right_deg(stands), int(np.sum(found["inliers"])))
+    return RelativePose(_to_the_right_deg(looks), _to_the_right_deg(stands), int(np.sum(found["inliers"])))
 
 
 @dataclass(frozen=True, slots=True)

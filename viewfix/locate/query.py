@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from ..errors import BadInput
 from ..geo import Box, Circle, Region
-from ..models.local import SEEN, How, LocalFeatures
+from ..models.local import SEEN, LocalFeatures, Matcher
 from ..photos import Readable, load
 from ..search.search import Search
 from ..store.store import Store
@@ -21,9 +21,9 @@ from ..types import Candidate
 from .answer import VOTERS, Answered, answer
 from .confidence import LEAST_CONFIDENCE, Calibration
 from .fuse import AGREE_M, Consensus, fuse, ranked
-from .relative_pose import Sight, sighted
+from .relative_pose import PoseObservation, sighted
 from .retrieve import retrieve, retrieve_rivals
-from .verify import Held, Verifier, sights
+from .verify import VerifiedCandidate, Verifier, sights
 
 Verify = Literal["accurate", "fast", "off"]
 """How candidates are verified where similarity alone leaves a doubt; "off" for never."""
@@ -41,7 +41,7 @@ Features = Callable[[], LocalFeatures | None]
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class QueryOptions:
     """What is asked, beside the photo itself; see `Map.locate`."""
 
     k: int = 10
@@ -98,7 +98,7 @@ def neighbours(store: Store, consensus: Consensus) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Workings:
+class MapContext:
     """What answers the questions to one map; without a verifier it goes by similarity alone."""
 
     store: Store
@@ -114,7 +114,7 @@ class Workings:
 
 
 def ask(
-    question: Question, descriptor: npt.NDArray[np.float32], workings: Workings, features: Features | None = None
+    question: QueryOptions, descriptor: npt.NDArray[np.float32], workings: MapContext, features: Features | None = None
 ) -> Answered:
     """Answer one question.
 
@@ -153,8 +153,8 @@ def ask(
 
 
 def _held(
-    workings: Workings, features: Features | None, candidates: Sequence[Candidate], how: How, until: float | None
-) -> tuple[Sequence[Held], Sequence[Sight]]:
+    workings: MapContext, features: Features | None, candidates: Sequence[Candidate], how: Matcher, until: float | None
+) -> tuple[Sequence[VerifiedCandidate], Sequence[PoseObservation]]:
     verifier = workings.verifier
     if not candidates or verifier is None or features is None or not verifier.fits(candidates[0], until):
         return (), ()
@@ -165,6 +165,8 @@ def _held(
     return held, sights(query, held)
 
 
-def _with_inliers(candidates: Sequence[Candidate], held: Sequence[Held], how: How) -> tuple[Candidate, ...]:
+def _with_inliers(
+    candidates: Sequence[Candidate], held: Sequence[VerifiedCandidate], how: Matcher
+) -> tuple[Candidate, ...]:
     counted = {each.candidate.photo.id: each.candidate.inliers for each in held}
     return ranked([replace(c, inliers=counted.get(c.photo.id)) for c in candidates], how)

@@ -26,8 +26,8 @@ BEHIND = 0.2
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
-    """One verified candidate: where it stands and looks, and how the query's camera stood to its own (see `Way`)."""
+class PoseObservation:
+    """One verified candidate: where it stands and looks, and how the query's camera stands to its own."""
 
     position: Position
     heading_deg: float
@@ -36,7 +36,7 @@ class Sight:
     inliers: int
 
 
-def sighted(consensus: Consensus, sights: Sequence[Sight]) -> Consensus:
+def sighted(consensus: Consensus, sights: Sequence[PoseObservation]) -> Consensus:
     """The consensus with what the geometry of its verified candidates adds.
 
     The heading is the mean of those that agree with the strongest sight, weighed by inliers. Sights with enough
@@ -60,7 +60,7 @@ def sighted(consensus: Consensus, sights: Sequence[Sight]) -> Consensus:
     return replace(consensus, heading_deg=heading_deg, position=plane.to_position(x_m, y_m, at.radius_m))
 
 
-def _mean_heading_deg(sights: Sequence[Sight]) -> float:
+def _mean_heading_deg(sights: Sequence[PoseObservation]) -> float:
     """Of those that agree with the strongest: a pair that matched by a repeated façade turns by any angle."""
     headings = np.radians([s.heading_deg + s.turn_deg for s in sights])
     inliers = np.array([s.inliers for s in sights], np.float64)

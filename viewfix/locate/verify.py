@@ -15,12 +15,12 @@ import numpy.typing as npt
 from .. import photos
 from ..embed.describe import cores, hash_content
 from ..errors import BadInput, UnreadablePhoto
-from ..models.local import SEEN, How, LocalFeatures, LocalModel, Pairs
+from ..models.local import SEEN, LocalFeatures, LocalModel, Matcher, Pairs
 from ..store.local_features import Identity, LocalFeatureCache
 from ..store.store import Store
 from ..types import Candidate, Photo, Progress, silent
 from .geometry import LONGEST_PX, Geometry, Size, agreed, way
-from .relative_pose import LEAST_INLIERS, Sight
+from .relative_pose import LEAST_INLIERS, PoseObservation
 
 FIELD_DEG = 70.0
 """The field of view along the longer side that photos are taken to have: that of the main camera of most phones."""
@@ -33,7 +33,7 @@ REMEMBERED = 512
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class VerifiedCandidate:
     """One candidate held against the query; its `inliers` are counted now.
 
     `pairs` (M, 2) are indices into the features of the query and of the candidate; `geometry` is what most of them
@@ -46,7 +46,7 @@ class Held:
     geometry: Geometry | None
 
 
-def sights(query: LocalFeatures, held: Sequence[Held]) -> list[Sight]:
+def sights(query: LocalFeatures, held: Sequence[VerifiedCandidate]) -> list[PoseObservation]:
     """What the held candidates whose heading is known saw of the query's camera."""
     found = []
     for each in held:
@@ -58,7 +58,7 @@ def sights(query: LocalFeatures, held: Sequence[Held]) -> list[Sight]:
         moved = way(of_map, of_query, (_size(each.features), _size(query)))
         if moved is not None:
             at = (photo.position, photo.heading_deg)
-            found.append(Sight(*at, moved.turn_deg, moved.towards_deg, geometry.inliers))
+            found.append(PoseObservation(*at, moved.turn_deg, moved.towards_deg, geometry.inliers))
     return found
 
 
@@ -113,8 +113,8 @@ class Verifier:
         return False
 
     def hold(
-        self, query: LocalFeatures, candidates: Sequence[Candidate], how: How, *, until: float | None = None
-    ) -> list[Held]:
+        self, query: LocalFeatures, candidates: Sequence[Candidate], how: Matcher, *, until: float | None = None
+    ) -> list[VerifiedCandidate]:
         """Hold candidates against the query, in their order.
 
         Args:
@@ -123,7 +123,7 @@ class Verifier:
             how: "fast" or "accurate".
             until: what would not be done when `time.monotonic()` is this is not begun; None to hold all.
         """
-        held: list[Held] = []
+        held: list[VerifiedCandidate] = []
         for candidate, features in self._with_features(candidates, until):
             began = time.monotonic()
             pairs = self.model.match(query, features, how)
@@ -132,12 +132,14 @@ class Verifier:
         return held
 
     @staticmethod
-    def _held(query: LocalFeatures, candidate: Candidate, features: LocalFeatures, pairs: Pairs) -> Held:
+    def _held(query: LocalFeatures, candidate: Candidate, features: LocalFeatures, pairs: Pairs) -> VerifiedCandidate:
         geometry = agreed(
             query.points_px(LONGEST_PX)[pairs[:, 0]],
             features.points_px(LONGEST_PX)[pairs[:, 1]],
         )
-        return Held(replace(candidate, inliers=geometry.inliers if geometry else 0), features, pairs, geometry)
+        return VerifiedCandidate(
+            replace(candidate, inliers=geometry.inliers if geometry else 0), features, pairs, geometry
+        )
 
     def _with_features(
         self, candidates: Sequence[Candidate], until: float | None

@@ -22,7 +22,7 @@ from .preprocessing import Preprocessing
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
-How = Literal["fast", "accurate"]
+Matcher = Literal["fast", "accurate"]
 """How features are matched: each other's nearest neighbour, or LighterGlue, which looks at all of both photos."""
 
 Floats = npt.NDArray[np.float32]
@@ -118,7 +118,7 @@ class LocalModel:
         seen = np.array([pixels.shape[2], pixels.shape[1]], np.float32)
         return LocalFeatures(keypoints[kept] / seen, descriptors[kept], width_px, height_px)
 
-    def match(self, a: LocalFeatures, b: LocalFeatures, how: How) -> Pairs:
+    def match(self, a: LocalFeatures, b: LocalFeatures, how: Matcher) -> Pairs:
         """(M, 2) int64: pairs of indices into `a` and `b` that may show the same point."""
         if min(len(a), len(b)) < 2:
             return np.empty((0, 2), np.int64)

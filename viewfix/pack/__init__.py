@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from .making import Packed, Wishes, pack
+from .making import Packed, PackOptions, pack
 
-__all__ = ["Packed", "Wishes", "pack"]
+__all__ = ["Packed", "PackOptions", "pack"]

@@ -25,7 +25,7 @@ LEAST_THUMBNAIL_PX, MOST_THUMBNAIL_PX = 16, 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
+class PackOptions:
     """What goes into a pack beside the map and its model.
 
     `title` is the app's name on a phone; None for the map's. `thumbnails_px` is their longer side, 0 for none;
@@ -72,7 +72,7 @@ class Packed:
         return {**asdict(self), "folder": str(self.folder), **sums}
 
 
-def pack(city: Map, target: Path, wishes: Wishes | None = None, *, progress: Progress = silent) -> Packed:
+def pack(city: Map, target: Path, wishes: PackOptions | None = None, *, progress: Progress = silent) -> Packed:
     """Write a map as a folder of static files: an app that finds photos without a network.
 
     A pack that is there already is replaced; the same map and wishes give the same files.
@@ -82,7 +82,7 @@ def pack(city: Map, target: Path, wishes: Wishes | None = None, *, progress: Pro
             names cannot be used.
         StorageFailed: the folder cannot be written.
     """
-    wishes = wishes or Wishes()
+    wishes = wishes or PackOptions()
     refuse_others(target)
     basemap = _basemap(wishes.basemap)
     model = packed_model(city.model)
@@ -133,7 +133,9 @@ def pack(city: Map, target: Path, wishes: Wishes | None = None, *, progress: Pro
     return Packed(target, version, len(content.photos), len(points), *counts, sizes)
 
 
-def _stored(own: dict[str, bytes], wishes: Wishes, parted: dict[str, bytes], progress: Progress) -> Iterator[Stored]:
+def _stored(
+    own: dict[str, bytes], wishes: PackOptions, parted: dict[str, bytes], progress: Progress
+) -> Iterator[Stored]:
     everything = dict(app.versioned(basemap=wishes.basemap is not None, webgpu=wishes.webgpu)) | own
     for done, (path, content) in enumerate(everything.items()):
         progress("packing", done, len(everything))

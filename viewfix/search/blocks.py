@@ -42,7 +42,7 @@ class Furnished(Protocol):
         ...
 
 
-class Room(Furnished, Protocol):
+class BlockStore(Furnished, Protocol):
     """Where they are written, each from its beginning to its end."""
 
     def writing(self, kind: str) -> contextlib.AbstractContextManager[Put]:

@@ -12,7 +12,7 @@ from ..store.records import Version, to_units
 from ..store.sqlite.store import SqliteStore
 from ..types import Progress, silent
 from . import inverted_lists as lists
-from .blocks import CHUNK, Room, Stopped, never
+from .blocks import CHUNK, BlockStore, Stopped, never
 from .index_file import Cache, Shape, assembled
 from .inverted_lists import Lists
 from .sketches import BITS, Codes, Sketcher, Sketches, keys_of
@@ -25,13 +25,13 @@ _READ = 8_192  # descriptors read from the store at a time: 8 MB, and 16 as floa
 
 
 @dataclass(frozen=True, slots=True)
-class How:
+class BuildOptions:
     """How a cache is made: where, with lists from which number of photos on, who is told, and who may stop it.
 
     `clean`: photos that are gone from the store are left out.
     """
 
-    room: Room
+    room: BlockStore
     lists_from: float
     progress: Progress = silent
     stopped: Callable[[], bool] = never
@@ -63,7 +63,7 @@ def begun(store: SqliteStore, after: int = 0, sketcher: Sketcher | None = None) 
     return Cache(replace(store.version, last_row=after), Sketches.empty(sketcher), None, 0)
 
 
-def grown(store: SqliteStore, old: Cache, how: How) -> Cache:
+def grown(store: SqliteStore, old: Cache, how: BuildOptions) -> Cache:
     """The cache of what the map holds now: of an old one, the rows after it, and lists where it needs them.
 
     Descriptors are read of the new rows only; also new lists are made from sketches. At its peak it takes
@@ -92,7 +92,7 @@ def grown(store: SqliteStore, old: Cache, how: How) -> Cache:
     return assembled(how.room, Shape(store.model.dim, len(rows), found or 0), version, trained_on)
 
 
-def _sketched(store: SqliteStore, old: Cache, version: Version, how: How) -> _Fresh:
+def _sketched(store: SqliteStore, old: Cache, version: Version, how: BuildOptions) -> _Fresh:
     """Another process may go on writing: only what both its positions and its descriptors show is taken."""
     rows, lats, lons = store.positions(old.version.last_row)
     seen, done = np.zeros(len(rows), bool), 0
@@ -114,7 +114,7 @@ def _sketched(store: SqliteStore, old: Cache, version: Version, how: How) -> _Fr
     return _Fresh(rows, lats, lons, codes)
 
 
-def _kept(store: SqliteStore, old: Cache, version: Version, how: How) -> npt.NDArray[np.bool_] | None:
+def _kept(store: SqliteStore, old: Cache, version: Version, how: BuildOptions) -> npt.NDArray[np.bool_] | None:
     """(last row + 1,) whether a row of the old cache is still there; None where all count as such."""
     if not how.clean or version.removals == old.version.removals or not len(old.sketches):
         return None
@@ -124,7 +124,7 @@ def _kept(store: SqliteStore, old: Cache, version: Version, how: How) -> npt.NDA
     return there
 
 
-def _put_places(old: Cache, fresh: _Fresh, kept: npt.NDArray[np.bool_] | None, how: How) -> Rows:
+def _put_places(old: Cache, fresh: _Fresh, kept: npt.NDArray[np.bool_] | None, how: BuildOptions) -> Rows:
     """Write positions and sketches in the order of places; (N,) rows in that order."""
     stay: Rows | slice = slice(None) if kept is None else np.flatnonzero(kept[old.sketches.places[3].astype(np.int64)])
     keys = np.concatenate([old.sketches.places[0][stay], keys_of(fresh.lats, fresh.lons)])
@@ -152,7 +152,7 @@ def _put_places(old: Cache, fresh: _Fresh, kept: npt.NDArray[np.bool_] | None, h
     return rows
 
 
-def _all_lists(codes: Codes, rows: Rows, middles: Codes, how: How) -> Iterator[tuple[Codes, Rows]]:
+def _all_lists(codes: Codes, rows: Rows, middles: Codes, how: BuildOptions) -> Iterator[tuple[Codes, Rows]]:
     """Every sketch to its list."""
     numbers = np.empty(len(codes), np.int32)
     for start in range(0, len(codes), CHUNK):
@@ -164,7 +164,7 @@ def _all_lists(codes: Codes, rows: Rows, middles: Codes, how: How) -> Iterator[t
 
 
 def _longer_lists(
-    before: Lists, old: Cache, fresh: _Fresh, kept: npt.NDArray[np.bool_] | None, how: How
+    before: Lists, old: Cache, fresh: _Fresh, kept: npt.NDArray[np.bool_] | None, how: BuildOptions
 ) -> Iterator[tuple[Codes, Rows]]:
     """The lists of before, without what is gone and with what is new."""
     numbers = [
@@ -187,12 +187,12 @@ def _split(codes: Codes, rows: Rows, numbers: npt.NDArray[np.int32], count: int)
         yield codes[at], rows[at]
 
 
-def _put_middles(middles: Codes, how: How) -> None:
+def _put_middles(middles: Codes, how: BuildOptions) -> None:
     with how.room.writing("middles") as put:
         put(middles)
 
 
-def _put_lists(parts: Iterator[tuple[Codes, Rows]], how: How) -> None:
+def _put_lists(parts: Iterator[tuple[Codes, Rows]], how: BuildOptions) -> None:
     sizes = []
     with how.room.writing("lists") as put:
         for codes, rows in parts:

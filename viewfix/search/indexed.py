@@ -14,7 +14,7 @@ from ..store.sqlite.store import SqliteStore
 from ..types import Progress, silent
 from . import index_file as cache
 from .index_file import Cache, Unfit
-from .maintainer import Keeper
+from .maintainer import IndexMaintainer
 from .search import best, cosines
 from .snapshot import Serving
 
@@ -60,7 +60,7 @@ class FaissSearch:
         self._store = store
         self._serving = Serving(store, most_exact=exact_below)
         sizes = (exact_below, lists_from)
-        self._keeper = Keeper(store, self._serving, sizes=sizes, progress=progress, notice=notice)
+        self._keeper = IndexMaintainer(store, self._serving, sizes=sizes, progress=progress, notice=notice)
         if len(store) > exact_below:
             self._serving.adopt(_loaded(store, notice) or self._keeper.made_now())
         self._keeper.look(store.version)

@@ -15,8 +15,8 @@ from ..types import Progress
 from . import index_builder as growing
 from . import index_file as cache
 from .background import Background
-from .blocks import Folder, Memory, Room, Stopped
-from .index_builder import How
+from .blocks import BlockStore, Folder, Memory, Stopped
+from .index_builder import BuildOptions
 from .index_file import Cache, Unfit
 from .snapshot import Serving
 from .threads import one_thread
@@ -30,7 +30,7 @@ SLOW_FROM = 300_000  # photos from which on one is told how long it takes
 _SECONDS_EACH = 16e-6
 
 
-class Keeper:
+class IndexMaintainer:
     """Keeps the cache of one map; one process at a time makes it, by a lock in its folder."""
 
     def __init__(
@@ -186,8 +186,8 @@ class Keeper:
             cache.sweep(folder)
         return made
 
-    def _made(self, old: Cache | None, room: Room) -> Cache:
-        how = How(room, self._lists_from, self._tell, self._background.stopped)
+    def _made(self, old: Cache | None, room: BlockStore) -> Cache:
+        how = BuildOptions(room, self._lists_from, self._tell, self._background.stopped)
         return growing.grown(self._store, old or growing.begun(self._store), how)
 
     def _tell(self, stage: str, done: int, total: int | None) -> None:

@@ -13,13 +13,13 @@ from ..store.sqlite.store import SqliteStore
 from . import index_builder as growing
 from . import index_file as cache
 from .blocks import Memory
-from .index_builder import How
+from .index_builder import BuildOptions
 from .index_file import Cache, Unfit
 from .search import ExactSearch
 
 
 @dataclass(frozen=True, slots=True)
-class Now:
+class Snapshot:
     """Never changed, only replaced, so that threads can share it.
 
     `main` is the cache beside the map; `young`, in memory, is of what came after it, where that is
@@ -47,7 +47,7 @@ class Serving:
     def __init__(self, store: SqliteStore, *, most_exact: int) -> None:
         self._store, self._most_exact = store, most_exact
         self._moving = threading.Lock()
-        self._now = Now(None, None, ExactSearch(store))
+        self._now = Snapshot(None, None, ExactSearch(store))
         self._enough_until = most_exact  # the last row up to which not too many are compared one by one
 
     @property
@@ -55,7 +55,7 @@ class Serving:
         """The cache that serves; None where there is none."""
         return self._now.main
 
-    def upto(self, version: Version) -> Now:
+    def upto(self, version: Version) -> Snapshot:
         """What to ask for an answer from all that a version has."""
         if version.last_row > self._enough_until:
             self._take_over(version)
@@ -70,7 +70,7 @@ class Serving:
             if young is not None:
                 later = young.sketches.after(found.version.last_row)
                 young = replace(young, sketches=later) if len(later) else None
-            fresh = Now(found, young, now.tail)
+            fresh = Snapshot(found, young, now.tail)
             if fresh.last_row != now.last_row:
                 fresh = replace(fresh, tail=ExactSearch(self._store, after=fresh.last_row))
                 if self._store.version.last_row - fresh.last_row <= self._most_exact:
@@ -84,7 +84,7 @@ class Serving:
 
     def let_go(self) -> None:
         """Forget everything."""
-        self._now = Now(None, None, ExactSearch(self._store))
+        self._now = Snapshot(None, None, ExactSearch(self._store))
 
     def _take_over(self, version: Version) -> None:
         """Go on with what another process has made meanwhile, where that is nearer."""
@@ -103,7 +103,7 @@ class Serving:
             if count > self._most_exact:
                 sketcher = now.caches[0].sketches.sketcher if now.caches else None
                 young = now.young or growing.begun(self._store, now.last_row, sketcher)
-                young = growing.grown(self._store, young, How(Memory(), np.inf, clean=False))
+                young = growing.grown(self._store, young, BuildOptions(Memory(), np.inf, clean=False))
                 self._now = replace(now, young=young, tail=ExactSearch(self._store, after=young.version.last_row))
                 count, version = 0, young.version
             self._enough_until = version.last_row + self._most_exact - count

@@ -18,7 +18,7 @@ from ..photos import metadata, opening
 from ..types import Photo, Position
 from .answers import checked
 from .served import Served
-from .trouble import Trouble
+from .trouble import HttpError
 
 FIELDS = ("lat", "lon", "heading_deg", "attribution", "licence", "id")
 _ID = re.compile(r"[^\x00-\x1f\x7f]{1,500}")
@@ -59,7 +59,7 @@ class Writer:
                 target.unlink(missing_ok=True)
             raise
         if added.skipped:
-            raise Trouble(409, "not_added", f"The photo was not added: {added.skipped[0].reason}.")
+            raise HttpError(409, "not_added", f"The photo was not added: {added.skipped[0].reason}.")
         self._calibrate(served)
         return {"id": photo_id, **_counts(added)}
 

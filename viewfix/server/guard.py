@@ -18,7 +18,7 @@ from ..errors import ViewfixError
 from .logs import log, request_id
 from .metrics import Metrics
 from .settings import Settings
-from .trouble import Trouble
+from .trouble import HttpError
 
 if TYPE_CHECKING:
     from .keys import Key
@@ -84,13 +84,13 @@ class Guard:
         writes = path.startswith("/v1/photos") and scope["method"] in ("POST", "DELETE")
         if self._settings.keys is not None and key is None:
             line = "This service needs a key. Send it as: Authorization: Bearer KEY"
-            raise Trouble(401, "no_key", line, {"WWW-Authenticate": "Bearer", "Connection": "close"})
+            raise HttpError(401, "no_key", line, {"WWW-Authenticate": "Bearer", "Connection": "close"})
         if key is not None and ("write" if writes else "read") not in key.rights:
-            raise Trouble(403, "no_right", f"The key of {key.name} may not write. Ask the operator for one that may.")
+            raise HttpError(403, "no_right", f"The key of {key.name} may not write. Ask the operator for one that may.")
         if self._rate is not None and not self._limiter.hit(self._rate, who):
             wait_s = max(1, round(self._limiter.get_window_stats(self._rate, who).reset_time - time.time()))
             line = f"More than {self._settings.per_minute} requests came from you in a minute. Ask again in {wait_s} s."
-            raise Trouble(429, "too_often", line, {"Retry-After": str(wait_s)})
+            raise HttpError(429, "too_often", line, {"Retry-After": str(wait_s)})
 
     def _key(self, headers: dict[str, str]) -> Key | None:
         if self._settings.keys is None:
@@ -144,7 +144,7 @@ def body_of(status: int, code: str, message: str, current: str | None) -> dict[s
 
 async def _refuse(error: Exception, current: str, send: Send) -> None:
     headers: dict[str, str] = {}
-    if isinstance(error, Trouble):
+    if isinstance(error, HttpError):
         status, code, message, headers = error.status, error.code, str(error), error.headers
     elif isinstance(error, ViewfixError):
         status, code, message = error.http_status, _snake(type(error).__name__), str(error)

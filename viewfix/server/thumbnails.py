@@ -12,7 +12,7 @@ from ..errors import UnreadablePhoto
 from ..photos.licences import Thumbnails, may_show
 from ..types import Photo
 from .answers import small_jpeg
-from .trouble import Trouble, no_such
+from .trouble import HttpError, no_such
 
 
 class Px(IntEnum):
@@ -70,7 +70,7 @@ class Thumbnailer:
             return small_jpeg(photos.load(photo.source, least_side_px=longest_px), longest_px)
         except UnreadablePhoto:  # what it says names paths of this machine
             line = f"The picture of {photo.id!r} is not here any more: its file is gone or cannot be read."
-            raise Trouble(404, "no_such_picture", line) from None
+            raise HttpError(404, "no_such_picture", line) from None
 
     def _keep(self, key: tuple[str, str, int], made: bytes) -> None:
         with self._lock:

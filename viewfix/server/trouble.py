@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 
-class Trouble(Exception):
+class HttpError(Exception):
     """A request that is refused. `code` is for programs, the message for people."""
 
     def __init__(self, status: int, code: str, message: str, headers: Mapping[str, str] | None = None) -> None:
@@ -13,21 +13,21 @@ class Trouble(Exception):
         self.status, self.code, self.headers = status, code, dict(headers or {})
 
 
-def too_busy(seconds: float) -> Trouble:
+def too_busy(seconds: float) -> HttpError:
     wait_s = max(1, round(seconds))
     line = f"Too many photos are waiting to be answered. Ask again in {wait_s} s."
-    return Trouble(429, "too_busy", line, {"Retry-After": str(wait_s)})
+    return HttpError(429, "too_busy", line, {"Retry-After": str(wait_s)})
 
 
-def too_large(most_bytes: int) -> Trouble:
+def too_large(most_bytes: int) -> HttpError:
     line = f"The upload has more than {most_bytes / 1e6:.0f} MB, which is as much as is taken. Send it smaller."
-    return Trouble(413, "too_large", line, {"Connection": "close"})
+    return HttpError(413, "too_large", line, {"Connection": "close"})
 
 
-def too_slow(seconds: float) -> Trouble:
+def too_slow(seconds: float) -> HttpError:
     line = f"The upload was not there within {seconds:.0f} s. Send it again, smaller or over a faster network."
-    return Trouble(408, "too_slow", line, {"Connection": "close"})
+    return HttpError(408, "too_slow", line, {"Connection": "close"})
 
 
-def no_such(what: str, message: str) -> Trouble:
-    return Trouble(404, f"no_such_{what}", message)
+def no_such(what: str, message: str) -> HttpError:
+    return HttpError(404, f"no_such_{what}", message)

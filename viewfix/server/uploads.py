@@ -13,7 +13,7 @@ from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect, Request
 
-from .trouble import Trouble, too_busy, too_large, too_slow
+from .trouble import HttpError, too_busy, too_large, too_slow
 
 MOST_FIELDS, MOST_FIELD_BYTES = 20, 4_096
 MULTIPART_BYTES = 16_384
@@ -58,7 +58,7 @@ class Receiver:
         except TimeoutError:
             raise too_slow(self._upload_s) from None
         except ClientDisconnect:
-            raise Trouble(400, "gone", "The upload ended before it was whole. Send it again.") from None
+            raise HttpError(400, "gone", "The upload ended before it was whole. Send it again.") from None
 
     async def photos(self, request: Request, use: Callable[[Upload], Any], most: int = 1) -> Any:
         """Receive, and return what awaiting `use(upload)` gives; the memory is counted until then.
@@ -75,7 +75,7 @@ class Receiver:
             upload = await _form(request, body, most, self._most_bytes) if _is_form(request) else _raw(body)
             if not upload.photos:
                 line = 'There is no photo in the request. Send its bytes as the body, or a form with a file "photo".'
-                raise Trouble(400, "no_photo", line)
+                raise HttpError(400, "no_photo", line)
             return await use(upload)
 
     async def _body(self, request: Request, limit: int, take: Callable[[int], None]) -> bytes:
@@ -123,7 +123,7 @@ async def _form(request: Request, body: bytes, most: int, most_bytes: int) -> Up
         form = await parser.parse()
     except (MultiPartException, KeyError, ValueError) as error:
         seen = " ".join(str(getattr(error, "message", None) or error).split())[:200]
-        raise Trouble(400, "bad_form", f"The form cannot be read ({seen}). Send multipart/form-data.") from None
+        raise HttpError(400, "bad_form", f"The form cannot be read ({seen}). Send multipart/form-data.") from None
     upload = Upload([])
     try:
         for name, value in form.multi_items():
@@ -137,5 +137,5 @@ async def _form(request: Request, body: bytes, most: int, most_bytes: int) -> Up
     finally:
         await form.close()
     if len(upload.photos) > most:
-        raise Trouble(413, "too_many", f"There are more than {most} photos in the request. Send {most} or fewer.")
+        raise HttpError(413, "too_many", f"There are more than {most} photos in the request. Send {most} or fewer.")
     return upload

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from .trouble import Trouble, too_busy
+from .trouble import HttpError, too_busy
 
 Result = TypeVar("Result")
 
@@ -63,7 +63,7 @@ class Workers:
             return await asyncio.wait_for(asyncio.wrap_future(future), self._answer_s)
         except TimeoutError:
             line = f"The photo was not answered within {self._answer_s:.0f} s. Ask again, or with verify=off."
-            raise Trouble(503, "too_long", line, {"Retry-After": "10"}) from None
+            raise HttpError(503, "too_long", line, {"Retry-After": "10"}) from None
 
     def _done(self, future: object) -> None:
         with self._lock:

@@ -27,7 +27,7 @@ Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class Bench:
+class RunContext:
     """Where a training happens: its folder, the device, and who is told how it goes."""
 
     run: Path
@@ -37,7 +37,7 @@ class Bench:
 
 
 @dataclass(frozen=True)
-class Lab:
+class Setup:
     """What is trained, on what, and how it is judged.
 
     `trained` runs the parts of `describer` that a step needs; `lessons` and `exams` give the shots
@@ -87,7 +87,7 @@ def _batches(recipe: Recipe, places: Places, epoch: int) -> list[tuple[np.ndarra
     return found
 
 
-def set_up(recipe: Recipe, stream: Iterable[Photo | Skipped], bench: Bench, last: Checkpoint | None) -> Lab:
+def set_up(recipe: Recipe, stream: Iterable[Photo | Skipped], bench: RunContext, last: Checkpoint | None) -> Setup:
     """A lab with the weights of the `last` checkpoint, or with those that the recipe starts from.
 
     Raises:
@@ -124,7 +124,7 @@ def set_up(recipe: Recipe, stream: Iterable[Photo | Skipped], bench: Bench, last
         exams = _cached(exams, "validation", validation.shots, frozen, bench)
     trained = Trained(None if cached else frozen, tuned, describer.head, tuned_norms=recipe.tuned_norms)
     skipped = (*(item for item in items if isinstance(item, Skipped)), *bad)
-    lab = Lab(
+    lab = Setup(
         recipe, describer, trained.to(bench.device), training, validation, lessons, exams, photos, size_px, cached,
         skipped,
     )  # fmt: skip
@@ -141,14 +141,14 @@ def _weighted(describer: Describer, recipe: Recipe, last: Checkpoint | None) -> 
     return True
 
 
-def _cached(source: Shots, name: str, shots: Sequence[Shot], frozen: nn.Module, bench: Bench) -> Cache:
+def _cached(source: Shots, name: str, shots: Sequence[Shot], frozen: nn.Module, bench: RunContext) -> Cache:
     assert isinstance(source, Pictures)
     key = key_of(source.recipe, source.photos, source.size_px)
     folder = bench.run / "features" / name
     return Cache.made(folder, frozen, source, shots, key=key, device=bench.device, progress=bench.report)
 
 
-def _fit_head(lab: Lab, bench: Bench) -> None:
+def _fit_head(lab: Setup, bench: RunContext) -> None:
     """Vocabulary and projection from photos of training, as they are and altered, and their neighbours."""
     rng = np.random.default_rng(lab.recipe.seed)
     rows = rng.permutation(len(lab.training.photos))[: start.MOST_PICTURES]

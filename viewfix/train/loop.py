@@ -19,7 +19,7 @@ from ..types import Photo, Skipped, silent
 from ..types import Progress as Report
 from . import losses
 from .checkpoint import BEST, LAST, Checkpoint, Progress, restore_rng, rng_state
-from .lab import Bench, Lab, Say, moved, set_up
+from .lab import RunContext, Say, Setup, moved, set_up
 from .log import Log
 from .pictures import Shot, read_ahead
 from .recipe import Recipe
@@ -69,9 +69,9 @@ def train(
         StorageFailed: the disk is full.
     """
     accelerator = _accelerator(recipe, say)
-    bench = Bench(run, accelerator.device, report, say)
+    bench = RunContext(run, accelerator.device, report, say)
     if not accelerator.is_main_process:
-        bench = Bench(run, accelerator.device, silent, lambda line: None)
+        bench = RunContext(run, accelerator.device, silent, lambda line: None)
     last = _last(run, recipe, resume=resume)
     _seed(recipe.seed + accelerator.process_index)
     with accelerator.main_process_first():  # which leaves a cache of features that the others find done
@@ -100,7 +100,7 @@ class _Training:
     """The moving parts of one training: what an epoch, an examination and a checkpoint work on."""
 
     def __init__(
-        self, lab: Lab, bench: Bench, accelerator: Any, model: nn.Module, optimiser: Any, now: Progress, log: Log
+        self, lab: Setup, bench: RunContext, accelerator: Any, model: nn.Module, optimiser: Any, now: Progress, log: Log
     ) -> None:  # fmt: skip
         self.lab, self.bench, self.now, self.log = lab, bench, now, log
         self.accelerator, self.model, self.optimiser = accelerator, model, optimiser
@@ -248,7 +248,7 @@ def _seed(seed: int) -> None:
     np.random.seed(seed % 2**32)  # noqa: NPY002  miners may draw from it
 
 
-def _optimiser(lab: Lab) -> torch.optim.AdamW:
+def _optimiser(lab: Setup) -> torch.optim.AdamW:
     """AdamW; the backbone at `lr`, the head at `head_lr`; biases, norms and scalars do not decay."""
     recipe, groups = lab.recipe, []
     for part, peak in ((lab.trained.tuned, recipe.lr), (lab.trained.head, recipe.head_lr)):
@@ -261,7 +261,7 @@ def _optimiser(lab: Lab) -> torch.optim.AdamW:
 
 
 def _loaded(
-    lab: Lab, batches: Sequence[Batch], now: Progress, device: torch.device
+    lab: Setup, batches: Sequence[Batch], now: Progress, device: torch.device
 ) -> Iterator[tuple[list[Shot], Any, Tensor]]:
     """Shots, what the network takes for them, and labels, of every batch; the next is read while one is worked on."""
     epoch, first = now.epoch, now.batch

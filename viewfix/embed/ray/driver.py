@@ -24,7 +24,7 @@ from ...models.onnx import OnnxModel
 from ...types import Photo, Skipped
 from ..describe import Describe, Described, describe
 from .cluster import Cluster, Where
-from .worker import Absent, Orders, Result, Task, Trouble, describe_chunk
+from .worker import Absent, Orders, Result, Task, WorkerFailure, describe_chunk
 
 CHUNK = 16
 """Photos a task: half a second of work, beside which the milliseconds of sending it do not count."""
@@ -140,7 +140,7 @@ class _Crew:
             results = self.ray.get(reference)
         except self.ray.exceptions.RayError as error:
             raise _failed(error) from error
-        if isinstance(results, Trouble):
+        if isinstance(results, WorkerFailure):
             raise type(results.error)(f"A Ray worker on {results.host} cannot go on: {results.error}")
         return list(results)
 

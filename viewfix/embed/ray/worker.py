@@ -37,7 +37,7 @@ class Orders:
 
 
 @dataclass(frozen=True, slots=True)
-class Trouble:
+class WorkerFailure:
     """Why a worker cannot go on, for the driver to raise."""
 
     error: ViewfixError
@@ -56,7 +56,7 @@ class Absent:
 Result = Described | Skipped | Absent
 
 
-def describe_chunk(tasks: Sequence[Task], orders: Orders) -> list[Result] | Trouble:
+def describe_chunk(tasks: Sequence[Task], orders: Orders) -> list[Result] | WorkerFailure:
     """Describe a few photos, one after the other: one core a worker."""
     try:
         if orders.version != __version__:
@@ -66,7 +66,7 @@ def describe_chunk(tasks: Sequence[Task], orders: Orders) -> list[Result] | Trou
         model = _model(orders)
         return [_described(photo, model, known_hash) for photo, known_hash in tasks]
     except ViewfixError as error:
-        return Trouble(error, _host())
+        return WorkerFailure(error, _host())
 
 
 def _described(photo: Photo, model: Model, known_hash: str | None) -> Result:

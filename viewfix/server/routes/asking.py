@@ -18,7 +18,7 @@ from ..logs import request_id
 from ..matching import matched
 from ..replies import BatchReply, FixReply, GeoPoseReply, InliersReply
 from ..served import Served
-from ..trouble import Trouble
+from ..trouble import HttpError
 from ..uploads import Upload
 from .documented import BATCH_BODY, PHOTO_BODY, troubles
 from .maps import LAT, LON
@@ -108,9 +108,9 @@ async def locate_batch(  # noqa: PLR0913  the parameters of one question
     async def one(data: bytes) -> dict[str, Any]:
         try:
             fix, took_ms = await _answer(context, served, asked, data)
-        except (ViewfixError, Trouble) as error:
-            status = error.status if isinstance(error, Trouble) else error.http_status
-            code = error.code if isinstance(error, Trouble) else "unreadable_photo"
+        except (ViewfixError, HttpError) as error:
+            status = error.status if isinstance(error, HttpError) else error.http_status
+            code = error.code if isinstance(error, HttpError) else "unreadable_photo"
             return body_of(status, code, str(error), request_id.get())
         return to_feature(fix, asked, served, context.settings.thumbnails, took_ms)
 

@@ -11,7 +11,7 @@ from fastapi.staticfiles import StaticFiles
 
 from ..context import context_of
 from ..replies import BasemapReply
-from ..trouble import Trouble, no_such
+from ..trouble import HttpError, no_such
 from .documented import troubles
 
 WEB = Path(__file__).parents[2] / "web"
@@ -26,7 +26,7 @@ async def page() -> Response:
     """The page itself."""
     if not (WEB / "vendor" / "maplibre-gl.mjs").exists() or not (WEB / "page" / "index.html").exists():
         line = "This viewfix was installed without its page: npm could not be asked. The service at v1/ works."
-        raise Trouble(501, "no_page", line)
+        raise HttpError(501, "no_page", line)
     return FileResponse(WEB / "page" / "index.html", headers={"Cache-Control": "no-cache"})
 
 

@@ -11,7 +11,7 @@ from starlette.concurrency import run_in_threadpool
 from ..adding import Writer
 from ..context import context_of
 from ..replies import AddedReply, RemovedReply
-from ..trouble import Trouble, no_such
+from ..trouble import HttpError, no_such
 from ..uploads import Upload
 from .documented import ADD_BODY, troubles
 
@@ -53,5 +53,5 @@ async def remove(
 def _writer(request: Request) -> Writer:
     writer: Writer | None = request.app.state.writer
     if writer is None:
-        raise Trouble(403, "read_only", "This service is for reading: photos are not added or removed here.")
+        raise HttpError(403, "read_only", "This service is for reading: photos are not added or removed here.")
     return writer
