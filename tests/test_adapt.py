@@ -153,7 +153,7 @@ def test_files_that_are_gone_are_not_learned_from(path: Path, model: Path, town:
 def test_an_unfinished_migration_is_not_thrown_away(path: Path, model: Path) -> None:
     other = ModelIdentity("other", "f" * 32, 5)
     with Store.open(path, write=True) as store:
-        Migration.begun(store, other)
+        store.begin_migration(other)
     assert viewfix(["adapt", str(path), "--model", str(model), "-q"]) == BadInput.exit_code
     with Store.open(path) as store:
-        assert Migration.pending(store) == other
+        assert store.pending_migration() == other

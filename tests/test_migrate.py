@@ -100,7 +100,7 @@ def test_a_migrated_map_is_as_one_that_was_built_with_the_new_model(path: Path, 
 
 def test_the_tables_are_those_of_any_map(path: Path) -> None:
     def tables() -> list[tuple[str, ...]]:
-        with Store.open(path) as store, store._pool.borrowed() as connection:
+        with Store.open(path) as store, store._connections.borrow() as connection:
             found = connection.execute("SELECT name, sql FROM sqlite_master ORDER BY name").fetchall()
             return [(name, (sql or "").replace('"', "")) for name, sql in found]
 
@@ -183,7 +183,7 @@ def test_an_unfinished_migration_to_another_model_must_be_given_up(path: Path, m
         migrate(path, Toy())
     assert migrate(path, third, restart=True).embedded_before == 0
     with Store.open(path) as store:
-        assert store.model.fingerprint == third.fingerprint and Migration.pending(store) is None
+        assert store.model.fingerprint == third.fingerprint and store.pending_migration() is None
 
 
 def test_giving_a_migration_up_leaves_the_map_as_it_was(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

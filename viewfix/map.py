@@ -28,7 +28,7 @@ from .photos import Readable
 from .pois import with_nearby
 from .pois.nearby import USUAL_REACH, Reach
 from .search.search import Search
-from .store.complete import whole
+from .store.complete import require_complete
 from .store.store import Address, ModelIdentity, Place, Store
 from .types import Fix, Photo, Progress, Skipped, silent
 
@@ -100,7 +100,7 @@ class Map:
         Raises:
             NotAMap: there is none, or it is something else, or of a newer viewfix.
         """
-        return cls(whole(Store.open(place)), model=model, progress=progress)
+        return cls(require_complete(Store.open(place)), model=model, progress=progress)
 
     def add(self, *sources: Source, calibrate: bool = True, cluster: Where = None) -> Added:
         """Add photos. One with the same id and content is left alone, one whose content changed is replaced.

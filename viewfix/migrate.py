@@ -13,7 +13,7 @@ from .errors import BadInput
 from .map import Map
 from .models import catalogue
 from .models.model import Model
-from .store.complete import whole
+from .store.complete import require_complete
 from .store.migration import Migration
 from .store.store import Address, ModelIdentity, Place, Record, Store
 from .types import Progress, Skipped, silent
@@ -64,16 +64,16 @@ def migrate(
     """
     used = model if isinstance(model, Model) else catalogue.load(model, threads=1)
     target = ModelIdentity(used.name, used.fingerprint, used.dim)
-    with whole(Store.open(place, write=True)) as store:
+    with require_complete(Store.open(place, write=True)) as store:
         outcome = Migrated(store.model.name, used.name)
         if restart:
-            Migration.give_up(store)
+            store.give_up_migration()
         if store.model.fingerprint != target.fingerprint:
-            migration = Migration.begun(store, target)
+            migration = store.begin_migration(target)
             outcome.embedded_before = migration.done()
             missing = _embed(migration, used, outcome, len(store), progress)
             _settle(migration, missing, outcome, drop_missing=drop_missing, address=store.address)
-        elif Migration.pending(store) is not None:
+        elif store.pending_migration() is not None:
             raise BadInput(
                 f"{store.address} is of {used.name}, and a migration to another model is not finished. "
                 "Give it up with --restart, or finish it with its --model."

@@ -336,7 +336,7 @@ def test_a_map_changes_to_another_model_in_place(engine: Engine) -> None:
     other = ModelIdentity("other", "e" * 64, 2 * DIM)
     wide = np.concatenate([units, units], axis=1)
     with Store.open(place) as reader, Store.open(place, write=True) as store:
-        migration = Migration.begun(store, other)
+        migration = store.begin_migration(other)
         todo = list(migration.todo(chunk=70))
         assert {photo.id for photo in todo} == {r.photo.id for r in records(300)}
         migration.put(records(100), wide[:100])
@@ -344,10 +344,10 @@ def test_a_map_changes_to_another_model_in_place(engine: Engine) -> None:
             migration.finish()
         store.put([record(300)], units[:1])  # comes meanwhile
         assert len(reader) == 301 and len(reader.search().nearest(units[0], 3)[0]) == 3
-        migration = Migration.begun(store, other)  # as after a kill
-        assert migration.done() == 100 and Migration.pending(reader) == other
+        migration = store.begin_migration(other)  # as after a kill
+        assert migration.done() == 100 and reader.pending_migration() == other
         with pytest.raises(BadInput, match="not finished"):
-            Migration.begun(store, ModelIdentity("third", "d" * 64, 3))
+            store.begin_migration(ModelIdentity("third", "d" * 64, 3))
         rest = list(migration.todo())
         assert len(rest) == 201
         migration.put(records(200, 100), wide[100:])
@@ -355,7 +355,7 @@ def test_a_map_changes_to_another_model_in_place(engine: Engine) -> None:
         with pytest.raises(ModelMismatch):
             _ = reader.version
     with Store.open(place) as store:
-        assert store.model == other and len(store) == 300 and Migration.pending(store) is None
+        assert store.model == other and len(store) == 300 and store.pending_migration() is None
         rows, similarities = store.search().nearest(wide[17] / np.sqrt(2), 1)
         assert store.photos(rows)[0].id == record(17).photo.id and similarities[0] > 0.99
         assert [each.id for each in store.skipped()] == [record(300).photo.id]
@@ -365,10 +365,10 @@ def test_a_migration_is_given_up_and_the_map_stays(engine: Engine) -> None:
     place, units = filled(engine, 100)
     other = ModelIdentity("other", "e" * 64, DIM)
     with Store.open(place, write=True) as store:
-        Migration.begun(store, other).put(records(10), units[:10])
-        Migration.give_up(store)
-        Migration.give_up(store)
-        assert Migration.pending(store) is None and Migration.begun(store, other).done() == 0
+        store.begin_migration(other).put(records(10), units[:10])
+        store.give_up_migration()
+        store.give_up_migration()
+        assert store.pending_migration() is None and store.begin_migration(other).done() == 0
 
 
 def test_a_map_is_made_once_and_can_be_thrown_away(engine: Engine) -> None:

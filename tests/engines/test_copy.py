@@ -336,7 +336,7 @@ def test_a_map_that_is_being_migrated_is_not_copied(tmp_path: Path) -> None:
     origin = str(tmp_path / "a.map")
     rich(origin)
     with Store.open(origin, write=True) as store:
-        Migration.begun(store, ModelIdentity("other", "e" * 64, 3))
+        store.begin_migration(ModelIdentity("other", "e" * 64, 3))
     with pytest.raises(BadInput, match="being migrated to other"):
         copy(origin, tmp_path / "b.map")
     assert not (tmp_path / "b.map").exists()

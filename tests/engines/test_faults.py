@@ -350,7 +350,7 @@ def test_shards_of_two_models_say_how_to_go_on(two_servers: list[PostgresServer]
     other = ModelIdentity("other", "e" * 64, DIM)
     with Store.create(place, TOY) as store:
         store.put(records(40), descriptors(40))
-        migration = Migration.begun(store, other)
+        migration = store.begin_migration(other)
         migration.put(records(40), descriptors(40, seed=5))
         migration._open[0].finish()  # type: ignore[attr-defined]  killed before the second
     with pytest.raises(ViewfixError, match="viewfix migrate .* --model other") as error:
@@ -358,7 +358,7 @@ def test_shards_of_two_models_say_how_to_go_on(two_servers: list[PostgresServer]
     one_line(error.value)
     with Store.open(place, write=True) as store:
         assert store.model == TOY
-        migration = Migration.begun(store, other)
+        migration = store.begin_migration(other)
         assert migration.done() == 40 and not list(migration.todo())
         migration.finish()
     with Store.open(place) as store:

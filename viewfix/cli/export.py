@@ -18,10 +18,10 @@ from .options import map_argument
               help="Default: by the ending of TARGET; a folder is for the projector.")  # fmt: skip
 def command(place: Address, target: Path, form: str | None) -> None:
     """Write the photos of MAP to TARGET: .geojson, .csv, .parquet (with descriptors) or a folder (projector)."""
-    from ..store.complete import whole
+    from ..store.complete import require_complete
     from ..store.export import export
     from ..store.store import Store
 
-    with whole(Store.open(place)) as store, console.progress() as report:
+    with require_complete(Store.open(place)) as store, console.progress() as report:
         written = export(store, target, form=form, progress=report)
     click.echo(f"wrote {', '.join(str(file) for file in written)}")

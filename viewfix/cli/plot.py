@@ -23,11 +23,11 @@ from .options import map_argument, writable_picture
 def command(place: Address, output: Path, colour: str | None, method: str) -> None:
     """Draw the photos of MAP in two dimensions: those that look alike lie together."""
     from ..compare.scatter import draw_map
-    from ..store.complete import whole
+    from ..store.complete import require_complete
     from ..store.store import Store
 
     writable_picture(output, (".png", ".svg", ".pdf"))
-    with whole(Store.open(place)) as store:
+    with require_complete(Store.open(place)) as store:
         if store.ids_of_source(str(output.resolve())):
             raise BadInput(f"{output} is a photo of the map and would be written over. Name another file.")
     with Store.open(place) as store, console.err.status("laying the photos out …"):

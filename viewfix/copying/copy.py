@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..errors import BadInput, MapBusy
-from ..store.complete import whole
+from ..store.complete import require_complete
 from ..store.parquet import ParquetFile
 from ..store.records import UNFINISHED_COPY, Record
 from ..store.store import Address, Place, Store
@@ -74,7 +74,7 @@ def copy(  # noqa: PLR0913  the keywords of one copy
     if _is_parquet(to):
         if _is_parquet(from_):
             raise BadInput(f"{from_} and {to} are both Parquet files, which any program copies. Name a map for one.")
-        with whole(Store.open(from_)) as store:
+        with require_complete(Store.open(from_)) as store:
             rest.refuse_unfinished(store)
             count, checksum = into_parquet(OfStore(store), Path(to.text), verify=verify, progress=progress)
             return Copied(count, verified=verify, checksum=checksum, left_out=tuple(left_out(store)))
@@ -102,7 +102,7 @@ def _end(address: Address) -> Iterator[End]:
     if _is_parquet(address):
         yield OfParquet(ParquetFile(Path(address.text)))
         return
-    with whole(Store.open(address)) as store:
+    with require_complete(Store.open(address)) as store:
         rest.refuse_unfinished(store)
         yield OfStore(store)
 

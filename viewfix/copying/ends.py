@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from ..store.paired import described
+from ..store.batches import record_batches
 from ..store.parquet import ParquetFile
 from ..store.records import ModelIdentity, Record, Version
 from ..store.store import Store
@@ -70,7 +70,7 @@ class OfStore:
         return len(self._store)
 
     def batches(self, after: int = 0) -> Iterator[Batch]:
-        for rows, records, halves in described(self._store, CHUNK, after):
+        for rows, records, halves in record_batches(self._store, CHUNK, after):
             if len(rows):
                 yield Batch(rows, records, halves, int(rows[-1]))
 

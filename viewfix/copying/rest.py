@@ -11,7 +11,7 @@ from ..pois.nearby import name_key, wikidata_of
 from ..store.local_features import KEY as LOCAL_FEATURES
 from ..store.local_features import LocalFeatureCache
 from ..store.migration import Migration
-from ..store.paired import described
+from ..store.batches import record_batches
 from ..store.points import PointSource
 from ..store.records import rebased
 from ..store.store import Store
@@ -45,9 +45,9 @@ def points(source: Store, target: Store, progress: Progress) -> None:
         if number < len(there):
             done += sum(1 for _ in mine)
             continue
-        with target.points.replacing(origin) as filling:
+        with target.points.replacing(origin) as writer:
             for point in mine:
-                filling.put(point, name_key=name_key(point.name), wikidata=wikidata_of(point))
+                writer.put(point, name_key=name_key(point.name), wikidata=wikidata_of(point))
                 done += 1
                 if done % CHUNK == 0:
                     progress("copying points of interest", done, total)
@@ -114,7 +114,7 @@ def _features_apart(source: Store, target: Store) -> Iterator[str]:
     if not known.get("all"):
         return
     kept, copy = (each.local_features(known["fingerprint"]) for each in (source, target))
-    for _, records, _ in described(target, FEATURES_AT_ONCE):
+    for _, records, _ in record_batches(target, FEATURES_AT_ONCE):
         identities = [(record.photo.id, record.content_hash) for record in records]
         mine, others = kept.load(identities), copy.load(identities)
         if mine != others:
@@ -140,7 +140,7 @@ def _named(origin: PointSource) -> tuple[str, str | None, str | None, int]:
 
 def refuse_unfinished(source: Store) -> None:
     """A map whose descriptors are half of another model is not what anybody wants twice."""
-    if (other := Migration.pending(source)) is not None:
+    if (other := source.pending_migration()) is not None:
         raise BadInput(
             f"{source.address} is being migrated to {other.name}, which is not finished. Finish it, or give it up, "
             f"before you copy it: viewfix migrate '{source.address}' --model {other.name}"

@@ -11,8 +11,8 @@ from typing import Protocol
 
 from ..errors import BadInput
 from ..geo import Box, wrap_lon_deg
-from ..store.complete import whole
-from ..store.points import Filling, Points, PointSource
+from ..store.complete import require_complete
+from ..store.points import Points, PointWriter, PointSource
 from ..store.store import Address, Place, Store
 from ..types import PointOfInterest, Progress, Skipped, silent
 from . import osm, tables
@@ -95,7 +95,7 @@ def add(
     for file in given:
         reader_of(file)
     outcome = AddedPoints()
-    with whole(Store.open(_address(city), write=True)) as store:
+    with require_complete(Store.open(_address(city), write=True)) as store:
         for file in given:
             _add(store, file, outcome, (attribution, licence), progress)
     return outcome
@@ -107,7 +107,7 @@ def remove(city: Placed | Place, file: str | Path | None = None) -> int:
     Raises:
         BadInput: none came from that file.
     """
-    with whole(Store.open(_address(city), write=True)) as store:
+    with require_complete(Store.open(_address(city), write=True)) as store:
         points = store.points
         return points.remove(None if file is None else _stored_name(points, Path(file)))
 
@@ -142,19 +142,19 @@ def _add(
     attribution, licence = credit if any(credit) or not is_osm else osm.CREDIT
     source = PointSource(str(file.resolve()), attribution, licence)
     around = _around(store)
-    with store.points.replacing(source) as filling:
+    with store.points.replacing(source) as writer:
         for done, item in enumerate(reader_of(file)(file), start=1):
             if isinstance(item, PointOfInterest) and around is not None:
                 here = bool(around.contains(item.position.lat, item.position.lon))
                 outcome.near_photos = (outcome.near_photos or 0) + here
-            refused = item if isinstance(item, Skipped) else _put(filling, item, outcome)
+            refused = item if isinstance(item, Skipped) else _put(writer, item, outcome)
             if refused is not None:
                 outcome.skip(refused)
             if done % TELL_EVERY == 0:
                 progress(f"reading {file.name}", done, None)
-        if not filling.count:
+        if not writer.count:
             raise _nothing(file, outcome)
-    outcome.added += filling.count
+    outcome.added += writer.count
     named = ", ".join(part for part in (attribution, licence) if part)
     if named and named not in outcome.credits:
         outcome.credits.append(named)
@@ -173,20 +173,20 @@ def _around(store: Store) -> Box | None:
     return Box(south, float(west), north, float(east))
 
 
-def _put(filling: Filling, point: PointOfInterest, outcome: AddedPoints) -> Skipped | None:
+def _put(writer: PointWriter, point: PointOfInterest, outcome: AddedPoints) -> Skipped | None:
     key, item = name_key(point.name), wikidata_of(point)
-    alike = filling.alike("name_key", key, point.position, SAME_NAME_M)
+    alike = writer.alike("name_key", key, point.position, SAME_NAME_M)
     if item is not None:
-        alike += filling.alike("wikidata", item, point.position, SAME_THING_M)
+        alike += writer.alike("wikidata", item, point.position, SAME_THING_M)
     for number, other in alike:
         if same(point, other):
             one = merged(other, point)
-            filling.change(number, one, name_key=name_key(one.name), wikidata=wikidata_of(one))
+            writer.change(number, one, name_key=name_key(one.name), wikidata=wikidata_of(one))
             outcome.merged += 1
             return None
-    if filling.has(point.id):
+    if writer.has(point.id):
         return Skipped(point.id, f"{point.name}: one before it in this file has the same id; give ids that differ")
-    filling.put(point, name_key=key, wikidata=item)
+    writer.put(point, name_key=key, wikidata=item)
     return None
 
 

@@ -15,7 +15,7 @@ from ..errors import BadInput, StorageFailed
 from ..photos import SUFFIXES
 from ..types import Photo, Progress, silent
 from . import parquet
-from .paired import described
+from .batches import record_batches
 from .records import Version, rebased, to_json_text
 from .store import Store
 
@@ -141,7 +141,7 @@ def _parquet(store: Store, target: Path, progress: Progress) -> list[Path]:
     total, calibration = len(store), store.meta("calibration")
     if calibration is not None:
         calibration = rebased(calibration, store.version, Version("", 0, 0))
-    batches = ((records, halves) for _, records, halves in described(store, CHUNK))
+    batches = ((records, halves) for _, records, halves in record_batches(store, CHUNK))
     about = parquet.about(store.created_at, store.map_id, calibration)
     for done in parquet.write(target, store.model, batches, about):
         progress("exporting", done, total)
@@ -155,7 +155,7 @@ def _projector(store: Store, target: Path, progress: Progress) -> list[Path]:
     done, total = 0, len(store)
     with vectors.open("w", encoding="utf-8") as numbers, metadata.open("w", encoding="utf-8") as names:
         names.write("\t".join(("id", "lat", "lon", "heading_deg")) + "\n")
-        for _, records, descriptors in described(store, CHUNK):
+        for _, records, descriptors in record_batches(store, CHUNK):
             np.savetxt(numbers, np.asarray(descriptors, np.float32), fmt="%.5g", delimiter="\t")
             for photo in (record.photo for record in records):
                 at, heading = photo.position, "" if photo.heading_deg is None else photo.heading_deg

@@ -76,7 +76,7 @@ class Points(ABC):
         """Every point, in the order in which they were added."""
 
     @abstractmethod
-    def replacing(self, source: PointSource) -> AbstractContextManager[Filling]:
+    def replacing(self, source: PointSource) -> AbstractContextManager[PointWriter]:
         """What is put in within the block replaces all that came from that file before, in one transaction."""
 
     @abstractmethod
@@ -88,7 +88,7 @@ class Points(ABC):
         """
 
 
-class Filling(ABC):
+class PointWriter(ABC):
     """The points of one source, being put into a map."""
 
     count: int

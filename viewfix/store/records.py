@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
@@ -13,7 +12,14 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import BadInput, ModelMismatch
+from ..shell import shell_quoted
 from ..types import Camera, Photo, Position, View
+
+
+Rows = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+Halves = npt.NDArray[np.float16]
+Units = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +53,27 @@ class ModelIdentity:
             raise ModelMismatch(
                 f"The map {where} was built with {self.name} ({self.fingerprint[:12]}), but the model at hand is "
                 f"{name} ({fingerprint[:12]}). Descriptors of different models cannot be compared. Give the map's own "
-                f"model with --model, or re-embed the map: viewfix migrate {shlex.quote(where)} --model NEW"
+                f"model with --model, or re-embed the map: viewfix migrate {shell_quoted(where)} --model NEW"
             )
+
+
+MOST_DIM = 65_536
+
+
+def to_model(about: Any) -> ModelIdentity:
+    """The model that a map stores as JSON.
+
+    Raises:
+        BadInput: it is not the description of a model.
+    """
+    try:
+        name, fingerprint, dim = about["name"], about["fingerprint"], about["dim"]
+    except (KeyError, TypeError):
+        raise BadInput("it does not describe its model by name, fingerprint and dim") from None
+    texts = all(isinstance(each, str) and 0 < len(each) <= 1_000 for each in (name, fingerprint))
+    if not texts or not isinstance(dim, int) or not 1 <= dim <= MOST_DIM:
+        raise BadInput(f"its model is {name!r:.60} ({fingerprint!r:.60}) with {dim!r:.20} numbers")
+    return ModelIdentity(name, fingerprint, dim)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +181,15 @@ def grouped(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
     for source, photo_id in pairs:
         found.setdefault(source, []).append(photo_id)
     return found
+
+
+SAME_PLACE_DEG = 1e-9
+"""0.1 mm. Positions that were computed by another Python, or on another processor, differ in their last bits."""
+
+
+def same_place(one: tuple[float, float], other: tuple[float, float]) -> bool:
+    """Whether two (lat, lon) are equal but for rounding."""
+    return all(abs(a - b) <= SAME_PLACE_DEG for a, b in zip(one, other, strict=True))
 
 
 def to_halves(

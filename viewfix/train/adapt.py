@@ -123,7 +123,7 @@ def adapt(
     with Map.open(place, model=model) as city:
         if len(city) < LEAST_PHOTOS:
             raise BadInput(f"{city.address} has {len(city)} photos; fewer than {LEAST_PHOTOS} teach nothing. Add more.")
-        if (pending := Migration.pending(city.store)) is not None:  # said now, not after minutes of fitting
+        if (pending := city.store.pending_migration()) is not None:  # said now, not after minutes of fitting
             name = city.store.model_file(pending) or pending.name
             raise BadInput(
                 f"A migration of {city.address} to {pending.name} is not finished. Finish it first: "

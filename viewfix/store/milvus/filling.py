@@ -10,7 +10,7 @@ import numpy as np
 
 from ...errors import ViewfixError
 from ...types import Progress
-from ..paired import described
+from ..batches import record_batches
 from ..records import to_units
 from ..store import Store
 from .collection import Collection, Made
@@ -82,7 +82,7 @@ def _followed(collection: Collection, records: Store, filled: Filled, progress: 
     if last <= filled.through:
         return filled
     done, total = 0, len(records.rows(filled.through))
-    for rows, found, halves in described(records, CHUNK, filled.through):
+    for rows, found, halves in record_batches(records, CHUNK, filled.through):
         if not len(rows):
             continue
         at = collection.put(rows, *_positions(found), to_units(halves))
@@ -97,7 +97,7 @@ def _followed(collection: Collection, records: Store, filled: Filled, progress: 
 def _compared(collection: Collection, records: Store, filled: Filled, progress: Progress) -> Filled:
     """Row by row: what the collection lacks is put, what it has beyond the truth is deleted."""
     after, done = 0, 0
-    for rows, found, halves in described(records, CHUNK):
+    for rows, found, halves in record_batches(records, CHUNK):
         if not len(rows):
             continue
         lats, lons = _positions(found)

@@ -88,7 +88,7 @@ def _check(stores: Sequence[PostgresStore]) -> None:
 
 def _target(stores: Sequence[PostgresStore]) -> str:
     """The name of the model that an unfinished migration leads to."""
-    pending = next((found for store in stores if (found := Migration.pending(store)) is not None), None)
+    pending = next((found for store in stores if (found := store.pending_migration()) is not None), None)
     return pending.name if pending is not None else stores[0].model.name
 
 

@@ -1,11 +1,11 @@
-"""A connection and a question go in; rows, positions, photos and descriptors come out: one statement each."""
+"""Read photos, positions and descriptors from a map file, with one statement each."""
 
 from __future__ import annotations
 
 import json
+import math
 import sqlite3
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +13,8 @@ import numpy.typing as npt
 from ...errors import ModelMismatch, StorageFailed
 from ...geo import Region
 from ...types import Photo
-from ..records import COLUMNS, PHOTO_COLUMNS, Record, Version, grouped, to_photo, to_record, to_units
+from ..damage import DamageLog, to_photos, to_records, usable
+from ..records import COLUMNS, PHOTO_COLUMNS, Record, Version, grouped, to_units
 from ..regions import cover
 
 Rows = npt.NDArray[np.int64]
@@ -37,13 +38,13 @@ def version(connection: sqlite3.Connection, map_id: str) -> Version:
     query = f"SELECT {_LAST}, removals, (SELECT value FROM meta WHERE key = 'map_id') FROM counts"
     last, removals, found = connection.execute(query).fetchone()
     if json.loads(found) != map_id:  # every descriptor is another: nothing that was read so far can be used
-        raise ModelMismatch("The map was re-embedded with another model while it was open. Open it again.")
+        raise ModelMismatch("The map was migrated to another model while it was open. Open it again.")
     return Version(map_id, last, removals)
 
 
-def known(connection: sqlite3.Connection, ids: Sequence[str]) -> dict[str, Record]:
-    query = f"SELECT {COLUMNS} FROM photos WHERE id {_LISTED}"
-    return {found[0]: to_record(found) for found in connection.execute(query, (json.dumps(list(ids)),))}
+def known(connection: sqlite3.Connection, ids: Sequence[str], damage: DamageLog) -> dict[str, Record]:
+    query = f"SELECT row, {COLUMNS} FROM photos WHERE id {_LISTED}"
+    return {each.photo.id: each for _, each in to_records(connection.execute(query, (json.dumps(list(ids)),)), damage)}
 
 
 def rows_of(connection: sqlite3.Connection, ids: Sequence[str]) -> dict[str, int]:
@@ -55,18 +56,18 @@ def ids_of_sources(connection: sqlite3.Connection, sources: Sequence[str]) -> di
     return grouped(connection.execute(query, (json.dumps(list(sources)),)))
 
 
-def photos(connection: sqlite3.Connection, wanted: npt.ArrayLike) -> list[Photo]:
+def photos(connection: sqlite3.Connection, wanted: npt.ArrayLike, damage: DamageLog) -> list[Photo]:
     asked = np.asarray(wanted, dtype=np.int64).tolist()
     query = f"SELECT row, {PHOTO_COLUMNS} FROM photos WHERE row {_LISTED}"
-    found = {values[0]: to_photo(values[1:]) for values in connection.execute(query, (json.dumps(asked),))}
+    found = dict(to_photos(connection.execute(query, (json.dumps(asked),)), damage))
     return [found[row] for row in asked if row in found]
 
 
-def records(connection: sqlite3.Connection, after: int, chunk: int) -> tuple[int, list[Record]]:
-    """The next `chunk` records above a row, and the last of their rows."""
+def records(connection: sqlite3.Connection, after: int, chunk: int, damage: DamageLog) -> tuple[int, list[Record]]:
+    """The next `chunk` records above a row, and the last row that was read; the row is `after` at the end."""
     query = f"SELECT row, {COLUMNS} FROM photos WHERE row > ? ORDER BY row LIMIT ?"
     found = connection.execute(query, (after, chunk)).fetchall()
-    return (found[-1][0] if found else after), [to_record(values[1:]) for values in found]
+    return (found[-1][0] if found else after), [record for _, record in to_records(found, damage)]
 
 
 def rows(connection: sqlite3.Connection, after: int) -> Rows:
@@ -74,36 +75,46 @@ def rows(connection: sqlite3.Connection, after: int) -> Rows:
     return np.fromiter((row for (row,) in connection.execute(query, (after,))), dtype=np.int64)
 
 
-def positions(connection: sqlite3.Connection, after: int) -> tuple[Rows, Floats, Floats]:
+def positions(connection: sqlite3.Connection, after: int, damage: DamageLog) -> tuple[Rows, Floats, Floats]:
     cursor = connection.execute("SELECT row, lat, lon FROM photos WHERE row > ? ORDER BY row", (after,))
-    return _columns(cursor)
-
-
-def _columns(cursor: sqlite3.Cursor) -> tuple[Rows, Floats, Floats]:
     columns: tuple[list[Floats], ...] = ([], [], [])
     while found := cursor.fetchmany(_AT_ONCE):
-        table = np.array(found, dtype=np.float64)  # rows are whole numbers below 2**53: float64 holds them
-        for column, values in zip(columns, table.T, strict=True):
+        for column, values in zip(columns, _table(found, damage).T, strict=True):
             column.append(values.copy())
     rows, lats, lons = (_joined(column) for column in columns)
     return rows.astype(np.int64), lats, lons
 
 
+def _table(found: list[tuple[int, float, float]], damage: DamageLog) -> Floats:
+    """(N, 3) rows and their positions, without those that are not on the globe."""
+    try:
+        table = np.array(found, dtype=np.float64)  # rows are whole numbers below 2**53: float64 holds them
+    except (TypeError, ValueError):  # another type than a number stands in a column, which SQLite allows
+        numbers = [tuple(each if isinstance(each, int | float) else math.nan for each in values) for values in found]
+        table = np.array(numbers, dtype=np.float64)
+    good = (np.abs(table[:, 1]) <= 90) & (np.abs(table[:, 2]) <= 180)
+    if good.all():
+        return table
+    for at in np.flatnonzero(~good).tolist():
+        damage.report(found[at][0], f"its position is ({found[at][1]!r:.40}, {found[at][2]!r:.40})")
+    return table[good]
+
+
 def _joined(parts: list[Floats]) -> Floats:
-    """One array of many, which are let go of: of ten million photos they take 80 MB."""
+    """Concatenate arrays, and release them: those of ten million photos take 80 MB."""
     whole = np.concatenate([np.empty(0), *parts])
     parts.clear()
     return whole
 
 
-def rows_in(connection: sqlite3.Connection, region: Region, limit: int | None) -> Rows:
+def rows_in(connection: sqlite3.Connection, region: Region, limit: int | None, damage: DamageLog) -> Rows:
     parts: list[Rows] = []
     missing = np.inf if limit is None else limit
     for box in cover(region):
         edges = (box.north + _MARGIN_DEG, box.south - _MARGIN_DEG, box.east + _MARGIN_DEG, box.west - _MARGIN_DEG)
         cursor = connection.execute(_NEAR, edges)
         while missing > 0 and (found := cursor.fetchmany(_AT_ONCE)):
-            table = np.array(found, dtype=np.float64)
+            table = _table(found, damage)
             inside = table[region.contains(table[:, 1], table[:, 2]), 0].astype(np.int64)
             parts.append(inside)
             missing -= len(inside)
@@ -112,11 +123,11 @@ def rows_in(connection: sqlite3.Connection, region: Region, limit: int | None) -
 
 
 def descriptors(
-    connection: sqlite3.Connection, wanted: npt.ArrayLike, dim: int, path: Path
+    connection: sqlite3.Connection, wanted: npt.ArrayLike, dim: int, damage: DamageLog
 ) -> tuple[Rows, npt.NDArray[np.float32]]:
     asked = np.asarray(wanted, dtype=np.int64)
     query = f"SELECT row, vector FROM descriptors WHERE row {_LISTED} ORDER BY row"
-    found, halves = _vectors(connection.execute(query, (json.dumps(asked.tolist()),)), dim, path)
+    found, halves = usable(*_vectors(connection.execute(query, (json.dumps(asked.tolist()),)), dim, damage), damage)
     if not len(found):
         return found, halves.astype(np.float32)
     at = np.minimum(np.searchsorted(found, asked), len(found) - 1)
@@ -125,19 +136,29 @@ def descriptors(
 
 
 def descriptor_chunk(
-    connection: sqlite3.Connection, span: tuple[int, int], dim: int, path: Path
-) -> tuple[Rows, npt.NDArray[np.float16]]:
-    """The next `span[1]` descriptors above row `span[0]`."""
-    return _vectors(connection.execute("SELECT * FROM descriptors WHERE row > ? ORDER BY row LIMIT ?", span), dim, path)
+    connection: sqlite3.Connection, span: tuple[int, int], dim: int, damage: DamageLog
+) -> tuple[int, Rows, npt.NDArray[np.float16]]:
+    """The next `span[1]` descriptors above row `span[0]`, and the last row that was read; `span[0]` at the end."""
+    query = "SELECT row, vector FROM descriptors WHERE row > ? ORDER BY row LIMIT ?"
+    rows, halves = _vectors(connection.execute(query, span), dim, damage)
+    return int(rows[-1]) if len(rows) else span[0], *usable(rows, halves, damage)
 
 
-def _vectors(cursor: sqlite3.Cursor, dim: int, path: Path) -> tuple[Rows, npt.NDArray[np.float16]]:
+def _vectors(cursor: sqlite3.Cursor, dim: int, damage: DamageLog) -> tuple[Rows, npt.NDArray[np.float16]]:
+    """Rows and their descriptors; zeros for one that is of another length."""
     pairs = cursor.fetchall()
-    joined = b"".join([vector for _, vector in pairs])
-    if len(joined) != 2 * dim * len(pairs):
-        raise StorageFailed(
-            f"{path} is damaged: {len(pairs)} descriptors of {dim} numbers take {len(joined)} bytes. "
-            "Restore it from a copy, or build it again: viewfix build NEW.map PHOTOS"
-        )
+    vectors = [vector for _, vector in pairs]
+    try:
+        joined = b"".join(vectors)
+    except TypeError:  # another type than a blob stands in a column, which SQLite allows
+        joined = b""
+    if len(joined) != 2 * dim * len(pairs) or {len(each) for each in vectors} - {2 * dim}:
+        whole = [isinstance(each, bytes) and len(each) == 2 * dim for each in vectors]
+        if not any(whole):
+            raise StorageFailed(
+                f"{damage.shown} is damaged: its descriptors have not {dim} numbers, as those of its model have. "
+                "Restore it from a copy, or build it again: viewfix build NEW.map PHOTOS"
+            )
+        joined = b"".join(vector if good else bytes(2 * dim) for vector, good in zip(vectors, whole, strict=True))
     halves = np.frombuffer(joined, dtype="<f2").reshape(len(pairs), dim)
     return np.fromiter((row for row, _ in pairs), np.int64, len(pairs)), halves

@@ -1,8 +1,7 @@
-"""The local features of a map that is an SQLite file: see `viewfix.store.local_features`."""
+"""The local features of photos in a map file; see `viewfix.store.local_features`."""
 
 from __future__ import annotations
 
-import contextlib
 import json
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,16 +10,15 @@ from typing import Any
 from ...errors import ViewfixError
 from ...types import Photo
 from ..local_features import KEY, PATIENCE_MS, Identity, LocalFeatureCache
-from . import reading
-from .connect import connect
-from .store import SqliteStore
+from . import read
+from .connections import Connections
 
 
 class SqliteLocalFeatures(LocalFeatureCache):
-    """See LocalFeatureCache. `limit_bytes`: how much is kept of what was computed to answer queries; 0 for nothing."""
+    """See `LocalFeatureCache`. `limit_bytes` bounds what is kept of features computed for queries; 0 keeps none."""
 
-    def __init__(self, store: SqliteStore, fingerprint: str, limit_bytes: int) -> None:
-        self._store = store
+    def __init__(self, connections: Connections, fingerprint: str, limit_bytes: int) -> None:
+        self._connections = connections
         self._fingerprint = fingerprint
         self._limit_bytes = limit_bytes
 
@@ -31,7 +29,7 @@ class SqliteLocalFeatures(LocalFeatureCache):
             "SELECT photos.id, content_hash, features FROM local_features JOIN photos USING (row) "
             "WHERE photos.id IN (SELECT value FROM json_each(?))"
         )
-        with self._store._pool.borrowed() as connection:
+        with self._connections.borrow() as connection:
             found = connection.execute(query, (json.dumps([photo_id for photo_id, _ in wanted]),)).fetchall()
         stored = {(photo_id, content): features for photo_id, content, features in found}
         return {each: stored[each] for each in wanted if each in stored}
@@ -40,19 +38,16 @@ class SqliteLocalFeatures(LocalFeatureCache):
         if not packed or not self._limit_bytes:
             return False
         try:
-            with contextlib.closing(connect(self._store.path, "rw")) as connection:
-                connection.execute(f"PRAGMA busy_timeout = {PATIENCE_MS}")
-                connection.execute("BEGIN IMMEDIATE")
+            with self._connections.impatient_transaction(PATIENCE_MS) as connection:
                 about = self._insert(connection, packed)
                 if not about.get("all"):
                     _shrink(connection, self._limit_bytes)
-                connection.execute("COMMIT")
         except (sqlite3.Error, OSError, ViewfixError):
             return False
         return True
 
     def keep_all(self, packed: Mapping[Identity, bytes]) -> None:
-        with self._store.transaction() as connection:
+        with self._connections.transaction() as connection:
             self._insert(connection, packed)
             value = json.dumps({"fingerprint": self._fingerprint, "all": True})
             connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (KEY, value))
@@ -62,16 +57,16 @@ class SqliteLocalFeatures(LocalFeatureCache):
         known = "SELECT row FROM local_features" if self._current() else "SELECT 0"
         query = f"SELECT row FROM photos WHERE row > ? AND row NOT IN ({known}) ORDER BY row LIMIT ?"
         while True:
-            with self._store._pool.borrowed() as connection:
+            with self._connections.borrow() as connection:
                 rows = [row for (row,) in connection.execute(query, (after, chunk))]
-                photos = reading.photos(connection, rows)
+                photos = read.photos(connection, rows, self._connections.damage)
             if not rows:
                 return
             after = rows[-1]
             yield photos
 
     def _about(self) -> dict[str, Any]:
-        about: dict[str, Any] = self._store.meta(KEY) or {}
+        about: dict[str, Any] = self._connections.meta(KEY) or {}
         return about
 
     def _current(self) -> bool:
@@ -84,7 +79,7 @@ class SqliteLocalFeatures(LocalFeatureCache):
             connection.execute("DELETE FROM local_features")
             value = json.dumps({**about, "fingerprint": self._fingerprint})
             connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (KEY, value))
-        # A photo that was taken out or replaced meanwhile has no such row any more: its features are not kept.
+        # A photo that was removed or replaced meanwhile has no row of that content: its features are not kept.
         connection.executemany(
             "INSERT OR REPLACE INTO local_features (row, bytes, features) SELECT row, ?, ? FROM photos "
             "WHERE id = ? AND content_hash = ?",

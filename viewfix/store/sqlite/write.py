@@ -1,4 +1,4 @@
-"""Records go in and become rows: the statements of one transaction, which the Store begins and ends."""
+"""The statements that change a map file, within a transaction that the caller begins and ends."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ...types import Position, Skipped
-from ..records import COLUMNS, Record, to_values
-from .reading import last_row
+from ..records import COLUMNS, Record, same_place, to_values
+from .read import last_row
 
 _MARKS = ", ".join("?" * len(COLUMNS.split(",")))
 _INSERT = f"INSERT INTO photos (row, {COLUMNS}) VALUES (?, {_MARKS})"
@@ -27,7 +27,7 @@ _FORGET = (
 def put(
     connection: sqlite3.Connection, records: Sequence[Record], halves: npt.NDArray[np.float16]
 ) -> npt.NDArray[np.int64]:
-    """Insert records with their (N, dim) descriptors; the rows they got."""
+    """Insert records with their (N, dim) descriptors; returns their rows."""
     last = {record.photo.id: at for at, record in enumerate(records)}
     remove(connection, list(last))
     first = last_row(connection) + 1
@@ -42,18 +42,19 @@ def put(
 
 
 def change(connection: sqlite3.Connection, record: Record) -> npt.NDArray[np.int64] | None:
-    """Replace what is known about the photo of that id, and keep its descriptor; None when there is none.
+    """Replace what is known about a photo, and keep its descriptor.
 
     Returns:
-        The new row of a photo that moved, (1,) int64; (0,) when it stays where it is.
+        The new row of a photo that moved, (1,) int64; (0,) if it stayed where it is; None if the map has no such photo.
     """
     at = record.photo.position
     found = connection.execute("SELECT row, lat, lon FROM photos WHERE id = ?", (record.photo.id,)).fetchone()
     if found is None:
         return None
     row, lat, lon = found
-    if (lat, lon) == (at.lat, at.lon):
-        connection.execute(_CHANGE, (*to_values(record), row))
+    if same_place((lat, lon), (at.lat, at.lon)):
+        photo_id, source, _, _, *rest = to_values(record)
+        connection.execute(_CHANGE, (photo_id, source, lat, lon, *rest, row))
         return np.empty(0, np.int64)
     # It moved. The position of a row never changes, so that caches stay right: it gets a new row.
     (vector,) = connection.execute("SELECT vector FROM descriptors WHERE row = ?", (row,)).fetchone()
@@ -67,7 +68,7 @@ def change(connection: sqlite3.Connection, record: Record) -> npt.NDArray[np.int
 
 
 def remove(connection: sqlite3.Connection, ids: Sequence[str]) -> int:
-    """Delete the photos of those ids; how many there were."""
+    """Delete photos by id; returns how many there were."""
     query = "SELECT row FROM photos WHERE id IN (SELECT value FROM json_each(?))"
     gone = connection.execute(query, (json.dumps(list(ids)),)).fetchall()
     for statement in _FORGET:
@@ -77,13 +78,13 @@ def remove(connection: sqlite3.Connection, ids: Sequence[str]) -> int:
 
 
 def skip(connection: sqlite3.Connection, skipped: Sequence[Skipped]) -> None:
-    """Remember what could not be used; the latest reason counts."""
+    """Store which photos could not be used; the latest reason counts."""
     values = [(each.id, each.reason) for each in skipped]
     connection.executemany("INSERT OR REPLACE INTO skipped VALUES (?, ?)", values)
 
 
 def unskip(connection: sqlite3.Connection, ids: Sequence[str]) -> int:
-    """Forget that photos could not be used; how many were remembered."""
+    """Delete what `skip` stored about those ids; returns how many there were."""
     listed = json.dumps(list(ids))
     return connection.execute("DELETE FROM skipped WHERE id IN (SELECT value FROM json_each(?))", (listed,)).rowcount
 
