@@ -19,7 +19,6 @@ from viewfix import Map  # noqa: E402
 from viewfix.cli import run as viewfix  # noqa: E402
 from viewfix.errors import BadInput  # noqa: E402
 from viewfix.models.onnx import OnnxModel  # noqa: E402
-from viewfix.store.migration import Migration  # noqa: E402
 from viewfix.store.store import ModelIdentity, Store  # noqa: E402
 from viewfix.train import adapt as adapt_module  # noqa: E402
 from viewfix.train.adapt import adapt, write  # noqa: E402

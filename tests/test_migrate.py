@@ -20,7 +20,6 @@ from viewfix.cli import run as viewfix
 from viewfix.errors import BadInput, MapBusy, ModelMismatch
 from viewfix.migrate import Migrated, migrate
 from viewfix.models import catalogue
-from viewfix.store.migration import Migration
 from viewfix.store.sqlite.migration import SqliteMigration
 from viewfix.store.store import Store
 

@@ -10,7 +10,6 @@ from ..locate.confidence import Calibration
 from ..pois.nearby import name_key, wikidata_of
 from ..store.local_features import KEY as LOCAL_FEATURES
 from ..store.local_features import LocalFeatureCache
-from ..store.migration import Migration
 from ..store.batches import record_batches
 from ..store.points import PointSource
 from ..store.records import rebased

@@ -24,7 +24,6 @@ from ..errors import BadInput, UnreadablePhoto
 from ..map import Map
 from ..models.model import Model
 from ..models.onnx import OnnxModel
-from ..store.migration import Migration
 from ..store.store import ModelIdentity, Place
 from ..types import Photo, Progress, silent
 from . import export, losses, whiten

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 
 from ...errors import BadInput, ModelMismatch, NotAMap
 from ..address import Address
-from ..migration import Migration
 from ..postgres.store import PostgresStore
 from ..records import ModelIdentity
 
