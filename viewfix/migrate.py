@@ -14,6 +14,7 @@ from .map import Map
 from .models import catalogue
 from .models.model import Model
 from .store.complete import require_complete
+from .store.migration import Migration
 from .store.store import Address, ModelIdentity, Place, Record, Store
 from .types import Progress, Skipped, silent
 

@@ -147,7 +147,7 @@ def test_a_copy_that_was_killed_goes_on_and_cannot_be_asked_until_then(
     os.kill(process.pid or 0, signal.SIGKILL)
     process.join()
     assert 60 <= copied < 299
-    with pytest.raises(NotAMap, match="not finished.*viewfix copy") as error:
+    with pytest.raises(NotAMap, match="unfinished copy.*viewfix copy") as error:
         Map.open(target)
     assert "\n" not in str(error.value)
     other = str(tmp_path / "other.map")
@@ -191,7 +191,7 @@ def test_damage_is_found_and_named_and_the_copy_stays_unfinished(
         with pytest.raises(StorageFailed, match=seen) as error:
             copy(origin, target)
     assert record(number).photo.id in str(error.value) and "--restart" in str(error.value)
-    with pytest.raises(NotAMap, match="not finished"):
+    with pytest.raises(NotAMap, match="unfinished copy"):
         Map.open(target)
     assert copy(origin, target, restart=True).verified
     assert everything(target) == everything(origin)

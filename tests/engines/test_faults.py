@@ -145,14 +145,14 @@ def test_a_wrong_password_is_said_and_not_shown(server: PostgresServer) -> None:
             Store.open(url)
         assert "secret" not in one_line(error.value)
         url = url.replace("secret", "right")
-        with pytest.raises(StorageFailed, match="may not do that"):
+        with pytest.raises(StorageFailed, match="lacks a right"):
             Store.open(url)
         server.run(f"GRANT SELECT ON ALL TABLES IN SCHEMA {name} TO guest")
         with Store.open(url) as store:
             assert len(store) == 0
             with pytest.raises(StorageFailed, match="write=True"):
                 store.remove(["x"])
-        with Store.open(url, write=True) as store, pytest.raises(StorageFailed, match="may not do that"):
+        with Store.open(url, write=True) as store, pytest.raises(StorageFailed, match="lacks a right"):
             store.put([record(1)], descriptors(1))
     finally:
         rules.write_text(before)
@@ -323,7 +323,7 @@ def test_all_shards_of_one_map_must_be_named_and_no_others(two_servers: list[Pos
             Store.open(place)
         one_line(error.value)
     Store.create(two_servers[1].url(other), TOY).close()
-    with pytest.raises(NotAMap, match="a map of its own"):
+    with pytest.raises(NotAMap, match="a complete map, not a shard"):
         Store.open(f"{first},{two_servers[1].url(other)}")
     with pytest.raises(BadInput, match="already something"):  # and nothing half made stays
         Store.create(f"{two_servers[0].url(other)},{two_servers[1].url(other)}", TOY)

@@ -8,9 +8,9 @@ from itertools import islice, zip_longest
 from ..errors import BadInput
 from ..locate.confidence import Calibration
 from ..pois.nearby import name_key, wikidata_of
+from ..store.batches import record_batches
 from ..store.local_features import KEY as LOCAL_FEATURES
 from ..store.local_features import LocalFeatureCache
-from ..store.batches import record_batches
 from ..store.points import PointSource
 from ..store.records import rebased
 from ..store.store import Store

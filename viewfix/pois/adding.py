@@ -12,7 +12,7 @@ from typing import Protocol
 from ..errors import BadInput
 from ..geo import Box, wrap_lon_deg
 from ..store.complete import require_complete
-from ..store.points import Points, PointWriter, PointSource
+from ..store.points import Points, PointSource, PointWriter
 from ..store.store import Address, Place, Store
 from ..types import PointOfInterest, Progress, Skipped, silent
 from . import osm, tables

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from ..geo import Region
-from ..store.postgres import wire
-from ..store.postgres.reading import corners, vectors
+from ..store.postgres import halfvec
+from ..store.postgres.read import corners, vectors
 from ..store.postgres.vector_index import BUILD_MEMORY, INDEX, INDEX_FROM, order_of
 from ..store.records import to_units
 from ..store.regions import cover, inside
@@ -45,7 +45,7 @@ class PostgresSearch:
     def nearest(self, query: Units, k: int, region: Region | None = None) -> tuple[Rows, Similarities]:
         """See Search. In a large map, about 2 in 100 of the true ten may be missed if no region is given."""
         query = np.ascontiguousarray(query, dtype=np.float32)
-        values = {"query": wire.literal(query), "count": 2 * k + SPARE}
+        values = {"query": halfvec.literal(query), "count": 2 * k + SPARE}
         if region is None:
             rows, units = self._of_all(values)
         else:
@@ -77,7 +77,7 @@ class PostgresSearch:
             lats, lons = (np.array([line[at] for line in found], np.float64) for at in (2, 3))
             kept = [found[at] for at in np.flatnonzero(inside(region, lats, lons))]
             if len(kept) >= k or len(found) < values["count"]:
-                halves = wire.to_halves([line[1] for line in kept], self._store.model.dim)
+                halves = halfvec.to_halves([line[1] for line in kept], self._store.model.dim)
                 assert halves is not None, "a column of halfvec(dim) holds nothing else"
                 return np.array([line[0] for line in kept], np.int64), to_units(halves)
             values["count"] *= 4  # many lay in the box but outside the circle
@@ -98,7 +98,7 @@ class PostgresSearch:
 
     def _exists(self, connection: Connection) -> bool:
         query = "SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass(%s)"
-        found = connection.execute(query, (f'"{self._store.place.map}".{INDEX}',)).fetchone()
+        found = connection.execute(query, (f'"{self._store.url.map}".{INDEX}',)).fetchone()
         if found is not None and not found[0]:  # left by a build that was killed
             connection.execute(f"DROP INDEX IF EXISTS {INDEX}")
         return bool(found and found[0])

@@ -20,6 +20,6 @@ def require_complete(store: Store) -> Store:
     store.close()
     source = marker.get("source", "SOURCE") if isinstance(marker, dict) else "SOURCE"
     raise NotAMap(
-        f"{store.address} is an unfinished copy of {source}: photos are missing. Continue it with: "
+        f"{store.address} is an unfinished copy of {source}: photos are missing. Finish it with: "
         f"viewfix copy {shell_quoted(source)} {store.address.typed}"
     )

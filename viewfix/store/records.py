@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
@@ -14,7 +15,6 @@ import numpy.typing as npt
 from ..errors import BadInput, ModelMismatch
 from ..shell import shell_quoted
 from ..types import Camera, Photo, Position, View
-
 
 Rows = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -70,8 +70,14 @@ def to_model(about: Any) -> ModelIdentity:
         name, fingerprint, dim = about["name"], about["fingerprint"], about["dim"]
     except (KeyError, TypeError):
         raise BadInput("it does not describe its model by name, fingerprint and dim") from None
-    texts = all(isinstance(each, str) and 0 < len(each) <= 1_000 for each in (name, fingerprint))
-    if not texts or not isinstance(dim, int) or not 1 <= dim <= MOST_DIM:
+    texts = isinstance(name, str) and 0 < len(name) <= 1_000 and isinstance(fingerprint, str)
+    # The fingerprint becomes part of a file name.
+    if (
+        not texts
+        or not re.fullmatch(r"[A-Za-z0-9_:-]{1,200}", fingerprint)
+        or not isinstance(dim, int)
+        or not 1 <= dim <= MOST_DIM
+    ):
         raise BadInput(f"its model is {name!r:.60} ({fingerprint!r:.60}) with {dim!r:.20} numbers")
     return ModelIdentity(name, fingerprint, dim)
 

@@ -287,8 +287,8 @@ class Store(ABC):
         if other is not None and other.fingerprint != model.fingerprint:
             finish = shell_quoted(self.model_file(other) or other.name)
             raise BadInput(
-                f"A migration of {self.address} to {other.name} ({other.fingerprint[:12]}) is not finished. Finish it "
-                f"with: viewfix migrate {self.address.typed} --model {finish}\nOr give it up with --restart."
+                f"A migration of {self.address} to {other.name} ({other.fingerprint[:12]}) is not finished. Finish it, "
+                f"or give it up with --restart: viewfix migrate {self.address.typed} --model {finish}"
             )
         migration = self.migration(model)
         migration.begin()

@@ -11,7 +11,7 @@ from typing import Any
 
 from ...errors import StorageFailed
 from ..damage import DamageLog
-from .connect import Mode, Pool, connect
+from .connect import Pool, connect
 from .errors import translate_errors
 from .lock import WriterLock
 from .path import MapPath
@@ -102,4 +102,3 @@ def _close_writer(writer: sqlite3.Connection) -> None:
         writer.execute("PRAGMA busy_timeout = 0")
         writer.execute("PRAGMA journal_mode = DELETE")
     writer.close()
-

@@ -80,8 +80,8 @@ class MapPath:
         """
         if Path(self.shown).is_symlink() and not self.real.exists():
             raise NotAMap(
-                f"{self} is a link to {os.readlink(self.shown)}, which leads nowhere. Is a disk missing? Connect it, "
-                "or delete the link."
+                f"{self} is a link to {Path(self.shown).readlink()}, which leads nowhere. Is a disk missing? "
+                "Connect it, or delete the link."
             )
 
     def _check_log(self) -> None:

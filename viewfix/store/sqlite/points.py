@@ -15,7 +15,7 @@ import numpy.typing as npt
 from ...errors import BadInput
 from ...geo import Region
 from ...types import PointOfInterest, Position
-from ..points import COLUMNS, PointWriter, Points, PointSource, Spots, to_point, to_values
+from ..points import COLUMNS, Points, PointSource, PointWriter, Spots, to_point, to_values
 from ..regions import cover
 from .connections import Connections
 

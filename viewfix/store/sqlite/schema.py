@@ -45,7 +45,7 @@ def _first(connection: sqlite3.Connection) -> None:
         connection.execute(statement)
 
 
-# `number` gives the order of arrival; `bytes` stands before the features, so that sizes are summed without reading them.
+# `number` gives the order of arrival; `bytes` stands before the features, so that summing sizes reads no features.
 _LOCAL_FEATURES = """
 CREATE TABLE local_features (
     number INTEGER PRIMARY KEY AUTOINCREMENT,

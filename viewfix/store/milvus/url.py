@@ -1,4 +1,4 @@
-"""A URL goes in; where Milvus is, what the collection is called, and where the records lie come out."""
+"""The URL of a map in Milvus: the server, the collection, and where the records are."""
 
 from __future__ import annotations
 
@@ -11,16 +11,17 @@ from ...errors import BadInput
 from ..address import Address
 
 RECORDS = "VIEWFIX_RECORDS"
-"""The environment variable that names the records of a map whose URL does not."""
+"""The environment variable with the records of maps whose URL names none."""
 
+DEFAULT_PORT = 19530
 INDEXES = ("ivf_sq8", "ivf_pq", "hnsw", "flat")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,100}")
 _KNOWN = ("records", "token", "secure", "database", "index")
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """A map in Milvus: `uri` and `token` are for its client, `records` is the map that holds the truth."""
+class MilvusUrl:
+    """A map in Milvus: `uri` and `token` are for its client, `records` is the map that it is made from."""
 
     address: Address
     uri: str
@@ -31,13 +32,18 @@ class Place:
     index: str
 
     @classmethod
-    def of(cls, address: Address) -> Place:
-        """What a URL such as milvus://host:19530/city?records=postgresql://… says.
+    def of(cls, address: Address) -> MilvusUrl:
+        """Parse a URL such as milvus://host:19530/city?records=postgresql://…
 
         Raises:
-            BadInput: it names no map, or something in it is not known.
+            BadInput: it names no map, or has an unknown option.
         """
-        parts = urlsplit(address.text.partition("?")[0])
+        address.check_password()
+        try:
+            parts = urlsplit(address.text.partition("?")[0])
+            port = parts.port or DEFAULT_PORT
+        except ValueError as error:  # brackets that are not of an IPv6 address, a port that is not a number
+            raise BadInput(f"{address} is not a URL of Milvus ({error}). Write milvus://HOST:19530/NAME.") from None
         name = unquote(parts.path.strip("/"))
         if not parts.hostname or not _NAME.fullmatch(name):
             raise BadInput(
@@ -47,12 +53,12 @@ class Place:
         given = _options(address)
         index = given.get("index", INDEXES[0])
         if index not in INDEXES:
-            raise BadInput(f"{address} asks for the index {index!r}. There are: {', '.join(INDEXES)}.")
+            raise BadInput(f"{address} asks for the index {index!r}. Use one of: {', '.join(INDEXES)}.")
         scheme = "https" if given.get("secure", "").lower() in ("1", "true", "yes") else "http"
         user = f"{unquote(parts.username)}:{unquote(parts.password or '')}" if parts.username else ""
         return cls(
             address,
-            f"{scheme}://{parts.hostname}:{parts.port or 19530}",
+            f"{scheme}://{parts.hostname}:{port}",
             given.get("token", user),
             given.get("database", "default"),
             f"viewfix_{name}",
@@ -62,7 +68,7 @@ class Place:
 
 
 def _options(address: Address) -> dict[str, str]:
-    """What stands behind the question mark. The records come last, or percent-encoded, for they may be a URL."""
+    """The options of the URL. The records come last, or percent-encoded, for they may be a URL."""
     query = address.text.partition("?")[2]
     head, marker, records = query.partition("records=")
     if marker and "://" in records and "%3A" not in records.upper():
@@ -70,7 +76,5 @@ def _options(address: Address) -> dict[str, str]:
     else:
         given = dict(parse_qsl(query))
     if unknown := set(given) - set(_KNOWN):
-        raise BadInput(
-            f"{address} has {', '.join(sorted(unknown))}, which is not known. Known are: {', '.join(_KNOWN)}."
-        )
+        raise BadInput(f"{address} has the unknown option {', '.join(sorted(unknown))}. Use: {', '.join(_KNOWN)}.")
     return given

@@ -1,4 +1,4 @@
-"""A connection and a question go in; rows, positions, photos and descriptors come out: one statement each."""
+"""Read photos, positions and descriptors from a map in PostgreSQL, with one statement each."""
 
 from __future__ import annotations
 
@@ -12,16 +12,14 @@ import numpy.typing as npt
 from ...errors import ModelMismatch, StorageFailed
 from ...geo import Box, Region
 from ...types import Photo
-from ..records import Record, Version, to_photo, to_record, to_units
+from ..damage import DamageLog, to_photos, to_records, usable
+from ..records import Floats, Record, Rows, Units, Version, to_units
 from ..regions import cover, inside
-from . import wire
+from . import halfvec
+from .connections import Connections
 
 if TYPE_CHECKING:
     from .connect import Connection
-
-Rows = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float64]
-Units = npt.NDArray[np.float32]
 
 _PHOTO = "id, source, at[1], at[0], radius_m, heading_deg, taken_at, attribution, licence"
 _CONTENT = "content_hash, content_hint"
@@ -34,9 +32,10 @@ class Columns(NamedTuple):
     record: str
 
     @classmethod
-    def of_schema(cls, number: int) -> Columns:
-        """Those of a map of that schema. A reader never changes a map, so it may be an older one."""
-        if number >= 2:
+    def of_table(cls, connection: Connection) -> Columns:
+        """Those of a map. A reader never changes it, so it may be of an older schema, or lie behind foreign tables."""
+        query = "SELECT 1 FROM pg_attribute WHERE attrelid = 'photos'::regclass AND attname = 'camera' AND attnum > 0"
+        if connection.execute(f"{query} AND NOT attisdropped").fetchone() is not None:
             return cls(f"{_PHOTO}, view, camera", f"{_PHOTO}, view, camera, {_CONTENT}")
         # NULL where the columns are missing, and right at once when another process adds them.
         late = "to_jsonb(photos) ->> 'view', to_jsonb(photos) ->> 'camera'"
@@ -48,34 +47,42 @@ def version(connection: Connection, map_id: str) -> Version:
     last, removals, found = one(connection, query)
     if json.loads(found) != map_id:  # every descriptor is another: nothing that was read so far can be used
         raise ModelMismatch(
-            "The map was re-embedded with another model, or made anew, while it was open. Open it again."
+            "The map was migrated to another model, or deleted and created again, while it was open. Open it again."
         )
     return Version(map_id, last, removals)
 
 
 def one(connection: Connection, query: str, values: Sequence[Any] = ()) -> tuple[Any, ...]:
-    """The one line that a query gives."""
+    """The only line of the result of a query."""
     found = connection.execute(query, values).fetchone()
     assert found is not None, query
     return tuple(found)
 
 
-def known(connection: Connection, columns: Columns, ids: Sequence[str]) -> dict[str, Record]:
-    query = f"SELECT {columns.record} FROM photos WHERE id = ANY(%s)"
-    return {found[0]: to_record(found) for found in connection.execute(query, (list(ids),))}
+def known(connection: Connection, columns: Columns, ids: Sequence[str], damage: DamageLog) -> dict[str, Record]:
+    query = f"SELECT row, {columns.record} FROM photos WHERE id = ANY(%s)"
+    return {each.photo.id: each for _, each in to_records(connection.execute(query, (list(ids),)), damage)}
 
 
-def photos(connection: Connection, columns: Columns, wanted: npt.ArrayLike) -> dict[int, Photo]:
+def photos(connection: Connection, columns: Columns, wanted: npt.ArrayLike, damage: DamageLog) -> dict[int, Photo]:
     asked = np.asarray(wanted, dtype=np.int64).tolist()
     query = f"SELECT row, {columns.photo} FROM photos WHERE row = ANY(%s)"
-    return {values[0]: to_photo(values[1:]) for values in connection.execute(query, (asked,))}
+    return dict(to_photos(connection.execute(query, (asked,)), damage))
 
 
-def records(connection: Connection, columns: Columns, after: int, chunk: int) -> tuple[int, list[Record]]:
-    """The next `chunk` records above a row, and the last of their rows."""
+def photos_in_order(connections: Connections, columns: Columns, wanted: npt.ArrayLike) -> list[Photo]:
+    """The photos of those rows, in their order; rows that are gone are left out."""
+    found = connections.read(photos, columns, wanted, connections.damage)
+    return [found[row] for row in np.asarray(wanted, np.int64).tolist() if row in found]
+
+
+def records(
+    connection: Connection, columns: Columns, span: tuple[int, int], damage: DamageLog
+) -> tuple[int, list[Record]]:
+    """The next `span[1]` records above row `span[0]`, and the last row that was read; `span[0]` at the end."""
     query = f"SELECT row, {columns.record} FROM photos WHERE row > %s ORDER BY row LIMIT %s"
-    found = connection.execute(query, (after, chunk)).fetchall()
-    return (found[-1][0] if found else after), [to_record(values[1:]) for values in found]
+    found = connection.execute(query, span).fetchall()
+    return (found[-1][0] if found else span[0]), [record for _, record in to_records(found, damage)]
 
 
 def rows(connection: Connection, after: int) -> Rows:
@@ -84,10 +91,14 @@ def rows(connection: Connection, after: int) -> Rows:
     return np.fromiter((row for (row,) in cursor), dtype=np.int64)
 
 
-def positions(connection: Connection, after: int) -> tuple[Rows, Floats, Floats]:
+def positions(connection: Connection, after: int, damage: DamageLog) -> tuple[Rows, Floats, Floats]:
     cursor = connection.cursor(binary=True)
     cursor.execute("SELECT row, at[1], at[0] FROM photos WHERE row > %s ORDER BY row", (after,))
     table = np.array(cursor.fetchall(), dtype=np.float64).reshape(-1, 3)  # rows stay below 2**53: float64 holds them
+    good = (np.abs(table[:, 1]) <= 90) & (np.abs(table[:, 2]) <= 180)
+    for row, lat, lon in table[~good].tolist():
+        damage.report(int(row), f"its position is ({lat}, {lon})")
+    table = table[good]
     return table[:, 0].astype(np.int64), np.ascontiguousarray(table[:, 1]), np.ascontiguousarray(table[:, 2])
 
 
@@ -111,10 +122,10 @@ def rows_in(connection: Connection, region: Region, limit: int | None) -> Rows:
         asked *= 8
 
 
-def descriptors(connection: Connection, wanted: npt.ArrayLike, dim: int, place: object) -> tuple[Rows, Units]:
+def descriptors(connection: Connection, wanted: npt.ArrayLike, dim: int, damage: DamageLog) -> tuple[Rows, Units]:
     asked = np.asarray(wanted, dtype=np.int64)
     query = "SELECT row, vector FROM descriptors WHERE row = ANY(%s) ORDER BY row"
-    found, halves = vectors(connection, query, (asked.tolist(),), dim, place)
+    found, halves = usable(*vectors(connection, query, (asked.tolist(),), dim, damage.shown), damage)
     if not len(found):
         return found, halves.astype(np.float32)
     at = np.minimum(np.searchsorted(found, asked), len(found) - 1)
@@ -123,22 +134,23 @@ def descriptors(connection: Connection, wanted: npt.ArrayLike, dim: int, place: 
 
 
 def descriptor_chunk(
-    connection: Connection, span: tuple[int, int], dim: int, place: object
-) -> tuple[Rows, npt.NDArray[np.float16]]:
-    """The next `span[1]` descriptors above row `span[0]`."""
+    connection: Connection, span: tuple[int, int], dim: int, damage: DamageLog
+) -> tuple[int, Rows, npt.NDArray[np.float16]]:
+    """The next `span[1]` descriptors above row `span[0]`, and the last row that was read; `span[0]` at the end."""
     query = "SELECT row, vector FROM descriptors WHERE row > %s ORDER BY row LIMIT %s"
-    return vectors(connection, query, span, dim, place)
+    rows, halves = vectors(connection, query, span, dim, damage.shown)
+    return int(rows[-1]) if len(rows) else span[0], *usable(rows, halves, damage)
 
 
 def vectors(
-    connection: Connection, query: str, values: Sequence[Any] | Mapping[str, Any], dim: int, place: object
+    connection: Connection, query: str, values: Sequence[Any] | Mapping[str, Any], dim: int, shown: object
 ) -> tuple[Rows, npt.NDArray[np.float16]]:
-    """What a query for rows and vectors gives: (N,) int64 and (N, dim) float16."""
+    """The result of a query for rows and vectors: (N,) int64 and (N, dim) float16."""
     cursor = connection.cursor(binary=True)
     pairs = cursor.execute(query, values).fetchall()
-    halves = wire.to_halves([vector for _, vector in pairs], dim)
+    halves = halfvec.to_halves([vector for _, vector in pairs], dim)
     if halves is None:
         raise StorageFailed(
-            f"{place} is damaged: not every descriptor has {dim} numbers. Restore it from a backup, or build it again."
+            f"{shown} is damaged: not every descriptor has {dim} numbers. Restore it from a backup, or build it again."
         )
     return np.fromiter((row for row, _ in pairs), np.int64, len(pairs)), halves

@@ -1,4 +1,4 @@
-"""The addresses of shards go in; their stores come out, in order, if they are all of them and of one map."""
+"""Create or open the shards of a map over several servers, and check that none is missing."""
 
 from __future__ import annotations
 
@@ -7,23 +7,24 @@ import uuid
 from collections.abc import Sequence
 
 from ...errors import BadInput, ModelMismatch, NotAMap
+from ...shell import shell_quoted
 from ..address import Address
 from ..postgres.store import PostgresStore
+from ..postgres.url import check_size
 from ..records import ModelIdentity
-
-SHARD_BITS = 40
-"""A row number says which shard it is of: shard n has those from n * 2**40. Up to 8,191 shards stay below 2**53."""
+from .shards import SHARD_BITS
 
 KEY = "shard"
-"""In the meta of each shard: the set it belongs to, its number in it, and how many there are."""
+"""In the meta of each shard: the set that it belongs to, its number there, and how many shards the set has."""
 
 
 def create(address: Address, model: ModelIdentity) -> list[PostgresStore]:
-    """Make an empty map over several servers; none of it stays when one of them fails.
+    """Create an empty map over several servers; if one of them fails, nothing stays on the others.
 
     Raises:
-        BadInput: there is something at one of them, or one stands there twice.
+        BadInput: something is at one of the URLs already, or two of them are the same.
     """
+    check_size(model)
     urls = _urls(address)
     one_set = uuid.uuid4().hex
     made: list[PostgresStore] = []
@@ -41,12 +42,12 @@ def create(address: Address, model: ModelIdentity) -> list[PostgresStore]:
 
 
 def open_all(address: Address, *, write: bool) -> list[PostgresStore]:
-    """The shards of a map, in the order of their numbers, whatever the order of the addresses.
+    """Open the shards of a map, in the order of their numbers, whatever the order of their URLs.
 
     Raises:
-        NotAMap: one of them is none, one is missing, or they are of several maps.
-        StorageFailed: one cannot be reached.
-        ModelMismatch: to be read, but a migration of them is not finished.
+        NotAMap: at one URL there is no shard, one is missing, or they belong to several maps.
+        StorageFailed: a server cannot be reached.
+        ModelMismatch: they were to be read, but a migration is not finished.
     """
     found: list[PostgresStore] = []
     try:
@@ -56,8 +57,8 @@ def open_all(address: Address, *, write: bool) -> list[PostgresStore]:
         found.sort(key=lambda store: int(store.meta(KEY)["number"]))
         if not write and len({store.model.fingerprint for store in found}) > 1:
             raise ModelMismatch(
-                f"{address}: a migration to another model was stopped between two shards. Run it again, it goes on: "
-                f"viewfix migrate '{address}' --model {_target(found)}"
+                f"{address}: a migration to another model was interrupted between two shards. Continue it with: "
+                f"viewfix migrate {address.typed} --model {shell_quoted(_target(found))}"
             )
     except BaseException:
         for store in found:
@@ -71,22 +72,22 @@ def _check(stores: Sequence[PostgresStore]) -> None:
     for store, shard in zip(stores, shards, strict=True):
         if shard is None:
             raise NotAMap(
-                f"{store.address} is a map of its own, not a shard of one. Name it alone, or copy it into a map over "
-                f"several servers: viewfix copy '{store.address}' 'URL,URL'"
+                f"{store.address} is a complete map, not a shard. Use its URL alone, or copy it to several servers: "
+                f"viewfix copy {store.address.typed} 'URL,URL'"
             )
         if shard["set"] != shards[0]["set"]:
-            raise NotAMap(f"{stores[0].address} and {store.address} are of two maps. Name the shards of one.")
+            raise NotAMap(f"{stores[0].address} and {store.address} belong to two maps. Name the shards of one map.")
     missing = set(range(shards[0]["of"])) - {shard["number"] for shard in shards}
     if missing:
         numbers = ", ".join(str(number + 1) for number in sorted(missing))
         raise NotAMap(
-            f"{stores[0].address} is of a map over {shards[0]['of']} servers, and shard {numbers} was not named. "
+            f"{stores[0].address} belongs to a map over {shards[0]['of']} servers, and shard {numbers} was not named. "
             "Name all of them, with commas between their URLs: without one, photos would be missing from every answer."
         )
 
 
 def _target(stores: Sequence[PostgresStore]) -> str:
-    """The name of the model that an unfinished migration leads to."""
+    """The name of the model of an unfinished migration."""
     pending = next((found for store in stores if (found := store.pending_migration()) is not None), None)
     return pending.name if pending is not None else stores[0].model.name
 
@@ -94,8 +95,10 @@ def _target(stores: Sequence[PostgresStore]) -> str:
 def _urls(address: Address) -> list[str]:
     urls = address.urls
     if len(set(urls)) != len(urls):
-        raise BadInput(f"{address} names one server twice under one name of a map. Name each shard once.")
+        raise BadInput(f"{address} has the same URL twice. Name each shard once.")
     for url in urls:
         if Address(url).scheme not in ("postgresql", "postgres"):
-            raise BadInput(f"{Address(url)} is no URL of PostgreSQL: only maps in PostgreSQL lie on several servers.")
+            raise BadInput(
+                f"{Address(url)} is not a URL of PostgreSQL: only maps in PostgreSQL can lie on several servers."
+            )
     return urls

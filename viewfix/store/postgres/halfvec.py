@@ -1,4 +1,4 @@
-"""Descriptors go in and come out as PostgreSQL sends them: halfvec in binary, a whole batch in one stroke of NumPy."""
+"""Descriptors as PostgreSQL sends them, halfvec in binary: a whole batch is converted by NumPy at once."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _COPY_HEAD = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 _COPY_END = b"\xff\xff"
 
 
-def copied(rows: Rows, halves: Halves) -> bytes:
+def copy_lines(rows: Rows, halves: Halves) -> bytes:
     """(N,) rows and (N, dim) descriptors as the text of COPY … FROM STDIN (FORMAT binary): columns row and vector."""
     count, dim = halves.shape
     lines = np.zeros(

@@ -1,4 +1,4 @@
-"""A store that is another store with something beside it: every question goes to that one."""
+"""A store that delegates to another store."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ..store import Floats, Rows, Store, Units
 
 
 class DelegatingStore(Store):
-    """See Store; subclasses say what happens beside it when something is written."""
+    """See `Store`. Subclasses add what else happens when something is written."""
 
     def __init__(self, truth: Store) -> None:
         self.truth = truth

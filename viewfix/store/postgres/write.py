@@ -1,4 +1,4 @@
-"""Records go in and become rows: the statements of one transaction, which the Store begins and ends."""
+"""The statements that change a map in PostgreSQL, within a transaction that the caller begins and ends."""
 
 from __future__ import annotations
 
@@ -9,26 +9,25 @@ import numpy as np
 import numpy.typing as npt
 
 from ...types import Skipped
-from ..records import Record, to_values
-from . import wire
-from .reading import one
+from ..records import Record, Rows, same_place, to_values
+from . import halfvec
+from .read import one
 
 if TYPE_CHECKING:
     from .connect import Connection
 
-Rows = npt.NDArray[np.int64]
 _NAMES = (
     "id, source, at, radius_m, heading_deg, taken_at, attribution, licence, view, camera, content_hash, content_hint"
 )
 
 
 def lock(connection: Connection) -> int:
-    """Wait for the writers before us, and keep the others out until the transaction ends; the highest row so far."""
+    """Wait until no other process writes, and keep others out until the transaction ends; the highest row so far."""
     return int(one(connection, "SELECT last_row FROM counts FOR UPDATE")[0])
 
 
 def put(connection: Connection, records: Sequence[Record], halves: npt.NDArray[np.float16]) -> Rows:
-    """Insert records with their (N, dim) descriptors; the rows they got."""
+    """Insert records with their (N, dim) descriptors; returns their rows."""
     first = lock(connection) + 1
     last = {record.photo.id: at for at, record in enumerate(records)}
     _forget(connection, list(last))
@@ -37,17 +36,17 @@ def put(connection: Connection, records: Sequence[Record], halves: npt.NDArray[n
         for key, at in last.items():
             copy.write_row((row_of[key], *_values(records[at])))
     with connection.cursor().copy("COPY descriptors (row, vector) FROM STDIN (FORMAT binary)") as copy:
-        copy.write(wire.copied(np.fromiter(row_of.values(), np.int64), halves[list(last.values())]))
+        copy.write(halfvec.copy_lines(np.fromiter(row_of.values(), np.int64), halves[list(last.values())]))
     connection.execute("UPDATE counts SET photos = photos + %s, last_row = last_row + %s", (len(last), len(last)))
     connection.execute("DELETE FROM skipped WHERE id = ANY(%s)", (list(last),))
     return np.array([row_of[record.photo.id] for record in records], dtype=np.int64)
 
 
 def change(connection: Connection, record: Record) -> Rows | None:
-    """Replace what is known about the photo of that id, and keep its descriptor; None when there is none.
+    """Replace what is known about a photo, and keep its descriptor.
 
     Returns:
-        The new row of a photo that moved, (1,) int64; (0,) when it stays where it is.
+        The new row of a photo that moved, (1,) int64; (0,) if it stayed where it is; None if the map has no such photo.
     """
     fresh = lock(connection) + 1
     at = record.photo.position
@@ -57,8 +56,10 @@ def change(connection: Connection, record: Record) -> Rows | None:
         return None
     row, lat, lon = found
     marks = ", ".join(["%s"] * len(_NAMES.split(",")))
-    if (lat, lon) == (at.lat, at.lon):
-        connection.execute(f"UPDATE photos SET ({_NAMES}) = ({marks}) WHERE row = %s", (*_values(record), row))
+    if same_place((lat, lon), (at.lat, at.lon)):
+        photo_id, source, _, *rest = _values(record)
+        values = (photo_id, source, f"({lon!r},{lat!r})", *rest, row)
+        connection.execute(f"UPDATE photos SET ({_NAMES}) = ({marks}) WHERE row = %s", values)
         return np.empty(0, np.int64)
     # It moved. The position of a row never changes, so that caches stay right: it gets a new row.
     connection.execute("UPDATE descriptors SET row = %s WHERE row = %s", (fresh, row))
@@ -69,7 +70,7 @@ def change(connection: Connection, record: Record) -> Rows | None:
 
 
 def remove(connection: Connection, ids: Sequence[str]) -> int:
-    """Delete the photos of those ids; how many there were."""
+    """Delete photos by id; returns how many there were."""
     lock(connection)
     return _forget(connection, ids)
 
@@ -85,7 +86,7 @@ def _forget(connection: Connection, ids: Sequence[str]) -> int:
 
 
 def skip(connection: Connection, skipped: Iterable[Skipped]) -> None:
-    """Remember what could not be used; the latest reason counts."""
+    """Store which photos could not be used; the latest reason counts."""
     reasons = {each.id: each.reason for each in skipped}
     if reasons:
         connection.execute(
@@ -96,7 +97,7 @@ def skip(connection: Connection, skipped: Iterable[Skipped]) -> None:
 
 
 def unskip(connection: Connection, ids: Sequence[str]) -> int:
-    """Forget that photos could not be used; how many were remembered."""
+    """Delete what `skip` stored about those ids; returns how many there were."""
     return connection.execute("DELETE FROM skipped WHERE id = ANY(%s)", (list(ids),)).rowcount
 
 

@@ -1,4 +1,4 @@
-"""A URL goes in; what libpq connects with and the name of the map come out."""
+"""The URL of a map in PostgreSQL: what libpq connects with, and the name of the map."""
 
 from __future__ import annotations
 
@@ -10,13 +10,15 @@ from urllib.parse import unquote
 from ...errors import BadInput
 from ...optional import optional
 from ..address import Address
+from ..records import ModelIdentity
 
 CONNECT_SECONDS = 10
+MOST_DIM = 16_000  # numbers of a halfvec
 _NAME = re.compile(r"[a-z_][a-z0-9_]{0,50}")
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class DatabaseUrl:
     """A map in a database: `parameters` are libpq's, `map` is the PostgreSQL schema that holds the tables."""
 
     address: Address
@@ -24,13 +26,14 @@ class Place:
     map: str
 
     @classmethod
-    def of(cls, address: Address) -> Place:
-        """What a URL such as postgresql://host/db?map=city says.
+    def of(cls, address: Address) -> DatabaseUrl:
+        """Parse a URL such as postgresql://host/db?map=city.
 
         Raises:
-            BadInput: it names no map, or is no URL of PostgreSQL.
+            BadInput: it names no map, or is not a URL of PostgreSQL.
             MissingExtra: psycopg is not installed.
         """
+        address.check_password()
         psycopg = optional("psycopg")
         url, _, query = address.text.partition("?")
         parts = query.split("&") if query else []
@@ -44,8 +47,23 @@ class Place:
         try:
             parameters = psycopg.conninfo.conninfo_to_dict(f"{url}?{rest}" if rest else url)
         except psycopg.ProgrammingError as error:
+            seen = address.without_secrets((str(error).splitlines() or ["it cannot be parsed"])[0])
             raise BadInput(
-                f"{address} is no URL of PostgreSQL ({str(error).splitlines()[0]}). Write postgresql://USER@HOST/DATABASE?map=NAME."
+                f"{address} is not a URL of PostgreSQL ({seen}). Write postgresql://USER@HOST/DATABASE?map=NAME."
             ) from None
         usual = {"connect_timeout": CONNECT_SECONDS, "application_name": "viewfix", "keepalives_idle": 30}
         return cls(address, {**usual, **parameters}, names[0])
+
+
+def check_size(model: ModelIdentity) -> None:
+    """Refuse a model whose descriptors PostgreSQL cannot store.
+
+    Raises:
+        BadInput: they have more than 16,000 numbers.
+    """
+    if model.dim > MOST_DIM:
+        raise BadInput(
+            f"PostgreSQL stores descriptors of at most {MOST_DIM:,} numbers, and those of {model.name} have "
+            f"{model.dim:,}. Store the map in a file (city.map), or in Milvus, which takes up to 32,768, with its "
+            "records in a file; or choose a model with fewer."
+        )
