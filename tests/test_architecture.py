@@ -13,7 +13,7 @@ ROOT = Path(__file__).parent.parent / "viewfix"
 
 LAYERS = [  # a folder may import those of the layers above it, never those below or beside it
     {"errors"},
-    {"types", "optional", "files"},
+    {"types", "optional", "files", "shell"},
     {"geo", "metrics", "console", "geojson", "capacity"},
     {"photos"},
     {"sources", "models"},

@@ -166,7 +166,7 @@ def test_a_database_that_is_not_there_or_a_url_without_a_map_is_said(server: Pos
     for url in (f"postgresql:///postgres?host={server.folder}", server.url("No Name"), server.url("x;drop")):
         with pytest.raises(BadInput, match="map=NAME"):
             Store.open(url)
-    with pytest.raises(BadInput, match="no URL of PostgreSQL"):
+    with pytest.raises(BadInput, match="is not a URL of PostgreSQL"):
         Store.open("postgresql://host/db?map=city&nonsense=1")
 
 

@@ -42,6 +42,16 @@ class DamageLog:
             what,
         )
 
+    def report_point(self, number: int) -> None:
+        """Warn of a point of interest, the first time that it is met."""
+        with self._lock:
+            if -number in self._rows or len(self._rows) > NAMED:
+                return
+            self._rows.add(-number)
+        logging.getLogger("viewfix").warning(
+            "%s: point of interest %d is damaged and is left out. Add its file again.", self.shown, number
+        )
+
 
 def to_photos(found: Iterable[Sequence[Any]], damage: DamageLog) -> Iterator[tuple[int, Photo]]:
     """Lines of row and PHOTO_COLUMNS as photos; damaged ones are left out."""

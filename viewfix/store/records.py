@@ -58,6 +58,7 @@ class ModelIdentity:
 
 
 MOST_DIM = 65_536
+_PATH = re.compile(r"(^|[/\\])\.\.([/\\]|$)|^[/\\~]|^[A-Za-z]:[/\\]|[\0-\x1f]")
 
 
 def to_model(about: Any) -> ModelIdentity:
@@ -71,6 +72,8 @@ def to_model(about: Any) -> ModelIdentity:
     except (KeyError, TypeError):
         raise BadInput("it does not describe its model by name, fingerprint and dim") from None
     texts = isinstance(name, str) and 0 < len(name) <= 1_000 and isinstance(fingerprint, str)
+    if texts and _PATH.search(name):
+        raise BadInput(f"the name of its model, {name!r:.60}, is the path of a file")
     # The fingerprint becomes part of a file name.
     if (
         not texts

@@ -172,7 +172,7 @@ class MilvusStore(DelegatingStore):
         self._state = replace(self._state, at=max(at, self._state.at))
 
     def _from_milvus(self, rows: Sequence[int]) -> None:
-        """After the truth has committed their removal. Rows that stay in Milvus are never returned: no error is raised."""
+        """After the truth committed a removal: rows that stay in Milvus are never returned, so no error is raised."""
         try:
             if rows:
                 self.collection.remove(rows)

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from ...errors import BadInput
 from ...geo import Region
 from ...types import PointOfInterest, Position
-from ..points import COLUMNS, Points, PointSource, PointWriter, Spots, to_point, to_values
+from ..points import COLUMNS, Points, PointSource, PointWriter, Spots, to_point, to_points, to_values
 from ..regions import cover
 from .connections import Connections
 from .read import corners, one
@@ -56,7 +56,7 @@ class PostgresPoints(Points):
         asked = np.asarray(numbers, np.int64).tolist()
         query = f"SELECT number, {COLUMNS} FROM {_JOINED} WHERE number = ANY(%s)"
         lines = self._connections.lines(query, (asked,))
-        found = {values[0]: to_point(values[1:]) for values in lines}
+        found = dict(to_points(lines, self._connections.damage))
         return [found[number] for number in asked if number in found]
 
     def all(self, chunk: int = 4096) -> Iterator[PointOfInterest]:
@@ -67,8 +67,8 @@ class PostgresPoints(Points):
             if not found:
                 return
             after = found[-1][0]
-            for values in found:
-                yield to_point(values[1:])
+            for _, point in to_points(found, self._connections.damage):
+                yield point
 
     @contextlib.contextmanager
     def replacing(self, source: PointSource) -> Iterator[PointWriter]:

@@ -57,9 +57,9 @@ def connect(path: PurePath, mode: Mode) -> sqlite3.Connection:
 
 
 @contextlib.contextmanager
-def time_limit(connection: sqlite3.Connection, seconds: float = OPENING_S) -> Iterator[None]:
-    """Interrupt the statements of a block that run longer than this, all together."""
-    until = time.monotonic() + seconds
+def time_limit(connection: sqlite3.Connection) -> Iterator[None]:
+    """Interrupt the statements of a block that run longer than OPENING_S, all together."""
+    until = time.monotonic() + OPENING_S
     connection.set_progress_handler(lambda: time.monotonic() > until, _STEPS)
     try:
         yield

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from ...errors import BadInput
 from ...geo import Region
 from ...types import PointOfInterest, Position
-from ..points import COLUMNS, Points, PointSource, PointWriter, Spots, to_point, to_values
+from ..points import COLUMNS, Points, PointSource, PointWriter, Spots, to_point, to_points, to_values
 from ..regions import cover
 from .connections import Connections
 
@@ -64,7 +64,8 @@ class SqlitePoints(Points):
         asked = np.asarray(numbers, np.int64).tolist()
         query = f"SELECT number, {COLUMNS} FROM {_JOINED} WHERE number IN (SELECT value FROM json_each(?))"
         with self._connections.borrow() as connection:
-            found = {values[0]: to_point(values[1:]) for values in connection.execute(query, (json.dumps(asked),))}
+            lines = connection.execute(query, (json.dumps(asked),))
+            found = dict(to_points(lines, self._connections.damage))
         return [found[number] for number in asked if number in found]
 
     def all(self, chunk: int = 4096) -> Iterator[PointOfInterest]:
@@ -76,8 +77,8 @@ class SqlitePoints(Points):
             if not found:
                 return
             after = found[-1][0]
-            for values in found:
-                yield to_point(values[1:])
+            for _, point in to_points(found, self._connections.damage):
+                yield point
 
     @contextlib.contextmanager
     def replacing(self, source: PointSource) -> Iterator[PointWriter]:

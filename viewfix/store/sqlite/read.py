@@ -38,7 +38,9 @@ def version(connection: sqlite3.Connection, map_id: str) -> Version:
     query = f"SELECT {_LAST}, removals, (SELECT value FROM meta WHERE key = 'map_id') FROM counts"
     last, removals, found = connection.execute(query).fetchone()
     if json.loads(found) != map_id:  # every descriptor is another: nothing that was read so far can be used
-        raise ModelMismatch("The map was migrated to another model, or deleted and created again, while it was open. Open it again.")
+        raise ModelMismatch(
+            "The map was migrated to another model, or deleted and created again, while it was open. Open it again."
+        )
     return Version(map_id, last, removals)
 
 

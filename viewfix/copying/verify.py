@@ -1,4 +1,4 @@
-"""Two sides go in; whether they are the same comes out, and if not, whether that is damage or what others changed."""
+"""Compare two sides, and tell damage from what other processes changed meanwhile."""
 
 from __future__ import annotations
 
@@ -7,20 +7,21 @@ from dataclasses import dataclass
 from itertools import islice
 
 from ..errors import StorageFailed
+from ..shell import shell_quoted
 from ..store.store import Store
 from ..types import Progress, silent
-from . import rest
-from .ends import Batch, End
+from . import extras
+from .checksums import Checksums, Difference, differences
 from .marker import Marker
-from .sums import Difference, Sums, differences
+from .sides import Batch, Side
 
 NAMED = 3
-MOST = 10_000  # differences that are looked at in one round
+MOST = 10_000  # differences that are examined in one round
 
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """What a comparison found. `others` is what differs beside the photos, a line each."""
+    """The result of a comparison. `others` names what differs beside the photos, one line each."""
 
     photos: int
     checksum: str
@@ -48,29 +49,29 @@ class Compared:
 
 
 def compare(
-    left: End, right: End, *, upto: int | None = None, with_features: bool = True, progress: Progress = silent
+    left: Side, right: Side, *, upto: int | None = None, with_features: bool = True, progress: Progress = silent
 ) -> Compared:
-    """Read both sides and compare them: by count and by checksum; what differs is then read again, and named.
+    """Compare the counts and checksums of both sides; photos that differ are read again, and named.
 
-    `upto` leaves out the rows of the left above it.
+    Rows of the left side above `upto` are left out.
     """
     total = len(left) + len(right)
-    sides = Sums(), Sums()
+    sides = Checksums(), Checksums()
     for at, batches in enumerate((_upto(left, upto), right.batches())):
         for batch in batches:
             sides[at].add(batch)
             progress("verifying", len(sides[0]) + len(sides[1]), max(total, len(sides[0]) + len(sides[1])))
     found: tuple[Difference, ...] = ()
-    if sides[0].apart(sides[1]):
+    if sides[0].differing(sides[1]):
         found = tuple(islice(differences(lambda: _upto(left, upto), right.batches, sides), MOST))
     others: tuple[str, ...] = ()
     if left.store is not None and right.store is not None:
-        others = tuple(rest.apart(left.store, right.store, with_features=with_features))
+        others = tuple(extras.differing(left.store, right.store, with_features=with_features))
     return Compared(len(sides[1]), sides[1].checksum, found, others)
 
 
-def _upto(end: End, row: int | None) -> Iterator[Batch]:
-    for batch in end.batches():
+def _upto(side: Side, row: int | None) -> Iterator[Batch]:
+    for batch in side.batches():
         if row is None or batch.last <= row:
             yield batch
             continue
@@ -80,8 +81,8 @@ def _upto(end: End, row: int | None) -> Iterator[Batch]:
 
 
 @dataclass(frozen=True, slots=True)
-class Catching:
-    """Differences, sorted: what others did to the source while it was copied, and what is damage."""
+class Changes:
+    """Differences, sorted into what other processes did to the source during the copy, and damage."""
 
     gone: tuple[str, ...]
     changed: tuple[str, ...]
@@ -89,21 +90,21 @@ class Catching:
     source: Store | None
 
     @classmethod
-    def of(cls, found: Compared, source: End, marker: Marker) -> Catching:
-        """The position and the descriptor of a row never change, and what was there and is gone counts as removed."""
+    def of(cls, found: Compared, source: Side, marker: Marker) -> Changes:
+        """Sort: the position and descriptor of a row never change, so only removals and updates are no damage."""
         gone, changed, damage = [], [], []
         removed = source.version.removals > marker.removals
         for each in found.differences:
             if each.left is None and removed:
                 gone.append(each.id)
-            elif source.store is not None and _only_told_anew(each):
+            elif source.store is not None and _is_update(each):
                 changed.append(each.id)
             else:
                 damage.append(str(each))
         return cls(tuple(gone), tuple(changed), tuple(damage), source.store)
 
     def apply(self, target: Store) -> None:
-        """Do to the copy what was done to the source."""
+        """Repeat on the copy what was done to the source."""
         if self.source is None:
             return
         there = self.source.known([*self.gone, *self.changed])
@@ -113,16 +114,16 @@ class Catching:
                 target.update_photo(there[key])
 
 
-def _only_told_anew(difference: Difference) -> bool:
+def _is_update(difference: Difference) -> bool:
     left, right = difference.left, difference.right
     return left is not None and right is not None and left.descriptor == right.descriptor
 
 
 def damaged(source: str, target: str, lines: Sequence[str]) -> StorageFailed:
-    """The error that names the first differences."""
+    """An error that names the first differences."""
     more = len(lines) - NAMED
     shown = "; ".join(lines[:NAMED]) + (f"; and {more:,} more" if more > 0 else "")
     return StorageFailed(
-        f"{target} is not what {source} is: {shown}. Check the disks and begin anew: "
-        f"viewfix copy --restart '{source}' '{target}'"
+        f"{target} differs from {source}: {shown}. Check the disks and start again: "
+        f"viewfix copy --restart {shell_quoted(source)} {shell_quoted(target)}"
     )

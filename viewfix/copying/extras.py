@@ -1,4 +1,4 @@
-"""What a map holds beside its photos goes from one map into another: sights, skipped photos, features, calibration."""
+"""Copy and compare what a map stores beside its photos: points of interest, skipped photos, features, calibration."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from itertools import islice, zip_longest
 from ..errors import BadInput
 from ..locate.confidence import Calibration
 from ..pois.nearby import name_key, wikidata_of
+from ..shell import shell_quoted
 from ..store.batches import record_batches
 from ..store.local_features import KEY as LOCAL_FEATURES
 from ..store.local_features import LocalFeatureCache
@@ -15,13 +16,13 @@ from ..store.points import PointSource
 from ..store.records import rebased
 from ..store.store import Store
 from ..types import Photo, Progress
-from .ends import CHUNK, End
+from .sides import CHUNK, Side
 
 FEATURES_AT_ONCE = 256  # photos; 35 KB each
 
 
 def skipped(source: Store, target: Store) -> None:
-    """Those that the source could not use, and no others."""
+    """Make the skipped photos of the target those of the source."""
     wanted, there = source.skipped(), target.skipped()
     kept = {each.id for each in wanted}
     target.forget_skipped([each.id for each in there if each.id not in kept])
@@ -31,11 +32,11 @@ def skipped(source: Store, target: Store) -> None:
 
 
 def points(source: Store, target: Store, progress: Progress) -> None:
-    """The points of interest, source by source in their order, each whole or not at all."""
+    """Copy the points of interest: file by file in their order, each in one transaction."""
     done, total = 0, len(source.points)
-    there = [_named(each) for each in target.points.sources()]
+    there = [_described(each) for each in target.points.sources()]
     wanted = source.points.sources()
-    if there != [_named(each) for each in wanted[: len(there)]]:
+    if there != [_described(each) for each in wanted[: len(there)]]:
         target.points.remove()
         there = []
     stream = source.points.all()
@@ -54,12 +55,12 @@ def points(source: Store, target: Store, progress: Progress) -> None:
 
 
 def features(source: Store, target: Store, progress: Progress) -> None:
-    """The local features of all photos, where the source has them; those that the copy has already are left alone."""
+    """Copy the local features of all photos, if the source has them; those that are copied already are left alone."""
     known = source.meta(LOCAL_FEATURES) or {}
     if not known.get("all"):
         return
     kept, copy = (each.local_features(known["fingerprint"]) for each in (source, target))
-    copy.keep_all({})  # whatever else there is: the copy is to have them all too
+    copy.keep_all({})  # even without any: the copy is to have those of all photos
     done, total = 0, len(target)
     for photos in copy.missing(FEATURES_AT_ONCE):
         _features_of(photos, target, kept, copy)
@@ -74,8 +75,8 @@ def _features_of(photos: list[Photo], target: Store, kept: LocalFeatureCache, co
         copy.keep_all(found)
 
 
-def calibration(source: End, target: Store) -> bool:
-    """So that it is not made anew; False where it makes no sense, as a stranger's file may say anything."""
+def calibration(source: Side, target: Store) -> bool:
+    """Copy the calibration; False if it is not valid, as it may be in a Parquet file of another program."""
     found = source.calibration
     if found is None:
         return True
@@ -89,26 +90,26 @@ def calibration(source: End, target: Store) -> bool:
 
 
 def model_file(source: Store, target: Store) -> None:
-    """The file of a model that was made for this map."""
+    """Copy the file of a model that was made for this map."""
     if (file := source.model_file(source.model)) is not None:
         target.keep_model_file(source.model, file)
 
 
-def apart(source: Store, target: Store, *, with_features: bool) -> Iterator[str]:
-    """What differs, beside the photos: one line each."""
-    yield from _lists_apart("skipped photo", _skipped(source), _skipped(target))
-    mine, others = ([_named(each) for each in store.points.sources()] for store in (source, target))
+def differing(source: Store, target: Store, *, with_features: bool) -> Iterator[str]:
+    """What differs beside the photos, one line each."""
+    yield from _differing_lists("skipped photo", _skipped(source), _skipped(target))
+    mine, others = ([_described(each) for each in store.points.sources()] for store in (source, target))
     if mine != others:
         yield f"the points of interest come from {len(others)} files, where {len(mine)} are expected"
     for left, right in zip_longest(source.points.all(), target.points.all()):
         if left != right:
-            yield f"the point of interest {(left or right).id} is not the same"
+            yield f"the point of interest {(left or right).id} differs"
             break
     if with_features:
-        yield from _features_apart(source, target)
+        yield from _differing_features(source, target)
 
 
-def _features_apart(source: Store, target: Store) -> Iterator[str]:
+def _differing_features(source: Store, target: Store) -> Iterator[str]:
     known = source.meta(LOCAL_FEATURES) or {}
     if not known.get("all"):
         return
@@ -122,10 +123,10 @@ def _features_apart(source: Store, target: Store) -> Iterator[str]:
             return
 
 
-def _lists_apart(what: str, mine: dict[str, str], others: dict[str, str]) -> Iterator[str]:
+def _differing_lists(what: str, mine: dict[str, str], others: dict[str, str]) -> Iterator[str]:
     for key in sorted(mine.keys() | others.keys()):
         if mine.get(key) != others.get(key):
-            yield f"the {what} {key} is not the same"
+            yield f"the {what} {key} differs"
             return
 
 
@@ -133,14 +134,14 @@ def _skipped(store: Store) -> dict[str, str]:
     return {each.id: each.reason for each in store.skipped()}
 
 
-def _named(origin: PointSource) -> tuple[str, str | None, str | None, int]:
+def _described(origin: PointSource) -> tuple[str, str | None, str | None, int]:
     return origin.file, origin.attribution, origin.licence, origin.points
 
 
 def refuse_unfinished(source: Store) -> None:
-    """A map whose descriptors are half of another model is not what anybody wants twice."""
+    """Refuse to copy a map while it is being migrated: half of its descriptors are of another model."""
     if (other := source.pending_migration()) is not None:
         raise BadInput(
-            f"{source.address} is being migrated to {other.name}, which is not finished. Finish it, or give it up, "
-            f"before you copy it: viewfix migrate '{source.address}' --model {other.name}"
+            f"{source.address} is being migrated to {other.name}. Finish that, or give it up with --restart, before "
+            f"you copy it: viewfix migrate {source.address.typed} --model {shell_quoted(other.name)}"
         )

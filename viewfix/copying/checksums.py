@@ -1,4 +1,4 @@
-"""Photos and descriptors go in; sums that do not depend on their order come out, and which photos differ."""
+"""Checksums of photos and descriptors that do not depend on their order, and a search for those that differ."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from ..store.records import Record, to_values
-from .ends import Batch
+from .sides import Batch
 
 BUCKETS = 4096
-AT_ONCE = 200_000  # photos that are compared one by one at a time: some 50 MB
+AT_ONCE = 200_000  # photos that are compared one by one at once: some 50 MB
 _WHOLE = 2**128
 
 Read = Callable[[], Iterable[Batch]]
 
 
 class Seen(NamedTuple):
-    """One photo as one side has it. Equal digests mean equal to the last bit."""
+    """One photo of one side. Equal digests mean equal to the last bit."""
 
     row: int
     fields: bytes
@@ -29,7 +29,7 @@ class Seen(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A photo that two sides do not have alike; None for the side that has none."""
+    """A photo that differs between two sides; None for a side that does not have it."""
 
     id: str
     left: Seen | None
@@ -43,8 +43,8 @@ class Difference:
         return f"{self.id} has another {'descriptor' if self.left.fields == self.right.fields else 'position or text'}"
 
 
-class Sums:
-    """What one side holds: its photos, counted, and the sum of their digests, by the checksum of their ids."""
+class Checksums:
+    """The photos of one side: their count and the sum of their digests, in buckets by the CRC of their ids."""
 
     def __init__(self) -> None:
         self.counts = [0] * BUCKETS
@@ -58,7 +58,7 @@ class Sums:
             self.counts[bucket] += 1
             self.sums[bucket] = (self.sums[bucket] + int.from_bytes(seen.digest(), "big")) % _WHOLE
 
-    def apart(self, other: Sums) -> list[int]:
+    def differing(self, other: Checksums) -> list[int]:
         """The buckets in which two sides differ."""
         mine, others = (zip(each.counts, each.sums, strict=True) for each in (self, other))
         return [n for n, (left, right) in enumerate(zip(mine, others, strict=True)) if left != right]
@@ -68,16 +68,16 @@ class Sums:
 
     @property
     def checksum(self) -> str:
-        """Of everything, 32 hexadecimal digits."""
+        """Of all photos, 32 hexadecimal digits."""
         return f"{sum(self.sums) % _WHOLE:032x}"
 
 
-def differences(left: Read, right: Read, of: tuple[Sums, Sums]) -> Iterator[Difference]:
-    """Which photos differ, in bounded memory: the sides are read again, a few differing buckets at a time.
+def differences(left: Read, right: Read, of: tuple[Checksums, Checksums]) -> Iterator[Difference]:
+    """The photos that differ, in bounded memory: the sides are read again, a few differing buckets at a time.
 
-    Of two photos with one id on the left the first counts, as it does in a copy.
+    Of two photos of one id on the left the first counts, as it does in a copy.
     """
-    apart = of[0].apart(of[1])
+    apart = of[0].differing(of[1])
     edges, held = [0], 0
     for n, bucket in enumerate(apart):
         held += of[0].counts[bucket] + of[1].counts[bucket]
@@ -104,12 +104,12 @@ def _listed(side: Read, buckets: set[int]) -> dict[str, Seen]:
 
 
 def seen_as(row: int, record: Record, descriptor: bytes) -> Seen:
-    """One photo, by the digests of what is known about it and of its descriptor."""
+    """The digests of a record and of its descriptor."""
     return Seen(row, blake2b(_fields(record), digest_size=16).digest(), blake2b(descriptor, digest_size=16).digest())
 
 
 def _fields(record: Record) -> bytes:
-    # SQLite writes -0.0 as 0: the same place on the ground.
+    # SQLite stores -0.0 as 0, which is the same place on the ground.
     plain = [each + 0.0 if isinstance(each, int | float) else each for each in to_values(record)]
     return repr(plain).encode("utf-8", "surrogatepass")
 

@@ -1,4 +1,4 @@
-"""A map in any engine or a Parquet file goes in; batches of photos with their descriptors come out."""
+"""The two sides of a copy or comparison: maps in any engine, or Parquet files, read in batches."""
 
 from __future__ import annotations
 
@@ -7,24 +7,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-import numpy as np
-import numpy.typing as npt
-
 from ..store.batches import record_batches
 from ..store.parquet import ParquetFile
-from ..store.records import ModelIdentity, Record, Version
+from ..store.records import Halves, ModelIdentity, Record, Rows, Version
 from ..store.store import Store
 from ..types import Skipped
 
 CHUNK = 4096
 
-Rows = npt.NDArray[np.int64]
-Halves = npt.NDArray[np.float16]
-
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Photos that stand together: n rows, n records, (n, dim) float16; `last` is the last row looked at."""
+    """Consecutive photos: n rows, n records, (n, dim) float16; `last` is the last row that was read."""
 
     rows: Rows
     records: Sequence[Record]
@@ -33,14 +27,14 @@ class Batch:
     skipped: Sequence[Skipped] = ()
 
 
-class End(Protocol):
+class Side(Protocol):
     """What photos are read from."""
 
     name: str  # as it is shown: without a password
-    identity: str  # another one, and it is another map
+    identity: str  # differs between two maps
     model: ModelIdentity
     created_at: datetime | None
-    store: Store | None  # None for a file that is no map
+    store: Store | None  # None for a Parquet file
 
     def __len__(self) -> int: ...
 
@@ -53,11 +47,11 @@ class End(Protocol):
 
     @property
     def calibration(self) -> dict[str, Any] | None:
-        """As it stands in the map, with the counts of `version` it was made at."""
+        """As the map stores it, with the counts of the `version` that it was made at."""
         ...
 
 
-class OfStore:
+class MapSide:
     """A map in any engine."""
 
     def __init__(self, store: Store) -> None:
@@ -84,8 +78,8 @@ class OfStore:
         return found
 
 
-class OfParquet:
-    """A Parquet file, anybody's: what of it cannot be used is skipped, with a reason."""
+class ParquetSide:
+    """A Parquet file, perhaps of another program: rows that cannot be used are skipped, with a reason."""
 
     def __init__(self, file: ParquetFile) -> None:
         self.store: Store | None = None
