@@ -11,6 +11,7 @@ import pytest
 from viewfix.errors import BadInput, ModelMismatch, ViewfixError
 from viewfix.geo import Box, Circle
 from viewfix.map import Map
+from viewfix.search.open import open_search
 from viewfix.store.migration import Migration
 from viewfix.store.points import PointSource
 from viewfix.store.store import ModelIdentity, Record, Store
@@ -71,7 +72,7 @@ def test_the_nearest_are_those_of_an_exact_search(engine: Engine, region: Circle
     place, units = filled(engine)
     known = {r.photo.id: (r, unit) for r, unit in zip(records(300), units, strict=True)}
     with Store.open(place) as store:
-        search = store.search()
+        search = open_search(store)
         for query in descriptors(8, seed=1):
             rows, similarities = search.nearest(query, 10, region)
             assert [photo.id for photo in store.photos(rows)] == nearest_ids(known, query, 10, region)
@@ -97,14 +98,14 @@ def test_a_region_is_found_across_the_180th_meridian_and_at_a_pole(engine: Engin
             (Circle(90.0, 0.0, 50.0), {"pole", "other side"}),
         ):
             assert {photo.id for photo in store.photos(store.rows_in(region))} == ids
-            rows, _ = store.search().nearest(descriptors(1)[0], 10, region)
+            rows, _ = open_search(store).nearest(descriptors(1)[0], 10, region)
             assert {photo.id for photo in store.photos(rows)} == ids
 
 
 def test_what_changes_is_seen_by_who_reads_meanwhile(engine: Engine) -> None:
     place, units = filled(engine)
     with Store.open(place) as reader, Store.open(place, write=True) as writer:
-        search, before = reader.search(), reader.version
+        search, before = open_search(reader), reader.version
         writer.put([record(7, content="two")], units[299:300])  # another picture under an id that is there
         assert reader.known([record(7).photo.id])[record(7).photo.id].content_hash == "two-7"
         rows, similarities = search.nearest(units[299], 2)
@@ -129,7 +130,7 @@ def test_a_photo_that_moved_gets_a_new_row_and_keeps_its_descriptor(engine: Engi
         assert not told and store.known([record(3).photo.id])[record(3).photo.id].content_hash == "same place-3"
         store.update_photo(record(3, lat=10.0), before_commit=lambda rows: told.extend(rows.tolist()))
         assert len(told) == 1 and told[0] != old
-        rows, similarities = store.search().nearest(units[3], 1, Circle(10.0, 24.9, 10.0))
+        rows, similarities = open_search(store).nearest(units[3], 1, Circle(10.0, 24.9, 10.0))
         assert rows.tolist() == told and similarities[0] > 0.999
         with pytest.raises(BadInput, match="not there"):
             store.update_photo(Record(record(3).photo.__class__("not there", "x", Position(0, 0)), "x"))
@@ -264,7 +265,7 @@ def test_a_map_changes_to_another_model_in_place(engine: Engine) -> None:
         with pytest.raises(BadInput, match="have no descriptor"):
             migration.finish()
         store.put([record(300)], units[:1])  # comes meanwhile
-        assert len(reader) == 301 and len(reader.search().nearest(units[0], 3)[0]) == 3
+        assert len(reader) == 301 and len(open_search(reader).nearest(units[0], 3)[0]) == 3
         migration = Migration.begun(store, other)  # as after a kill
         assert migration.done() == 100 and Migration.pending(reader) == other
         with pytest.raises(BadInput, match="not finished"):
@@ -277,7 +278,7 @@ def test_a_map_changes_to_another_model_in_place(engine: Engine) -> None:
             _ = reader.version
     with Store.open(place) as store:
         assert store.model == other and len(store) == 300 and Migration.pending(store) is None
-        rows, similarities = store.search().nearest(wide[17] / np.sqrt(2), 1)
+        rows, similarities = open_search(store).nearest(wide[17] / np.sqrt(2), 1)
         assert store.photos(rows)[0].id == record(17).photo.id and similarities[0] > 0.99
         assert [each.id for each in store.skipped()] == [record(300).photo.id]
 
@@ -331,7 +332,7 @@ def test_many_threads_read_while_one_writes(engine: Engine) -> None:
     wrong: list[BaseException] = []
     stop = threading.Event()
     with Store.open(place) as store, Store.open(place, write=True) as writer:
-        search = store.search()
+        search = open_search(store)
 
         def ask() -> None:
             try:

@@ -19,6 +19,7 @@ from viewfix.copying import copy, ends, rest, same
 from viewfix.copying.marker import Marker
 from viewfix.errors import BadInput, MapBusy, NotAMap, StorageFailed, ViewfixError
 from viewfix.map import Map
+from viewfix.search.open import open_search
 from viewfix.store.migration import Migration
 from viewfix.store.points import PointSource
 from viewfix.store.store import ModelIdentity, Record, Store
@@ -98,7 +99,7 @@ def test_a_map_goes_from_a_file_to_every_engine_and_back_the_same(engine: Engine
     with Store.open(back) as store:
         with Store.open(origin) as other:
             assert store.map_id != other.map_id
-        assert store.search().nearest(descriptors(300)[7], 1)[1][0] > 0.999
+        assert open_search(store).nearest(descriptors(300)[7], 1)[1][0] > 0.999
 
 
 def test_a_map_goes_through_parquet_and_back(engine: Engine, tmp_path: Path) -> None:

@@ -10,14 +10,14 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from ...errors import NotAMap, StorageFailed
 from ...geo import Region
-from ...types import Photo, Progress, Skipped, silent
+from ...types import Photo, Skipped
 from ..address import Address
 from ..local_features import LIMIT_BYTES, LocalFeatureCache
 from ..migration import Migration
@@ -25,11 +25,10 @@ from ..points import Points
 from ..records import ModelIdentity, Record, Version
 from ..transactional import TransactionalStore
 from . import connect, facts, files, reading, schema, writing
-from .connect import Pool, Result, search_path
+from .connect import Pool, Result, advisory, search_path
 from .place import Place
 
 if TYPE_CHECKING:
-    from ...search.search import Search
     from .connect import Connection
 
 Rows = npt.NDArray[np.int64]
@@ -40,6 +39,7 @@ Units = npt.NDArray[np.float32]
 class PostgresStore(TransactionalStore):
     """One map in PostgreSQL: see Store. Any number of processes write it at once, a batch after the other."""
 
+    engine: ClassVar[str] = "postgres"
     statements = writing
 
     def __init__(self, place: Place, pool: Pool, *, write: bool) -> None:
@@ -212,9 +212,7 @@ class PostgresStore(TransactionalStore):
 
     def alone(self, purpose: str) -> AbstractContextManager[Connection | None]:
         """A connection for what one process at a time may do; None where another is at it."""
-        from ...search.postgres import advisory
-
-        return advisory(self, purpose)
+        return advisory(self.place, self.pool, purpose)
 
     # What else is kept with the photos
 
@@ -226,11 +224,6 @@ class PostgresStore(TransactionalStore):
 
     def forget_model_file(self, model: ModelIdentity) -> None:
         files.forget(self, model)
-
-    def search(self, *, progress: Progress = silent, notice: Callable[[str], None] | None = None) -> Search:
-        from ...search.postgres import PostgresSearch
-
-        return PostgresSearch(self, progress)
 
     @property
     def points(self) -> Points:

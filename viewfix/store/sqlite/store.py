@@ -6,17 +6,17 @@ import contextlib
 import json
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from ...errors import BadInput, StorageFailed, ViewfixError
 from ...geo import Region
-from ...types import Photo, Progress, Skipped, silent
+from ...types import Photo, Skipped
 from ..address import Address
 from ..local_features import LIMIT_BYTES, LocalFeatureCache
 from ..migration import Migration
@@ -28,13 +28,11 @@ from . import facts, opening, reading, schema, writing
 from .connect import Mode, Pool, connect, folded_in, open_for_reading, told
 from .lock import WriterLock
 
-if TYPE_CHECKING:
-    from ...search.search import Search
-
 
 class SqliteStore(TransactionalStore):
     """One map on disk: see Store. Any number of threads and processes read it while one process writes."""
 
+    engine: ClassVar[str] = "sqlite"
     statements = writing
 
     def __init__(self, path: Path, pool: Pool, writer: sqlite3.Connection | None, lock: WriterLock | None) -> None:
@@ -243,11 +241,6 @@ class SqliteStore(TransactionalStore):
 
     def forget_model_file(self, model: ModelIdentity) -> None:
         opening.model_beside(self.path, model).unlink(missing_ok=True)
-
-    def search(self, *, progress: Progress = silent, notice: Callable[[str], None] | None = None) -> Search:
-        from ...search.indexed import FaissSearch
-
-        return FaissSearch(self, progress=progress, notice=notice)
 
     @property
     def points(self) -> Points:
