@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ..errors import BadInput
-from ..photos.exif import moment, number
+from ..photos.values import moment, number
 
 NAMES = {  # what we look for: under which names, the best first
     "file": "file path filename file_name filepath file_path image image_path photo name url uri image_url",

@@ -12,7 +12,7 @@ from .. import photos
 from ..errors import UnreadablePhoto
 from ..geo import wrap_heading_deg
 from ..photos import Metadata, RemoteFile
-from ..photos.exif import from_xmp
+from ..photos.xmp import from_xmp
 from ..types import Photo, Skipped
 from . import takeout
 from .walk import walk
@@ -54,6 +54,7 @@ def described(path: Path, photo_id: str, names: Set[str], read: Read) -> Photo |
         taken_at=found.taken_at,
         attribution=found.attribution,
         licence=found.licence,
+        camera=found.camera,
     )
 
 

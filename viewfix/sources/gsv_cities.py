@@ -15,7 +15,7 @@ from pathlib import Path
 
 from ..geo import wrap_heading_deg
 from ..photos import Metadata
-from ..photos.exif import checked
+from ..photos.coordinates import checked
 from .folder import Folder, from_files
 
 NAME = re.compile(

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from ..photos import Metadata
-from ..photos.exif import checked, number
+from ..photos.coordinates import checked
+from ..photos.values import number
 
 LONGEST = 46
 """Takeout cuts names to 51 characters with ".json", so a long photo name loses its end there."""

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 
 from ..geo import distance_m, wrap_heading_deg
 from ..photos import Metadata
-from ..photos.exif import checked, number
+from ..photos.coordinates import checked
+from ..photos.values import number
 from ..types import Position
 from .folder import Folder, from_files
 
