@@ -15,6 +15,8 @@ from .values import number, text_of
 NOT_A_NUMBER = "its GPS position is written in a way that gives no number (a division by zero, or damage)"
 NO_HEMISPHERE = "its GPS position does not say whether it is north or south, east or west"
 
+MOST_TEXT = 100
+
 _SIGNS = str.maketrans(dict.fromkeys("°º˚′’‘'″”“\",;:", " ") | {"−": "-", "–": "-"})
 _TOKEN = re.compile(r"([NSEW])(?![A-Z])|([+-]?)\s*((?:\d+\.?\d*|\.\d+)(?:/(?:\d+\.?\d*|\.\d+)|E[+-]?\d+)?)")
 _AXES = {"latitude": ("N", "S"), "longitude": ("E", "W")}
@@ -84,8 +86,8 @@ def text_degrees(text: str, reference: str | None, axis: str) -> float:
     Raises:
         Unclear: it gives no number, has no hemisphere, or contradicts itself.
     """
-    cleaned = " ".join(text.upper().translate(_SIGNS).split())
-    if _TOKEN.sub("", cleaned).strip():
+    cleaned = " ".join(text.upper().translate(_SIGNS).replace("DEG", " ").split())
+    if len(cleaned) > MOST_TEXT or _TOKEN.sub("", cleaned).strip():
         raise Unclear(NOT_A_NUMBER)
     letters, signs, parts = [], [], []
     for letter, sign, written in _TOKEN.findall(cleaned):
@@ -97,7 +99,7 @@ def text_degrees(text: str, reference: str | None, axis: str) -> float:
     while len(parts) > 1 and parts[-1] is None:
         parts.pop()
     known = [part for part in parts if part is not None]
-    if not 1 <= len(parts) <= 3 or len(known) < len(parts) or len(letters) > 1:
+    if not 1 <= len(parts) <= 3 or len(known) < len(parts):
         raise Unclear(NOT_A_NUMBER)
     whole, *below = known
     if (
@@ -142,7 +144,7 @@ def _signed(size: float, negative: bool, letters: list[str], axis: str) -> float
             raise Unclear(NO_HEMISPHERE)
     if len(set(letters)) > 1:
         raise Unclear(
-            f"its GPS {axis} is written with {letters[0]} and its reference says {letters[1]}: that contradicts itself"
+            f"its GPS {axis} is marked {letters[0]} in one place and {letters[-1]} in another: that contradicts itself"
         )
     if negative and positive_letter in letters:
         raise Unclear(

@@ -28,6 +28,10 @@ class DecodeFailed(Exception):
     """The decoder could not make pixels of the picture; the message says why."""
 
 
+class DecoderStopped(DecodeFailed):
+    """The decoder process was killed, or ended by itself, at this picture."""
+
+
 class _Process:
     """One decoder process and the pipes to it."""
 
@@ -60,6 +64,10 @@ class _Process:
         self.replies: IO[bytes] = self._process.stdout
 
     @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
     def alive(self) -> bool:
         return self._process.poll() is None
 
@@ -82,7 +90,7 @@ class DecoderPool:
     """Decoder processes: one for each picture that is being decoded, and a few idle ones kept for the next."""
 
     def __init__(self) -> None:
-        self._idle: list[_Process] = []
+        self.idle: list[_Process] = []
         self._lock = threading.Lock()
         self._pid = os.getpid()
 
@@ -121,12 +129,10 @@ class DecoderPool:
             yield _conversation(process, data, asked)
             whole = True
         except (OSError, EOFError) as error:
-            why = (
-                f"decoding took more than {decode_s:g} s and was stopped" if stopped.is_set() else "its decoder crashed"
-            )
-            raise DecodeFailed(why) from error
-        except DecodeFailed as error:
-            whole = not isinstance(error.__cause__, EOFError)
+            why = f"it takes more than {decode_s:g} s" if stopped.is_set() else "its decoder crashed"
+            raise DecoderStopped(why) from error
+        except DecodeFailed:
+            whole = True  # the process answered, and waits for the next picture
             raise
         finally:
             timer.cancel()
@@ -139,9 +145,9 @@ class DecoderPool:
     def _take(self) -> _Process:
         with self._lock:
             if self._pid != os.getpid():  # a fork: these processes are the parent's
-                self._forked, self._idle, self._pid = self._idle, [], os.getpid()
-            while self._idle:
-                process = self._idle.pop()
+                self._forked, self.idle, self._pid = self.idle, [], os.getpid()
+            while self.idle:
+                process = self.idle.pop()
                 if process.alive:
                     return process
                 process.close()
@@ -149,15 +155,15 @@ class DecoderPool:
 
     def _give(self, process: _Process) -> None:
         with self._lock:
-            if len(self._idle) < MOST_IDLE:
-                self._idle.append(process)
+            if len(self.idle) < MOST_IDLE:
+                self.idle.append(process)
                 return
         process.close()
 
     def close(self) -> None:
         """End the idle processes. The next picture starts a new one."""
         with self._lock:
-            idle, self._idle = self._idle, []
+            idle, self.idle = self.idle, []
         for process in idle:
             process.close()
 

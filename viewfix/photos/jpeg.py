@@ -52,6 +52,7 @@ def read(file: IO[bytes]) -> Jpeg:
     file.seek(2)
     at, garbage, size, size_marker = 2, 0, b"", 0
     exif: list[bytes] = []
+    exif_bytes = 0
     xmp = b""
     kept: list[tuple[int, int]] = []
     for _ in range(MAX_SEGMENTS):
@@ -75,8 +76,9 @@ def read(file: IO[bytes]) -> Jpeg:
             return _found(size, size_marker, _exactly(file, 1)[0], (b"".join(exif), xmp), (tuple(kept), at))
         elif marker == APP1:
             content = _exactly(file, length - 2)
-            if content.startswith(EXIF_MARK) and sum(map(len, exif)) < MAX_EXIF_BYTES:
+            if content.startswith(EXIF_MARK) and exif_bytes < MAX_EXIF_BYTES:
                 exif.append(content[6:])  # more than 64 KiB are spread over several segments
+                exif_bytes += length
             elif content.startswith(XMP_MARK) and not xmp:
                 xmp = content[len(XMP_MARK) :]
         if not (APP1 <= marker <= APP15 or marker == COMMENT) or marker == APP14:
@@ -141,14 +143,17 @@ def scans(data: bytes, jpeg: Jpeg, most: int) -> int:
     if jpeg.in_one_scan or data.count(b"\xff\xda", jpeg.scan) <= most:
         return 1 if jpeg.in_one_scan else data.count(b"\xff\xda", jpeg.scan)
     count, at = 0, jpeg.scan
-    while count <= most and (found := _NEXT_MARKER.search(data, at)):
+    for _ in range(MAX_SEGMENTS):
+        found = _NEXT_MARKER.search(data, at)
+        if count > most or found is None:
+            return count
         marker, at = found[1][0], found.end()
         if marker in (EOI, SOI):
-            break
+            return count
         if marker not in WITHOUT_LENGTH:
             at += max(2, int.from_bytes(data[at : at + 2], "big"))
         count += marker == SOS
-    return count
+    return most + 1  # nothing that so many segments are needed for is a photo
 
 
 def without_metadata(data: bytes, jpeg: Jpeg) -> bytes:

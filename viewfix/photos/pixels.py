@@ -12,7 +12,7 @@ from ..errors import UnreadablePhoto
 from .budget import BUDGET
 from .content import is_url, read_bytes
 from .decode import WHITE, Decoded, Pixels, decode, strips, upright
-from .decoder_pool import POOL
+from .decoder_pool import POOL, DecoderStopped
 from .header import check_size, damage_named, read_header
 from .plan import OUTPUT_BYTES, PICTURE_BYTES, plan
 from .tiff import ORIENTATION
@@ -67,14 +67,19 @@ def _from_bytes(data: bytes, name: str, least_side_px: int | None) -> Pixels:
     with BUDGET.reserved(planned.memory_bytes, name), damage_named(name):
         if not planned.own_process:
             return upright(decode(planned.data, header.form, least_side_px), header.orientation)
-        with POOL.decoding(
-            planned.data,
-            header.form,
-            least_side_px,
-            memory_bytes=planned.memory_bytes,
-            decode_s=BUDGET.limits.decode_s,
-        ) as decoded:
-            return upright(decoded, header.orientation if header.orientation != 1 else decoded.orientation)
+        try:
+            with POOL.decoding(
+                planned.data,
+                header.form,
+                least_side_px,
+                memory_bytes=planned.memory_bytes,
+                decode_s=BUDGET.limits.decode_s,
+            ) as decoded:
+                return upright(decoded, header.orientation if header.orientation != 1 else decoded.orientation)
+        except DecoderStopped as error:
+            raise UnreadablePhoto(
+                f"{name} could not be decoded: {error}. Save it again as an ordinary JPEG, or leave it out."
+            ) from error
 
 
 def _from_picture(picture: Image.Image) -> Pixels:

@@ -48,7 +48,7 @@ def plan(data: bytes, header: Header, least_side_px: int | None, name: str) -> D
     if header.jpeg is not None:
         return _of_jpeg(data, header, header.jpeg, least_side_px, name)
     if header.png is not None:
-        memory = header.pixels * (PICTURE_BYTES + OUTPUT_BYTES)
+        memory = header.pixels * (OTHER_BYTES if header.png.deep_grey else PICTURE_BYTES + OUTPUT_BYTES)
         return DecodePlan(png.without_metadata(data, header.png), memory, memory > MOST_BYTES_HERE)
     memory = header.pixels * (OTHER_BYTES + OUTPUT_BYTES)
     return DecodePlan(data, memory, header.form != "WebP" or memory > MOST_BYTES_HERE)

@@ -18,17 +18,22 @@ XMP_KEY = b"XML:com.adobe.xmp"
 
 MAX_CHUNKS = 100_000
 MAX_TEXT_BYTES = 1 << 20
+MAX_UNPACKED = 16
 MAX_EXIF_BYTES = 4_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class Png:
-    """What the chunks say, those behind the pixels included. `kept` are the spans of bytes that a decoder needs."""
+    """What the chunks say, those behind the pixels included.
+
+    `deep_grey` tells that the pixels are grey of 16 bits. `kept` are the spans of bytes that a decoder needs.
+    """
 
     width_px: int
     height_px: int
     exif: bytes
     xmp: bytes
+    deep_grey: bool
     kept: tuple[tuple[int, int], ...]
 
 
@@ -43,23 +48,25 @@ def read(file: IO[bytes]) -> Png:
     size: tuple[int, int] | None = None
     exif = xmp = b""
     kept: list[tuple[int, int]] = []
+    unpacked, deep_grey = 0, False
     for kind, start, length in _chunks(file):
         if size is None:
             if kind != b"IHDR" or length != 13:
                 raise Damaged("its first chunk is not a header")
-            width, height = struct.unpack(">II", file.read(8))
-            size = width, height
+            width, height, depth, colours = struct.unpack(">IIBB", file.read(10))
+            size, deep_grey = (width, height), (depth, colours) == (16, 0)
         if kind in NEEDED:
             if kept and kept[-1][1] == start - 8:
                 kept[-1] = kept[-1][0], start + length + 4
             else:
                 kept.append((start - 8, start + length + 4))
-        elif kind in SAYING and length <= MAX_EXIF_BYTES:
+        elif kind in SAYING and length <= MAX_EXIF_BYTES and unpacked < MAX_UNPACKED and not (exif and xmp):
             said = _said(kind, _content(file, kind, length))
-            exif, xmp = exif or said.get("exif", b""), xmp or said.get("xmp", b"")
+            unpacked += said is not None
+            exif, xmp = exif or (said or {}).get("exif", b""), xmp or (said or {}).get("xmp", b"")
     if size is None:
         raise EOFError("it ends inside its header")
-    return Png(*size, exif, xmp, tuple(kept))
+    return Png(*size, exif, xmp, deep_grey, tuple(kept))
 
 
 def _chunks(file: IO[bytes]) -> Iterator[tuple[bytes, int, int]]:
@@ -83,13 +90,13 @@ def _content(file: IO[bytes], kind: bytes, length: int) -> bytes:
     return content if int.from_bytes(checksum, "big") == zlib.crc32(kind + content) else b""
 
 
-def _said(kind: bytes, content: bytes) -> dict[str, bytes]:
-    """EXIF or XMP in a chunk, if it holds any."""
+def _said(kind: bytes, content: bytes) -> dict[str, bytes] | None:
+    """EXIF or XMP in a chunk; None if its key is of something else."""
     if kind == b"eXIf":
         return {"exif": content}
     key, _, rest = content.partition(b"\0")
     if key != XMP_KEY and not key.startswith(b"Raw profile type "):
-        return {}
+        return None
     text = _text(kind, rest)
     if text is None:
         return {}

@@ -8,9 +8,15 @@ import re
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
+MOST_DIGITS = 100
+MOST_TEXT = 2_000
+"""Characters of a text that are kept: nobody's name or licence is longer."""
+
 
 def number(value: Any) -> float | None:
     """A finite number, or None."""
+    if isinstance(value, str | bytes) and len(value) > MOST_DIGITS:
+        return None
     try:
         found = float(value)
     except (TypeError, ValueError, ZeroDivisionError, OverflowError):
@@ -63,4 +69,4 @@ def text_of(value: Any) -> str | None:
     # EXIF is ASCII by its standard and UTF-8 in practice.
     with contextlib.suppress(UnicodeError):
         value = value.encode("latin-1").decode("utf-8")
-    return " ".join(value.replace("\0", " ").split()) or None
+    return " ".join(value.replace("\0", " ").split())[:MOST_TEXT] or None

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
+from .values import MOST_TEXT
+
 MAX_BYTES = 4_000_000
 MAX_DEPTH = 32
 """Elements inside one another. What editors write has 12 at most; what lies deeper is not looked at."""
@@ -146,6 +148,6 @@ class _Reader:
 
 
 def _keep(table: Table, name: str, text: str) -> None:
-    text = " ".join(text.split())
+    text = " ".join(text.split())[:MOST_TEXT]
     if text:
         table.setdefault(name.rpartition("}")[2], text)
