@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from ..errors import BadInput
-from ..photos.exif import moment, number
+from ..photos.values import moment, number
 
 NAMES = {  # what is looked for: the names that its column may have, the best first
     "file": "file path filename file_name filepath file_path image image_path photo name url uri image_url",

@@ -112,7 +112,7 @@ def read_photo(path: Path, photo_id: str, siblings: Siblings, read: Read, contex
         taken_at=found.taken_at,
         attribution=found.attribution,
         licence=found.licence,
-        camera=getattr(found, "camera", None),
+        camera=found.camera,
     )
 
 

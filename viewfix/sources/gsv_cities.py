@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ..geo import wrap_heading_deg
 from ..photos import Metadata
-from ..photos.exif import checked
+from ..photos.coordinates import checked
 from .folder import Folder, Prefer, ReadContext, from_files
 from .sidecars import Siblings
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from ..errors import BadInput
 from ..geo import wrap_heading_deg
-from ..photos.exif import checked
+from ..photos.coordinates import checked
 from ..types import Photo, Skipped
 from .columns import decimal, readable, utc_from_seconds
 from .tables import read_csv

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from ..errors import UnreadablePhoto
 from ..photos import Metadata, read_bytes
-from ..photos.exif import from_xmp
-from ..photos.xmp import MAX_BYTES
+from ..photos.xmp import from_xmp
+from ..photos.xmp_fields import MAX_BYTES
 
 
 class Siblings:

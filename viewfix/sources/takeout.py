@@ -16,7 +16,8 @@ from typing import Any
 
 from ..errors import UnreadablePhoto
 from ..photos import Metadata, read_bytes
-from ..photos.exif import checked, number
+from ..photos.coordinates import checked
+from ..photos.values import number
 from .columns import utc_from_seconds
 from .sidecars import Siblings
 

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 
 from ..geo import distance_m, wrap_heading_deg
 from ..photos import Metadata
-from ..photos.exif import checked, number
+from ..photos.coordinates import checked
+from ..photos.values import number
 from ..types import Position
 from .folder import Folder, Prefer, ReadContext, from_files
 from .sidecars import Siblings

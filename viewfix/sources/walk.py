@@ -7,10 +7,8 @@ from collections.abc import Iterator, Set
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..photos import SUFFIXES
-from ..photos.opening import form_of
+from ..photos import HEAD_BYTES, SUFFIXES, form_of
 
-HEAD_BYTES = 64
 SIDECAR_ENDINGS = frozenset([".json", ".xmp"])
 """Files with these endings are never opened to see whether they are pictures: an export may hold 100,000 of them."""
 
