@@ -14,7 +14,7 @@ from typing import Any
 
 from ..embed.ingest import Added
 from ..errors import BadInput, StorageFailed
-from ..photos import metadata, opening
+from ..photos import HEAD_BYTES, form_of, metadata
 from ..types import Photo, Position
 from .answers import checked
 from .served import Served
@@ -43,7 +43,7 @@ class Writer:
             raise BadInput(f"There is no field {unknown[0]!r}. There are: {', '.join(FIELDS)}.")
         data = checked(data, self._most_pixels)
         told = hashlib.sha256(data).hexdigest()
-        form = (opening.form_of(data[:64]) or "bin").lower()
+        form = (form_of(data[:HEAD_BYTES]) or "bin").lower()
         photo_id = fields.get("id") or f"{told[:32]}.{form}"
         if not _ID.fullmatch(photo_id):
             raise BadInput("The id has characters that cannot be shown, or more than 500. Give another.")

@@ -16,7 +16,7 @@ from urllib.parse import quote
 from .. import geojson as wire
 from ..errors import BadInput, UnreadablePhoto
 from ..locate.options import Verify
-from ..photos import opening
+from ..photos import HEAD_BYTES, form_of, read_header
 from ..photos.licences import Thumbnails, may_show
 from ..types import Candidate, Fix
 from .served import Served
@@ -60,8 +60,8 @@ def checked(data: bytes, most_pixels: int) -> bytes:
     Raises:
         UnreadablePhoto: it is not.
     """
-    with opening.opened(data, "The photo") as picture:
-        width, height = picture.size
+    header = read_header(data)
+    width, height = header.width_px, header.height_px
     if width * height > most_pixels:
         raise UnreadablePhoto(
             f"The photo has {width} x {height} pixels, more than the {most_pixels / 1e6:.0f} million that are taken. "
@@ -145,7 +145,7 @@ def keep_query(data: bytes, folder: Path) -> None:
     """Store a query, where the operator asked for it: under its content, by day."""
     day = folder / datetime.now(UTC).strftime("%Y-%m-%d")
     day.mkdir(exist_ok=True)
-    form = (opening.form_of(data[:64]) or "bin").lower()
+    form = (form_of(data[:HEAD_BYTES]) or "bin").lower()
     target = day / f"{hashlib.sha256(data).hexdigest()[:32]}.{form}"
     part = target.with_name(f"{target.name}.{os.getpid()}.part")
     part.write_bytes(data)
