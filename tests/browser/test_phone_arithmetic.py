@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page
+from viewfix.locate.answer import answer
 
 from viewfix.geo import Circle, Plane, bearing_deg, distance_m, moved
-from viewfix.locate.answer import answer
 from viewfix.locate.confidence import PRIOR, Calibration, Weights
 from viewfix.locate.fuse import fuse
 from viewfix.models.preprocessing import Preprocessing
