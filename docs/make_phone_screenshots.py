@@ -20,7 +20,7 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, Playwright, sync_playwright
 
 from viewfix import Map
-from viewfix.pack import Wishes, pack
+from viewfix.pack import PackOptions, pack
 
 sys.path.insert(0, str(ROOT / "tests"))
 
@@ -90,7 +90,8 @@ def main() -> None:
     ):
         pocket = Path(place) / "pocket"
         with Map.open(town) as city:
-            pack(city, pocket, Wishes(title="Harbour Town", thumbnails_px=160, rule="all"))
+            options = PackOptions(title="Harbour Town", thumbnails_px=160, rule="all")
+            pack(city.store, city.model, city.calibration, pocket, options)
         browser = launched(playwright, photos / "query_02.jpg", Path(place))
         with served(pocket) as folder:
             if not options.only or "phone-installing" in options.only:

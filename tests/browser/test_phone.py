@@ -12,13 +12,14 @@ import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from conftest import SHARED
+from packing import pack
 from PIL import Image
 from playwright.sync_api import Browser, expect
 
 from viewfix import Map, pois
 from viewfix.demo.town import Town, write_views
 from viewfix.geo import distance_m, moved
-from viewfix.pack import Packed, PackOptions, app, making, pack
+from viewfix.pack import Packed, PackOptions, app, build
 from viewfix.types import Position
 
 from .conftest import QUIET, executable
@@ -50,10 +51,10 @@ def town_map(street: Path, real_map: Path, tmp_path_factory: pytest.TempPathFact
 
 
 @pytest.fixture(scope="module", autouse=True)
-def squeezed_once() -> Iterator[None]:
-    """The engine and the model take seven seconds to squeeze, and are the same in every pack."""
+def compressed_once() -> Iterator[None]:
+    """The engine and the model take seven seconds to compress, and are the same in every pack."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(making, "squeezed", functools.cache(making.squeezed))
+        patch.setattr(build, "compressed", functools.cache(build.compressed))
         yield
 
 

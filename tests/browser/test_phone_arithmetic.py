@@ -21,8 +21,8 @@ from viewfix.locate.fuse import fuse
 from viewfix.models.preprocessing import Preprocessing
 from viewfix.pack.app import WEB
 from viewfix.pack.check import SIDE_PX, pattern
-from viewfix.pack.photos import calibration_of, rows_of
-from viewfix.pack.squeeze import squeezed
+from viewfix.pack.compress import compressed
+from viewfix.pack.photos import calibration_of, quantized
 from viewfix.photos import load
 from viewfix.pois.around import SPARE
 from viewfix.pois.nearby import Reach, choose, worth
@@ -294,7 +294,7 @@ def test_what_python_packs_the_phone_unpacks(page: Page, kind: str) -> None:
         "mixed": texts + noise + texts,
         "halves": halves,
     }[kind]
-    packed = squeezed("a.onnx" if kind == "halves" else "a.js", content)
+    packed = compressed("a.onnx" if kind == "halves" else "a.js", content)
     if packed is None:
         chain = [{"id": lzma.FILTER_LZMA1, "preset": 6}]
         packed = lzma.compress(content, format=lzma.FORMAT_ALONE, filters=chain)
@@ -309,7 +309,7 @@ def test_what_python_packs_the_phone_unpacks(page: Page, kind: str) -> None:
 
 def test_packed_bytes_that_were_changed_never_hang_the_phone(page: Page) -> None:
     content = b"some words that are said again, " * 300
-    packed = squeezed("a.js", content)
+    packed = compressed("a.js", content)
     assert packed is not None
     rng = np.random.default_rng(10)
     wrong = []
@@ -335,7 +335,7 @@ def test_the_codes_bring_what_is_truly_most_similar_to_the_second_look(page: Pag
     units = (units / np.linalg.norm(units, axis=1, keepdims=True)).astype(np.float32)
     queries = units[::300] + 0.05 * rng.standard_normal((20, dim)).astype(np.float32)
     queries /= np.linalg.norm(queries, axis=1, keepdims=True)
-    rows, scales = rows_of(units)
+    rows, scales = quantized(units)
     body = """(m, dim, rows, scales, middle, queries) => {
         const numbers = values => Float32Array.from(values);
         const index = new m.Index(dim, new Int8Array(bytes(rows).buffer), numbers(scales), numbers(middle));

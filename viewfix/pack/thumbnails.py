@@ -1,4 +1,4 @@
-"""Photos and a rule go in; one run of small pictures, and where in it each begins and ends, come out."""
+"""Thumbnails of a map's photos in one file, and where each begins and ends in it."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ QUALITY = 60
 
 @dataclass(frozen=True, slots=True)
 class Thumbnails:
-    """`ends` is (N + 1,): that of photo n is content[ends[n]:ends[n + 1]], nothing where it is not to be shown.
+    """The bytes of thumbnails.bin: that of photo n is content[ends[n]:ends[n + 1]], empty where it is not shown.
 
-    `shown` of them there are; `unread` could not be had (no file any more, a web address).
+    `ends` is (N + 1,). `shown` of them are there; `unread` could not be made: the file is gone, or is a web address.
     """
 
     content: bytes
@@ -32,7 +32,7 @@ class Thumbnails:
 
 
 def thumbnails_of(every: Sequence[Photo], side_px: int, rule: Rule, progress: Progress) -> Thumbnails:
-    """Thumbnails of those photos that the rule lets go, their longer side `side_px`, without any metadata."""
+    """Thumbnails of the photos that the rule allows, their longer side `side_px`, without any metadata."""
     pieces: list[bytes] = []
     unread = 0
     for done, photo in enumerate(every):
@@ -46,7 +46,7 @@ def thumbnails_of(every: Sequence[Photo], side_px: int, rule: Rule, progress: Pr
 
 
 def _small(photo: Photo, side_px: int) -> bytes | None:
-    """As WebP, which every browser that can run the app reads and which is a third smaller than JPEG."""
+    """The photo as WebP, which every browser that can run the app reads, a third smaller than JPEG."""
     from PIL import Image
 
     if photos.is_url(photo.source):

@@ -1,7 +1,7 @@
-"""The content of a file goes in; what travels comes out: LZMA where that pays, as it is where it does not.
+"""LZMA for the files of a pack, where it saves enough.
 
-gzip, which browsers unpack by themselves, leaves the engine and the model 2.5 MB larger (docs/phone.md); the app
-brings 200 lines that unpack LZMA instead, once, when a pack is installed.
+With gzip, which browsers decompress by themselves, the engine and the model are 2.5 MB larger (docs/phone.md). The app
+brings 200 lines that decompress LZMA instead, once, when a pack is installed.
 """
 
 from __future__ import annotations
@@ -9,22 +9,22 @@ from __future__ import annotations
 import lzma
 
 SUFFIX = ".lzma"
-LEAST_SAVED = 0.1  # of a file, to be worth unpacking
+LEAST_SAVED = 0.1  # of a file, to be worth decompressing
 LEAST_BYTES = 2_000
 
-_TEXT = {"lc": 4, "lp": 0, "pb": 0}  # bytes lean on the byte before them: code, JSON, WebAssembly
+_TEXT = {"lc": 4, "lp": 0, "pb": 0}  # a byte depends on the byte before it: code, JSON, WebAssembly
 _HALVES = {"lc": 0, "lp": 1, "pb": 1}  # every other byte is of one kind: float16
 _NUMBERS = {"lc": 0, "lp": 0, "pb": 0}
 _SETTINGS = {".onnx": _HALVES, ".bin": _NUMBERS}
 
 
-def squeezed(name: str, content: bytes) -> bytes | None:
-    """The packed content, or None where it would save little."""
+def compressed(name: str, content: bytes) -> bytes | None:
+    """The content as an .lzma file, or None where it would save little."""
     if len(content) < LEAST_BYTES:
         return None
     settings = next((each for suffix, each in _SETTINGS.items() if name.endswith(suffix)), _TEXT)
     chain = [{"id": lzma.FILTER_LZMA1, "preset": 9, "dict_size": 1 << 24, **settings}]
     packed = lzma.compress(content, format=lzma.FORMAT_ALONE, filters=chain)
-    # Python writes "size not known"; a reader that knows it can make room at once and need not look for an end.
+    # Python writes "size not known"; a reader that knows it can allocate at once and need not look for an end.
     packed = packed[:5] + len(content).to_bytes(8, "little") + packed[13:]
     return packed if len(packed) <= (1 - LEAST_SAVED) * len(content) else None
