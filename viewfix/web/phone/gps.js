@@ -41,7 +41,7 @@ export class Gps {
         // The circle must be able to hold the true position, so a vague one is never made smaller. The age counts
         // from now: the time stamp may come from another clock than this device shows.
         if (!Number.isFinite(latitude) || !Number.isFinite(longitude)) return;
-        const radius = accuracy >= 0 ? Math.max(LEAST_M, TIMES * accuracy) : Infinity;
+        const radius = typeof accuracy === "number" && accuracy >= 0 ? Math.max(LEAST_M, TIMES * accuracy) : Infinity;
         this.known = { lat: latitude, lon: longitude, radius, arrived: now() };
         this.become("on");
       },

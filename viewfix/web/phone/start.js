@@ -68,7 +68,21 @@ async function open() {
   holdVersion(version);
   tell(t("phone.starting"));
   const { open: openApp } = await import("./app.js");
-  await openApp(version);
+  try {
+    await openApp(version);
+  } catch (error) {
+    console.warn(error);
+    tell(t("phone.damaged", { message: /** @type {Error} */ (error).message }));
+    await replaceDamaged();
+  }
+}
+
+/** A version that cannot be opened gives way to another one, if the server has one. */
+async function replaceDamaged() {
+  const pack = await offered().catch(() => null);
+  if (pack === null || pack.version === version) return;
+  await installed();
+  restart();
 }
 
 /** @param {string} text */
