@@ -46,9 +46,6 @@ def read_pack(folder: Path) -> PackContent:
     manifest = checked_manifest(parsed(content, MANIFEST))
     files = {entry["path"]: _content(folder, manifest["version"], entry) for entry in manifest["files"]}
     whole = {name: _joined(name, about, files) for name, about in manifest["parts"].items()}
-    for name in ("photos.bin", "points.json"):
-        if name not in files:
-            refuse(f"{name} is missing from {MANIFEST}")
     photos = read_photos(files["photos.bin"], len(whole.get("thumbnails.bin", b"")))
     points = points_of(parsed(files["points.json"], "points.json"))
     if manifest["photos"] != photos.count or photos.about["points"] != len(points):
@@ -72,6 +69,9 @@ def checked_manifest(value: Any) -> dict[str, Any]:
     if len(set(paths)) != len(paths):
         refuse("a path is listed twice")
     parts = object_of(manifest.get("parts", {}), "parts")
+    for name in ("photos.bin", "points.json"):
+        if name not in paths:
+            refuse(f"{name} is not listed in {MANIFEST}")
     sizes = {entry["path"]: entry["bytes"] for entry in entries}
     for name, about in parts.items():
         _check_parts(name, about, sizes)

@@ -26,6 +26,7 @@ export function checkedManifest(value) {
   for (const file of files) checkFile(file);
   const sizes = new Map(files.map(({ path, bytes }) => [path, bytes]));
   if (sizes.size !== files.length) refuse("a path is listed twice");
+  for (const name of ["photos.bin", "points.json"]) if (!sizes.has(name)) refuse(`${name} is not listed in pack.json`);
   const parts = objectOf(manifest.parts ?? {}, "parts");
   for (const [name, about] of Object.entries(parts)) checkParts(name, about, sizes);
   return /** @type {Manifest} */ ({ ...manifest, parts });

@@ -24,16 +24,17 @@ export class Photos {
   /**
    * @param {ArrayBuffer} bundle photos.bin
    * @param {any} points the value of points.json
+   * @param {import("./manifest.js").Manifest} manifest
    * @throws {import("./checks.js").PackError} if either breaks a rule of docs/spec/pack.md
    */
-  constructor(bundle, points) {
+  constructor(bundle, points, manifest) {
     const { about, arrays } = readBundle(bundle);
     this.about = about;
     this.count = integerOf(about.photos, "photos", 1, MOST_PHOTOS);
     const dim = integerOf(about.dim, "dim", 1, MOST_DIM);
     this.mapName = textOf(about.map, "map");
     textOf(about.title, "title");
-    checkArrays(arrays, this.count, dim);
+    checkArrays(arrays, this.count, dim, manifest.parts["thumbnails.bin"]?.bytes ?? 0);
     checkTexts(about, this.count);
     checkOrigins(about, this.count);
     checkNumbers(about, dim);
@@ -46,7 +47,7 @@ export class Photos {
     this.thumbnails = arrays.thumbnails ?? null;
     this.index = new Index(dim, arrays.rows, arrays.scales, arrays.middle);
     this.points = pointsOf(checkedPoints(points));
-    if (about.points !== this.points.all.length) refuse("the counts of points of interest do not agree");
+    if (about.points !== this.points.all.length || manifest.photos !== this.count) refuse("the counts of photos or points of interest do not agree");
   }
 
   /** @param {number} index */
@@ -91,8 +92,8 @@ export class Photos {
   }
 }
 
-/** @param {Record<string, any>} arrays @param {number} count @param {number} dim */
-function checkArrays(arrays, count, dim) {
+/** @param {Record<string, any>} arrays @param {number} count @param {number} dim @param {number} thumbnailBytes of thumbnails.bin */
+function checkArrays(arrays, count, dim, thumbnailBytes) {
   /** @type {[string, any, number][]} */
   const wanted = [
     ["rows", Int8Array, count * dim], ["scales", Float32Array, count], ["middle", Float32Array, dim], ["lats", Int32Array, count],
@@ -111,6 +112,7 @@ function checkArrays(arrays, count, dim) {
   if (!every("radii", (each) => Number.isNaN(each) || (each >= 0 && each < Infinity))) refuse("a radius is below 0");
   const ends = arrays.thumbnails;
   if (!every("thumbnails", (end, index) => (index === 0 ? end === 0 : end >= ends[index - 1]))) refuse("thumbnails do not follow each other");
+  if ((ends?.[count] ?? 0) !== thumbnailBytes) refuse("thumbnails are not those of thumbnails.bin");
 }
 
 /** @param {Record<string, any>} about @param {number} count */

@@ -3,6 +3,7 @@
 import { coverage } from "./coverage.js";
 import { pixelsOf } from "./decode.js";
 import { locate } from "./locate.js";
+import { checkedManifest } from "./manifest.js";
 import { Model } from "./model.js";
 import { Photos } from "./photos.js";
 import { leastSide } from "./pixels.js";
@@ -17,8 +18,12 @@ const file = (/** @type {string} */ name) => fetch(new URL(`../${name}`, import.
 /** @type {Record<string, (asked: any) => Promise<any>>} */
 const TASKS = {
   async open() {
-    const [bundle, listed] = await Promise.all([file("photos.bin").then((r) => r.arrayBuffer()), file("points.json").then((r) => r.json())]);
-    photos = new Photos(bundle, listed);
+    const [bundle, listed, manifest] = await Promise.all([
+      file("photos.bin").then((r) => r.arrayBuffer()),
+      file("points.json").then((r) => r.json()),
+      file("pack.json").then((r) => r.json()),
+    ]);
+    photos = new Photos(bundle, listed, checkedManifest(manifest));
     const { title, map, calibration, basemap } = photos.about;
     const points = photos.points.all;
     const credits = [...new Set(points.map((point) => [point.attribution, point.licence].filter(Boolean).join(", ")).filter(Boolean))];
