@@ -1,9 +1,9 @@
-/** Photos come in: chosen, taken, dropped anywhere on the page, or pasted. */
+/** Photos that are dropped anywhere on the page, or pasted. */
 
 const PICTURE_ENDING = /\.(jpe?g|png|webp|heic|heif|avif|tiff?|bmp|gif)$/i;
 
 /**
- * @param {HTMLElement} veil shown over the page while a file is held above it
+ * @param {HTMLElement} veil shown over the page while a file is dragged over it
  * @param {(photo: File) => void} take
  */
 export function listenForPhotos(veil, take) {
@@ -41,7 +41,7 @@ export function listenForPhotos(veil, take) {
 }
 
 /**
- * The first picture; failing that the first file, so that whoever drops a letter is told that it is no photo.
+ * The first picture; if there is none, the first file, so that the user is told that it is not a photo.
  * @param {FileList | null | undefined} files
  * @returns {File | null}
  */

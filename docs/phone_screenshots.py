@@ -1,6 +1,6 @@
-"""The town of `viewfix demo` goes in; pictures of the phone app come out, in docs/pictures/phone-*.
+"""Take the pictures of the phone app, docs/pictures/phone-*.webp for docs/phone.md.
 
-python docs/make_phone_screenshots.py      draws the town into viewfix-demo/ if it is not there (two minutes)
+python docs/phone_screenshots.py      draws the town into viewfix-demo/ if it is not there (two minutes)
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from make_screenshots import MOST_BYTES, PICTURES, ROOT, chromium, town_with_sights
 from PIL import Image
 from playwright.sync_api import Browser, Page, Playwright, sync_playwright
+from screenshots import MOST_BYTES, PICTURES, ROOT, chromium, town_with_sights
 
 from viewfix import Map
 from viewfix.pack import PackOptions, pack
@@ -34,7 +34,7 @@ WAIT_MS = 180_000
 
 @dataclass(frozen=True)
 class Shot:
-    """One picture: what is done before it is taken, and by whom it is seen."""
+    """One picture: what is done before it is taken, the theme and the language."""
 
     before: Callable[[Page, Path], None] = field(default=lambda page, photos: None)
     dark: bool = False
@@ -103,7 +103,7 @@ def main() -> None:
 
 
 def launched(playwright: Playwright, photo: Path, place: Path) -> Browser:
-    """A browser whose camera sees one photo."""
+    """A browser whose camera shows one photo."""
     frame = io.BytesIO()
     Image.open(photo).convert("RGB").resize((640, 480)).save(frame, "JPEG", quality=95)
     (place / "film.mjpeg").write_bytes(frame.getvalue() * 30)
@@ -124,7 +124,7 @@ def look(shot: Shot) -> dict[str, object]:
 
 
 def installing(browser: Browser, folder: Folder) -> bytes:
-    """The first screen, while the map is on its way."""
+    """The first screen, while the map is being downloaded."""
     half_way, seen = threading.Event(), threading.Event()
 
     def slow(path: str, content: bytes) -> bytes:
@@ -156,7 +156,7 @@ def take(browser: Browser, folder: Folder, shot: Shot, photos: Path) -> bytes:
 
 
 def keep(taken: bytes, name: str) -> None:
-    """Write it, small."""
+    """Write a picture as WebP, at the best quality that keeps it small."""
     picture = Image.open(io.BytesIO(taken)).convert("RGB")
     for quality in range(82, 30, -8):
         written = io.BytesIO()

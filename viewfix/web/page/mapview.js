@@ -1,4 +1,4 @@
-/** The map under the panel: a base map and a map of the server go in; its photos are drawn as the view moves. */
+/** The map under the panel: a base map and the photos of a map of the server, loaded as the view moves. */
 import { mapButtons, scaleBar } from "../shared/controls.js";
 import { credits } from "../shared/credits.js";
 import { element } from "../shared/dom.js";
@@ -11,15 +11,15 @@ const QUIET_MS = 150;
 /** @param {string} id @returns {any} */
 const byId = (id) => document.getElementById(id);
 
-export class Scenery {
+export class MapView {
   /**
    * @param {import("./service.js").Service} service
-   * @param {{onCandidate: (index: number) => void, onSight: (index: number) => void, onTrouble: (words: string) => void}} wishes
+   * @param {{onCandidate: (index: number) => void, onSight: (index: number) => void, onTrouble: (words: string) => void}} options
    */
-  constructor(service, wishes) {
+  constructor(service, options) {
     this.service = service;
-    this.wishes = wishes;
-    /** @type {import("../shared/fixmap.js").FixMap | null} null until it is drawn, and where the browser cannot draw it */
+    this.options = options;
+    /** @type {import("../shared/fixmap.js").FixMap | null} null until it is drawn, or if the browser cannot draw it */
     this.drawing = null;
     /** @type {import("../shared/basemap.js").Basemap | null} */
     this.basemap = null;
@@ -42,10 +42,10 @@ export class Scenery {
         language: language(),
         margins: () => this.margins(),
         onPhoto: (photo, at) => this.openPhoto(photo, at),
-        onCandidate: this.wishes.onCandidate,
-        onSight: this.wishes.onSight,
+        onCandidate: this.options.onCandidate,
+        onSight: this.options.onSight,
         onMoved: (map) => this.moved(map),
-        onTrouble: () => this.wishes.onTrouble(t("page.basemap_trouble")),
+        onTrouble: () => this.options.onTrouble(t("page.basemap_trouble")),
       });
     } catch {
       byId("map").append(element("p", { class: "no-map", "data-t": "page.no_map_drawing" }, t("page.no_map_drawing")));
@@ -84,7 +84,7 @@ export class Scenery {
       const photos = await this.service.photos(this.map.name, inView(map.getBounds()), signal);
       if (!signal.aborted) this.drawing?.showPhotos(photos);
     } catch {
-      // what was drawn stays: the next move asks again, and a photo can be located all the same
+      // what was drawn stays: the next move loads again, and photos can be located all the same
     }
   }
 
@@ -101,7 +101,7 @@ export class Scenery {
     return WIDE.matches ? { top: 0, right: 0, bottom: 0, left: panel.right } : { top: 0, right: 0, bottom: innerHeight - panel.top, left: 0 };
   }
 
-  /** The foot of the map lies above a sheet, unless this covers nearly all. */
+  /** The foot of the map lies above the sheet, unless that covers nearly everything. */
   fitFoot() {
     byId("map-foot").hidden = !WIDE.matches && byId("panel").offsetHeight > innerHeight * 0.8;
   }
@@ -114,7 +114,7 @@ export class Scenery {
   }
 }
 
-/** The box of a view as the server takes it: west, south, east, north, the world at most. */
+/** The box of a view as the server expects it: west, south, east, north, at most the world. */
 function inView(box) {
   const [west, east] = [box.getWest(), box.getEast()];
   const latitudes = [Math.max(-90, box.getSouth()), Math.min(90, box.getNorth())];

@@ -1,6 +1,7 @@
-"""The town of `viewfix demo` goes in; pictures of the page that shows it come out, in docs/pictures/page-*.
+"""Take the pictures of the page: docs/images/page.png for the README, and docs/pictures/page-*.webp for docs/page.md.
 
-python docs/make_screenshots.py            draws the town into viewfix-demo/ if it is not there (two minutes)
+python docs/screenshots.py        draws the town of `viewfix demo` into viewfix-demo/ if it is missing (two minutes)
+python docs/screenshots.py --only README
 """
 
 from __future__ import annotations
@@ -26,8 +27,11 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 ROOT = Path(__file__).parents[1]
 PICTURES = Path(__file__).with_name("pictures")
+README_PICTURE = Path(__file__).with_name("images") / "page.png"
 MOST_BYTES = 150_000
+MOST_README_BYTES = 300_000
 WIDE, PHONE = (1120, 700), (360, 720)
+README = "README"
 SIGHTS = {  # name: kind, name in Ukrainian and German, latitude, longitude, on the plan of the drawn town
     "Clock Tower": ("historic=monument", "Годинникова вежа", "Uhrturm", 50.00049, 20.00024),
     "Harbour Museum": ("tourism=museum", "Портовий музей", "Hafenmuseum", 50.00001, 20.00100),
@@ -38,7 +42,7 @@ SIGHTS = {  # name: kind, name in Ukrainian and German, latitude, longitude, on 
 
 @dataclass(frozen=True)
 class Shot:
-    """One picture: what is shown, on which screen, and what is done before."""
+    """One picture: the photo that is chosen, the screen, and what is done before it is taken."""
 
     photo: str | None
     size: tuple[int, int] = WIDE
@@ -63,6 +67,7 @@ def scroll(page: Page) -> None:
 
 
 SHOTS = {
+    README: Shot("query_00.jpg", (1120, 860)),
     "page-start": Shot(None),
     "page-found": Shot("query_00.jpg"),
     "page-found-dark": Shot("query_02.jpg", dark=True, language="de"),
@@ -85,17 +90,19 @@ def main() -> None:
     if not (options.town / "town.map").exists():
         subprocess.run([sys.executable, "-m", "viewfix", "demo", "-o", options.town], check=True, cwd=ROOT)
     PICTURES.mkdir(exist_ok=True)
+    README_PICTURE.parent.mkdir(exist_ok=True)
     with town_with_sights(options.town) as town, serving(town) as address, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox", "--disable-gpu"])
         for name in options.only or SHOTS:
             taken = take(browser, address, SHOTS[name], options.town / "queries")
-            print(f"{name}: {keep(taken, name)} bytes", flush=True)
+            size = keep_for_readme(taken) if name == README else keep(taken, name)
+            print(f"{name}: {size} bytes", flush=True)
         browser.close()
 
 
 @contextlib.contextmanager
 def town_with_sights(folder: Path) -> Iterator[Path]:
-    """A copy of the map with some sights in it; the town itself has none."""
+    """A copy of the map with some sights, of which the town has none."""
     features = [
         {
             "type": "Feature",
@@ -117,7 +124,7 @@ def town_with_sights(folder: Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def serving(town: Path) -> Iterator[str]:
-    """`viewfix serve`, as an operator runs it."""
+    """The address of `viewfix serve`, run as an operator runs it."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     run: list[Any] = [sys.executable, "-m", "viewfix", "serve", town, "--port", str(port), "--thumbnails", "all"]
@@ -163,11 +170,20 @@ def take(browser: Browser, address: str, shot: Shot, photos: Path) -> bytes:
 
 
 def keep(taken: bytes, name: str) -> int:
-    """Write a picture small; WebP keeps soft shadows, which PNG of few colours does not."""
+    """Write a picture as WebP, which keeps soft shadows, and return its size."""
     target = PICTURES / f"{name}.webp"
     Image.open(io.BytesIO(taken)).convert("RGB").save(target, quality=88, method=6)
     size = target.stat().st_size
     assert size <= MOST_BYTES, f"{target} has {size} bytes, more than {MOST_BYTES}"
+    return size
+
+
+def keep_for_readme(taken: bytes) -> int:
+    """Write the picture of the README as PNG, which every viewer of a README shows, and return its size."""
+    picture = Image.open(io.BytesIO(taken)).convert("RGB")
+    picture.quantize(256, dither=Image.Dither.FLOYDSTEINBERG).save(README_PICTURE, optimize=True)
+    size = README_PICTURE.stat().st_size
+    assert size <= MOST_README_BYTES, f"{README_PICTURE} has {size} bytes, more than {MOST_README_BYTES}"
     return size
 
 
