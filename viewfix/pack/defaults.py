@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..locate.answer import VOTERS
 from ..locate.confidence import LEAST_CONFIDENCE, TWIN
+from ..locate.context import MOST_COUNTED
+from ..locate.decide import VOTERS
 from ..locate.fuse import AGREE_HEADING_DEG, AGREE_M, SHARPNESS
-from ..locate.query import MANY, QueryOptions
+from ..locate.options import QueryOptions
 from ..locate.retrieve import WIDEST
 from ..pois.around import SPARE
 from ..pois.nearby import FAINT, HALF_M, SAME_THING_M, USUAL_REACH
@@ -23,7 +24,7 @@ def query_defaults() -> dict[str, Any]:
         "agree_heading_deg": AGREE_HEADING_DEG,
         "sharpness": SHARPNESS,
         "twin": TWIN,
-        "most_neighbours": MANY,
+        "most_neighbours": MOST_COUNTED,
         "most_rivals": WIDEST,
         "nearby": {
             "within_m": USUAL_REACH.within_m,
