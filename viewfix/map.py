@@ -33,6 +33,7 @@ from .models.model import Model
 from .photos import Readable
 from .pois import with_nearby
 from .pois.nearby import USUAL_REACH, Reach
+from .search.open import open_search
 from .search.search import Search
 from .store.complete import whole
 from .store.export import export
@@ -379,7 +380,7 @@ class Map:
 
     def _searching(self) -> Search:
         if self._search is None:
-            self._search = self._store.search(progress=self._progress)
+            self._search = open_search(self._store, progress=self._progress)
         return self._search
 
 

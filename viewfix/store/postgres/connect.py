@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import zlib
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -97,6 +98,22 @@ def alone(place: Place) -> Iterator[Connection]:
         contextlib.closing(optional("psycopg").connect(**place.parameters, autocommit=True)) as connection,
     ):
         yield connection
+
+
+@contextlib.contextmanager
+def advisory(place: Place, pool: Pool, purpose: str) -> Iterator[Connection | None]:
+    """A connection for work that one process at a time may do; None while another process does it."""
+    key = (0x7669, zlib.crc32(purpose.encode()) - 2**31)
+    with told(place), pool.borrowed() as connection:
+        locked = connection.execute("SELECT pg_try_advisory_lock(%s, %s)", key).fetchone()
+        if locked is None or not locked[0]:
+            yield None
+            return
+        try:
+            yield connection
+        finally:
+            if not connection.closed:
+                connection.execute("SELECT pg_advisory_unlock(%s, %s)", key)
 
 
 def search_path(connection: Connection, place: Place) -> str:
