@@ -2,6 +2,7 @@
 
 import functools
 import hashlib
+import io
 import json
 import lzma
 import os
@@ -10,6 +11,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +20,13 @@ import onnxruntime
 import pytest
 from conftest import Toy
 from packing import pack
+from PIL import Image
 
 from viewfix import Map, photos
 from viewfix.cli import run
 from viewfix.errors import BadInput
 from viewfix.locate.confidence import LEAST_CONFIDENCE, PRIOR
-from viewfix.locate.query import QueryOptions
+from viewfix.locate.options import QueryOptions
 from viewfix.models import catalogue
 from viewfix.pack import PackOptions, app, build, compress, folder, model, read_pack
 from viewfix.pack import pack as pack_store
@@ -321,6 +324,22 @@ class OnlyStored:
 class NoPoints:
     def all(self) -> list[PointOfInterest]:
         return []
+
+
+@needs_libraries
+def test_the_thumbnail_of_a_view_shows_that_view(tmp_path: Path) -> None:
+    sphere = np.zeros((64, 128, 3), np.uint8)
+    sphere[:, 32:96] = (250, 0, 0)  # red in the middle, black behind
+    Image.fromarray(sphere).save(tmp_path / "sphere.png")
+    at, source = Position(50.0, 20.0), str(tmp_path / "sphere.png")
+    views = [View(yaw_deg=yaw, field_of_view_deg=60.0) for yaw in (0.0, 180.0)]
+    store = OnlyStored([Photo(f"{n}", source, at, view=view) for n, view in enumerate(views)])
+    options = PackOptions(thumbnails_px=16, rule="all")
+    pack_store(store, catalogue.load(None), PRIOR, tmp_path / "pocket", options)
+    content = read_pack(tmp_path / "pocket")
+    ends, whole = content.photos.arrays["thumbnails"], content.whole["thumbnails.bin"]
+    seen = [np.asarray(Image.open(io.BytesIO(whole[a:b])).convert("RGB")).mean((0, 1)) for a, b in pairwise(ends)]
+    assert seen[0][0] > 200 and seen[1][0] < 50
 
 
 @needs_libraries

@@ -17,9 +17,11 @@ from playwright.sync_api import Browser, Page
 
 from viewfix.geo import Circle, Plane, bearing_deg, distance_m, moved
 from viewfix.geojson import to_feature
-from viewfix.locate.answer import answer
 from viewfix.locate.confidence import PRIOR, Calibration, Weights
+from viewfix.locate.decide import decide
+from viewfix.locate.evidence import Evidence, weigh
 from viewfix.locate.fuse import fuse
+from viewfix.locate.options import QueryOptions
 from viewfix.models.preprocessing import Preprocessing
 from viewfix.pack.app import WEB
 from viewfix.pack.check import SIDE_PX, pattern
@@ -36,7 +38,7 @@ from .static_server import served
 CALIBRATION = Calibration(
     weights={**PRIOR.weights, "off": Weights(bias=-3.1, similarity=2.2, margin=15.0, agreement=1.3, density=0.2)},
     radius_m=25.0,
-    stranger=0.61,
+    out_of_map={**PRIOR.out_of_map, "off": 0.61},
 )
 
 
@@ -136,8 +138,8 @@ def test_votes_and_odds_are_those_of_the_core(page: Page) -> None:
     for (candidates, elsewhere, around), (consensus, decided) in zip(cases, found, strict=True):
         wanted = fuse(candidates, elsewhere=elsewhere)
         assert wanted is not None
-        given_answer = answer(candidates, wanted, CALIBRATION, neighbours=around, line=0.5, k=8)
-        fix = given_answer.fix
+        evidence = Evidence(tuple(candidates), (weigh(wanted, around, CALIBRATION),), "off")
+        fix = decide(evidence, CALIBRATION, QueryOptions(verify="off"))
         assert consensus["best"] == wanted.best
         assert consensus["agreement"] == pytest.approx(wanted.agreement, abs=1e-9)
         assert consensus["rival"] == pytest.approx(wanted.rival, abs=1e-9)
@@ -154,7 +156,7 @@ def test_votes_and_odds_are_those_of_the_core(page: Page) -> None:
 def test_no_candidates_are_an_answer_too(page: Page) -> None:
     body = "(m, c, rules) => m.answer(c, null, 0, '', rules)"
     decided = call(page, "confidence", body, calibration_of(CALIBRATION), query_defaults())
-    fix = answer((), None, CALIBRATION, neighbours=0, line=0.5, k=8).fix
+    fix = decide(Evidence((), (), "off"), CALIBRATION, QueryOptions(verify="off"))
     assert (decided["found"], decided["confidence"], decided["reason"]) == (False, 0, fix.reason)
 
 

@@ -13,6 +13,7 @@ from .. import photos
 from ..errors import UnreadablePhoto
 from ..photos.licences import Thumbnails as Rule
 from ..photos.licences import may_show
+from ..photos.views import load_view
 from ..types import Photo, Progress
 
 QUALITY = 60
@@ -52,7 +53,7 @@ def _small(photo: Photo, side_px: int) -> bytes | None:
     if photos.is_url(photo.source):
         return None
     try:
-        picture = Image.fromarray(photos.load(photo.source, least_side_px=side_px))
+        picture = Image.fromarray(load_view(photo.source, photo.view, least_side_px=side_px))
     except UnreadablePhoto:
         return None
     picture.thumbnail((side_px, side_px))
