@@ -6,6 +6,7 @@ import io
 import json
 import lzma
 import os
+import posixpath
 import re
 import shutil
 import subprocess
@@ -361,6 +362,18 @@ def test_the_defaults_of_a_query_travel_with_the_pack(real_map: Path, tmp_path: 
     assert query["k"] == QueryOptions().k
     assert query["least_confidence"] == LEAST_CONFIDENCE
     assert query["nearby"]["within_m"] == Reach().within_m
+
+
+def test_everything_that_the_first_screen_imports_is_left_uncompressed() -> None:
+    waiting, seen = ["phone/start.js", "phone/unpack.js"], set()
+    while waiting:
+        path = waiting.pop()
+        if path not in seen:
+            seen.add(path)
+            found = re.findall(r'^import .*?from "(.+?)";', (app.WEB / path).read_text("utf-8"), re.MULTILINE)
+            waiting += [posixpath.normpath(posixpath.join(posixpath.dirname(path), each)) for each in found]
+    assert {path for path in seen if app.may_compress(path)} == set()
+    assert {path for path in app.FIRST if path.endswith(".js")} == seen
 
 
 @needs_libraries

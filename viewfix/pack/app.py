@@ -33,8 +33,8 @@ ENGINE = ("vendor/", "phone/", "shared/")
 
 SIDES_PX = (192, 512)
 AT_ROOT = ("index.html", "sw.js")
-FIRST = {"phone/start.js", "phone/install.js", "phone/unpack.js", "phone/lzma.js", "phone/stored.js", "phone/start.css",
-         "shared/language.js", "shared/dom.js", "shared/icons.js"}  # fmt: skip
+FIRST = {"phone/start.js", "phone/install.js", "phone/manifest.js", "phone/checks.js", "phone/unpack.js",
+         "phone/lzma.js", "phone/stored.js", "phone/start.css", "shared/language.js"}  # fmt: skip
 """What the first screen needs before anything is installed, beside the words: never compressed."""
 
 
