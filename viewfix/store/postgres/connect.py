@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from ...errors import BadInput, MapBusy, NotAMap, StorageFailed, ViewfixError
 from ...optional import optional
 from .place import Place
+from .timed import connection_class
 
 if TYPE_CHECKING:
     import psycopg
@@ -44,6 +45,7 @@ class Pool:
             self._path = search_path(connection, place)
         with told(place):
             self._pool = pools.ConnectionPool(
+                connection_class=connection_class(place.parameters),
                 kwargs={**place.parameters, "autocommit": True},
                 min_size=0,
                 max_size=MOST_CONNECTIONS,
@@ -92,10 +94,8 @@ class Pool:
 @contextlib.contextmanager
 def alone(place: Place) -> Iterator[Connection]:
     """One connection outside of a pool: what is wrong with the server is said at once, not when a pool gives up."""
-    with (
-        told(place),
-        contextlib.closing(optional("psycopg").connect(**place.parameters, autocommit=True)) as connection,
-    ):
+    kind = connection_class(place.parameters)
+    with told(place), contextlib.closing(kind.connect(**place.parameters, autocommit=True)) as connection:
         yield connection
 
 
