@@ -732,6 +732,8 @@ def test_a_map_of_the_second_schema_gets_room_for_points(path: Path, tmp_path: P
         patched.setattr("viewfix.store.sqlite.facts._COUNTS", "SELECT 0, 0, 0")
         Store.create(old, TOY).close()
     with Store.open(old) as store:
+        assert store.info()["schema_version"] == 2 and not len(store.points)
+    with Store.open(old, write=True) as store:
         assert store.info()["schema_version"] == len(schema.STEPS) and not len(store.points)
     assert pois.add(old, table(tmp_path / "a.csv", ["lat", "lon", "name"], [1, 1, "A"])).added == 1
 

@@ -7,6 +7,7 @@ import pytest
 
 import viewfix.search.postgres as module
 from viewfix.geo import Circle
+from viewfix.search.open import open_search
 from viewfix.store.postgres.store import PostgresStore
 from viewfix.store.store import ModelIdentity, Store
 
@@ -33,7 +34,7 @@ def test_the_index_is_made_once_there_are_enough_and_finds_what_an_exact_search_
     known = {r.photo.id: (r, unit) for r, unit in zip(records(3000), units, strict=True)}
     with Store.create(server.url(name), TOY) as store:
         store.put(records(400), units[:400])
-        search = store.search()
+        search = open_search(store)
         search.refresh()
         assert not uses_index(store)
         store.put(records(2600, 400), units[400:])
@@ -58,7 +59,7 @@ def test_a_large_region_is_searched_by_the_index_and_a_small_one_exactly(
     known = {r.photo.id: (r, unit) for r, unit in zip(records(2000), units, strict=True)}
     with Store.create(server.url(fresh_name()), TOY) as store:
         store.put(records(2000), units)
-        search = store.search()
+        search = open_search(store)
         search.refresh()
         for radius_m, least in ((1000.0, 1.0), (9000.0, 0.95)):  # 90 photos each way, and 810
             region = Circle(60.0 + 0.09, 24.9, radius_m)
@@ -73,7 +74,7 @@ def test_an_index_left_by_a_killed_build_is_made_again(server: PostgresServer) -
     name, units = fresh_name(), descriptors(1000)
     with Store.create(server.url(name), TOY) as store:
         store.put(records(1000), units)
-        search = store.search()
+        search = open_search(store)
         search.refresh()
         server.run(f"UPDATE pg_index SET indisvalid = false WHERE indexrelid = '{name}.{module.INDEX}'::regclass")
         assert search.nearest(units[3], 1)[1][0] > 0.999  # exactly, meanwhile
@@ -89,7 +90,7 @@ def test_one_process_makes_the_index_and_others_go_on(server: PostgresServer) ->
         store.put(records(1000), units)
         with store.alone(f"index of {store.map_id}") as mine:  # type: ignore[attr-defined]
             assert mine is not None
-            other.search().refresh()  # somebody is at it: not waited for
+            open_search(other).refresh()  # somebody is at it: not waited for
             store.put([record(2000)], units[:1])
         assert not uses_index(store)
 
@@ -102,7 +103,7 @@ def test_descriptors_too_long_for_hnsw_are_indexed_by_their_signs(server: Postgr
     url = server.url(name, options="-cenable_sort%3Doff")  # so few are sorted faster than they are looked for
     with Store.create(url, ModelIdentity("long", "a" * 64, dim)) as store:
         store.put(records(600), units)
-        search = store.search()
+        search = open_search(store)
         search.refresh()
         near = units[17] + 0.2 * units[18]
         rows, similarities = search.nearest(near / np.linalg.norm(near), 2)

@@ -27,17 +27,18 @@ def matched(served: ServedMap, photo: Photo, data: bytes, most_pixels: int) -> d
 
 
 def _matched(city: Map, photo: Photo, data: bytes) -> dict[str, Any]:
-    verifier = city._workings.verifier
+    verifier = city.context.verifier
     if verifier is None:
         raise HttpError(501, "no_geometry", "Photos cannot be compared on this server: it has no PoseLib.")
     try:
-        query = verifier.of_query(photos.load(data, least_side_px=SEEN.least_side_px))
+        picture = photos.load(data, least_side_px=SEEN.least_side_px)
     except UnreadablePhoto as error:
         raise unreadable(error) from None
-    held = verifier.hold(query, [Candidate(photo, 0.0)], "accurate")
-    if not held:
+    query = verifier.query_features(picture).features
+    verified = verifier.verify(query, [Candidate(photo, 0.0)], "accurate")
+    if not verified:
         raise not_found("picture", f"The picture of {photo.id!r} is not available: its file is gone or has changed.")
-    [one] = held
+    [one] = verified
     features = one.features
     agree = np.empty((0, 2), np.int64) if one.geometry is None else one.pairs[one.geometry.agree]
     in_query = query.keypoints[agree[:, 0]] * (query.width_px, query.height_px)

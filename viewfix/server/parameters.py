@@ -9,11 +9,10 @@ from typing import Any, Literal, Self, TypeVar
 from fastapi import Request
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from ..locate.query import QueryOptions, Verify
+from ..locate.options import NEAR_RADIUS_M, QueryOptions, Verify
 from .errors import HttpError
 
 DEFAULTS = QueryOptions()
-NEAR_RADIUS_M = 500.0
 MOST_K = 50
 
 LAT = r"[+-]?(90(\.0*)?|[0-8]?\d(\.\d*)?)"

@@ -64,8 +64,8 @@ class ServedMap:
         city = Map.open(self._reading_address, model=self._model)
         try:
             # Whatever is loaded at the first query is loaded now, so that no client waits for it.
-            city.locate(np.zeros((32, 32, 3), np.uint8), verify="off", explainable=False)
-            if (verifier := city._workings.verifier) is not None:
+            city.locate(np.zeros((32, 32, 3), np.uint8), verify="off")
+            if (verifier := city.context.verifier) is not None:
                 verifier.model.load()
         except BaseException:
             city.close()

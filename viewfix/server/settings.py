@@ -9,7 +9,7 @@ from typing import Any
 
 from ..embed.describe import cores
 from ..errors import BadInput
-from ..locate.query import QueryOptions, Verify
+from ..locate.options import QueryOptions, Verify
 from ..photos.licences import Thumbnails
 from .keys import Keys
 from .proxies import TrustedProxies

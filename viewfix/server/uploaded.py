@@ -44,9 +44,7 @@ def located(data: bytes, asked: LocateParameters, served: ServedMap, most_pixels
     verify = asked.verify
     try:
         fix = served.ask(
-            lambda city: city.locate(
-                photo, k=asked.k, near=asked.circle(), verify=verify, budget_ms=asked.budget_ms, explainable=False
-            )
+            lambda city: city.locate(photo, k=asked.k, near=asked.circle(), verify=verify, budget_ms=asked.budget_ms)
         )
     except UnreadablePhoto as error:
         raise unreadable(error) from None

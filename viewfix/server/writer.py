@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Literal
 
-from ..embed.describe import content_hint, hash_content
+from ..embed.describe import content_hash, content_hint
 from ..errors import BadInput, MapBusy, StorageFailed, UnreadablePhoto
 from ..map import Map
 from ..photos import load, metadata
@@ -41,7 +41,7 @@ class PhotoWriter:
         self._later = ThreadPoolExecutor(1, thread_name_prefix="calibrate")
         for served in maps.all():
             with served.use() as city:
-                self._files[served.name].clean_up(lambda path, city=city: bool(city.store.ids_of_source(path)))  # type: ignore[misc]
+                self._files[served.name].clean_up(lambda path, city=city: bool(city.store.ids_of_sources([path])))  # type: ignore[misc]
 
     def add(self, served: ServedMap, data: bytes, fields: Mapping[str, str]) -> dict[str, Any]:
         """Add one photo. When this returns, the photo is in the map for good, under the id that is returned.
@@ -65,7 +65,7 @@ class PhotoWriter:
         return {"id": photo_id, **{name: int(name == outcome) for name in ("added", "replaced", "unchanged")}}
 
     def _put(self, served: ServedMap, city: Map, photo: Photo, data: bytes) -> Outcome:
-        content = hash_content(data)
+        content = content_hash(data)
         record = Record(photo, content, content_hint(photo.source))
         with Store.open(served.address, write=True) as store:
             store.model.check(city.store.model.name, city.store.model.fingerprint, str(served.address))

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import zlib
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ...errors import BadInput, MapBusy, NotAMap, StorageFailed, ViewfixError
 from ...optional import optional
 from .place import Place
-from .timed import connection_class
+from .timed import connection_class, unlimited
 
 if TYPE_CHECKING:
     import psycopg
@@ -97,6 +98,23 @@ def alone(place: Place) -> Iterator[Connection]:
     kind = connection_class(place.parameters)
     with told(place), contextlib.closing(kind.connect(**place.parameters, autocommit=True)) as connection:
         yield connection
+
+
+@contextlib.contextmanager
+def advisory(place: Place, pool: Pool, purpose: str) -> Iterator[Connection | None]:
+    """A connection for work that one process at a time may do; None while another process does it."""
+    key = (0x7669, zlib.crc32(purpose.encode()) - 2**31)
+    with told(place), pool.borrowed() as connection:
+        locked = connection.execute("SELECT pg_try_advisory_lock(%s, %s)", key).fetchone()
+        if locked is None or not locked[0]:
+            yield None
+            return
+        try:
+            with unlimited(connection):
+                yield connection
+        finally:
+            if not connection.closed:
+                connection.execute("SELECT pg_advisory_unlock(%s, %s)", key)
 
 
 def search_path(connection: Connection, place: Place) -> str:

@@ -9,13 +9,13 @@ from dataclasses import asdict
 import numpy as np
 
 from ...errors import BadInput
-from ...search.postgres import BUILD_MEMORY, INDEX, INDEX_FROM, likeness
 from ...types import Photo, Skipped
 from ..migration import KEY, Migration
 from ..records import ModelIdentity, Record, to_halves
 from . import wire, writing
 from .reading import one
 from .store import PostgresStore, Units, put_meta
+from .vector_index import BUILD_MEMORY, INDEX, INDEX_FROM, order_of
 
 _SWITCH = (
     "UPDATE photos SET content_hash = fresh.content_hash, content_hint = fresh.content_hint "
@@ -98,7 +98,7 @@ class PostgresMigration(Migration):
 
     def finish(self, dropped: Sequence[Skipped] = ()) -> None:
         if len(self._store) >= INDEX_FROM:  # before the switch: the old descriptors answer meanwhile
-            over, _ = likeness(self.model.dim)
+            over, _ = order_of(self.model.dim)
             with self._store.pool.borrowed() as connection:
                 connection.execute(f"SET maintenance_work_mem = '{BUILD_MEMORY}'")
                 connection.execute(f"CREATE INDEX IF NOT EXISTS migrating_by_likeness ON migrating USING hnsw ({over})")

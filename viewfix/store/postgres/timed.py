@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import time
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from typing import Any
 
 from ...optional import optional
@@ -25,9 +26,27 @@ def connection_class(parameters: Mapping[str, Any]) -> Any:
         return psycopg.Connection
 
     def wait(self: Any, gen: Any, *args: Any, **kwargs: Any) -> Any:
-        return psycopg.Connection.wait(self, _limited(self, gen, limit_s), *args, **kwargs)
+        limited = gen if self.limit_s is None else _limited(self, gen, self.limit_s)
+        return psycopg.Connection.wait(self, limited, *args, **kwargs)
 
-    return type("TimedConnection", (psycopg.Connection,), {"wait": wait})
+    return type("TimedConnection", (psycopg.Connection,), {"wait": wait, "limit_s": limit_s})
+
+
+@contextlib.contextmanager
+def unlimited(connection: Any) -> Iterator[None]:
+    """Let statements on a connection take as long as they need, for work such as building an index."""
+    limit_s = getattr(connection, "limit_s", None)
+    if limit_s is None:
+        yield
+        return
+    connection.execute("SET statement_timeout = 0")
+    connection.limit_s = None
+    try:
+        yield
+    finally:
+        connection.limit_s = limit_s
+        if not connection.closed:
+            connection.execute("RESET statement_timeout")
 
 
 def _limited(connection: Any, gen: Any, limit_s: float) -> Generator[Any, Any, Any]:

@@ -14,16 +14,10 @@ from pathlib import Path
 import filelock
 import numpy as np
 import pytest
-from test_search import COUNT, LISTS, TOY, check, files, lists, looks, records, sketches
+from test_search import COUNT, LISTS, TOY, check, files, indexed, lists, looks, records, sketches
 
 from viewfix.geo import Circle
-from viewfix.search import background
-from viewfix.search import blocks as room
-from viewfix.search import index_builder as growing
-from viewfix.search import index_file as cache
-from viewfix.search import maintainer as keeping
-from viewfix.search import snapshot as serving
-from viewfix.search.indexed import FaissSearch
+from viewfix.search import background, blocks, index_builder, index_file, maintainer
 from viewfix.search.sketches import Sketcher
 from viewfix.store.store import Store
 
@@ -43,7 +37,7 @@ def made(tmp_path_factory) -> Path:
 
 @pytest.fixture
 def path(made, tmp_path) -> Path:
-    shutil.copytree(cache.folder_of(made), cache.folder_of(tmp_path / made.name))
+    shutil.copytree(index_file.folder_of(made), index_file.folder_of(tmp_path / made.name))
     return Path(shutil.copy(made, tmp_path))
 
 
@@ -61,16 +55,16 @@ class Gate:
     """Stands before the making of a cache: `reached` when it has begun, `open` lets it go on."""
 
     def __init__(self, monkeypatch) -> None:
-        self.reached, self.open, whole = threading.Event(), threading.Event(), growing.grown
+        self.reached, self.open, whole = threading.Event(), threading.Event(), index_builder.extend
 
-        def grown(store, old, how):
-            if isinstance(how.room, room.Folder):
+        def extend(store, old, options):
+            if isinstance(options.blocks, blocks.FolderBlocks):
                 self.reached.set()
                 while not self.open.wait(0.01):
-                    how.go_on()
-            return whole(store, old, how)
+                    options.check_stopped()
+            return whole(store, old, options)
 
-        monkeypatch.setattr(growing, "grown", grown)
+        monkeypatch.setattr(index_builder, "extend", extend)
 
 
 @pytest.fixture
@@ -81,14 +75,14 @@ def gate(monkeypatch) -> Gate:
 @pytest.fixture
 def far(monkeypatch):
     """As if the cache were too large to be checked before it is used."""
-    monkeypatch.setattr(room, "BLOCK_BYTES", 1024)
-    monkeypatch.setattr(cache, "BLOCK_BYTES", 1024)
-    monkeypatch.setattr(cache, "LOOKED_AT", 6)
-    monkeypatch.setattr(keeping, "CHECK_AFTER_S", 0.0)
+    monkeypatch.setattr(blocks, "BLOCK_BYTES", 1024)
+    monkeypatch.setattr(index_file, "BLOCK_BYTES", 1024)
+    monkeypatch.setattr(index_file, "CHECKED_BLOCKS", 6)
+    monkeypatch.setattr(maintainer, "CHECK_AFTER_S", 0.0)
 
 
 def file_of(path: Path, part: str) -> Path:
-    [found] = [each for each in cache.folder_of(path).iterdir() if each.name.split("-")[0] == part]
+    [found] = [each for each in index_file.folder_of(path).iterdir() if each.name.split("-")[0] == part]
     return found
 
 
@@ -108,7 +102,7 @@ def harm(path: Path, part: str, how: str = "flip") -> None:
 @pytest.mark.parametrize("region", [None, NEARBY])
 def test_the_old_cache_serves_while_a_new_one_is_made(store, gate, region):
     search = lists(store)
-    old = search._serving.main
+    old = search._live.main
     grow(store)
     search.refresh()
     assert gate.reached.wait(10)
@@ -116,11 +110,11 @@ def test_the_old_cache_serves_while_a_new_one_is_made(store, gate, region):
     grow(store, 4)
     store.remove([str(i) for i in range(0, COUNT, 3)])
     check(search, store, region=region)
-    assert search._serving.main is old and len(search._serving._now.young.sketches) > MORE
+    assert search._live.main is old and len(search._live._snapshot.recent.sketches) > MORE
     gate.open.set()
     search.settle()
-    assert len(search._serving.main.sketches) == len(store) == len(search._serving.main.lists)
-    assert search._serving._now.young is None
+    assert len(search._live.main.sketches) == len(store) == len(search._live.main.lists)
+    assert search._live._snapshot.recent is None
     check(search, store, region=region)
 
 
@@ -130,9 +124,9 @@ def test_a_reader_folds_in_what_no_writer_has(store, path):
         search = lists(reader)
         check(search, reader)
         search.settle()
-        assert len(search._serving.main.sketches) == COUNT + MORE
+        assert len(search._live.main.sketches) == COUNT + MORE
     with lists(store) as second:
-        assert len(second._serving.main.sketches) == COUNT + MORE, "and it is on disk"
+        assert len(second._live.main.sketches) == COUNT + MORE, "and it is on disk"
 
 
 def test_nobody_waits_for_the_cache_of_a_map_that_grew(tmp_path, gate):
@@ -145,7 +139,7 @@ def test_nobody_waits_for_the_cache_of_a_map_that_grew(tmp_path, gate):
         check(search, store)
         gate.open.set()
         search.settle()
-        assert search._serving.main.lists is not None
+        assert search._live.main.lists is not None
         check(search, store)
 
 
@@ -156,9 +150,9 @@ def test_what_another_process_folded_in_is_taken_over(store, path, monkeypatch):
         grow(store)
         with lists(store) as writer:
             writer.refresh()
-        monkeypatch.setattr(growing, "grown", lambda *_: pytest.fail("it was there"))
+        monkeypatch.setattr(index_builder, "extend", lambda *_: pytest.fail("it was there"))
         check(search, reader)
-        assert len(search._serving.main.sketches) == COUNT + MORE and search._serving._now.young is None
+        assert len(search._live.main.sketches) == COUNT + MORE and search._live._snapshot.recent is None
 
 
 def test_many_that_are_gone_again_are_not_sketched(tmp_path):
@@ -167,7 +161,7 @@ def test_many_that_are_gone_again_are_not_sketched(tmp_path):
         for seed in range(4):
             store.put(records(90, seed), looks(90, seed))  # each time other pixels under the same ids
             check(search, store, least=1.0)
-        assert search._serving._now.caches == []
+        assert search._live._snapshot.indexes == []
 
 
 def test_threads_ask_while_caches_come_and_go(store):
@@ -205,7 +199,7 @@ def test_threads_ask_while_caches_come_and_go(store):
 def test_who_only_read_gives_up_when_it_closes(store, path, monkeypatch):
     """The real making, slowed down, is left in its middle; the other tests have a gate before it."""
     slow = Sketcher.sketch
-    monkeypatch.setattr(growing, "_READ", 10)
+    monkeypatch.setattr(index_builder, "_READ", 10)
     search, before, begun = lists(store), files(path), threading.Event()
     grow(store)
 
@@ -226,7 +220,7 @@ def test_who_only_read_gives_up_when_it_closes(store, path, monkeypatch):
 
 def test_who_wrote_finishes_when_it_closes_and_says_how_far_it_is(store, path, gate):
     said: list[str] = []
-    search = FaissSearch(store, exact_below=100, lists_from=300, progress=lambda stage, *_: said.append(stage))
+    search = indexed(store, lists_from=300, progress=lambda stage, *_: said.append(stage))
     grow(store)
     search.refresh()
     assert gate.reached.wait(10) and not said, "nobody waits, so nobody is told"
@@ -234,35 +228,36 @@ def test_who_wrote_finishes_when_it_closes_and_says_how_far_it_is(store, path, g
     search.close()
     assert "indexing" in said
     with lists(store) as second:
-        assert len(second._serving.main.sketches) == COUNT + MORE
+        assert len(second._live.main.sketches) == COUNT + MORE
 
 
 KILLED = """
 import sys, threading, time
-from viewfix.search import blocks as room, index_builder as growing
-from viewfix.search.indexed import FaissSearch
+from pathlib import Path
+from viewfix.search import blocks, index_builder
+from viewfix.search.indexed import IndexedSearch
 from viewfix.store.store import Store
-whole = room.Folder.writing
-def writing(self, kind):
+whole = blocks.FolderBlocks.writer
+def writer(self, kind):
     if kind == sys.argv[2]:
         print("there", flush=True)
         there.set()
         while True:
             time.sleep(0.01)
-            how[0].go_on()
+            seen[0].check_stopped()
     return whole(self, kind)
-how, grown, there = [], growing.grown, threading.Event()
-growing.grown = lambda store, old, each: (how.append(each), grown(store, old, each))[1]
-room.Folder.writing = writing
+seen, extend, there = [], index_builder.extend, threading.Event()
+index_builder.extend = lambda store, old, each: (seen.append(each), extend(store, old, each))[1]
+blocks.FolderBlocks.writer = writer
 store = Store.open(sys.argv[1], write=True)
-search = FaissSearch(store, exact_below=100, lists_from=300)
+search = IndexedSearch(store, Path(sys.argv[1] + ".index"), exact_below=100, lists_from=300)
 search.refresh()
 there.wait(20)
 time.sleep(float(sys.argv[3]))
 """
 
 
-@pytest.mark.parametrize("part", ["fresh", "codes", "turn"])
+@pytest.mark.parametrize("part", ["fresh", "codes", "projection"])
 def test_a_kill_in_the_middle_loses_nothing(store, path, part):
     grow(store)
     store.close()
@@ -277,7 +272,7 @@ def test_a_kill_in_the_middle_loses_nothing(store, path, part):
         check(search, again)
         search.settle()
         check(search, again)
-    assert {name.split("-")[0] for name in files(path)} == {"current.json", "turn", "places", "codes", *LISTS}
+    assert {name.split("-")[0] for name in files(path)} == {"current.json", "projection", "places", "codes", *LISTS}
     assert len(files(path)) == len(before), "what it left is swept away"
 
 
@@ -293,15 +288,15 @@ def test_a_program_that_forgot_to_close_its_map_ends_all_the_same(store, path):
 def test_one_process_at_a_time_makes_it_and_the_others_answer(store, path):
     search = lists(store)
     grow(store)
-    with filelock.FileLock(cache.folder_of(path) / "lock", thread_local=False):
+    with filelock.FileLock(index_file.folder_of(path) / "lock", thread_local=False):
         search.refresh()
         check(search, store)
-        assert len(search._serving.main.sketches) == COUNT
+        assert len(search._live.main.sketches) == COUNT
     search.settle()
-    assert len(search._serving.main.sketches) == COUNT + MORE
+    assert len(search._live.main.sketches) == COUNT + MORE
 
 
-def test_a_full_disk_leaves_the_old_one_serving(store, path, monkeypatch):
+def test_a_full_disk_leaves_the_old_one_live(store, path, monkeypatch):
     notices: list[str] = []
     search, before = lists(store, notices.append), files(path)
     grow(store)
@@ -317,13 +312,13 @@ def test_a_full_disk_leaves_the_old_one_serving(store, path, monkeypatch):
     search.refresh()
     search.settle()
     check(search, store)
-    assert len(notices) == 1 and "goes on serving" in notices[0] and "No space left" in notices[0]
+    assert len(notices) == 1 and "stays in use" in notices[0] and "No space left" in notices[0]
     assert files(path) == before
     monkeypatch.undo()
-    monkeypatch.setattr(keeping.time, "monotonic", lambda: time.time() + 1e9)
+    monkeypatch.setattr(maintainer.time, "monotonic", lambda: time.time() + 1e9)
     search.refresh()
     search.settle()
-    assert len(search._serving.main.sketches) == len(store), "later it is tried again"
+    assert len(search._live.main.sketches) == len(store), "later it is tried again"
 
 
 def test_a_store_that_is_closed_first_is_no_trouble(store, path, gate):
@@ -350,11 +345,11 @@ def test_work_after_the_end_is_not_begun():
 
 def test_a_large_cache_that_is_whole_is_used_and_kept(path, far, monkeypatch):
     with Store.open(path, write=True) as store:
-        cache.folder_of(path).joinpath("current.json").unlink()
+        index_file.folder_of(path).joinpath("current.json").unlink()
         lists(store).close()
         before, read = files(path), []
-        whole = cache.whole
-        monkeypatch.setattr(cache, "whole", lambda *given: (read.append(len(given[2])), whole(*given))[1])
+        whole = index_file.blocks_match
+        monkeypatch.setattr(index_file, "blocks_match", lambda *given: (read.append(len(given[2])), whole(*given))[1])
         with lists(store) as search:
             blocks = sum(len(content) for content in before.values()) // 1024
             assert 0 < sum(read[:6]) < blocks // 2, "opening read a part of it"
@@ -369,7 +364,7 @@ def test_a_large_cache_that_is_whole_is_used_and_kept(path, far, monkeypatch):
 def test_damage_that_the_look_missed_is_found_behind_and_mended(path, far, gate, part, region):
     notices: list[str] = []
     with Store.open(path, write=True) as store:
-        cache.folder_of(path).joinpath("current.json").unlink()
+        index_file.folder_of(path).joinpath("current.json").unlink()
         gate.open.set()
         lists(store).close()
         gate.open.clear()
@@ -377,7 +372,7 @@ def test_damage_that_the_look_missed_is_found_behind_and_mended(path, far, gate,
         harm(path, part)
         search = lists(store, notices.append)
         assert gate.reached.wait(10)
-        assert len(notices) == 1 and f"{part}-" in notices[0] and "is made again" in notices[0]
+        assert len(notices) == 1 and f"{part}-" in notices[0] and "Rebuilding the search index" in notices[0]
         check(search, store, region=region, least=0.9)  # a few of those whose sketches were hit are missed
         gate.open.set()
         search.settle()
@@ -389,7 +384,7 @@ def test_damage_that_the_look_missed_is_found_behind_and_mended(path, far, gate,
 
 def test_what_a_damaged_cache_says_of_positions_is_not_believed(path, far, gate):
     with Store.open(path, write=True) as store:
-        cache.folder_of(path).joinpath("current.json").unlink()
+        index_file.folder_of(path).joinpath("current.json").unlink()
         gate.open.set()
         lists(store).close()
         gate.open.clear()
@@ -399,7 +394,7 @@ def test_what_a_damaged_cache_says_of_positions_is_not_believed(path, far, gate)
         content.tofile(file_of(path, "places"))
         search = lists(store, lambda _: None)
         until = time.monotonic() + 10
-        while not search._serving._now.doubted and time.monotonic() < until:
+        while not search._live._snapshot.damaged and time.monotonic() < until:
             time.sleep(0.01)
         inside = set(store.rows_in(NEARBY).tolist())
         for query in looks(20, seed=77):
@@ -410,10 +405,10 @@ def test_what_a_damaged_cache_says_of_positions_is_not_believed(path, far, gate)
 
 @pytest.mark.parametrize("wrote", [False, True])
 def test_who_closes_soon_does_not_wait_for_the_check(path, far, monkeypatch, wrote):
-    monkeypatch.setattr(keeping, "CHECK_AFTER_S", 60.0)
-    monkeypatch.setattr(cache, "damage", lambda *_: pytest.fail("it was read to its end"))
+    monkeypatch.setattr(maintainer, "CHECK_AFTER_S", 60.0)
+    monkeypatch.setattr(index_file, "damage", lambda *_: pytest.fail("it was read to its end"))
     with Store.open(path, write=True) as store:
-        cache.folder_of(path).joinpath("current.json").unlink()
+        index_file.folder_of(path).joinpath("current.json").unlink()
         lists(store).close()
         started = time.monotonic()
         with lists(store) as search:
@@ -424,28 +419,28 @@ def test_who_closes_soon_does_not_wait_for_the_check(path, far, monkeypatch, wro
         assert time.monotonic() - started < 5
 
 
-@pytest.mark.parametrize("part", ["turn", "places", "codes", *LISTS])
+@pytest.mark.parametrize("part", ["projection", "places", "codes", *LISTS])
 def test_a_large_cache_that_was_cut_off_is_never_opened(path, far, monkeypatch, part):
     notices: list[str] = []
     with Store.open(path, write=True) as store:
-        cache.folder_of(path).joinpath("current.json").unlink()
+        index_file.folder_of(path).joinpath("current.json").unlink()
         lists(store).close()
         harm(path, part, "cut")
         old = file_of(path, part).name
         opened = []
-        mapped = cache.mapped
-        monkeypatch.setattr(cache, "mapped", lambda file: (opened.append(file.name), mapped(file))[1])
+        mapped = index_file.map_file
+        monkeypatch.setattr(index_file, "map_file", lambda file: (opened.append(file.name), mapped(file))[1])
         check(lists(store, notices.append), store)
-    assert len(notices) == 1 and "is made again" in notices[0]
+    assert len(notices) == 1 and "Rebuilding the search index" in notices[0]
     assert old not in opened
 
 
 def test_the_last_rows_are_sketched_once(store, monkeypatch):
-    monkeypatch.setattr(keeping.IndexMaintainer, "look", lambda *_, **__: None)
-    search, calls, whole = lists(store), [], growing.grown
-    monkeypatch.setattr(serving.growing, "grown", lambda *given: (calls.append(1), whole(*given))[1])
+    monkeypatch.setattr(maintainer.IndexMaintainer, "check", lambda *_, **__: None)
+    search, calls, whole = lists(store), [], index_builder.extend
+    monkeypatch.setattr(index_builder, "extend", lambda *given: (calls.append(1), whole(*given))[1])
     for seed in range(4):
         grow(store, seed + 3)
         check(search, store)
         check(search, store, region=NEARBY)
-    assert len(calls) == 4 and len(search._serving._now.young.sketches) == 4 * MORE
+    assert len(calls) == 4 and len(search._live._snapshot.recent.sketches) == 4 * MORE
