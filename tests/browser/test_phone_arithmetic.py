@@ -24,7 +24,7 @@ from viewfix.pack.check import SIDE_PX, pattern
 from viewfix.pack.photos import calibration_of, rows_of
 from viewfix.pack.squeeze import squeezed
 from viewfix.photos import load
-from viewfix.pois.around import SPARE
+from viewfix.pois.lookup import SPARE
 from viewfix.pois.nearby import Reach, choose, worth
 from viewfix.types import Candidate, Photo, PointOfInterest, Position
 

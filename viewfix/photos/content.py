@@ -1,9 +1,10 @@
-"""A path or a web address becomes bytes, or one line that says why it could not."""
+"""Read the bytes of a photo from a path, a web address or an object store."""
 
 from __future__ import annotations
 
 import functools
 import re
+import shlex
 import stat
 import time
 from pathlib import Path
@@ -16,36 +17,38 @@ if TYPE_CHECKING:
     import urllib3
 
 MAX_BYTES = 200_000_000
-"""Larger than any photo of a camera; smaller than what fills the memory of a phone-sized server."""
+"""More than any camera writes, and less than fills the memory of a small server."""
 
 CONNECT_S, READ_S, WHOLE_S = 10.0, 30.0, 300.0
-"""Time limits of a download: to connect, between two packets, and for all of it."""
+"""Time limits of a download: to connect, between two packets, and in all."""
 
-CHUNK = 1 << 18
-
+CHUNK_BYTES = 1 << 18
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 
 
 def is_url(source: str) -> bool:
-    """Whether it is an address and no path of this machine: http(s)://, or s3:// and its kin."""
+    """Whether it is a URL (https://, s3://, ...), not a path on this machine."""
     return _SCHEME.match(source) is not None
 
 
 def is_remote(source: str) -> bool:
-    """Whether it is the address of a storage of objects: s3://, gs://, memory:// and what else fsspec knows."""
+    """Whether it is a URL in an object store: s3://, gs://, memory:// or another scheme that fsspec knows."""
     return is_url(source) and not is_web(source)
 
 
 def is_web(source: str) -> bool:
+    """Whether it is an http or https URL."""
     return source[:8].lower().startswith(("http://", "https://"))
 
 
 def read_bytes(source: str | Path) -> bytes:
-    """The content of a file, or of an address (http(s), or of a storage of objects), which only a manifest may name.
+    """Read a file, or a URL of the web or of an object store.
+
+    URLs may only come from a manifest, never from whoever sends a query.
 
     Raises:
-        UnreadablePhoto: nothing there, no permission, no answer, or more than MAX_BYTES.
+        UnreadablePhoto: there is nothing, it may not be read, there is no answer, or it has more than MAX_BYTES.
     """
     if isinstance(source, str) and is_web(source):
         return _download(source)
@@ -60,7 +63,7 @@ def read_bytes(source: str | Path) -> bytes:
         # A pipe or a device would never end.
         if not stat.S_ISREG(about.st_mode):
             what = "a folder" if stat.S_ISDIR(about.st_mode) else "not a regular file"
-            raise UnreadablePhoto(f"{path} is {what}, where a photo was expected. Give a picture file.")
+            raise UnreadablePhoto(f"{path} is {what}, not a photo. Choose a picture file.")
         if about.st_size > MAX_BYTES:
             raise UnreadablePhoto(_too_large(str(path), about.st_size))
         return path.read_bytes()
@@ -69,11 +72,11 @@ def read_bytes(source: str | Path) -> bytes:
 
 
 def unreadable_file(path: Path, error: Exception) -> UnreadablePhoto:
-    """The one line for a file that the operating system does not hand over."""
+    """The error for a file that the operating system does not let us read."""
     if isinstance(error, FileNotFoundError):
         return UnreadablePhoto(f"There is no file at {path}. Check the path.")
     if isinstance(error, PermissionError):
-        return UnreadablePhoto(f"{path} may not be read by this user. Give yourself permission: chmod u+r {path}")
+        return UnreadablePhoto(f"This user has no permission to read {path}. Run: chmod u+r {shlex.quote(str(path))}")
     why = getattr(error, "strerror", None) or str(error)
     return UnreadablePhoto(f"{str(path)!r} could not be read ({why}). Check the path and the disk.")
 
@@ -84,7 +87,7 @@ def _too_large(name: str, size: int) -> str:
 
 @functools.cache
 def _pool() -> urllib3.PoolManager:
-    import urllib3  # only when a manifest names an address
+    import urllib3  # only when a manifest names a URL
 
     # Retry-After is ignored: a server may ask for hours.
     retry = urllib3.Retry(
@@ -110,7 +113,7 @@ def _download(url: str) -> bytes:
         try:
             content = _body(answer, url)
         except BaseException:
-            answer.close()  # what is left of it must not be read as the beginning of the next answer
+            answer.close()  # what is left of it must not be taken for the beginning of the next answer
             raise
         answer.release_conn()  # the next photo of this host needs no new connection
         return content
@@ -125,11 +128,11 @@ def _body(answer: urllib3.BaseHTTPResponse, url: str) -> bytes:
     give_up = time.monotonic() + WHOLE_S
     chunks: list[bytes] = []
     size = 0
-    while chunk := answer.read(CHUNK):
+    while chunk := answer.read(CHUNK_BYTES):
         size += len(chunk)
         chunks.append(chunk)
         if size > MAX_BYTES:
             raise UnreadablePhoto(_too_large(url, size))
         if time.monotonic() > give_up:
-            raise UnreadablePhoto(f"{url} sent {size} bytes in {WHOLE_S:.0f} s and no end. Try again later.")
+            raise UnreadablePhoto(f"{url} was still sending after {WHOLE_S:.0f} s ({size} bytes). Try again later.")
     return b"".join(chunks)
