@@ -1,4 +1,4 @@
-"""A map and the corners of a view go in; its photos come out as points, or where they are many as clusters of them."""
+"""Photos of a map for a view: points where they are few, clusters where they are many."""
 
 from __future__ import annotations
 
@@ -16,22 +16,24 @@ from ..photos.licences import Thumbnails, may_show
 from ..store.records import Version
 from ..store.store import Store
 from ..types import Photo
-from .answers import thumbnail_address
+from .errors import HttpError
+from .replies import thumbnail_address
 
 SINGLE = 400
-"""Up to so many photos in view each is a point of its own."""
+"""Up to this many photos in view, each is a point."""
 
 COUNTED = 20_000
-"""Up to so many are counted; in a view of more, a sample of the map stands for it, so that ten million cost no more."""
+"""Up to this many photos in view are counted; above, a sample of the map is used: ten million cost the same."""
 
 SAMPLE = 60_000
+"""Rows that are drawn for it."""
 
 Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """Positions of photos drawn at random, and how many photos each stands for."""
+    """Positions of photos drawn at random, and how many photos each of them stands for."""
 
     version: Version
     lats: Floats
@@ -47,7 +49,7 @@ class Overview:
         self._sample: Sample | None = None
 
     def view(self, store: Store, box: Box, cells: int, name: str, thumbnails: Thumbnails) -> dict[str, Any]:
-        """A GeoJSON FeatureCollection of what lies in a box, with at most `cells` x `cells` clusters."""
+        """A GeoJSON FeatureCollection of the photos in a box, with at most `cells` x `cells` clusters."""
         rows = store.rows_in(box, COUNTED + 1)
         if len(rows) <= SINGLE:
             return _collection([_point(photo, name, thumbnails) for photo in store.photos(rows)], len(rows), False)
@@ -62,18 +64,18 @@ class Overview:
     def _current(self, store: Store) -> Sample:
         version = store.version
         with self._lock:
-            held = self._sample
-            if held is None or held.version.map_id != version.map_id or _moved_on(held.version, version):
-                self._sample = held = _drawn(store, version)
-            return held
+            sample = self._sample
+            if sample is None or sample.version.map_id != version.map_id or _has_grown(sample.version, version):
+                self._sample = sample = _draw(store, version)
+            return sample
 
 
-def _moved_on(before: Version, now: Version) -> bool:
+def _has_grown(before: Version, now: Version) -> bool:
     changed = now.last_row - before.last_row + now.removals - before.removals
     return changed > 0.01 * before.last_row
 
 
-def _drawn(store: Store, version: Version) -> Sample:
+def _draw(store: Store, version: Version) -> Sample:
     count = len(store)
     rng = np.random.default_rng(0)
     drawn = np.unique(rng.integers(1, version.last_row + 1, size=SAMPLE))
@@ -117,12 +119,14 @@ def box_of(text: str | None) -> Box:
     """ "west,south,east,north" in degrees, GeoJSON's order; the whole Earth for None.
 
     Raises:
-        BadInput: they are no box.
+        HttpError: 400 where they are not a box.
     """
     if text is None:
         return Box(-90.0, -180.0, 90.0, 180.0)
     try:
         west, south, east, north = (float(part) for part in text.split(","))
+        return Box(south, west, north, east)
     except ValueError:
-        raise BadInput(f"bounds is {text[:80]!r}. Give west,south,east,north in degrees.") from None
-    return Box(south, west, north, east)
+        raise HttpError(400, "bad_bounds", f"bounds is {text[:80]!r}; use west,south,east,north in degrees.") from None
+    except BadInput as error:
+        raise HttpError(400, "bad_bounds", str(error)) from None
