@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from ...optional import optional
 from .errors import translate_errors
+from .timed import connection_class, unlimited
 from .url import DatabaseUrl
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ class Pool:
             self._path = search_path(connection, url)
         with translate_errors(url):
             self._pool = pools.ConnectionPool(
+                connection_class=connection_class(url.parameters),
                 kwargs={**url.parameters, "autocommit": True},
                 min_size=0,
                 max_size=MOST_CONNECTIONS,
@@ -93,8 +95,8 @@ class Pool:
 @contextlib.contextmanager
 def connected(url: DatabaseUrl) -> Iterator[Connection]:
     """One connection outside of a pool: what is wrong with the server is said at once, not after a timeout."""
-    connect = optional("psycopg").connect
-    with translate_errors(url), contextlib.closing(connect(**url.parameters, autocommit=True)) as connection:
+    kind = connection_class(url.parameters)
+    with translate_errors(url), contextlib.closing(kind.connect(**url.parameters, autocommit=True)) as connection:
         yield connection
 
 
@@ -108,7 +110,8 @@ def advisory_lock(pool: Pool, purpose: str) -> Iterator[Connection | None]:
             yield None
             return
         try:
-            yield connection
+            with unlimited(connection):
+                yield connection
         finally:
             if not connection.closed:
                 connection.execute("SELECT pg_advisory_unlock(%s, %s)", key)

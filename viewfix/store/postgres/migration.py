@@ -12,11 +12,10 @@ from ...errors import BadInput
 from ...types import Photo, Skipped
 from ..migration import KEY, Migration
 from ..records import ModelIdentity, Record, Units, to_halves
-from . import halfvec, write
+from . import halfvec, vector_index, write
 from .connections import Connections, put_meta
 from .read import Columns, one, photos_in_order
 from .url import check_size
-from .vector_index import BUILD_MEMORY, INDEX, INDEX_FROM, order_of
 
 _SWITCH = (
     "UPDATE photos SET content_hash = fresh.content_hash, content_hint = fresh.content_hint "
@@ -26,7 +25,6 @@ _SWITCH = (
     "DROP TABLE descriptors",
     "ALTER TABLE migrating RENAME TO descriptors",
     "ALTER INDEX migrating_pkey RENAME TO descriptors_pkey",
-    f"ALTER INDEX IF EXISTS migrating_by_likeness RENAME TO {INDEX}",
     "DROP TABLE migrating_contents",
     "DELETE FROM meta WHERE key IN ('migration', 'calibration')",
 )
@@ -58,6 +56,7 @@ class PostgresMigration(Migration):
     def forget(self) -> None:
         with self._connections.transaction() as connection:
             connection.execute("DROP TABLE IF EXISTS migrating, migrating_contents")
+            connection.execute(f"DROP FUNCTION IF EXISTS {vector_index.NEW_SIGNS}(halfvec)")
             connection.execute("DELETE FROM meta WHERE key = %s", (KEY,))
 
     def done(self) -> int:
@@ -99,14 +98,10 @@ class PostgresMigration(Migration):
                     )
 
     def finish(self, dropped: Sequence[Skipped] = ()) -> None:
-        if (
-            self._connections.lines("SELECT photos FROM counts")[0][0] >= INDEX_FROM
-        ):  # before the switch: the old descriptors answer meanwhile
-            over, _ = order_of(self.model.dim)
+        (count,) = self._connections.lines("SELECT photos FROM counts")[0]
+        if count >= vector_index.INDEX_FROM:  # before the switch: the old descriptors answer meanwhile
             with self._connections.pool.borrow() as connection:
-                connection.execute(f"SET maintenance_work_mem = '{BUILD_MEMORY}'")
-                connection.execute(f"CREATE INDEX IF NOT EXISTS migrating_by_likeness ON migrating USING hnsw ({over})")
-                connection.execute("RESET maintenance_work_mem")
+                vector_index.build_new(connection, self.model.dim)
         with self._connections.transaction() as connection:
             write.lock(connection)
             write.remove(connection, [each.id for each in dropped])
@@ -120,5 +115,6 @@ class PostgresMigration(Migration):
                 )
             for statement in _SWITCH:
                 connection.execute(statement)
+            vector_index.switch(connection)
             put_meta(connection, "model", asdict(self.model))
             put_meta(connection, "map_id", uuid.uuid4().hex)
