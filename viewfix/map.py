@@ -36,6 +36,7 @@ from .search.search import Search
 from .sources import Given, Prefer, open_sources
 from .store.complete import require_complete
 from .store.export import export
+from .store.open import open_or_create
 from .store.points import Points
 from .store.store import Address, ModelIdentity, Place, Store
 from .types import Fix, Photo, Progress, Skipped, silent
@@ -86,16 +87,18 @@ class Map:
             MapBusy: another process is writing it, where there can be only one.
         """
         stream = open_sources(sources, prefer=prefer)
-        new = not Store.exists(place)
+        used, new = None, not Store.exists(place)
         if new:
             used = catalogue.given(model)
-            writer = Store.create(place, ModelIdentity(used.name, used.fingerprint, used.dim))
+            writer, new = open_or_create(place, ModelIdentity(used.name, used.fingerprint, used.dim))
         else:
             writer = Store.open(place, write=True)
         # One writer from here to the end: a map that was made and released could be taken over by another process.
         with contextlib.ExitStack() as on_failure:
             on_failure.callback(discard_if_empty, writer, new)
-            city = on_failure.enter_context(cls.open(place, model=used if new else model, progress=progress))
+            city = on_failure.enter_context(
+                cls.open(place, model=used if used is not None else model, progress=progress)
+            )
             city._add(stream, writer, on=cluster)
             if not len(city):
                 raise nothing_usable(sources, city.last_added)

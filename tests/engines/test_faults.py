@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ import pytest
 from viewfix.errors import BadInput, NotAMap, StorageFailed, ViewfixError
 from viewfix.search.open import open_search
 from viewfix.store.postgres import schema
-from viewfix.store.store import Store
+from viewfix.store.store import ModelIdentity, Store
 
 from .conftest import Engine, fresh_name
 from .made import DIM, TOY, descriptors, record, records
@@ -364,3 +365,26 @@ def test_shards_of_two_models_say_how_to_go_on(two_servers: list[PostgresServer]
     with Store.open(place) as store:
         assert store.model == other
         assert open_search(store).nearest(descriptors(40, seed=5)[3], 1)[1][0] > 0.99
+
+
+def test_three_builders_of_one_folder_store_every_photo_once(server: PostgresServer, street: Path) -> None:
+    count = len(list(street.glob("*.jpg")))
+    for attempt in range(2):
+        url = server.url(fresh_name())
+        command = [sys.executable, "-m", "viewfix", "build", url, str(street), "-q"]
+        quiet = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        builders = [subprocess.Popen(command, **quiet) for _ in range(3)]  # type: ignore[call-overload]
+        for builder in builders:
+            said, errors = builder.communicate(timeout=180)
+            assert builder.returncode == 0 and not errors, (attempt, said, errors)
+        with Store.open(url) as store:
+            assert len(store) == count == len(set(store.ids()))
+
+
+@pytest.mark.parametrize("dim", [16_001, 16_384, 32_768])
+def test_a_model_with_too_many_numbers_is_refused_before_the_server_is_asked(dim: int) -> None:
+    url = "postgresql://nobody@localhost:1/nowhere?map=city"  # nothing answers there
+    for place in (url, f"{url},{url.replace('city', 'town')}", f"milvus://localhost:1/city?records={url}"):
+        with pytest.raises(BadInput, match=f"at most 16,000 numbers.*{dim:,}.*in a file") as error:
+            Store.create(place, ModelIdentity("wide", "f" * 64, dim))
+        one_line(error.value)

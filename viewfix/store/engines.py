@@ -23,7 +23,7 @@ def engine_class(address: Address) -> Any:
     """The subclass of Store for an address.
 
     Raises:
-        BadInput: no engine has such addresses.
+        BadInput: no engine has such addresses, or a password is not percent-encoded.
     """
     scheme = address.scheme
     if scheme.startswith("postgres") and len(address.urls) > 1:
@@ -40,5 +40,7 @@ def engine_class(address: Address) -> Any:
             f"{address} begins with {scheme}://, which no engine of viewfix serves. Pass the path of a file, or a URL "
             f"that begins with one of: {urls}."
         )
+    if scheme:
+        address.check_password()
     module, _, name = ENGINES[scheme].partition(":")
     return getattr(importlib.import_module(f"{__package__}.{module}"), name)

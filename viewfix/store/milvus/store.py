@@ -13,6 +13,7 @@ import numpy.typing as npt
 from ...errors import BadInput, NotAMap, StorageFailed, ViewfixError
 from ...types import Skipped, silent
 from ..address import Address
+from ..postgres.url import check_size
 from ..records import ModelIdentity, Record, to_halves, to_units
 from ..store import Rows, Store
 from .collection import Collection
@@ -45,6 +46,8 @@ class MilvusStore(DelegatingStore):
     @classmethod
     def created(cls, address: Address, model: ModelIdentity) -> Self:
         url = _url(address)
+        if url.records.scheme.startswith("postgres"):
+            check_size(model)
         if Store.exists(url.records):
             raise BadInput(
                 f"There is already something at {url.records}, where the records of {address} belong. Name another "
