@@ -6,16 +6,18 @@ import json
 import math
 import sqlite3
 from collections.abc import Sequence
+from datetime import datetime
 
 import numpy as np
 import numpy.typing as npt
 
-from ...errors import ModelMismatch, StorageFailed
+from ...errors import BadInput, ModelMismatch, NotAMap, StorageFailed
 from ...geo import Region
 from ...types import Photo
 from ..damage import DamageLog, to_photos, to_records, usable
-from ..records import COLUMNS, PHOTO_COLUMNS, Record, Version, grouped, to_units
+from ..records import COLUMNS, PHOTO_COLUMNS, ModelIdentity, Record, Version, grouped, to_model, to_units
 from ..regions import cover
+from .path import MapPath
 
 Rows = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -27,6 +29,26 @@ _NEAR = (
 )
 _MARGIN_DEG = 1e-9  # 0.1 mm: what is closer to 0 than float32 can tell, the R*Tree rounds to 0
 _AT_ONCE = 16_384  # rows turned from Python objects into an array at a time
+
+
+def identity(connection: sqlite3.Connection, path: MapPath) -> tuple[ModelIdentity, datetime, str]:
+    """The model of a map, when it was made, and its id.
+
+    Raises:
+        NotAMap: one of them is missing or makes no sense.
+    """
+    query = "SELECT key, value FROM meta WHERE key IN ('model', 'created_at', 'map_id')"
+    try:
+        found = {key: json.loads(value) for key, value in connection.execute(query)}
+        missing = [key for key in ("model", "created_at", "map_id") if key not in found]
+        if missing:
+            raise BadInput(f"it has no {' and no '.join(missing)}")
+        return to_model(found["model"]), datetime.fromisoformat(found["created_at"]), str(found["map_id"])
+    except (BadInput, ValueError, TypeError, RecursionError) as error:
+        raise NotAMap(
+            f"{path} is not a map, or is damaged: {str(error).rstrip('.')[:300]}. Restore it from a copy, or build it "
+            "again: viewfix build NEW.map PHOTOS"
+        ) from None
 
 
 def last_row(connection: sqlite3.Connection) -> int:

@@ -8,19 +8,18 @@ import logging
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
-from datetime import datetime
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
 
-from ...errors import BadInput, NotAMap, ViewfixError
+from ...errors import BadInput, ViewfixError
 from ...geo import Region
 from ...types import Photo, Skipped
 from ..address import Address
 from ..local_features import LIMIT_BYTES
-from ..records import Floats, ModelIdentity, Record, Rows, Units, Version, to_model
+from ..records import Floats, ModelIdentity, Record, Rows, Units, Version
 from ..transactional import TransactionalStore
 from . import files, read, schema, write
 from .connect import Mode, Pool, connect, open_for_reading, time_limit
@@ -46,15 +45,8 @@ class SqliteStore(TransactionalStore):
         self.path = connections.path.real
         self.schema_version = number
         self._replaced = False
-        try:
-            self.model = to_model(self.meta("model"))
-            self.created_at = datetime.fromisoformat(self.meta("created_at"))
-            self.map_id: str = str(self.meta("map_id"))
-        except (BadInput, ValueError, TypeError) as error:
-            raise NotAMap(
-                f"{address} is not a map, or is damaged: {str(error).rstrip('.')}. Restore it from a copy, or build it "
-                "again: viewfix build NEW.map PHOTOS"
-            ) from None
+        with connections.borrow() as connection:
+            self.model, self.created_at, self.map_id = read.identity(connection, connections.path)
 
     # Opening and closing
 
@@ -92,6 +84,7 @@ class SqliteStore(TransactionalStore):
             with contextlib.closing(connection), time_limit(connection):
                 number = schema.found(connection, path)
                 check(connection, path, number)
+                read.identity(connection, path)
         return cls._with_pool(address, path, mode, number)
 
     @classmethod
@@ -106,6 +99,7 @@ class SqliteStore(TransactionalStore):
                 with time_limit(writer):
                     number = schema.found(writer, path)
                     check(writer, path, number)
+                    read.identity(writer, path)
                 path.check_writable_name(files.written_as(writer))
                 schema.migrate(writer, number)
                 files.note_written_as(writer, path)
