@@ -122,7 +122,10 @@ def test_any_coordinate_of_exif_is_degrees_or_unclear(value: object, reference: 
 
 
 @bounded(EXAMPLES)
-@given(st.text(alphabet="0123456789.,/+-NSEWnsew °'\"", max_size=30), st.one_of(st.none(), st.text(alphabet="NSEWnsew? -", max_size=3)))
+@given(
+    st.text(alphabet="0123456789.,/+-NSEWnsew °'\"", max_size=30),
+    st.one_of(st.none(), st.text(alphabet="NSEWnsew? -", max_size=3)),
+)
 def test_any_coordinate_of_xmp_is_degrees_or_unclear(text: str, reference: str | None) -> None:
     try:
         degrees = text_degrees(text, reference, "longitude")
