@@ -13,7 +13,7 @@ import pytest
 from drawn import GPS, INGEST, real, saved, scene, with_exif
 
 from viewfix.errors import BadInput
-from viewfix.sources import Files, Folder, image_files, notes_of, open_source, open_sources, pictures_in
+from viewfix.sources import Files, Folder, image_files, notes_of, open_source, open_sources
 from viewfix.sources.sidecars import Siblings
 from viewfix.sources.takeout import sidecar_of
 from viewfix.types import Photo, Position, Skipped
