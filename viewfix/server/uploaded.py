@@ -23,10 +23,8 @@ def checked(data: bytes, most_pixels: int) -> bytes:
     except UnreadablePhoto as error:
         raise unreadable(error) from None
     if header.pixels > most_pixels:
-        line = (
-            f"The photo has {header.width_px} x {header.height_px} pixels; the limit is {most_pixels / 1e6:.0f} million. "
-            "Send a smaller one."
-        )
+        size = f"{header.width_px} x {header.height_px} pixels"
+        line = f"The photo has {size}; the limit is {most_pixels / 1e6:.0f} million. Send a smaller one."
         raise HttpError(422, "unreadable_photo", line)
     return data
 
