@@ -29,7 +29,7 @@ from viewfix.pack.compress import compressed
 from viewfix.pack.defaults import query_defaults
 from viewfix.pack.photos import calibration_of, quantized
 from viewfix.photos import load
-from viewfix.pois.around import SPARE
+from viewfix.pois.lookup import SPARE
 from viewfix.pois.nearby import Reach, choose, worth
 from viewfix.types import Candidate, Fix, Nearby, Photo, PointOfInterest, Position
 
