@@ -23,7 +23,8 @@ from viewfix.demo.town import Town, write_views
 from viewfix.geo import distance_m, moved
 from viewfix.pack import Packed, PackOptions, app, build, read_pack
 from viewfix.pack.bundle import bundled
-from viewfix.types import Position
+from viewfix.pois.links import best_link
+from viewfix.types import PointOfInterest, Position
 
 from .conftest import QUIET, executable
 from .phones import READY_MS, Phone, ask, engine, opened, ready
@@ -216,9 +217,7 @@ def test_sights_are_named_in_the_readers_language(chromium: Browser, folder: Fol
     close(phone)
 
 
-def test_sights_without_a_name_in_the_readers_language_are_named_in_english(
-    chromium: Browser, folder: Folder, town_map: Path, tmp_path: Path
-) -> None:
+def test_names_and_links_of_sights_are_those_of_the_core(chromium: Browser, folder: Folder) -> None:
     phone = opened(chromium, folder, locale="de-DE")
     script = """async ([names, links]) => {
         const base = `v-${document.documentElement.dataset.version}/shared`;
@@ -230,19 +229,21 @@ def test_sights_without_a_name_in_the_readers_language_are_named_in_english(
             attribution: [], candidates: [], nearby: [sight] };
         const answer = { type: "Feature", geometry: { type: "Point", coordinates: [20, 50] }, properties };
         return [named(sight), answerView(answer).element.querySelector("a")?.href ?? null]; }"""
-    wiki = {language: f"https://{language}.wikipedia.org/wiki/T" for language in ("de", "en", "fr", "uk")}
-    for names, links, wanted in (
-        ({"de": "Stadtturm", "en": "Town Tower"}, {"wikipedia": wiki["uk"]}, ("Stadtturm", wiki["uk"])),
-        ({"en": "Town Tower"}, {"wikipedia": wiki["fr"], "wikipedia:en": wiki["en"]}, ("Town Tower", wiki["en"])),
-        ({"en": "Town Tower"}, {"wikipedia": wiki["en"], "wikipedia:de": wiki["de"]}, ("Town Tower", wiki["de"])),
-        (
-            {},
-            {"wikipedia": "javascript:alert(1)", "website": "https://a.example/"},
-            ("Міська вежа", "https://a.example/"),
-        ),
-        ({}, {}, ("Міська вежа", None)),
+    uk, item = "https://uk.wikipedia.org/wiki/T", "https://www.wikidata.org/wiki/Q1"
+    for names, links in (
+        ({"de": "Stadtturm", "en": "Town Tower"}, {"wikipedia": uk}),
+        ({"de": "Stadtturm", "en": "Town Tower"}, {"wikipedia": uk, "wikidata": item}),
+        ({"en": "Town Tower"}, {"wikipedia": uk, "wikidata": item}),
+        ({"en": "Town Tower"}, {"wikipedia": "https://de.wikipedia.org/wiki/T"}),
+        ({"fr": "Tour"}, {"website": "https://a.example/", "wikidata": item}),
+        ({}, {"wikidata": item}),
+        ({}, {}),
     ):
+        point = PointOfInterest("1", "Міська вежа", "", Position(50.0, 20.0), names, links)
+        wanted = (point.named("de"), best_link(point, "de"))
         assert phone.page.evaluate(script, [names, links]) == list(wanted)
+    hostile = {"wikipedia": "javascript:alert(1)", "website": "https://a.example/"}
+    assert phone.page.evaluate(script, [{}, hostile]) == ["Міська вежа", "https://a.example/"]
     close(phone)
 
 
