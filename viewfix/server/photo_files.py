@@ -11,7 +11,7 @@ from filelock import FileLock, Timeout
 
 from ..errors import StorageFailed
 from ..files import write_whole
-from ..photos.opening import form_of
+from ..photos.formats import form_of
 from .logs import log
 
 ADDING = ".adding"
