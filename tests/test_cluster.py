@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +35,13 @@ try:
 except ImportError:
     ray = None
 
-needs_ray = pytest.mark.skipif(ray is None, reason="ray is not installed: pip install 'viewfix[cluster]'")
+
+def needs_ray(test: Callable[..., None]) -> Callable[..., None]:
+    """Mark a test of a real cluster; all of them run in one process of pytest-xdist."""
+    missing = pytest.mark.skipif(ray is None, reason="ray is not installed: pip install 'viewfix[cluster]'")
+    return missing(pytest.mark.heavy(pytest.mark.xdist_group("ray")(test)))
+
+
 CLIENTS = 20000 + os.getpid() % 9000
 """The port of the head for clients: ray:// addresses."""
 
