@@ -29,7 +29,7 @@ USAGE = """usage: python3 dev.py COMMAND
   test [PYTEST OPTIONS] run the tests that need neither PyTorch nor Ray nor Milvus
   test --all [OPTIONS]  run every test; installs PyTorch, Ray and Milvus
   check                 check the format, lint, and check the types
-  docs [MKDOCS OPTIONS] build the documentation site into site/
+  docs [serve]           build the documentation site into site/, or serve it while you write
 """
 # Extras of pyproject.toml, each a part of the next, with what they take on a Linux PC.
 EXTRAS = {"": "170 MB to download, 0.5 GB on disk", "test": "310 MB to download, 1.0 GB on disk",
@@ -165,8 +165,8 @@ def check() -> int:
 
 
 def docs(options: list[str]) -> int:
-    environment = set_up_tools("docs", "30 MB to download, 160 MB on disk")
-    return environment.run("mkdocs", *(options or ["build", "--strict"]))
+    environment = set_up_tools("docs", "35 MB to download, 150 MB on disk")
+    return environment.run("zensical", *(options or ["build", "--strict", "--clean"]))
 
 
 def main(arguments: list[str]) -> int:

@@ -2,7 +2,7 @@
 
 import collections
 import os
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +23,9 @@ HEAVY_FIXTURES = {"milvus", "s3_server"}
 """Servers that only `python3 dev.py test --all` installs. Tests of one server run in one process of pytest-xdist."""
 
 
+PRIVILEGE_NOT_HELD = 1314  # error number of Windows
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         servers = HEAVY_FIXTURES & set(getattr(item, "fixturenames", ()))
@@ -32,6 +35,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.xdist_group(server))
         if servers or HEAVY_MODULES & set(vars(getattr(item, "module", None) or object)):
             item.add_marker(pytest.mark.heavy)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_pyfunc_call() -> Generator[None, object, object]:
+    """Skip a test that makes a symbolic link where Windows does not allow it to."""
+    try:
+        return (yield)
+    except OSError as error:
+        if getattr(error, "winerror", None) == PRIVILEGE_NOT_HELD:
+            pytest.skip("making symbolic links needs developer mode on Windows")
+        raise
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -6,7 +6,6 @@ import contextlib
 import gc
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -194,7 +193,7 @@ def test_a_build_that_is_killed_sends_no_committed_photo_again(
         give_up = time.monotonic() + 40
         while time.monotonic() < give_up and process.poll() is None and not (path.exists() and stored(path) >= 8):
             time.sleep(0.02)
-        process.send_signal(signal.SIGKILL)
+        process.kill()
     before = stored(path)
     assert 8 <= before < 59
     sent: list[str] = []
