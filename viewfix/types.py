@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import html
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import Path
-from typing import Any, Protocol
 
 from .errors import BadInput
 
@@ -200,16 +199,6 @@ class Nearby:
     side: str | None = None
 
 
-class Explains(Protocol):
-    """What an answer rests on, as a page."""
-
-    def html(self) -> str:
-        """One HTML page that needs nothing else."""
-
-    def save(self, path: str | Path) -> None:
-        """Write that page to a file."""
-
-
 @dataclass(frozen=True, slots=True)
 class Fix:
     """The answer to "where was this taken?". `position` is None when the photo is not in the map.
@@ -227,23 +216,6 @@ class Fix:
     reason: str
     heading_deg: float | None = None
     nearby: tuple[Nearby, ...] = ()
-    explainer: Callable[[], Explains] | None = field(default=None, repr=False, compare=False)
-
-    def explain(self) -> Explains:
-        """What this answer rests on, worked out and drawn now: `fix.explain().save("why.html")`.
-
-        Asks the map again, which must still be open. In a notebook it shows itself.
-
-        Raises:
-            BadInput: the answer was not made from a photo, or was copied from another process.
-        """
-        if self.explainer is None:
-            raise BadInput("This answer cannot be explained: it was not made by Map.locate from a photo in this run.")
-        return self.explainer()
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        # To another process goes the answer; what can explain it holds an open map, and stays.
-        return Fix, (self.position, self.confidence, self.candidates, self.reason, self.heading_deg, self.nearby)
 
     @property
     def found(self) -> bool:
@@ -256,6 +228,16 @@ class Fix:
         radius = "" if self.position.radius_m is None else f" +/- {self.position.radius_m:.0f} m"
         certain = math.floor(100 * self.confidence) / 100  # rounded down: nothing is ever "confidence 1.00"
         return f"{at}{radius}, confidence {min(certain, 0.99):.2f}"
+
+    def _repr_html_(self) -> str:
+        """For notebooks: the answer, its reason and its candidates."""
+        rows = "".join(
+            f"<tr><td>{html.escape(c.photo.id)}<td>{c.photo.position.lat:.6f}, {c.photo.position.lon:.6f}"
+            f"<td>{c.similarity:.3f}<td>{'' if c.inliers is None else c.inliers}"
+            for c in self.candidates
+        )
+        head = "<tr><th>candidate<th>position<th>similarity<th>inliers"
+        return f"<p><b>{html.escape(str(self))}</b><br>{html.escape(self.reason)}</p><table>{head}{rows}</table>"
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,7 +62,7 @@ def calibration_of(calibration: Calibration) -> dict[str, Any]:
     names = ("bias", "similarity", "margin", "agreement", "density")
     return {
         **{name: getattr(weights, name) for name in names},
-        "stranger": calibration.stranger,
+        "stranger": calibration.out_of_map["off"],
         "radius_m": calibration.radius_m,
         "photos": calibration.inside,
     }

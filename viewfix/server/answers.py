@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 from .. import geojson as wire
 from ..errors import BadInput, UnreadablePhoto
-from ..locate.query import Verify
+from ..locate.options import Verify
 from ..photos import opening
 from ..photos.licences import Thumbnails, may_show
 from ..types import Candidate, Fix
@@ -76,9 +76,7 @@ def located(data: bytes, asked: Asked, served: Served, most_pixels: int) -> tupl
     photo = checked(data, most_pixels)
     near = None if asked.near is None else (*asked.near, asked.radius_m)
     fix = served.ask(
-        lambda city: city.locate(
-            photo, k=asked.k, near=near, verify=asked.verify, budget_ms=asked.budget_ms, explainable=False
-        )
+        lambda city: city.locate(photo, k=asked.k, near=near, verify=asked.verify, budget_ms=asked.budget_ms)
     )
     return fix, 1000 * (time.perf_counter() - began)
 

@@ -22,8 +22,9 @@ def matched(served: Served, photo: Photo, data: bytes, most_pixels: int) -> dict
         Trouble: 404 where the features of the map's photo are not to be had.
     """
     verifier = served.verifier()
-    query = verifier.of_query(photos.load(checked(data, most_pixels), least_side_px=SEEN.least_side_px))
-    held = verifier.hold(query, [Candidate(photo, 0.0)], "accurate")
+    picture = photos.load(checked(data, most_pixels), least_side_px=SEEN.least_side_px)
+    query = verifier.query_features(picture).features
+    held = verifier.verify(query, [Candidate(photo, 0.0)], "accurate")
     if not held:
         raise no_such("picture", f"The picture of {photo.id!r} is not here any more: its file is gone or has changed.")
     [one] = held

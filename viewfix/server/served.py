@@ -36,8 +36,8 @@ class Served:
         file = _file_at(self.address)
         city = Map.open(self.address, model=self._model_choice)
         # Everything that is loaded when it is first needed is needed now: the first user must not wait for it.
-        city.locate(np.zeros((32, 32, 3), np.uint8), verify="off", explainable=False)
-        if (verifier := city._workings.verifier) is not None:
+        city.locate(np.zeros((32, 32, 3), np.uint8), verify="off")
+        if (verifier := city.context.verifier) is not None:
             verifier.model.load()
         return city, file
 
@@ -76,7 +76,7 @@ class Served:
 
     def verifier(self) -> Verifier:
         """What holds photos against each other; 501 where there is no geometry on this machine."""
-        verifier = self.city._workings.verifier
+        verifier = self.city.context.verifier
         if verifier is None:
             raise BadInput("Photos cannot be held against each other on this server: it has no PoseLib.")
         return verifier

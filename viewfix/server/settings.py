@@ -9,7 +9,7 @@ from typing import Any
 
 from ..embed.describe import cores
 from ..errors import BadInput
-from ..locate.query import Verify
+from ..locate.options import Verify
 from ..photos.licences import Thumbnails
 from .keys import Keys
 

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse
 
 from ...errors import ViewfixError
-from ...locate.query import Verify
+from ...locate.options import Verify
 from ...types import Fix
 from ..answers import Asked, Form, keep_query, located, near_of, to_feature, to_geopose
 from ..context import Context, context_of
