@@ -75,18 +75,23 @@ def with_progress(command: list[str]) -> tuple[int, list[str]]:
     Returns:
         pip's exit code and its last lines.
     """
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                               encoding="utf-8", errors="replace")  # fmt: skip
-    assert process.stdout is not None
     lines: queue.Queue[str | None] = queue.Queue()
+    pipe = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    with subprocess.Popen(command, cwd=ROOT, **pipe, encoding="utf-8", errors="replace") as process:
 
-    def read() -> None:
-        for line in process.stdout or ():
-            lines.put(line.rstrip())
-        lines.put(None)
+        def read() -> None:
+            for line in process.stdout or ():
+                lines.put(line.rstrip())
+            lines.put(None)
 
-    threading.Thread(target=read, daemon=True).start()
-    start, doing, count = time.monotonic(), "Resolving packages", 0
+        threading.Thread(target=read, daemon=True).start()
+        last_lines = report(lines)
+        return process.wait(), last_lines
+
+
+def report(lines: queue.Queue[str | None]) -> list[str]:
+    """Print the steps in pip's lines until None comes, and a sign of life where they pause; returns the last lines."""
+    start, doing = time.monotonic(), "Resolving packages"
     last: collections.deque[str] = collections.deque(maxlen=20)
     while True:
         try:
@@ -95,14 +100,13 @@ def with_progress(command: list[str]) -> tuple[int, list[str]]:
             print(f"  {doing} ({time.monotonic() - start:.0f} s)", flush=True)
             continue
         if line is None:
-            return process.wait(), list(last)
+            return list(last)
         last.append(line)
         if found := re.match(r"\s*(?:Downloading|Using cached) (\S+?)-\d\S* \((.+ MB)\)", line):
             doing = f"Downloading {found[1]}, {found[2]}"
             print(f"  {doing}", flush=True)
         elif line.startswith("Installing collected packages"):
-            count = line.count(",") + 1
-            doing = f"Unpacking {count} packages"
+            doing = f"Unpacking {line.count(',') + 1} packages"
             print(f"  {doing} ({time.monotonic() - start:.0f} s)", flush=True)
 
 
