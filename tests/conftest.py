@@ -56,6 +56,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.section("skipped tests and files, by reason")
     for reason, count in reasons.most_common():
         terminalreporter.write_line(f"{count:5} {reason}")
+    if any("viewfix[" in reason for reason in reasons):
+        terminalreporter.write_line("      (python3 dev.py test --all installs every extra)")
 
 
 class Toy(Model):
