@@ -12,7 +12,7 @@ from viewfix.geo import Plane, bearing_deg, distance_m, moved
 from viewfix.locate import calibrate as trials_module
 from viewfix.locate.confidence import LEAST_TRIALS, PRIOR, Calibration, Trial, Weights, calibrate
 from viewfix.locate.fuse import AGREE_M, Consensus, fuse, ranked
-from viewfix.search.search import ExactSearch
+from viewfix.search.exact import ExactSearch
 from viewfix.store.store import ModelIdentity, Record, Store
 from viewfix.types import Candidate, Photo, Position
 

@@ -171,14 +171,23 @@ class PointOfInterest:
     licence: str | None = None
 
     def named(self, language: str | None) -> str:
-        """Its name in a language ("uk", "pt-BR"), or as it is written there."""
+        """Its name in a language ("uk", "pt-BR"), else in English, else as it is written there."""
+        return self.name_and_language(language)[0]
+
+    def name_and_language(self, language: str | None) -> tuple[str, str | None]:
+        """The name that `named` gives, and the language that it is in; None for the name as it is written there."""
         if not language:
-            return self.name
-        by_code = {code.lower(): name for code, name in self.names.items()}
+            return self.name, None
+        by_code = {code.lower(): (name, code) for code, name in self.names.items()}
         code = language.replace("_", "-").lower()
         while code and code not in by_code:
             code = code.rpartition("-")[0]  # pt-br, then pt
-        return by_code.get(code, self.name)
+        if code:
+            return by_code[code]
+        wanted = language.replace("_", "-").lower().partition("-")[0]
+        if self.links.get("wikipedia", "").startswith(f"https://{wanted}.wikipedia.org/"):
+            return self.name, wanted  # the file calls it by this language already
+        return by_code.get("en", (self.name, None))
 
     @property
     def credit(self) -> str | None:

@@ -100,10 +100,10 @@ def _sqlite(connect: Callable[[Path], sqlite3.Connection] = sqlite3.connect) -> 
 
 def _heic() -> str:
     try:
-        import pillow_heif
+        import pi_heif
     except ImportError as error:
-        return f"fails ({error}); run: pip install pillow-heif"
-    return f"works (libheif {pillow_heif.libheif_version()})"
+        return f"fails ({error}); run: pip install pi-heif"
+    return f"works (libheif {pi_heif.libheif_version()})"
 
 
 def _model() -> str:

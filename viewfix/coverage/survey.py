@@ -10,6 +10,7 @@ from ..errors import BadInput
 from ..geo import bearing_deg, distance_m, moved
 from ..locate.confidence import LEAST_CONFIDENCE, Calibration
 from ..map import Map
+from ..search.open import open_search
 from ..search.search import Search
 from ..store.store import Store
 from ..types import Position, Progress, silent
@@ -39,7 +40,7 @@ def survey(city: Map, *, sample: int = SAMPLE, seed: int = 0, progress: Progress
     _refuse(city, sample)
     store, calibration = city.store, city.calibration
     ground = ground_of(store, progress)
-    with contextlib.closing(store.search(progress=progress)) as search:
+    with contextlib.closing(open_search(store, progress=progress)) as search:
         outcomes = _left_out(ground, store, search, calibration, _drawn(len(ground.rows), sample, seed), progress)
     progress("looking along the streets", 0, None)
     reach_m = nearest_m(ground.spots_m, LONGEST_M)
