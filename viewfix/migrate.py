@@ -75,7 +75,7 @@ def migrate(
             _settle(migration, missing, outcome, drop_missing=drop_missing, address=store.address)
         elif store.pending_migration() is not None:
             raise BadInput(
-                f"The model of {store.address} is {used.name} already, and a migration to another model is not finished. "
+                f"The model of {store.address} is {used.name} already, and a migration to another is not finished. "
                 "Give it up with --restart, or finish it with --model and that model."
             )
     with Map.open(place, model=used, progress=progress) as city:
@@ -113,8 +113,8 @@ def _settle(
     if missing and not drop_missing:
         raise BadInput(
             f"{len(missing)} photos of {address} cannot be read; the first is {missing[0].id}: "
-            f"{missing[0].reason.rstrip('.')}. The map keeps its old model, and the new descriptors so far. Restore the "
-            "files and run this again, or remove those photos with --drop-missing."
+            f"{missing[0].reason.rstrip('.')}. The map keeps its old model, and the new descriptors so far. Restore "
+            "the files and run this again, or remove those photos with --drop-missing."
         )
     if not outcome.embedded + outcome.embedded_before:
         raise BadInput(

@@ -10,8 +10,8 @@ from ..locate.decide import VOTERS
 from ..locate.fuse import AGREE_HEADING_DEG, AGREE_M, SHARPNESS
 from ..locate.options import QueryOptions
 from ..locate.retrieve import WIDEST
-from ..pois.around import SPARE
-from ..pois.nearby import FAINT, HALF_M, SAME_THING_M, USUAL_REACH
+from ..pois.lookup import SPARE
+from ..pois.nearby import HALF_M, LEAST_SHARE, SAME_ITEM_M, USUAL_REACH
 
 
 def query_defaults() -> dict[str, Any]:
@@ -28,10 +28,10 @@ def query_defaults() -> dict[str, Any]:
         "most_rivals": WIDEST,
         "nearby": {
             "within_m": USUAL_REACH.within_m,
-            "most": USUAL_REACH.most,
+            "limit": USUAL_REACH.limit,
             "spare": SPARE,
             "half_m": HALF_M,
-            "faint": FAINT,
-            "same_thing_m": SAME_THING_M,
+            "least_share": LEAST_SHARE,
+            "same_item_m": SAME_ITEM_M,
         },
     }

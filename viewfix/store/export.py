@@ -17,7 +17,7 @@ from ..errors import BadInput, StorageFailed
 from ..files import replacing
 from ..photos import SUFFIXES
 from ..types import Photo, Progress, silent
-from . import parquet
+from . import export_tracks, parquet
 from .batches import record_batches
 from .records import Version, rebased, to_json_text
 from .store import Store
@@ -40,7 +40,7 @@ def export(
     Args:
         store: the map.
         target: the file or folder; its ending decides the form if none is passed.
-        form: "geojson", "csv", "parquet" (with descriptors) or "projector" (a folder with
+        form: "geojson", "csv", "parquet" (with descriptors), "kml", "gpx" or "projector" (a folder with
             vectors.tsv and metadata.tsv for the TensorBoard projector).
         escape: put an apostrophe before text in CSV that a spreadsheet would run as a formula: text that begins with
             =, +, -, @, a tab or a carriage return.
@@ -60,11 +60,14 @@ def export(
         "json": _geojson,
         "csv": _csv if escape else _plain_csv,
         "parquet": _parquet,
+        "kml": _kml,
+        "gpx": _gpx,
         "projector": _projector,
     }
     if form not in writers:
         raise BadInput(
-            f"{target} ends in .{form}, which is not a format of an export. Use .geojson, .csv, .parquet or a folder."
+            f"{target} ends in .{form}, which is not a format that is written. "
+            "Use .geojson, .csv, .parquet, .kml, .gpx or a folder."
         )
     if form == "projector" and target.exists() and not target.is_dir():
         raise BadInput(
@@ -162,6 +165,16 @@ def _geojson(store: Store, target: Path, progress: Progress) -> list[Path]:
             file.write(between + json.dumps(feature, ensure_ascii=False))
             between = ",\n"
         file.write("\n]}\n")
+    return [target]
+
+
+def _kml(store: Store, target: Path, progress: Progress) -> list[Path]:
+    export_tracks.write_kml(_counted(store, progress), target)
+    return [target]
+
+
+def _gpx(store: Store, target: Path, progress: Progress) -> list[Path]:
+    export_tracks.write_gpx(_counted(store, progress), target)
     return [target]
 
 

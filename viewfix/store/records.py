@@ -208,7 +208,7 @@ def to_halves(
     found = np.asarray(descriptors, dtype=np.float32)
     if found.shape != (len(records), dim):
         raise BadInput(
-            f"{len(records)} photos came with descriptors of shape {found.shape}, but the map has {dim} numbers a photo. "
+            f"{len(records)} photos came with descriptors of shape {found.shape}; the map has {dim} numbers a photo. "
             "Use the model the map was built with."
         )
     lengths = np.linalg.norm(found, axis=1)
