@@ -43,7 +43,7 @@ def _environment() -> Environment:
     environment.filters.update(
         units=formatting.units,
         place=formatting.place,
-        length=formatting.length,
+        metres=formatting.length,
         percent=formatting.percent,
         counted=formatting.counted,
     )
