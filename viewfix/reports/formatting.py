@@ -3,8 +3,19 @@
 from __future__ import annotations
 
 import math
+from typing import Protocol
 
-from ..types import Photo, Position
+from ..types import Position
+
+
+class Credited(Protocol):
+    """A photo, or anything else with an author and a licence."""
+
+    @property
+    def attribution(self) -> str | None: ...
+    @property
+    def licence(self) -> str | None: ...
+
 
 COMPASS = ("north", "north-east", "east", "south-east", "south", "south-west", "west", "north-west")
 
@@ -58,6 +69,6 @@ def units(value: float) -> str:
     return f"{value:.1f}"
 
 
-def credit(photo: Photo) -> str | None:
+def credit(photo: Credited) -> str | None:
     """Who is to be named where a photo is shown, and its licence; None if neither is known."""
     return ", ".join(part for part in (photo.attribution, photo.licence) if part) or None
