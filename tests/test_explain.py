@@ -168,6 +168,13 @@ def test_a_pair_is_one_drawing_of_two_pictures_joined_where_they_agree() -> None
     assert "90° (east)" in said and "all 20" in said and "the 10 matches that do not agree are not drawn" in said
 
 
+def test_the_count_of_inliers_is_that_of_the_answer() -> None:
+    """Matches that crowd together agree, but count less."""
+    crowded = candidate("best.jpg")
+    tree = Tree(explanation(pair(replace(crowded, inliers=12), inliers=20, matches=30)).html())
+    assert "Inliers12 (20 of 30 matches agree, but those close together count less)" in tree.one("dl").text
+
+
 def test_lines_end_on_the_matched_points_in_both_pictures() -> None:
     tall = picture(300, 960, seed=3)  # half as large in the drawing; the query, 150 high, 3.2 times
     points = np.array([[[10, 20]], [[100, 400]]], np.float32)

@@ -105,12 +105,24 @@ def _description(pair: Pair, lines: int) -> str:
     return f"Lines join {some} of the matched points that agree{others}."
 
 
+def _inliers(pair: Pair) -> str:
+    """The count that the answer uses, and the matches behind it."""
+    agree, matches = int(pair.agree.sum()), len(pair.agree)
+    if not matches:
+        return "no matches"
+    of_matches = f"{agree:,} of {counted(matches, 'match', 'matches')}"
+    inliers = pair.candidate.inliers
+    if inliers is None or inliers == agree:
+        return of_matches
+    return f"{inliers:,} ({of_matches} agree, but those close together count less)"
+
+
 def _facts(pair: Pair, anchor: Anchor | None, lines: int) -> list[tuple[str, str]]:
-    photo, inliers, matches = pair.candidate.photo, int(pair.agree.sum()), len(pair.agree)
+    photo, matches = pair.candidate.photo, len(pair.agree)
     geometry = "none" if pair.geometry is None else GEOMETRIES.get(pair.geometry, pair.geometry)
     facts = [
         ("Similarity", f"{pair.candidate.similarity:.2f}"),
-        ("Inliers", f"{inliers:,} of {counted(matches, 'match', 'matches')}" if matches else "no matches"),
+        ("Inliers", _inliers(pair)),
         ("Geometry", geometry),
         ("Taken at", place(photo.position)),
     ]
