@@ -15,7 +15,7 @@ import numpy as np
 
 from benchmarks import streets
 from viewfix.geo import Box, Circle, Region
-from viewfix.search.indexed import FaissSearch
+from viewfix.search.indexed import IndexedSearch
 from viewfix.store.store import Record, Store
 from viewfix.types import Photo, Position
 
@@ -49,7 +49,7 @@ def taken(work: Callable[[], Any]) -> float:
     return time.perf_counter() - start
 
 
-def asked_until(done: Callable[[], bool], search: FaissSearch, questions: np.ndarray, right: np.ndarray) -> str:
+def asked_until(done: Callable[[], bool], search: IndexedSearch, questions: np.ndarray, right: np.ndarray) -> str:
     """What asking was like meanwhile."""
     spent, found, peak, begun = [], [], 0.0, time.perf_counter()
     while not done():
@@ -72,7 +72,7 @@ def asked_until(done: Callable[[], bool], search: FaissSearch, questions: np.nda
 def changing(path: Path, right: np.ndarray) -> Table:
     """Add and remove a few and many; fold many in while the old cache serves; make it anew while it serves."""
     table: Table = {}
-    with Store.open(path, write=True) as store, FaissSearch(store) as search:
+    with Store.open(path, write=True) as store, IndexedSearch.opened(store) as search:
         photos = len(store)
         questions = streets.queries(1000, photos)
         search.nearest(questions[0], TOP)
@@ -87,7 +87,7 @@ def changing(path: Path, right: np.ndarray) -> Table:
         table[f"add {MANY:,}"] = f"{taken(lambda: store.put(records, descriptors)):.2f} s"
         begun = 1e3 * taken(search.refresh)
         next_one = first(search, questions)
-        done = asked_until(lambda: not search._keeper._background.busy, search, questions, right)
+        done = asked_until(lambda: not search._maintainer._background.busy, search, questions, right)
         table[f"fold {MANY:,} in behind"] = f"begun in {begun:.1f} ms, the next search {next_one}, {done}"
         spent = taken(lambda: store.remove([record.photo.id for record in records]))
         table[f"remove {MANY:,}"] = f"{spent:.2f} s; the next search {first(search, questions)}"
@@ -96,19 +96,19 @@ def changing(path: Path, right: np.ndarray) -> Table:
 
 def renewing(path: Path, right: np.ndarray) -> Table:
     """Make the whole cache anew behind, as when damage was found in it."""
-    with Store.open(path) as store, FaissSearch(store) as search:
+    with Store.open(path) as store, IndexedSearch.opened(store) as search:
         questions = streets.queries(1000, len(store))
         search.settle()
-        search._keeper._damaged = True
-        search._keeper.look(store.version)
-        done = asked_until(lambda: not search._keeper._background.busy, search, questions, right)
+        search._maintainer._damaged = True
+        search._maintainer.check(store.version)
+        done = asked_until(lambda: not search._maintainer._background.busy, search, questions, right)
     return {"make the cache anew behind": done}
 
 
 def wide(path: Path) -> Table:
     """Regions of many photos, asked for and listed."""
     table: Table = {}
-    with Store.open(path) as store, FaissSearch(store) as search:
+    with Store.open(path) as store, IndexedSearch.opened(store) as search:
         photos = len(store)
         questions = streets.queries(1000, photos)[:20]
         city = streets.city(0, photos // (streets.CITIES * streets.PHOTOS_PER_PLACE))
@@ -137,5 +137,5 @@ def joined(store: Store, questions: np.ndarray, right: np.ndarray, new: tuple[np
     return np.take_along_axis(all_rows, np.argsort(-both, axis=1)[:, :TOP], 1)
 
 
-def first(search: FaissSearch, questions: np.ndarray) -> str:
+def first(search: IndexedSearch, questions: np.ndarray) -> str:
     return f"{1e3 * taken(lambda: search.nearest(questions[0], TOP)):.1f} ms"

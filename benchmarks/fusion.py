@@ -13,7 +13,7 @@ from viewfix import Map
 from viewfix.locate import calibrate as trials
 from viewfix.locate import fuse as fusing
 from viewfix.locate.confidence import Trial
-from viewfix.search.indexed import FaissSearch
+from viewfix.search.indexed import IndexedSearch
 
 
 def main() -> None:
@@ -30,7 +30,7 @@ def main() -> None:
         for sharpness in (5.0, 10.0, 20.0, 40.0, 80.0, 1000.0):
             fusing.SHARPNESS = sharpness
             caught.clear()
-            trials.examine(city.store, FaissSearch(city.store))
+            trials.examine(city.store, IndexedSearch.opened(city.store))
             errors_m = np.array([trial.error_m for trial in caught[0]])
             print(
                 f"sharpness {sharpness:6g}: within 25 m {np.mean(errors_m <= 25):.1%}, within 10 m "

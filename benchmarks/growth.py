@@ -19,7 +19,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks import million  # noqa: E402
-from viewfix.search.indexed import FaissSearch  # noqa: E402
+from viewfix.search.indexed import IndexedSearch  # noqa: E402
 from viewfix.store.store import Store  # noqa: E402
 
 SIZES = (10_000, 30_000, 100_000, 300_000, 1_000_000, 3_000_000, 10_000_000)
@@ -29,7 +29,7 @@ HEAD = "| photos | search, median | 95th percentile | CPU | of the true 10 found
 
 def ask(path: Path) -> dict[str, float]:
     """What searching the whole of one map is like."""
-    with Store.open(path) as store, FaissSearch(store) as search:
+    with Store.open(path) as store, IndexedSearch.opened(store) as search:
         answers, spent = million.clocked(lambda query: search.nearest(query, million.TOP)[0], list(million.asked(path)))
         return {"photos": len(store), **spent._asdict(), "recall": million.recall(answers, million.known_truth(path))}
 

@@ -30,7 +30,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks import changes, streets  # noqa: E402
 from viewfix.geo import Circle  # noqa: E402
-from viewfix.search.indexed import FaissSearch  # noqa: E402
+from viewfix.search.indexed import IndexedSearch  # noqa: E402
 from viewfix.store.store import ModelIdentity, Store  # noqa: E402
 
 TOP = 10
@@ -58,7 +58,7 @@ def make(path: Path, count: int) -> Table:
 def index(path: Path) -> Table:
     table: Table = {}
     with Store.open(path, write=True) as store, timed(table, "build the index, if there is none"):
-        FaissSearch(store).close()
+        IndexedSearch.opened(store).close()
     return table
 
 
@@ -137,7 +137,7 @@ def clocked(ask: Callable[[Any], Any], questions: list[Any]) -> tuple[list[Any],
 
 def opening(path: Path) -> Table:
     start, cpu = time.perf_counter(), time.process_time()
-    with Store.open(path) as store, FaissSearch(store) as search:
+    with Store.open(path) as store, IndexedSearch.opened(store) as search:
         opened = time.perf_counter() - start, time.process_time() - cpu
         [query] = streets.queries(1, len(store))
         start = time.perf_counter()
@@ -158,7 +158,7 @@ def cold(path: Path) -> Table:
         with file.open("rb") as opened:
             os.posix_fadvise(opened.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
     start = time.perf_counter()
-    with Store.open(path) as store, FaissSearch(store) as search:
+    with Store.open(path) as store, IndexedSearch.opened(store) as search:
         opened_s = time.perf_counter() - start
         questions = asked(path)
         spent = [changes.taken(lambda: search.nearest(query, TOP)) * 1e3 for query in questions]  # noqa: B023
@@ -171,7 +171,7 @@ def cold(path: Path) -> Table:
 
 
 def everywhere(path: Path) -> Table:
-    with Store.open(path) as store, FaissSearch(store) as search:
+    with Store.open(path) as store, IndexedSearch.opened(store) as search:
         questions = asked(path)
         answers, spent = clocked(lambda query: search.nearest(query, TOP)[0], list(questions))
         table = {"search": str(spent)} | {f"after {len(questions)} searches, {k}": v for k, v in memory().items()}
@@ -183,7 +183,7 @@ def near(path: Path) -> Table:
     """Circles of 1 km around the middle of cities, dense to thin, asked with photos from there."""
     table: Table = {}
     rng = np.random.default_rng(5)
-    with Store.open(path) as store, FaissSearch(store) as search:
+    with Store.open(path) as store, IndexedSearch.opened(store) as search:
         places = len(store) // (streets.CITIES * streets.PHOTOS_PER_PLACE)
         for number in range(len(streets.SPREADS_M)):
             city = streets.city(number, places)

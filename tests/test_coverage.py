@@ -1,7 +1,6 @@
 """Coverage of streets of known shape: what is found, what looks alike, where gaps are, and what is suggested."""
 
 import base64
-import contextlib
 import html.parser
 import io
 import json
@@ -23,7 +22,6 @@ from viewfix.coverage.grid import Grid, group_within, nearest_m
 from viewfix.coverage.summary import facing, summary
 from viewfix.errors import BadInput
 from viewfix.geo import Plane, distance_m, earth_centred_m
-from viewfix.locate.query import MapContext
 from viewfix.store.store import ModelIdentity, Record, Store
 
 HERE = Position(50.0, 20.0)
@@ -75,8 +73,7 @@ def builder(tmp_path: Path) -> Builder:
 
 
 def survey_map(city: Map, **options: int) -> Coverage:
-    with contextlib.closing(city.store.search()) as search:
-        return survey(MapContext(city.store, search, city.calibration), **options)
+    return survey(city.context, **options)
 
 
 def surveyed(builder: Builder, **options: int) -> Coverage:

@@ -20,8 +20,11 @@ from viewfix.explain.explanation import Explanation
 from viewfix.explain.pairs import HIGH_PX, MOST_LINES, spread
 from viewfix.explain.parts import Number, Pair
 from viewfix.geo import moved
-from viewfix.locate.query import MapContext, QueryOptions
+from viewfix.locate.context import MapContext
+from viewfix.locate.options import QueryOptions
+from viewfix.locate.query import Query
 from viewfix.reports.plan import nice_length_m
+from viewfix.search.open import open_search
 from viewfix.types import Candidate, Fix, Photo, Position
 
 HERE = Position(52.2053, 0.1218, 25.0)
@@ -369,12 +372,12 @@ def test_an_answer_by_similarity_has_no_inliers_among_its_numbers_and_says_why(s
     photo = sorted(street.glob("*.jpg"))[3]
     with (
         Map.build(tmp_path / "street.map", street, model=Toy()) as city,
-        contextlib.closing(city.store.search()) as search,
+        contextlib.closing(open_search(city.store)) as search,
     ):
         context = MapContext(city.store, search, city.calibration)
         with Image.open(photo) as opened:
             [descriptor] = city.model.embed([np.asarray(opened.convert("RGB"))])
-        why = explain(photo, QueryOptions(k=3), descriptor, context)
+        why = explain(Query(descriptor, photo), QueryOptions(k=3), context)
         assert why.photos_in_map == len(city)
     assert why.name == photo.name
     assert "inliers" not in [number.name for number in why.numbers]

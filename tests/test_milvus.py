@@ -16,6 +16,7 @@ from engines.made import TOY, descriptors, nearest_ids, record, records
 from viewfix.errors import BadInput, NotAMap, StorageFailed
 from viewfix.geo import Box, Region
 from viewfix.search import milvus as searching
+from viewfix.search.open import open_search
 from viewfix.store.address import Address
 from viewfix.store.milvus import connect
 from viewfix.store.milvus import store as storing
@@ -117,7 +118,7 @@ def known(count: int) -> dict[str, tuple[Any, Any]]:
 
 def found(store: Store, query: np.ndarray, region: Region | None = None) -> list[str]:
     said: list[str] = []
-    rows, _ = store.search(notice=said.append).nearest(query, 10, region)
+    rows, _ = open_search(store, notice=said.append).nearest(query, 10, region)
     return [photo.id for photo in store.photos(rows)]
 
 
@@ -178,7 +179,7 @@ def test_a_collection_that_lacks_a_photo_is_not_asked(server: Server, place: str
     del server.rows["viewfix_city"][50]
     said: list[str] = []
     with Store.open(place) as store:
-        rows, _ = store.search(notice=said.append).nearest(descriptors(100)[49], 1)
+        rows, _ = open_search(store, notice=said.append).nearest(descriptors(100)[49], 1)
         assert rows.tolist() == [50] and "it has 99 of 100 photos" in said[0]
     with Store.open(place, write=True):
         assert len(server.rows["viewfix_city"]) == 100
@@ -196,7 +197,7 @@ def test_a_large_map_without_a_whole_collection_gives_no_answer(
     ):
         spoil()
         with Store.open(place) as store, pytest.raises(StorageFailed, match=f"cannot be used: {why}.*viewfix build"):
-            store.search()
+            open_search(store)
     with Store.open(place, write=True) as store:
         assert found(store, descriptors(100)[3])[0] == record(3).photo.id
 
@@ -241,7 +242,7 @@ def test_photos_that_came_past_milvus_are_found(server: Server, place: str, tmp_
 def test_a_collection_made_anew_while_it_is_searched_is_looked_at_again(server: Server, place: str) -> None:
     made(place)
     with Store.open(place) as store:
-        search = store.search()
+        search = open_search(store)
         server.described.clear()
         Store.open(place, write=True).close()
         server.rows["viewfix_city"].pop(8)  # of the new one, which the search has not seen yet
@@ -259,7 +260,7 @@ def test_a_region_is_searched_to_its_end(server: Server, place: str, monkeypatch
         for query in descriptors(5, seed=3):
             assert found(store, query, region) == nearest_ids(known(100), query, 10, region)
             assert found(store, query) == nearest_ids(known(100), query, 10, None)
-        search = store.search()
+        search = open_search(store)
         assert len(search.nearest(descriptors(1)[0], MOST + 1)[0]) == 100
 
 

@@ -80,7 +80,7 @@ def test_heic_is_read_without_changing_pillow_for_everybody() -> None:
 
 
 def test_heic_and_pillow_are_not_imported_before_a_file_needs_them() -> None:
-    late = ("PIL", "pillow_heif", "urllib3", "defusedxml")
+    late = ("PIL", "pi_heif", "urllib3", "defusedxml")
     code = f"import viewfix.photos, sys; print([m for m in {late} if m in sys.modules])"
     run = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert run.stdout.strip() == "[]"
@@ -156,7 +156,7 @@ def test_what_is_transparent_becomes_white() -> None:
     ],
 )
 def test_an_array_that_is_no_picture_is_refused_with_what_to_do(array: np.ndarray) -> None:
-    with pytest.raises(UnreadablePhoto, match=r"is not a photo. Give uint8 from 0 to 255"):
+    with pytest.raises(UnreadablePhoto, match=r"is not a photo. Pass uint8 from 0 to 255"):
         load(array)
 
 

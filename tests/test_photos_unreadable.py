@@ -150,13 +150,13 @@ def test_a_photo_is_fetched_from_the_web_and_a_hiccup_is_overlooked(web: str) ->
 def test_what_the_web_does_not_give_is_unreadable(web: str, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UnreadablePhoto, match="status 404"):
         read_bytes(f"{web}/none.jpg")
-    monkeypatch.setattr(photos.reading, "MAX_BYTES", 1_000_000)
+    monkeypatch.setattr(photos.content, "MAX_BYTES", 1_000_000)
     with pytest.raises(UnreadablePhoto, match="photos over 1 MB are not read"):
         read_bytes(f"{web}/huge.jpg")
 
 
 def test_a_file_that_is_too_large_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(photos.reading, "MAX_BYTES", 10)
+    monkeypatch.setattr(photos.content, "MAX_BYTES", 10)
     (tmp_path / "large.jpg").write_bytes(bytes(11))
     with pytest.raises(UnreadablePhoto, match="Save it smaller"):
         read_bytes(str(tmp_path / "large.jpg"))

@@ -21,11 +21,12 @@ from viewfix.errors import BadInput, MapBusy
 from viewfix.geo import moved
 from viewfix.geojson import credits_of, to_feature, to_nearby
 from viewfix.pois import tables
-from viewfix.pois.features import features_of
 from viewfix.pois.links import links_of, names_of, web_url, wikipedia_url
-from viewfix.pois.nearby import Reach, choose, merged, name_key, same, seen_from, side_of
-from viewfix.pois.shapes import inside_point
+from viewfix.pois.nearby import Reach, choose, is_same_sight, merged, name_key, seen_from, side_of
+from viewfix.pois.shapes import point_in_polygon
 from viewfix.pois.sights import kind_of
+from viewfix.sources import csv_rows
+from viewfix.sources.json_rows import items_of
 from viewfix.store.sqlite import schema
 from viewfix.store.store import ModelIdentity, Store
 from viewfix.types import Nearby, PointOfInterest
@@ -342,9 +343,10 @@ def test_a_csv_may_be_utf_16_with_semicolons_and_a_quote_that_never_ends(path: P
     assert "UTF-8" in added.skipped[0].reason
 
 
-def test_a_line_longer_than_any_text_costs_itself(path: Path, tmp_path: Path) -> None:
+def test_a_line_longer_than_any_text_costs_itself(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(csv_rows, "MOST", 1 << 20)
     file = tmp_path / "a.csv"
-    file.write_text("lat,lon,name\n1,2,good\n1,3," + "x" * (tables.CELL + 5) + "\n1,4,fine\n")
+    file.write_text("lat,lon,name\n1,2,good\n1,3," + "x" * (csv_rows.MOST + 5) + "\n1,4,fine\n")
     added = pois.add(path, file)
     assert [each.name for each in points_of(path).values()] == ["good", "fine"] and added.skipped_count == 1
 
@@ -474,7 +476,7 @@ def test_features_are_read_however_the_file_is_cut_into_pieces(tmp_path: Path, m
     file.write_text(json.dumps({"type": "FeatureCollection", "n": 1234567, "features": items}, indent=1))
     for size in (1, 2, 3, 7, 64, 1000):
         monkeypatch.setattr("viewfix.pois.features.CHUNK", size)
-        assert list(features_of(file)) == items
+        assert list(items_of(file)) == items
 
 
 def test_what_list_prints_can_be_added_again(
@@ -622,9 +624,13 @@ def test_one_sight_from_two_files_is_named_once(path: Path, tmp_path: Path) -> N
 def test_the_same_sight_is_the_same_by_item_or_by_name_when_it_is_near() -> None:
     q = {"wikidata": "https://www.wikidata.org/wiki/Q1"}
     a, near, far = point("A", HERE, links=q), moved(HERE, 0, 40), moved(HERE, 0, 400)
-    assert same(a, point("other name", far, links=q))
-    assert not same(a, point("other name", moved(HERE, 0, 5000), links=q))
-    assert same(a, point(" a", near)) and not same(a, point("a", far)) and not same(a, point("b", near))
+    assert is_same_sight(a, point("other name", far, links=q))
+    assert not is_same_sight(a, point("other name", moved(HERE, 0, 5000), links=q))
+    assert (
+        is_same_sight(a, point(" a", near))
+        and not is_same_sight(a, point("a", far))
+        and not is_same_sight(a, point("b", near))
+    )
     both = merged(point("A", HERE, 1.0, names={"de": "X", "fr": "Y"}), point("A", near, 2.0, names={"de": "Z"}))
     assert both.position == near and both.names == {"de": "Z", "fr": "Y"}
 
@@ -686,13 +692,13 @@ def test_a_file_added_again_replaces_what_came_from_it_and_only_that(path: Path,
 KILLED = """
 import os, signal, sys
 from viewfix import pois
-from viewfix.pois import adding
+from viewfix.pois import ingest
 def reader(path):
-    for number, item in enumerate(adding.tables.read_csv(path)):
+    for number, item in enumerate(ingest.tables.read_csv(path)):
         if number == 3000:
             os.kill(os.getpid(), signal.SIGKILL)
         yield item
-adding.READERS[".csv"] = reader
+ingest.READERS[".csv"] = reader
 pois.add(sys.argv[1], sys.argv[2])
 """
 
@@ -732,6 +738,8 @@ def test_a_map_of_the_second_schema_gets_room_for_points(path: Path, tmp_path: P
         patched.setattr("viewfix.store.sqlite.facts._COUNTS", "SELECT 0, 0, 0")
         Store.create(old, TOY).close()
     with Store.open(old) as store:
+        assert store.info()["schema_version"] == 2 and not len(store.points)
+    with Store.open(old, write=True) as store:
         assert store.info()["schema_version"] == len(schema.STEPS) and not len(store.points)
     assert pois.add(old, table(tmp_path / "a.csv", ["lat", "lon", "name"], [1, 1, "A"])).added == 1
 
@@ -761,7 +769,7 @@ def test_locate_names_what_is_near(with_sights: Map, street: Path) -> None:
     photo = next(iter(with_sights.photos()))
     fix = with_sights.locate(photo.source, least_confidence=0.0)
     assert fix.found and {near.point.name for near in fix.nearby} == {"Turm", "Tor"}
-    assert with_sights.locate(photo.source, least_confidence=0.0, nearby=Reach(most=1)).nearby[0].point.name == "Turm"
+    assert with_sights.locate(photo.source, least_confidence=0.0, nearby=Reach(limit=1)).nearby[0].point.name == "Turm"
     assert with_sights.locate(photo.source, least_confidence=0.0, nearby=Reach(0, 5)).nearby == ()
     assert with_sights.locate(photo.source, least_confidence=1.0).nearby == ()
     said = to_feature("q", fix)["properties"]
@@ -869,10 +877,10 @@ def test_a_line_says_where_in_words() -> None:
 
 def test_an_area_is_represented_by_a_point_inside_it() -> None:
     horseshoe = [(0, 0), (3, 0), (3, 3), (2, 3), (2, 1), (1, 1), (1, 3), (0, 3), (0, 0)]
-    at = inside_point([horseshoe])
+    at = point_in_polygon([horseshoe])
     assert 0 < at.lat < 1 or at.lon < 1 or at.lon > 2
-    ring = inside_point([[(0, 0), (4, 0), (4, 4), (0, 4)], [(1, 1), (3, 1), (3, 3), (1, 3)]])
+    ring = point_in_polygon([[(0, 0), (4, 0), (4, 4), (0, 4)], [(1, 1), (3, 1), (3, 3), (1, 3)]])
     assert not (1 < ring.lat < 3 and 1 < ring.lon < 3)
-    assert inside_point([[(1, 1), (1, 1)]]) == Position(1, 1)
-    assert isinstance(tables.of_cells({"name": "x"}, "1", "2", "w"), PointOfInterest)
-    assert isinstance(tables.of_cells({"name": "x"}, None, "2", "w"), Skipped)
+    assert point_in_polygon([[(1, 1), (1, 1)]]) == Position(1, 1)
+    assert isinstance(tables.from_cells({"name": "x"}, "1", "2", "w"), PointOfInterest)
+    assert isinstance(tables.from_cells({"name": "x"}, None, "2", "w"), Skipped)

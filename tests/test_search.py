@@ -15,10 +15,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from viewfix.geo import Box, Circle, Region
-from viewfix.search import index_builder as growing
-from viewfix.search import index_file as cache
-from viewfix.search.indexed import FaissSearch
-from viewfix.search.search import ExactSearch, Search
+from viewfix.search import index_builder, index_file
+from viewfix.search.exact import ExactSearch
+from viewfix.search.indexed import IndexedSearch
+from viewfix.search.open import open_search
+from viewfix.search.search import Search, best
 from viewfix.store.regions import inside
 from viewfix.store.store import ModelIdentity, Record, Store
 from viewfix.types import Photo, Position
@@ -74,17 +75,21 @@ def unexpected(notice: str) -> None:
     raise AssertionError(notice)
 
 
-def sketches(store: Store, notice: Callable[[str], None] = unexpected, **more) -> FaissSearch:
-    return FaissSearch(store, exact_below=100, notice=notice, **more)
+def indexed(store: Store, **more) -> IndexedSearch:
+    return IndexedSearch(store, index_file.folder_of(store.path), exact_below=100, **more)
 
 
-def lists(store: Store, notice: Callable[[str], None] = unexpected) -> FaissSearch:
-    return FaissSearch(store, exact_below=100, lists_from=300, notice=notice)
+def sketches(store: Store, notice: Callable[[str], None] = unexpected, **more) -> IndexedSearch:
+    return indexed(store, notice=notice, **more)
+
+
+def lists(store: Store, notice: Callable[[str], None] = unexpected) -> IndexedSearch:
+    return indexed(store, lists_from=300, notice=notice)
 
 
 ENGINES: dict[str, Callable[[Store], Search]] = {
     "exact": ExactSearch,
-    "small map": FaissSearch,
+    "small map": open_search,
     "sketches": sketches,
     "lists": lists,
 }
@@ -153,7 +158,7 @@ def test_a_search_follows_the_map(store, engine, region):
     check(search, store, region=region)
     store.update_photo(Record(Photo("7", "/7", Position(-17.0, 180.0)), "hash"))
     check(search, store, region=region)
-    if isinstance(search, FaissSearch):
+    if isinstance(search, IndexedSearch):
         search.refresh()
         check(search, store, region=region)
 
@@ -185,12 +190,56 @@ def test_threads_share_a_search_while_the_map_grows(store, engine):
         thread.start()
     for batch in range(8):
         store.put(records(30, batch, f"{batch} "), looks(30, batch))
-        if isinstance(search, FaissSearch):
+        if isinstance(search, IndexedSearch):
             search.refresh()
     for thread in threads:
         thread.join()
     assert not wrong
     check(search, store)
+
+
+@every_engine
+@pytest.mark.parametrize("region", REGIONS)
+def test_a_smaller_number_gives_the_beginning_of_a_larger_one(store, engine, region):
+    search, where = ENGINES[engine](store), REGIONS[region]
+    store.put(records(150, 5, "new "), looks(150, 5))
+    store.remove([str(i) for i in range(0, COUNT, 7)])
+    for query in looks(PLACES, seed=77)[::12]:
+        longer, similarities = search.nearest(query, 300, where)
+        for k in (100, 60, 33, 20, 19, 10, 3, 1):
+            rows, of_rows = search.nearest(query, k, where)
+            assert rows.tolist() == longer[:k].tolist(), k
+            assert of_rows.tolist() == similarities[:k].tolist(), "to the last bit"
+            longer, similarities = rows, of_rows
+
+
+@every_engine
+@pytest.mark.parametrize("region", ["everywhere", "a circle across the 180th meridian", "half the world"])
+@pytest.mark.parametrize("copies", [60, 500])
+def test_of_photos_that_look_the_same_the_oldest_come_first(tmp_path, engine, region, copies):
+    """More of them than any shortlist holds, scattered over the map, and some of them are only added later."""
+    same, where = looks(1, 3)[0], REGIONS[region]
+    order = np.random.default_rng(1).permutation(COUNT)
+    with Store.create(tmp_path / "x.map", TOY) as store:
+        units = looks(COUNT, 0)
+        units[order[:copies]] = same
+        store.put(records(COUNT), units)
+        search = ENGINES[engine](store)
+        store.put(records(150, 5, "new "), np.repeat(same[None], 150, axis=0))
+        within = store.rows() if where is None else store.rows_in(where)
+        alike = [row for row in within if store.descriptors([row])[0] @ same > 0.999]
+        for k in (1, 5, 10, 20, 50, 100, 200):
+            assert search.nearest(same, k, where)[0][: len(alike)].tolist() == alike[:k], k
+
+
+@pytest.mark.parametrize("k", [1, 2, 5, 10, 100, 200])
+def test_the_best_of_equal_similarities_are_the_lowest_rows(k):
+    rows = np.random.default_rng(0).permutation(np.arange(1, 101))
+    equal = np.full(100, 0.5, np.float32)
+    assert best(rows, equal, k)[0].tolist() == list(range(1, min(k, 100) + 1))
+    equal[rows == 50] = 0.75
+    equal[rows == 1] = 0.25
+    assert best(rows, equal, k)[0].tolist() == [50, *(row for row in range(2, 101) if row != 50), 1][:k]
 
 
 circles = st.builds(
@@ -217,7 +266,7 @@ def test_sketches_know_the_photos_of_every_circle(made, at, radius_m):
     circle = Circle(-17 + at[0], (360 + at[1]) % 360 - 180, radius_m)
     with Store.open(made) as store:
         with sketches(store) as search:
-            found = search._serving.main.sketches
+            found = search._live.main.sketches
         code = found.sketcher.sketch(looks(1, 0))
         inside = store.rows_in(circle)
         assert sorted(found.shortlist(code, COUNT, circle).tolist()) == inside.tolist()
@@ -231,24 +280,24 @@ def test_sketches_know_the_photos_of_every_circle(made, at, radius_m):
 
 # The cache
 
-LISTS = ("middles", "sizes", "lists")
+LISTS = ("centroids", "sizes", "lists")
 
 
 def files(path: Path) -> dict[str, bytes]:
-    folder = cache.folder_of(path)
+    folder = index_file.folder_of(path)
     return {each.name: each.read_bytes() for each in folder.iterdir() if each.name != "lock"}
 
 
 def test_a_small_map_has_no_cache(store, path):
-    FaissSearch(store).refresh()
-    assert not cache.folder_of(path).exists()
+    open_search(store).refresh()
+    assert not index_file.folder_of(path).exists()
 
 
 def test_a_cache_is_made_once_and_then_used(store, path, monkeypatch):
     check(lists(store), store)
     before = files(path)
-    assert {name.split("-")[0] for name in before} == {"current.json", "turn", "places", "codes", *LISTS}
-    monkeypatch.setattr(growing, "grown", lambda *_: pytest.fail("it was there"))
+    assert {name.split("-")[0] for name in before} == {"current.json", "projection", "places", "codes", *LISTS}
+    monkeypatch.setattr(index_builder, "extend", lambda *_: pytest.fail("it was there"))
     check(lists(store), store)
     assert files(path) == before
 
@@ -259,11 +308,11 @@ def test_making_a_cache_shows_progress(store):
     assert said[-1] == ("indexing", COUNT, COUNT)
 
 
-@pytest.mark.parametrize("part", ["current.json", "turn", "places", "codes", *LISTS])
+@pytest.mark.parametrize("part", ["current.json", "projection", "places", "codes", *LISTS])
 @pytest.mark.parametrize("harm", ["cut", "flip", "gone", "noise"])
 def test_a_broken_cache_is_made_again(store, path, part, harm):
     lists(store).close()
-    [victim] = [each for each in cache.folder_of(path).iterdir() if each.name.split("-")[0] == part]
+    [victim] = [each for each in index_file.folder_of(path).iterdir() if each.name.split("-")[0] == part]
     content = bytearray(victim.read_bytes())
     if harm == "gone":
         victim.unlink()
@@ -275,14 +324,14 @@ def test_a_broken_cache_is_made_again(store, path, part, harm):
     notices: list[str] = []
     check(lists(store, notices.append), store)
     assert len(notices) == (0 if (part, harm) == ("current.json", "gone") else 1), notices
-    assert all(" is made again: " in notice and "\n" not in notice for notice in notices)
+    assert all("Rebuilding the search index of " in notice and "\n" not in notice for notice in notices)
     check(lists(store), store)
 
 
 @pytest.mark.parametrize("stamp", ["[]", "{}", "null", '{"format": 1}', '{"format": 2}', "{"])
 def test_a_strange_stamp_is_a_broken_cache(store, path, stamp):
     sketches(store).close()
-    (cache.folder_of(path) / "current.json").write_text(stamp)
+    (index_file.folder_of(path) / "current.json").write_text(stamp)
     notices: list[str] = []
     check(sketches(store, notices.append), store)
     assert len(notices) == 1
@@ -291,7 +340,7 @@ def test_a_strange_stamp_is_a_broken_cache(store, path, stamp):
 def test_a_cache_half_written_by_a_killed_process_is_never_used(store, path):
     sketches(store).close()
     before = files(path)
-    folder = cache.folder_of(path)
+    folder = index_file.folder_of(path)
     (folder / "places-000000000000").write_bytes(b"half")
     (folder / "current-000000000000").write_text("{")
     check(sketches(store), store)
@@ -306,7 +355,7 @@ def test_the_cache_of_another_map_is_not_used(store, path, tmp_path):
     other = tmp_path / "other.map"
     with Store.create(other, TOY) as second:
         second.put(records(COUNT), looks(COUNT, 9))
-        shutil.copytree(cache.folder_of(path), cache.folder_of(other))
+        shutil.copytree(index_file.folder_of(path), index_file.folder_of(other))
         notices: list[str] = []
         check(sketches(second, notices.append), second)
     assert "belongs to another map" in notices[0]
@@ -322,7 +371,7 @@ def test_a_map_put_back_from_a_copy_does_not_use_the_cache_of_its_future(path, t
         store.put(records(300, 2, "now "), looks(300, 2))  # the same rows, other photos
         notices: list[str] = []
         check(sketches(store, notices.append), store)
-    assert "put back from a copy" in notices[0]
+    assert "restored from a copy" in notices[0]
 
 
 def test_a_few_new_photos_stay_out_of_the_cache_until_there_are_many(store, path):
@@ -342,27 +391,27 @@ def test_a_few_new_photos_stay_out_of_the_cache_until_there_are_many(store, path
 
 def test_photos_are_added_to_the_lists_without_training_them_again(store):
     search = lists(store)
-    middles = search._serving.main.lists.middles
+    middles = search._live.main.lists.centroids
     store.put(records(300, 3, "more "), looks(300, 3))
     search.refresh()
     search.settle()
-    assert len(search._serving.main.lists) == COUNT + 300
-    np.testing.assert_array_equal(search._serving.main.lists.middles, middles)
+    assert len(search._live.main.lists) == COUNT + 300
+    np.testing.assert_array_equal(search._live.main.lists.centroids, middles)
     check(search, store)
     store.put(records(COUNT, 4, "twice "), looks(COUNT, 4))
     search.refresh()
     search.settle()
-    assert search._serving.main.trained_on == 2 * COUNT + 300, "when there are more than twice as many, it is"
+    assert search._live.main.trained_on == 2 * COUNT + 300, "when there are more than twice as many, it is"
     check(search, store)
 
 
 def test_when_many_photos_are_gone_the_cache_is_made_anew(store):
     search = sketches(store)
     store.remove([str(i) for i in range(300)])
-    assert len(search._serving.main.sketches) == COUNT
+    assert len(search._live.main.sketches) == COUNT
     search.refresh()
     search.settle()
-    assert len(search._serving.main.sketches) == COUNT - 300
+    assert len(search._live.main.sketches) == COUNT - 300
     check(search, store)
 
 
@@ -372,11 +421,11 @@ def test_a_map_that_grows_gets_a_cache_when_it_is_refreshed(tmp_path):
         store.put(records(90), looks(90, 0))
         search.refresh()
         search.settle()
-        assert search._serving.main is None
+        assert search._live.main is None
         store.put(records(400, 1, "b"), looks(400, 1))
         search.refresh()
         search.settle()
-        assert search._serving.main is not None
+        assert search._live.main is not None
         check(search, store)
 
 
@@ -398,15 +447,15 @@ def test_where_nothing_can_be_written_the_index_stays_in_memory(store, path, mon
     notices: list[str] = []
     check(lists(store, notices.append), store)
     assert len(notices) == 1 and "stays in memory" in notices[0] and "No space left" in notices[0]
-    if cache.folder_of(path).exists():
+    if index_file.folder_of(path).exists():
         assert files(path) == {}, "and nothing half is left behind"
 
 
 def test_without_a_notice_the_log_is_told(store, path, caplog):
     sketches(store).close()
-    (cache.folder_of(path) / "current.json").write_text("{")
-    FaissSearch(store, exact_below=100).close()
-    assert "is made again" in caplog.text and caplog.records[0].name == "viewfix"
+    (index_file.folder_of(path) / "current.json").write_text("{")
+    indexed(store).close()
+    assert "Rebuilding the search index" in caplog.text and caplog.records[0].name == "viewfix"
 
 
 def test_an_index_can_be_closed_twice(store):

@@ -18,7 +18,7 @@ from test_map import rows_of
 
 from viewfix import Map, photos
 from viewfix.errors import BadInput, MissingExtra, UnreadablePhoto
-from viewfix.photos import RemoteFile, reading
+from viewfix.photos import RemoteFile, content
 from viewfix.sources import Manifest, open_sources
 from viewfix.types import Photo, Skipped
 
@@ -99,7 +99,7 @@ def test_a_map_of_afar_is_that_of_the_folder(memory: str, street: Path, tmp_path
 
 
 def test_photos_over_the_limit_are_not_read(memory: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reading, "MAX_BYTES", 100)
+    monkeypatch.setattr(content, "MAX_BYTES", 100)
     write(f"{memory}/large.jpg", bytes(101))
     write(f"{memory}/fits.jpg", bytes(100))
     write(f"{memory}/empty.jpg", b"")
@@ -113,7 +113,7 @@ def test_what_cannot_be_read_from_afar_is_one_line(memory: str, monkeypatch: pyt
     for url, kind, why in (
         (f"{memory}/none.csv", BadInput, "There is nothing at memory://town/none.csv"),
         (f"{memory}/img", BadInput, "is no manifest"),
-        ("warehouse://a/b.csv", BadInput, "no storage that fsspec knows"),
+        ("warehouse://a/b.csv", BadInput, "fsspec does not know the beginning of"),
     ):
         with pytest.raises(kind, match=why) as caught:
             open_sources([url])

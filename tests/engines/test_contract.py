@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import multiprocessing
+import re
+import sqlite3
 import threading
+from urllib.parse import unquote
 
 import numpy as np
 import pytest
@@ -11,10 +16,11 @@ import pytest
 from viewfix.errors import BadInput, ModelMismatch, ViewfixError
 from viewfix.geo import Box, Circle
 from viewfix.map import Map
+from viewfix.search.open import open_search
 from viewfix.store.migration import Migration
 from viewfix.store.points import PointSource
 from viewfix.store.store import ModelIdentity, Record, Store
-from viewfix.types import PointOfInterest, Position, Skipped
+from viewfix.types import Camera, Photo, PointOfInterest, Position, Skipped, View
 
 from .conftest import Engine
 from .made import DIM, TOY, descriptors, nearest_ids, record, records
@@ -50,8 +56,82 @@ def test_what_is_put_comes_out(engine: Engine) -> None:
         numbers = [int(by_row[row].id[-9:-4]) for row in there.tolist()]
         np.testing.assert_allclose(found, units[numbers], atol=1e-3)
         assert store.ids_of_source("/photos/street/00003.jpg") == ["street/00003.jpg"]
+        sources = ["/photos/street/00005.jpg", "/photos/not there.jpg", "/photos/street/00004.jpg"]
+        assert store.ids_of_sources(sources) == {sources[0]: ["street/00005.jpg"], sources[2]: ["street/00004.jpg"]}
+        assert store.ids_of_sources([]) == {}
         assert store.info()["photos"] == 300 and store.info()["area"]["south"] == 60.0
         assert store.photos([]) == [] and len(store.descriptors([])) == 0
+
+
+def panorama_views() -> list[Record]:
+    """Four views of one panorama file, each as a photo."""
+    cameras = [Camera(focal_px=512.25, width_px=1024, height_px=768, pitch_deg=-0.1, roll_deg=179.9, altitude_m=-3.5)]
+    cameras += [Camera(focal_35mm=1 / 3), Camera(), None]
+    at = Position(60.1, 24.9)
+    return [
+        Record(
+            Photo(f"pano.jpg#{yaw}", "/photos/pano.jpg", at, float(yaw), view=View(yaw, 0.1, 90.0), camera=camera),
+            f"hash-{yaw}",
+        )
+        for yaw, camera in zip((0.0, 90.0, 180.0, 359.99999999999994), cameras, strict=True)
+    ]
+
+
+def test_four_views_of_one_panorama_are_four_photos(engine: Engine) -> None:
+    views, units, place = panorama_views(), descriptors(4), engine.place()
+    film = Record(Photo("film.mp4#1.5", "/photos/film.mp4", Position(1, 2), view=View(time_s=1.5)), "frame")
+    with Store.create(place, TOY) as store:
+        store.put([*views, film], np.concatenate([units, descriptors(1, seed=9)]))
+    by_id = {each.photo.id: each for each in (*views, film)}
+    with Store.open(place, write=True) as store:
+        assert {each.photo.id: each for each in store.records()} == by_id == store.known(list(by_id))
+        assert {photo.id: photo for photo in store.photos(store.rows())} == {k: r.photo for k, r in by_id.items()}
+        assert sorted(store.ids_of_source("/photos/pano.jpg")) == sorted(each.photo.id for each in views)
+        assert store.remove([views[1].photo.id]) == 1
+        rest = {each.photo.id for each in views} - {views[1].photo.id}
+        assert set(store.ids_of_source("/photos/pano.jpg")) == rest and len(store) == 4
+        store.put(views[1:2], units[1:2])
+        assert len(store) == 5 and store.known(list(by_id)) == by_id
+        found = store.search().nearest(units[1], 1)[0]
+        assert store.photos(found) == [views[1].photo]
+        turned = Record(dataclasses.replace(views[2].photo, view=View(181.0, 0.1, 90.0), camera=None), "hash-180")
+        store.update_photo(turned)
+        assert store.known([turned.photo.id]) == {turned.photo.id: turned} and len(store) == 5
+
+
+def age(engine: Engine, place: str) -> None:
+    """Turn a map into one of the schema before photos had a view and a camera."""
+    if engine.name == "sqlite":
+        with contextlib.closing(sqlite3.connect(place)) as connection:
+            connection.execute("ALTER TABLE photos DROP COLUMN view")
+            connection.execute("ALTER TABLE photos DROP COLUMN camera")
+            connection.execute("PRAGMA user_version = 3")
+            connection.commit()
+        return
+    import psycopg
+
+    for url in [unquote(url) for url in place.split(",")]:
+        [name], [folder] = re.findall(r"map=(\w+)", url), re.findall(r"host=([^&]+)", url)
+        with psycopg.connect(host=folder, user="viewfix", dbname="postgres", autocommit=True) as connection:
+            connection.execute(f"ALTER TABLE {name}.photos DROP COLUMN view, DROP COLUMN camera")
+            connection.execute(f"UPDATE {name}.meta SET value = '1' WHERE key = 'schema'")
+
+
+def test_a_map_of_the_schema_before_views_is_read_as_it_is_and_migrated_when_written(engine: Engine) -> None:
+    place, _ = filled(engine, 100)
+    age(engine, place)
+    with Store.open(place) as reader:
+        older = reader.info()["schema_version"]
+        assert older == reader.schema_version
+        assert {each.photo.id: each for each in reader.records()} == {each.photo.id: each for each in records(100)}
+        with Store.open(place) as second:
+            assert second.info()["schema_version"] == older, "a reader changes nothing"
+        with Store.open(place, write=True) as store:
+            assert store.info()["schema_version"] == older + 1 == store.schema_version
+            store.put(panorama_views(), descriptors(4, seed=5))
+        # Whoever had it open sees the views too.
+        views = {each.photo.id: each for each in panorama_views()}
+        assert reader.known(list(views)) == views and len(reader.photos(reader.rows())) == 104
 
 
 def test_descriptors_of_another_map_are_kept_to_the_last_bit(engine: Engine) -> None:
@@ -71,7 +151,7 @@ def test_the_nearest_are_those_of_an_exact_search(engine: Engine, region: Circle
     place, units = filled(engine)
     known = {r.photo.id: (r, unit) for r, unit in zip(records(300), units, strict=True)}
     with Store.open(place) as store:
-        search = store.search()
+        search = open_search(store)
         for query in descriptors(8, seed=1):
             rows, similarities = search.nearest(query, 10, region)
             assert [photo.id for photo in store.photos(rows)] == nearest_ids(known, query, 10, region)
@@ -97,14 +177,14 @@ def test_a_region_is_found_across_the_180th_meridian_and_at_a_pole(engine: Engin
             (Circle(90.0, 0.0, 50.0), {"pole", "other side"}),
         ):
             assert {photo.id for photo in store.photos(store.rows_in(region))} == ids
-            rows, _ = store.search().nearest(descriptors(1)[0], 10, region)
+            rows, _ = open_search(store).nearest(descriptors(1)[0], 10, region)
             assert {photo.id for photo in store.photos(rows)} == ids
 
 
 def test_what_changes_is_seen_by_who_reads_meanwhile(engine: Engine) -> None:
     place, units = filled(engine)
     with Store.open(place) as reader, Store.open(place, write=True) as writer:
-        search, before = reader.search(), reader.version
+        search, before = open_search(reader), reader.version
         writer.put([record(7, content="two")], units[299:300])  # another picture under an id that is there
         assert reader.known([record(7).photo.id])[record(7).photo.id].content_hash == "two-7"
         rows, similarities = search.nearest(units[299], 2)
@@ -118,6 +198,27 @@ def test_what_changes_is_seen_by_who_reads_meanwhile(engine: Engine) -> None:
         assert version.removals - before.removals == 2 and version.last_row - before.last_row == 1
 
 
+@pytest.mark.parametrize("region", [None, Circle(60.1, 24.9, 50_000.0)])
+def test_a_smaller_number_gives_the_beginning_and_of_equal_photos_the_oldest_come_first(
+    engine: Engine, region: Circle | None
+) -> None:
+    units = descriptors(300)
+    units[50:250] = units[7]  # with that of row 7 more than any shortlist for up to 20 holds
+    with Store.create(engine.place(), TOY) as store:
+        store.put(records(300), units)
+        within = store.rows() if region is None else store.rows_in(region)
+        ids = [photo.id for photo in store.photos(within)]
+        alike = [ids.index(record(7).photo.id), *(ids.index(record(n).photo.id) for n in range(50, 250))]
+        oldest = sorted(int(within[at]) for at in alike)
+        search = open_search(store)
+        for query in (units[7], units[299]):
+            longer = search.nearest(query, 60, region)[0].tolist()
+            for k in (20, 10, 5, 1):
+                assert search.nearest(query, k, region)[0].tolist() == longer[:k]
+            if query is units[7]:
+                assert longer == oldest[:60]
+
+
 def test_a_photo_that_moved_gets_a_new_row_and_keeps_its_descriptor(engine: Engine) -> None:
     place, units = filled(engine)
     told: list[int] = []
@@ -129,7 +230,7 @@ def test_a_photo_that_moved_gets_a_new_row_and_keeps_its_descriptor(engine: Engi
         assert not told and store.known([record(3).photo.id])[record(3).photo.id].content_hash == "same place-3"
         store.update_photo(record(3, lat=10.0), before_commit=lambda rows: told.extend(rows.tolist()))
         assert len(told) == 1 and told[0] != old
-        rows, similarities = store.search().nearest(units[3], 1, Circle(10.0, 24.9, 10.0))
+        rows, similarities = open_search(store).nearest(units[3], 1, Circle(10.0, 24.9, 10.0))
         assert rows.tolist() == told and similarities[0] > 0.999
         with pytest.raises(BadInput, match="not there"):
             store.update_photo(Record(record(3).photo.__class__("not there", "x", Position(0, 0)), "x"))
@@ -264,7 +365,7 @@ def test_a_map_changes_to_another_model_in_place(engine: Engine) -> None:
         with pytest.raises(BadInput, match="have no descriptor"):
             migration.finish()
         store.put([record(300)], units[:1])  # comes meanwhile
-        assert len(reader) == 301 and len(reader.search().nearest(units[0], 3)[0]) == 3
+        assert len(reader) == 301 and len(open_search(reader).nearest(units[0], 3)[0]) == 3
         migration = Migration.begun(store, other)  # as after a kill
         assert migration.done() == 100 and Migration.pending(reader) == other
         with pytest.raises(BadInput, match="not finished"):
@@ -277,7 +378,7 @@ def test_a_map_changes_to_another_model_in_place(engine: Engine) -> None:
             _ = reader.version
     with Store.open(place) as store:
         assert store.model == other and len(store) == 300 and Migration.pending(store) is None
-        rows, similarities = store.search().nearest(wide[17] / np.sqrt(2), 1)
+        rows, similarities = open_search(store).nearest(wide[17] / np.sqrt(2), 1)
         assert store.photos(rows)[0].id == record(17).photo.id and similarities[0] > 0.99
         assert [each.id for each in store.skipped()] == [record(300).photo.id]
 
@@ -331,7 +432,7 @@ def test_many_threads_read_while_one_writes(engine: Engine) -> None:
     wrong: list[BaseException] = []
     stop = threading.Event()
     with Store.open(place) as store, Store.open(place, write=True) as writer:
-        search = store.search()
+        search = open_search(store)
 
         def ask() -> None:
             try:

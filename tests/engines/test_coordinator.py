@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import viewfix.search.postgres as module
+import viewfix.store.postgres.vector_index as module
 from viewfix.errors import StorageFailed
 from viewfix.geo import Circle
+from viewfix.search.open import open_search
 from viewfix.store.points import PointSource
 from viewfix.store.postgres.store import PostgresStore
 from viewfix.store.store import Store
@@ -41,7 +42,7 @@ def test_a_map_over_two_servers_is_read_through_a_third(
         store.put(records(800), units, [Skipped("z.jpg", "damaged")])
         with store.points.replacing(PointSource("a.csv")) as filling:
             filling.put(PointOfInterest("n/1", "Church", "a=b", Position(60.0, 24.9)), name_key="church", wikidata=None)
-        store.search().refresh()
+        open_search(store).refresh()
         version = store.version
     given = {"map": name, "dim": DIM, "database": "postgres", "user": "viewfix"}
     given |= {f"host{n}": server.folder for n, server in enumerate(two_servers)}
@@ -53,7 +54,7 @@ def test_a_map_over_two_servers_is_read_through_a_third(
         assert isinstance(store, PostgresStore)
         assert len(store) == 800 and store.version == version
         assert [each.id for each in store.skipped()] == ["z.jpg"] and len(store.points) == 1
-        search, found = store.search(), 0
+        search, found = open_search(store), 0
         for query in descriptors(20, seed=6):
             ids = [photo.id for photo in store.photos(search.nearest(query, 10)[0])]
             found += len(set(ids) & set(nearest_ids(known, query, 10, None)))

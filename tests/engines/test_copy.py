@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import multiprocessing
 import os
 import signal
@@ -19,10 +20,11 @@ from viewfix.copying import copy, ends, rest, same
 from viewfix.copying.marker import Marker
 from viewfix.errors import BadInput, MapBusy, NotAMap, StorageFailed, ViewfixError
 from viewfix.map import Map
+from viewfix.search.open import open_search
 from viewfix.store.migration import Migration
 from viewfix.store.points import PointSource
 from viewfix.store.store import ModelIdentity, Record, Store
-from viewfix.types import Photo, PointOfInterest, Position, Skipped
+from viewfix.types import Camera, Photo, PointOfInterest, Position, Skipped, View
 
 from .conftest import Engine, fresh_name
 from .made import DIM, TOY, descriptors, record, records
@@ -43,6 +45,8 @@ def rich(place: str) -> None:
         datetime(2020, 1, 2, 3, 4, 5),
         "Me",
         "CC0",
+        View(1 / 3, -0.0, 1e-9, 0.1),
+        Camera(math.pi, None, 640, 480, -1e-300, 180.0, -11_000.5),
     )
     with Store.create(place, TOY) as store:
         store.put(records(200), units[:200], [Skipped("a.jpg", "damaged"), Skipped("b.jpg", "no position")])
@@ -98,7 +102,7 @@ def test_a_map_goes_from_a_file_to_every_engine_and_back_the_same(engine: Engine
     with Store.open(back) as store:
         with Store.open(origin) as other:
             assert store.map_id != other.map_id
-        assert store.search().nearest(descriptors(300)[7], 1)[1][0] > 0.999
+        assert open_search(store).nearest(descriptors(300)[7], 1)[1][0] > 0.999
 
 
 def test_a_map_goes_through_parquet_and_back(engine: Engine, tmp_path: Path) -> None:
@@ -426,7 +430,7 @@ def test_descriptors_in_other_lists_and_numbers_are_read(exported: Path) -> None
 
 @pytest.mark.parametrize(
     ("about", "seen"),
-    [({"format": 3}, "newer viewfix"), ({"model": None}, "does not say which model"), ({"format": "x"}, "format")],
+    [({"format": 4}, "newer viewfix"), ({"model": None}, "does not say which model"), ({"format": "x"}, "format")],
 )
 def test_a_file_of_another_format_is_refused(exported: Path, about: dict[str, object], seen: str) -> None:
     table = parquet.read_table(exported)

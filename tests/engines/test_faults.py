@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from viewfix.errors import BadInput, NotAMap, StorageFailed, ViewfixError
+from viewfix.search.open import open_search
 from viewfix.store.postgres import schema
 from viewfix.store.store import Store
 
@@ -70,7 +71,7 @@ def test_a_server_killed_in_the_middle_of_writing_loses_nothing_that_was_acknowl
         assert set(acknowledged) <= set(ids) and len(ids) == len(set(ids)) == len(store)
         every = [(int(key[-9:-4]), key) for key in acknowledged]
         unit = descriptors(20, seed=every[-1][0] // 20 * 20)[every[-1][0] % 20]
-        rows, similarities = store.search().nearest(unit, 1)
+        rows, similarities = open_search(store).nearest(unit, 1)
         assert store.photos(rows)[0].id == every[-1][1] and similarities[0] > 0.99
         store.put(records(20, every[-1][0] // 20 * 20), descriptors(20))  # the same again: nothing twice
         assert len(store) == len(ids)
@@ -84,7 +85,7 @@ def test_a_server_killed_in_the_middle_of_reading_is_one_clear_error_and_no_half
     errors: list[BaseException] = []
     wrong: list[list[str]] = []
     with Store.open(place) as store:
-        search = store.search()
+        search = open_search(store)
         expected = {n: [p.id for p in store.photos(search.nearest(units[n], 5)[0])] for n in range(0, 400, 20)}
 
         def ask(first: int) -> None:
@@ -113,7 +114,7 @@ def test_a_server_killed_in_the_middle_of_reading_is_one_clear_error_and_no_half
             search.nearest(units[0], 5)
         assert time.monotonic() - began < 15
         distant.start()
-        again = store.search()  # the same store goes on, when the server is back
+        again = open_search(store)  # the same store goes on, when the server is back
         assert [p.id for p in store.photos(again.nearest(units[20], 5)[0])] == expected[20]
 
 
@@ -217,7 +218,7 @@ def test_a_full_disk_is_said_and_what_was_committed_stays(server: PostgresServer
         one_line(error.value)
         assert 0 < acknowledged == len(store)
         unit = descriptors(2_000, seed=0)[7]
-        assert store.photos(store.search().nearest(unit, 1)[0])[0].id == record(7).photo.id
+        assert store.photos(open_search(store).nearest(unit, 1)[0])[0].id == record(7).photo.id
         store.discard()
 
 
@@ -242,13 +243,15 @@ def test_a_map_of_an_older_schema_is_brought_up_to_date_once(
 
     monkeypatch.setattr(schema, "STEPS", [*schema.STEPS, second])
     opened: list[Store] = []
-    threads = [threading.Thread(target=lambda: opened.append(Store.open(server.url(name)))) for _ in range(3)]
+    threads = [
+        threading.Thread(target=lambda: opened.append(Store.open(server.url(name), write=True))) for _ in range(3)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(30)
     assert len(opened) == 3 and {len(store) for store in opened} == {3}
-    assert opened[0].info()["schema_version"] == 2 == opened[0].schema_version
+    assert opened[0].info()["schema_version"] == 3 == opened[0].schema_version
     assert opened[0].lines("SELECT dim FROM later") == [(DIM,)]  # type: ignore[attr-defined]
     for store in opened:
         store.close()
@@ -308,7 +311,7 @@ def test_all_shards_of_one_map_must_be_named_and_no_others(two_servers: list[Pos
         assert {len(shard) for shard in store.shards} != {0, 40}  # type: ignore[attr-defined]
     with Store.open(f"{second},{first}") as store:  # in any order
         assert len(store) == 40
-        rows = store.search().nearest(descriptors(40)[17], 1)[0]
+        rows = open_search(store).nearest(descriptors(40)[17], 1)[0]
         assert store.photos(rows)[0].id == record(17).photo.id
     for place, said in (
         (first, "shard 1 of a map over 2 servers"),
@@ -334,7 +337,7 @@ def test_a_shard_that_is_down_is_named(two_servers: list[PostgresServer]) -> Non
         store.put(records(40), descriptors(40))
         two_servers[1].kill()
         with pytest.raises(StorageFailed, match=str(two_servers[1].folder)):
-            store.search().nearest(descriptors(1)[0], 3)
+            open_search(store).nearest(descriptors(1)[0], 3)
         with pytest.raises(StorageFailed, match=str(two_servers[1].folder)):
             Store.open(place)
 
@@ -361,4 +364,4 @@ def test_shards_of_two_models_say_how_to_go_on(two_servers: list[PostgresServer]
         migration.finish()
     with Store.open(place) as store:
         assert store.model == other
-        assert store.search().nearest(descriptors(40, seed=5)[3], 1)[1][0] > 0.99
+        assert open_search(store).nearest(descriptors(40, seed=5)[3], 1)[1][0] > 0.99

@@ -11,6 +11,7 @@ import pytest
 
 from viewfix.errors import BadInput, NotAMap, StorageFailed
 from viewfix.geo import Box, Circle
+from viewfix.search.open import open_search
 from viewfix.store.address import Address
 from viewfix.store.milvus.cells import cells, within
 from viewfix.store.milvus.place import Place
@@ -87,7 +88,7 @@ def test_a_large_region_is_a_filter_of_milvus(milvus: Milvus, tmp_path: Path, mo
     known = {r.photo.id: (r, unit) for r, unit in zip(records(1000), units, strict=True)}
     with Store.create(milvus.url(fresh_name(), str(tmp_path / "a.map")), TOY) as store:
         store.put(records(1000), units)
-        search = store.search()
+        search = open_search(store)
         for region in (Circle(60.05, 24.9, 1500.0), Box(60.0, 24.8, 60.03, 25.0)):
             for query in descriptors(5, seed=2):
                 rows, _ = search.nearest(query, 10, region)
@@ -103,7 +104,7 @@ def test_a_collection_that_is_lost_or_of_another_map_is_made_again(milvus: Milvu
         store.collection.drop()  # type: ignore[attr-defined]
     said: list[str] = []
     with Store.open(place) as store:  # who reads compares all of a small map
-        rows, similarities = store.search(notice=said.append).nearest(units[7], 1)
+        rows, similarities = open_search(store, notice=said.append).nearest(units[7], 1)
         assert store.photos(rows)[0].id == record(7).photo.id and similarities[0] > 0.99
     assert len(said) == 1 and "is not used: it is missing" in said[0]
     with Store.open(place, write=True) as store:  # who writes makes it anew
@@ -111,11 +112,11 @@ def test_a_collection_that_is_lost_or_of_another_map_is_made_again(milvus: Milvu
         store.collection.remove([3])  # type: ignore[attr-defined]
         assert store.collection.count(1000, 0) == 49  # type: ignore[attr-defined]
     with Store.open(place) as store:
-        rows, similarities = store.search(notice=said.append).nearest(units[2], 1)
+        rows, similarities = open_search(store, notice=said.append).nearest(units[2], 1)
         assert rows.tolist() == [3] and "it has 49 of 50 photos" in said[1]
     Store.open(place, write=True).close()
     with Store.open(place) as store:
-        assert store.search(notice=said.append).nearest(units[2], 1)[0].tolist() == [3] and len(said) == 2
+        assert open_search(store, notice=said.append).nearest(units[2], 1)[0].tolist() == [3] and len(said) == 2
     (tmp_path / "a.map").unlink()  # the records are lost: what Milvus has is no map
     with pytest.raises(NotAMap):
         Store.open(place)
@@ -124,7 +125,7 @@ def test_a_collection_that_is_lost_or_of_another_map_is_made_again(milvus: Milvu
     Store.create(tmp_path / "a.map", TOY).close()  # another map under the same name
     with Store.open(place, write=True) as store:
         store.put(records(3), descriptors(3, seed=9))
-        assert len(store.search().nearest(units[7], 10)[0]) == 3
+        assert len(open_search(store).nearest(units[7], 10)[0]) == 3
 
 
 @pytest.mark.slow
@@ -138,7 +139,7 @@ def test_milvus_killed_in_the_middle_loses_nothing_that_was_acknowledged(milvus:
     with Store.open(place, write=True) as store:
         assert len(store) == 20 + 20 * len(acknowledged)
         assert store.collection.count(10**9, 0) >= len(store)  # type: ignore[attr-defined]
-        search = store.search()
+        search = open_search(store)
         for start in (acknowledged[0], acknowledged[-1]):
             rows, similarities = search.nearest(descriptors(20, seed=start)[5], 1)
             assert store.photos(rows)[0].id == record(start + 5).photo.id and similarities[0] > 0.99
@@ -172,7 +173,7 @@ def written_and_asked_until_it_dies(store: Store, milvus: Milvus) -> list[int]:
 
     store.put(records(20), first)
     store._stamp()  # type: ignore[attr-defined]  # so that Milvus is asked, and not only the truth
-    search = store.search()
+    search = open_search(store)
     threads = [threading.Thread(target=write), threading.Thread(target=ask)]
     for thread in threads:
         thread.start()

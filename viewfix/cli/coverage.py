@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 from pathlib import Path
 
@@ -41,19 +40,13 @@ def command(
     from ..coverage import survey
     from ..coverage.summary import summary
     from ..coverage.write import check_target, write_files
-    from ..locate.query import MapContext
     from ..map import Map
 
     for target, endings in ((html_path, (".html", ".htm")), (geojson_path, (".geojson", ".json"))):
         if target is not None:
             check_target(target, endings)
-    with (
-        console.progress(quiet=quiet) as report,
-        Map.open(place) as city,
-        contextlib.closing(city.store.search(progress=report)) as search,
-    ):
-        context = MapContext(city.store, search, city.calibration)
-        coverage = survey(context, sample=sample, seed=seed, progress=report)
+    with console.progress(quiet=quiet) as report, Map.open(place, progress=report) as city:
+        coverage = survey(city.context, sample=sample, seed=seed, progress=report)
     written = write_files(coverage, html_path, geojson_path)
     if as_json:
         click.echo(json.dumps(coverage.to_json(), ensure_ascii=True))

@@ -17,7 +17,7 @@ import click
 from .. import __version__
 from ..optional import EXTRAS
 
-CORE = ("numpy", "pillow", "pillow-heif", "defusedxml", "onnxruntime", "faiss-cpu", "pyproj", "filelock", "urllib3")
+CORE = ("numpy", "pillow", "pi-heif", "defusedxml", "onnxruntime", "faiss-cpu", "pyproj", "filelock", "urllib3")
 
 
 @click.command()
@@ -73,10 +73,10 @@ def _rtree() -> str:
 
 def _heic() -> str:
     try:
-        import pillow_heif
+        import pi_heif
     except ImportError as error:
-        return f"fails ({error}); run: pip install pillow-heif"
-    return f"works (libheif {pillow_heif.libheif_version()})"
+        return f"fails ({error}); run: pip install pi-heif"
+    return f"works (libheif {pi_heif.libheif_version()})"
 
 
 def _model() -> str:

@@ -92,7 +92,7 @@ def command(
                     click.echo(json.dumps(to_feature(query, Fix(None, 0.0, (), str(error))), ensure_ascii=True))
                 continue
             if page is not None:
-                fix.explain().save(page)
+                city.explain(_read(query), **asked).save(page)
             if as_json:
                 click.echo(json.dumps(to_feature(query, fix), ensure_ascii=True))
                 continue

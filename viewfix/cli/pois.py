@@ -12,7 +12,7 @@ import click
 from .. import console
 from ..errors import BadInput
 from ..store.address import Address
-from .nearby import called, language_option, line_of, plain
+from .nearby import description, language_option, line_of, plain
 from .options import SHOWN, counted, json_option, map_argument
 
 if TYPE_CHECKING:
@@ -80,8 +80,8 @@ def list_(place: Address, near: str | None, radius_m: float | None, as_json: boo
                 click.echo(_json(each.point, each) if as_json else line_of(each, language))
         else:
             for point in points.all():
-                at = point.position
-                line = f"{plain(point.id)}: {at.lat:.6f}, {at.lon:.6f}, {plain(point.kind)}, {called(point, language)}"
+                at = f"{point.position.lat:.6f}, {point.position.lon:.6f}"
+                line = f"{plain(point.id)}: {at}, {plain(point.kind)}, {description(point, language, kind=False)}"
                 click.echo(_json(point) if as_json else line)
         for source in () if as_json else points.sources():
             named = ", ".join(part for part in (source.attribution, source.licence) if part)

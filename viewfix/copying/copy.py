@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..errors import BadInput, MapBusy
+from ..search.open import open_search
 from ..store.complete import whole
 from ..store.parquet import ParquetFile
 from ..store.records import UNFINISHED_COPY, Record
@@ -81,7 +82,7 @@ def copy(  # noqa: PLR0913  the keywords of one copy
     with _end(from_) as end, _target(end, to, restart=restart) as (store, new):
         copied = _Copy(end, store, begun(end, store, new=new), features, progress).run(verify)
         if index:
-            with contextlib.closing(store.search(progress=progress)) as search:
+            with contextlib.closing(open_search(store, progress=progress)) as search:
                 search.refresh()
     store.tidy()
     return copied

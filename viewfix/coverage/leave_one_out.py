@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..geo import distances_m
-from ..locate.answer import VOTERS
 from ..locate.calibrate import OWN_PLACE_M, POOL
 from ..locate.confidence import LEAST_CONFIDENCE
+from ..locate.context import MapContext, density
+from ..locate.decide import VOTERS
 from ..locate.fuse import AGREE_M, fuse
-from ..locate.query import MapContext, neighbours
 from ..locate.retrieve import WIDEST, retrieve
 from ..types import Candidate, Photo
 
@@ -79,7 +79,7 @@ def predict(context: MapContext, row: int) -> Prediction | None:
     error_m = distances_m(photo.position.lat, photo.position.lon, [at.lat], [at.lon])[0]
     return Prediction(
         photo,
-        context.calibration.probability(consensus, neighbours(store, consensus)),
+        context.calibration.probability(consensus, density(store, consensus)),
         float(error_m),
         next((c.similarity for c, m in zip(kept, apart_m, strict=True) if m <= AGREE_M), None),
         next((c for c, m in zip(kept, apart_m, strict=True) if m > FAR_M), None),

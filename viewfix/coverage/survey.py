@@ -7,7 +7,7 @@ import numpy as np
 from ..errors import BadInput
 from ..geo import bearing_deg, distance_m, moved
 from ..locate.confidence import LEAST_CONFIDENCE
-from ..locate.query import MapContext
+from ..locate.context import MapContext
 from ..store.store import Store
 from ..types import Position, Progress, silent
 from .advice import suggest

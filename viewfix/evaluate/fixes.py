@@ -17,6 +17,7 @@ from ..locate.calibrate import keep_calibrated
 from ..locate.confidence import LEAST_CONFIDENCE
 from ..map import Map
 from ..models.model import Model
+from ..search.open import open_search
 from ..store.store import ModelIdentity, Record, Store
 from ..types import Photo, Position, Progress, silent
 from .descriptors import EmbeddedPictures
@@ -61,7 +62,7 @@ def build_map(path: Path, pictures: EmbeddedPictures, model: Model, *, progress:
         for start in range(0, len(pictures), CHUNK):
             rows = range(start, min(start + CHUNK, len(pictures)))
             store.put([_record(pictures, row) for row in rows], pictures.descriptors[rows.start : rows.stop])
-        with contextlib.closing(store.search()) as search:
+        with contextlib.closing(open_search(store)) as search:
             keep_calibrated(store, search, progress=progress)
     return Map.open(path, model=model, progress=progress)
 

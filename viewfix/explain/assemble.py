@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import math
-import weakref
-from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from .. import photos
 from ..errors import BadInput, UnreadablePhoto
 from ..geo import Circle
-from ..locate.answer import Answered
 from ..locate.confidence import Calibration
-from ..locate.query import MapContext, QueryOptions, ask
+from ..locate.context import MapContext
+from ..locate.decide import line_of
+from ..locate.evidence import Evidence
+from ..locate.options import QueryOptions
+from ..locate.query import Query, answer_with_evidence, query_features
 from ..locate.verify import VerifiedCandidate
 from ..models.local import SEEN, LocalFeatures, Matcher
 from ..types import Candidate, Fix, Position
@@ -27,7 +27,6 @@ from .plan import AROUND_M
 
 SHOWN = 5
 MOST_PHOTOS = 3000
-REMEMBERED = 32
 
 MEANINGS = {
     "similarity": "cosine of the query and the best photo of the place; 1 means identical",
@@ -38,58 +37,59 @@ MEANINGS = {
 }
 
 
-def explain(
-    photo: photos.Readable, options: QueryOptions, descriptor: npt.NDArray[np.float32], context: MapContext
-) -> Explanation:
-    """Answer a query again and collect the evidence.
+def explain(query: Query, options: QueryOptions, context: MapContext) -> Explanation:
+    """Answer a query again and collect everything that the answer rests on.
 
     The candidates that are shown are verified whether or not the answer needed it.
 
     Args:
-        photo: the query; see `photos.load`.
+        query: with its photo.
         options: as for the answer that is to be explained.
-        descriptor: (dim,) float32 of length 1, of the query.
         context: of the map.
 
     Raises:
-        UnreadablePhoto: the query is not a picture.
+        BadInput: the query has no photo.
+        UnreadablePhoto: the photo cannot be read.
     """
+    photo = query.photo
+    if photo is None:
+        raise BadInput("A descriptor cannot be explained. Pass the photo to Map.explain.")
     picture = photos.load(photo, least_side_px=SEEN.least_side_px)
-    query = None if context.verifier is None else context.verifier.of_query(picture)
-    answered = ask(options, descriptor, context, None if query is None else lambda: query)
-    shown, best = _shown(answered)
+    fix, evidence = answer_with_evidence(query, options, context)
+    found = query_features(photo, context)
+    features = None if found is None else found.features
+    shown, best = _shown(fix, evidence)
     matcher: Matcher = "fast" if options.verify == "fast" else "accurate"
     verified: dict[str, VerifiedCandidate] = {}
-    if context.verifier is not None and query is not None:
-        verified = {each.candidate.photo.id: each for each in context.verifier.hold(query, shown, matcher)}
+    if context.verifier is not None and features is not None:
+        verified = {each.candidate.photo.id: each for each in context.verifier.verify(features, shown, matcher)}
     size_px = picture.shape[1], picture.shape[0]
     return Explanation(
         name=Path(photo).name if isinstance(photo, str | Path) else "the photo",
         query=picture,
-        fix=answered.fix,
-        pairs=tuple(_pair(query, size_px, each, verified.get(each.photo.id)) for each in shown),
-        photos_around=_photos_around(context, answered.fix, shown[best] if shown else None),
+        fix=fix,
+        pairs=tuple(_pair(features, size_px, each, verified.get(each.photo.id)) for each in shown),
+        photos_around=_photos_around(context, fix, shown[best] if shown else None),
         photos_in_map=len(context.store),
-        numbers=_numbers(answered, context.calibration),
-        least_confidence=answered.line,
+        numbers=_numbers(evidence, context.calibration),
+        least_confidence=line_of(evidence, context.calibration, options),
         calibration=describe_calibration(context.calibration),
-        notes=_notes(answered, verified),
+        notes=_notes(evidence, verified),
         best_pair=best,
     )
 
 
-def _shown(answered: Answered) -> tuple[Sequence[Candidate], int]:
-    """The candidates to show, and which of them speaks most strongly for the place in question.
+def _shown(fix: Fix, evidence: Evidence) -> tuple[Sequence[Candidate], int]:
+    """The candidates to show, and the index of the one that speaks most strongly for the place in question.
 
     That one is shown even if candidates of other places are ahead of it: it is the one that the answer names.
     """
-    candidates = answered.fix.candidates
-    best = 0 if answered.consensus is None else answered.consensus.best
-    if best >= len(candidates):
-        return candidates[:SHOWN], 0
-    if best >= SHOWN:
-        return (*candidates[:SHOWN], candidates[best]), SHOWN
-    return candidates[:SHOWN], best
+    shown = fix.candidates[:SHOWN]
+    if not (evidence.places and shown):
+        return shown, 0
+    best = evidence.candidates[evidence.places[0].consensus.best]
+    at = next((n for n, each in enumerate(shown) if each.photo.id == best.photo.id), None)
+    return (shown, at) if at is not None else ((*shown, best), len(shown))
 
 
 def _pair(
@@ -128,16 +128,16 @@ def _photos_around(context: MapContext, fix: Fix, best: Candidate | None) -> tup
     return tuple(photo.position for photo in context.store.photos(rows))
 
 
-def _numbers(answered: Answered, calibration: Calibration) -> tuple[Number, ...]:
+def _numbers(evidence: Evidence, calibration: Calibration) -> tuple[Number, ...]:
     """The numbers that make the log-odds; inliers only if they were counted for this answer."""
-    consensus = answered.consensus
-    if consensus is None:
+    if not evidence.places:
         return ()
-    weights = calibration.weights[consensus.how or "off"]
-    values = calibration.numbers(consensus, answered.neighbours)
+    place = evidence.places[0]
+    consensus = place.consensus
+    weights = calibration.weights[consensus.matcher or "off"]
     parts = [
         Number(name, value, getattr(weights, name), getattr(weights, name) * value, MEANINGS[name])
-        for name, value in values.items()
+        for name, value in calibration.numbers(consensus, place.density).items()
         if name != "inliers" or consensus.inliers is not None
     ]
     share = calibration.rivalry(consensus)
@@ -155,9 +155,8 @@ def _log_odds(probability: float) -> float:
     return math.log(max(probability, 1e-12)) - math.log(max(1 - probability, 1e-12))
 
 
-def _notes(answered: Answered, verified: dict[str, VerifiedCandidate]) -> tuple[str, ...]:
-    consensus = answered.consensus
-    if consensus is None or consensus.inliers is not None:
+def _notes(evidence: Evidence, verified: dict[str, VerifiedCandidate]) -> tuple[str, ...]:
+    if not evidence.places or evidence.places[0].consensus.inliers is not None:
         return ()
     if verified:
         return (
@@ -178,62 +177,3 @@ def describe_calibration(calibration: Calibration) -> str:
         f"Calibrated{when} on {calibration.inside} photos of this map, each left out alone, and on "
         f"{calibration.outside} left out together with everything around them."
     )
-
-
-# Used by Map until Map.explain takes the place of Fix.explain.
-
-
-class _Asked:
-    """A picture that was asked about, to be let go of when others come."""
-
-    def __init__(self, photo: photos.Readable) -> None:
-        self.photo = photo
-
-
-class Recent:
-    """Pictures of the last answers, so that these can be explained and a million others do not fill the memory."""
-
-    def __init__(self) -> None:
-        self._held: deque[_Asked] = deque(maxlen=REMEMBERED)
-
-    def keep(self, photo: photos.Readable) -> Callable[[], photos.Readable]:
-        """What gives the picture back, as long as it is kept; a path is not kept but read again."""
-        if isinstance(photo, str | Path):
-            return lambda: photo
-        asked = _Asked(photo)
-        self._held.append(asked)
-        there = weakref.ref(asked)
-
-        def give() -> photos.Readable:
-            found = there()
-            if found is None:
-                raise BadInput(
-                    f"This answer cannot be explained any more: pictures without a file are kept for the last "
-                    f"{REMEMBERED} answers. Ask again, or ask with the path of a file."
-                )
-            return found.photo
-
-        return give
-
-
-class Explainer:
-    """What explains one answer when it is called. A copy of the answer shares it: the map behind it is not copied."""
-
-    def __init__(self, explain: Callable[[], Explanation]) -> None:
-        self._explain = explain
-
-    def __call__(self) -> Explanation:
-        return self._explain()
-
-    def __deepcopy__(self, memo: object) -> Explainer:
-        return self
-
-
-def explained(
-    given: Callable[[], photos.Readable],
-    question: QueryOptions,
-    descriptor: npt.NDArray[np.float32],
-    workings: MapContext,
-) -> Explanation:
-    """See `explain`; `given` gives the photo."""
-    return explain(given(), question, descriptor, workings)

@@ -1,4 +1,4 @@
-"""Work goes in; it is done on a thread of its own, until it is done or nobody wants it any more."""
+"""One background thread that can be waited for and stopped."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 
 class Background:
-    """At most one thread. It ends with its work, with `stop`, or within a second of the end of the program."""
+    """At most one thread. It ends when its work is done, after `stop`, or within a second of the program's end."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -15,7 +15,7 @@ class Background:
         self._thread: threading.Thread | None = None
 
     def start(self, work: Callable[[], None]) -> None:
-        """Begin it, unless some is under way. It asks `stopped` now and then, and ends early when that is true."""
+        """Start `work` unless some is running. It must poll `stopped` and return early when that is true."""
         with self._lock:
             if not self.busy and not self._stopping.is_set():
                 self._thread = threading.Thread(target=work, name="viewfix index")
@@ -26,21 +26,21 @@ class Background:
         return self._thread is not None and self._thread.is_alive()
 
     def stopped(self) -> bool:
-        """Whether the work is to end. A program that forgot to close its map does not wait for it either."""
+        """Whether the work should end. True too when the main thread has ended without closing its map."""
         return self._stopping.is_set() or not threading.main_thread().is_alive()
 
     def pause(self, seconds: float) -> None:
-        """Wait, but no longer than until the work is to end."""
+        """Sleep, but wake up early when `stop` is called."""
         self._stopping.wait(seconds)
 
     def wait(self) -> None:
-        """Until the work is done."""
+        """Wait until the work is done."""
         thread = self._thread
         if thread is not None and thread is not threading.current_thread():
             thread.join()
 
     def stop(self) -> None:
-        """End the work, and begin none any more."""
+        """End the running work and accept no more."""
         with self._lock:
             self._stopping.set()
         self.wait()

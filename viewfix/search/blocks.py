@@ -1,4 +1,4 @@
-"""Arrays go in, a chunk at a time, and come out mapped into memory: files with a checksum for every block of them."""
+"""Storage for the arrays of an index: in memory, or in files with a checksum for every block."""
 
 from __future__ import annotations
 
@@ -14,53 +14,53 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-BLOCK_BYTES = 1 << 20  # checked as one: 10 million photos have 1,700 of them, and as many sums in current.json
-CHUNK = 65_536  # sketches read or written at a time, 4 MB
+BLOCK_BYTES = 1 << 20  # one checksum each: the index of 10 million photos has 1,700 blocks
+CHUNK = 65_536  # sketches that are read or written at a time, 4 MB
 
 Array = npt.NDArray[Any]
-Put = Callable[[Array], None]
+Write = Callable[[Array], None]
 
 
 class Stopped(Exception):
-    """Whoever wanted this made is closing: it is given up. Never leaves the threads of a search."""
+    """The search was closed while its index was being built. Never leaves the threads of a search."""
 
 
 def never() -> bool:
-    """For work that nobody stops."""
+    """The `stopped` callback of work that cannot be stopped."""
     return False
 
 
-class Furnished(Protocol):
-    """Where the parts of a cache lie."""
+class PartReader(Protocol):
+    """The finished parts of an index."""
 
     def read(self, kind: str) -> Array:
-        """(bytes,) uint8 of a part."""
+        """The bytes of one part: (n,) uint8."""
         ...
 
     def file(self, kind: str) -> Path | None:
-        """The file of a part; None where there are no files."""
+        """The file of one part; None if the parts are in memory."""
         ...
 
 
-class BlockStore(Furnished, Protocol):
-    """Where they are written, each from its beginning to its end."""
+class BlockStore(PartReader, Protocol):
+    """Storage for the parts of a new index, each written once from beginning to end."""
 
-    def writing(self, kind: str) -> contextlib.AbstractContextManager[Put]:
+    def writer(self, kind: str) -> contextlib.AbstractContextManager[Write]:
         """Write one part, array by array."""
         ...
 
-    def forget(self, kind: str) -> None:
-        """That part was only needed meanwhile."""
+    def discard(self, kind: str) -> None:
+        """Delete a part that was needed only while building."""
 
 
-class Memory:
-    """A room for those who can write nowhere."""
+class MemoryBlocks:
+    """Parts in memory, for a map whose folder cannot be written."""
 
     def __init__(self) -> None:
         self._parts: dict[str, bytearray] = {}
 
     @contextlib.contextmanager
-    def writing(self, kind: str) -> Iterator[Put]:
+    def writer(self, kind: str) -> Iterator[Write]:
         part = self._parts[kind] = bytearray()
         yield lambda array: part.extend(_flat(array))
 
@@ -70,74 +70,78 @@ class Memory:
     def file(self, kind: str) -> Path | None:
         return None
 
-    def forget(self, kind: str) -> None:
+    def discard(self, kind: str) -> None:
         del self._parts[kind]
 
 
-class Folder:
-    """A room for files of a new generation: nobody knows of them before something names them. OSError when it is full.
+class FolderBlocks:
+    """Parts as files of a new generation, which no process uses until current.json names them.
 
-    They are written and not mapped meanwhile: a full disk is then an error, and no signal that ends the process.
+    The files are written, not mapped, so that a full disk raises OSError instead of ending the process by a signal.
     """
 
     def __init__(self, path: Path) -> None:
-        self._path, self.mark = path, uuid.uuid4().hex[:12]
-        self.sums: dict[str, list[int]] = {}
+        self._path, self.generation = path, uuid.uuid4().hex[:12]
+        self.checksums: dict[str, list[int]] = {}
 
     @contextlib.contextmanager
-    def writing(self, kind: str) -> Iterator[Put]:
-        sums = _Sums()
+    def writer(self, kind: str) -> Iterator[Write]:
+        checksums = _Checksums()
         with self.file(kind).open("wb") as file:
 
-            def put(array: Array) -> None:
+            def write(array: Array) -> None:
                 data = _flat(array)
-                sums.add(data)
+                checksums.add(data)
                 file.write(data)
 
-            yield put
+            yield write
             file.flush()
             os.fsync(file.fileno())
-        self.sums[kind] = sums.all()
+        self.checksums[kind] = checksums.all()
 
     def read(self, kind: str) -> Array:
-        return mapped(self.file(kind))
+        return map_file(self.file(kind))
 
     def file(self, kind: str) -> Path:
-        return self._path / f"{kind}-{self.mark}"
+        return self._path / f"{kind}-{self.generation}"
 
-    def forget(self, kind: str) -> None:
-        del self.sums[kind]
-        with contextlib.suppress(OSError):  # Windows keeps a file that is mapped: it is swept away with the next one
+    def discard(self, kind: str) -> None:
+        del self.checksums[kind]
+        with contextlib.suppress(OSError):  # Windows keeps a mapped file: the next sweep deletes it
             self.file(kind).unlink()
 
 
-def mapped(file: Path) -> Array:
-    """(bytes,) uint8 of a file, read where they are touched. A plain array: a memmap checks itself at every slice."""
+def map_file(file: Path) -> Array:
+    """Map a file into memory: (n,) uint8. A plain array, because np.memmap does extra work at every slice."""
     if not file.stat().st_size:
         return np.empty(0, np.uint8)
     return np.asarray(np.memmap(file, np.uint8, "r"))
 
 
-def blocks_to_try(count: int, most: int) -> Sequence[int]:
-    """Numbers of blocks that a look at `most` of `count` takes: the first, the last, and any between."""
+def sample_blocks(count: int, most: int) -> Sequence[int]:
+    """Choose at most `most` of `count` blocks: the first, the last, and random ones between."""
     if count <= most:
         return range(count)
     return sorted({0, count - 1, *random.sample(range(count), max(0, most - 2))})
 
 
-def whole(file: Path, sums: Sequence[int], numbers: Sequence[int], stopped: Callable[[], bool] = never) -> bool:
-    """Whether those blocks of a file are what was written."""
+def blocks_match(
+    file: Path, checksums: Sequence[int], numbers: Sequence[int], stopped: Callable[[], bool] = never
+) -> bool:
+    """Whether the blocks of those numbers have the checksums they were written with."""
     with file.open("rb") as opened:
         for number in numbers:
             if stopped():
-                raise Stopped("the look at the cache")
+                raise Stopped("the check of the index")
             opened.seek(number * BLOCK_BYTES)
-            if zlib.crc32(opened.read(BLOCK_BYTES)) != sums[number]:
+            if zlib.crc32(opened.read(BLOCK_BYTES)) != checksums[number]:
                 return False
     return True
 
 
-class _Sums:
+class _Checksums:
+    """CRC-32 of every block of a stream of bytes."""
+
     def __init__(self) -> None:
         self._done: list[int] = []
         self._crc = self._filled = 0

@@ -1,4 +1,4 @@
-"""A map and its cache of before go in; the cache of now comes out, written a chunk at a time: memory stays bounded."""
+"""Build the index of a map, from nothing or from an earlier index, chunk by chunk in bounded memory."""
 
 from __future__ import annotations
 
@@ -9,43 +9,44 @@ import numpy as np
 import numpy.typing as npt
 
 from ..store.records import Version, to_units
-from ..store.sqlite.store import SqliteStore
+from ..store.store import Store
 from ..types import Progress, silent
-from . import inverted_lists as lists
+from . import inverted_lists
 from .blocks import CHUNK, BlockStore, Stopped, never
-from .index_file import Cache, Shape, assembled
+from .index import Index, Shape, assemble
 from .inverted_lists import Lists
-from .sketches import BITS, Codes, Sketcher, Sketches, keys_of
+from .search import Rows
+from .sketches import BITS, Codes, Floats, Sketcher, Sketches, keys_of
 
-Rows = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float64]
+_SAMPLE = 20_000  # descriptors that give the mean
+_READ = 8_192  # descriptors read from the store at a time: 8 MB, and 16 MB as float32
 
-_SAMPLE = 20_000  # descriptors that tell where their middle is
-_READ = 8_192  # descriptors read from the store at a time: 8 MB, and 16 as float32
+Mask = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
 class BuildOptions:
-    """How a cache is made: where, with lists from which number of photos on, who is told, and who may stop it.
+    """How to build an index.
 
-    `clean`: photos that are gone from the store are left out.
+    `blocks`: where its parts are written. `lists_from`: the number of photos from which on it gets inverted lists.
+    `clean`: leave out photos that were removed from the map.
     """
 
-    room: BlockStore
+    blocks: BlockStore
     lists_from: float
     progress: Progress = silent
     stopped: Callable[[], bool] = never
     clean: bool = True
 
-    def go_on(self) -> None:
-        """Stopped, when nobody wants it any more."""
+    def check_stopped(self) -> None:
+        """Raise Stopped if the search is being closed."""
         if self.stopped():
-            raise Stopped("the making of the index")
+            raise Stopped("the building of the index")
 
 
 @dataclass(frozen=True, slots=True)
-class _Fresh:
-    """What came after the old cache, in the order of rows: (n,) each, and (n, 64) sketches in a scratch file."""
+class _NewRows:
+    """The rows after the earlier index, ascending: (n,) each, and their (n, 64) sketches in a temporary part."""
 
     rows: Rows
     lats: Floats
@@ -53,128 +54,138 @@ class _Fresh:
     codes: Codes
 
 
-def begun(store: SqliteStore, after: int = 0, sketcher: Sketcher | None = None) -> Cache:
-    """A cache of nothing, for rows above `after`; without a sketcher, with one for descriptors like those."""
+def empty_index(store: Store, after: int = 0, sketcher: Sketcher | None = None) -> Index:
+    """An index without rows, to be extended by the rows above `after`.
+
+    Without a sketcher, one is made for the descriptors of those rows.
+    """
     if sketcher is None:
         rows = store.rows(after)
         chosen = np.sort(np.random.default_rng(0).choice(rows, min(_SAMPLE, len(rows)), replace=False))
         parts = [store.descriptors(part) for part in np.array_split(chosen, 1 + len(chosen) // _READ)]
         sketcher = Sketcher.of(np.concatenate(parts))
-    return Cache(replace(store.version, last_row=after), Sketches.empty(sketcher), None, 0)
+    return Index(replace(store.version, last_row=after), Sketches.empty(sketcher), None, 0)
 
 
-def grown(store: SqliteStore, old: Cache, how: BuildOptions) -> Cache:
-    """The cache of what the map holds now: of an old one, the rows after it, and lists where it needs them.
+def extend(store: Store, old: Index, options: BuildOptions) -> Index:
+    """Build the index of what the map holds now: an earlier one, the rows after it, and lists if it needs them.
 
-    Descriptors are read of the new rows only; also new lists are made from sketches. At its peak it takes
-    about 70 bytes of memory a photo, and as much room for files as the old and the new cache together.
+    Descriptors are read of the new rows only; lists are trained from sketches. The peak is about 70 bytes of memory a
+    photo, and as much disk space as the old and the new index take together.
     """
     version = store.version
-    fresh = _sketched(store, old, version, how)
-    kept = _kept(store, old, version, how)
-    rows = _put_places(old, fresh, kept, how)
-    codes = how.room.read("codes").reshape(-1, BITS // 8)
-    found, trained_on = None, 0
-    if len(rows) >= how.lists_from:
-        again = old.lists is None or len(rows) > 2 * old.trained_on
-        middles = lists.trained(codes, how.stopped) if old.lists is None or again else old.lists.middles
-        trained_on = len(rows) if again else old.trained_on
-        _put_middles(middles, how)
-        if old.lists is None or again:
-            _put_lists(_all_lists(codes, rows, middles, how), how)
+    new = _sketch_new_rows(store, old, version, options)
+    removed = _removed_rows(store, old, version, options)
+    rows = _write_places(old, new, removed, options)
+    codes = options.blocks.read("codes").reshape(-1, BITS // 8)
+    count, trained_on = 0, 0
+    if len(rows) >= options.lists_from:
+        retrain = old.lists is None or len(rows) > 2 * old.trained_on
+        centroids = (
+            inverted_lists.train(codes, options.stopped) if old.lists is None or retrain else old.lists.centroids
+        )
+        trained_on = len(rows) if retrain else old.trained_on
+        with options.blocks.writer("centroids") as write:
+            write(centroids)
+        if old.lists is None or retrain:
+            _write_lists(_new_lists(codes, rows, centroids, options), options)
         else:
-            _put_lists(_longer_lists(old.lists, old, fresh, kept, how), how)
-        found = len(middles)
+            _write_lists(_extended_lists(old.lists, new, removed, options), options)
+        count = len(centroids)
     del codes
-    with how.room.writing("turn") as put:
-        put(old.sketches.sketcher.turn)
-    how.room.forget("fresh")
-    return assembled(how.room, Shape(store.model.dim, len(rows), found or 0), version, trained_on)
+    with options.blocks.writer("projection") as write:
+        write(old.sketches.sketcher.projection)
+    options.blocks.discard("fresh")
+    return assemble(options.blocks, Shape(store.model.dim, len(rows), count), version, trained_on)
 
 
-def _sketched(store: SqliteStore, old: Cache, version: Version, how: BuildOptions) -> _Fresh:
-    """Another process may go on writing: only what both its positions and its descriptors show is taken."""
+def _sketch_new_rows(store: Store, old: Index, version: Version, options: BuildOptions) -> _NewRows:
+    """Sketch the rows after an index. Another process may be writing: take only rows that both reads returned."""
     rows, lats, lons = store.positions(old.version.last_row)
-    seen, done = np.zeros(len(rows), bool), 0
-    with how.room.writing("fresh") as put:
+    complete, done = np.zeros(len(rows), bool), 0
+    with options.blocks.writer("fresh") as write:
         for chunk, halves in store.iter_descriptors(_READ, after=old.version.last_row):
-            how.go_on()
+            options.check_stopped()
             at = np.searchsorted(rows, chunk)
             at[at == len(rows)] = 0
             known = (rows[at] == chunk if len(rows) else np.zeros(len(chunk), bool)) & (chunk <= version.last_row)
-            seen[at[known]] = True
-            put(old.sketches.sketcher.sketch(to_units(halves[known])))
+            complete[at[known]] = True
+            write(old.sketches.sketcher.sketch(to_units(halves[known])))
             done += int(known.sum())
-            how.progress("indexing", done, len(rows))
+            options.progress("indexing", done, len(rows))
             if chunk[-1] >= version.last_row:
                 break
-    codes = how.room.read("fresh").reshape(-1, BITS // 8)
-    if not seen.all():
-        rows, lats, lons = rows[seen], lats[seen], lons[seen]
-    return _Fresh(rows, lats, lons, codes)
+    codes = options.blocks.read("fresh").reshape(-1, BITS // 8)
+    if not complete.all():
+        rows, lats, lons = rows[complete], lats[complete], lons[complete]
+    return _NewRows(rows, lats, lons, codes)
 
 
-def _kept(store: SqliteStore, old: Cache, version: Version, how: BuildOptions) -> npt.NDArray[np.bool_] | None:
-    """(last row + 1,) whether a row of the old cache is still there; None where all count as such."""
-    if not how.clean or version.removals == old.version.removals or not len(old.sketches):
-        return None
-    there = np.zeros(old.version.last_row + 1, bool)
-    rows = store.rows()
-    there[rows[rows <= old.version.last_row]] = True
-    return there
+def _removed_rows(store: Store, old: Index, version: Version, options: BuildOptions) -> Rows:
+    """The rows of the old index that are not in the map any more, ascending."""
+    if not options.clean or version.removals == old.version.removals:
+        return np.empty(0, np.int64)
+    return np.setdiff1d(old.sketches.places[3].astype(np.int64), store.rows())
 
 
-def _put_places(old: Cache, fresh: _Fresh, kept: npt.NDArray[np.bool_] | None, how: BuildOptions) -> Rows:
-    """Write positions and sketches in the order of places; (N,) rows in that order."""
-    stay: Rows | slice = slice(None) if kept is None else np.flatnonzero(kept[old.sketches.places[3].astype(np.int64)])
-    keys = np.concatenate([old.sketches.places[0][stay], keys_of(fresh.lats, fresh.lons)])
+def _kept(rows: Rows, removed: Rows) -> Mask:
+    """Which rows were not removed: (N,) bool. Whatever an index says, no row addresses anything here."""
+    at = np.minimum(np.searchsorted(removed, rows), len(removed) - 1)
+    return np.asarray(removed[at] != rows)
+
+
+def _write_places(old: Index, new: _NewRows, removed: Rows, options: BuildOptions) -> Rows:
+    """Write positions and sketches, sorted by place; returns the (N,) rows in that order."""
+    before = old.sketches
+    stay: Rows | slice = slice(None)
+    if len(removed):
+        stay = np.flatnonzero(_kept(before.places[3].astype(np.int64), removed))
+    keys = np.concatenate([before.places[0][stay], keys_of(new.lats, new.lons)])
     order = np.argsort(keys, kind="stable")
-    how.go_on()
-    rows = np.empty(0, np.int64)
-    with how.room.writing("places") as put:
-        put(keys[order])
+    options.check_stopped()
+    with options.blocks.writer("places") as write:
+        write(keys[order])
         del keys
-        for number, values in enumerate((fresh.lats, fresh.lons, fresh.rows.astype(np.float64)), start=1):
-            both = np.concatenate([old.sketches.places[number][stay], values])[order]
-            put(both)
-            rows = both.astype(np.int64) if number == 3 else rows  # noqa: PLR2004  the last line is the rows
-            how.go_on()
-    count = len(order) - len(fresh.rows)
-    with how.room.writing("codes") as put:
+        for number, values in ((1, new.lats), (2, new.lons)):
+            write(np.concatenate([before.places[number][stay], values])[order])
+            options.check_stopped()
+        rows = np.concatenate([before.places[3][stay], new.rows.astype(np.float64)])[order]
+        write(rows)
+    count = len(order) - len(new.rows)
+    with options.blocks.writer("codes") as write:
         for start in range(0, len(order), CHUNK):
-            how.go_on()
+            options.check_stopped()
             at = order[start : start + CHUNK]
-            before = at < count
+            is_old = at < count
             part = np.empty((len(at), BITS // 8), np.uint8)
-            part[before] = old.sketches.codes[at[before] if isinstance(stay, slice) else stay[at[before]]]
-            part[~before] = fresh.codes[at[~before] - count]
-            put(part)
-    return rows
+            part[is_old] = before.codes[at[is_old] if isinstance(stay, slice) else stay[at[is_old]]]
+            part[~is_old] = new.codes[at[~is_old] - count]
+            write(part)
+    return rows.astype(np.int64)
 
 
-def _all_lists(codes: Codes, rows: Rows, middles: Codes, how: BuildOptions) -> Iterator[tuple[Codes, Rows]]:
-    """Every sketch to its list."""
+def _new_lists(codes: Codes, rows: Rows, centroids: Codes, options: BuildOptions) -> Iterator[tuple[Codes, Rows]]:
+    """The sketches and rows of each list, when all sketches are assigned anew."""
     numbers = np.empty(len(codes), np.int32)
     for start in range(0, len(codes), CHUNK):
-        how.go_on()
-        how.progress("sorting the index", start, len(codes))
-        numbers[start : start + CHUNK] = lists.assigned(codes[start : start + CHUNK], middles)
-    how.progress("sorting the index", len(codes), len(codes))
-    yield from _split(codes, rows, numbers, len(middles))
+        options.check_stopped()
+        options.progress("sorting the index", start, len(codes))
+        numbers[start : start + CHUNK] = inverted_lists.assign(codes[start : start + CHUNK], centroids)
+    options.progress("sorting the index", len(codes), len(codes))
+    yield from _split(codes, rows, numbers, len(centroids))
 
 
-def _longer_lists(
-    before: Lists, old: Cache, fresh: _Fresh, kept: npt.NDArray[np.bool_] | None, how: BuildOptions
-) -> Iterator[tuple[Codes, Rows]]:
-    """The lists of before, without what is gone and with what is new."""
+def _extended_lists(before: Lists, new: _NewRows, removed: Rows, options: BuildOptions) -> Iterator[tuple[Codes, Rows]]:
+    """The sketches and rows of each earlier list, without the removed photos and with the new ones."""
     numbers = [
-        lists.assigned(fresh.codes[start : start + CHUNK], before.middles) for start in range(0, len(fresh.rows), CHUNK)
+        inverted_lists.assign(new.codes[start : start + CHUNK], before.centroids)
+        for start in range(0, len(new.rows), CHUNK)
     ]
-    new = _split(fresh.codes, fresh.rows, np.concatenate([np.empty(0, np.int32), *numbers]), len(before.middles))
-    for (codes, rows), (more_codes, more_rows) in zip(before.each(), new, strict=True):
-        how.go_on()
-        if kept is not None:
-            there = kept[rows]
+    added = _split(new.codes, new.rows, np.concatenate([np.empty(0, np.int32), *numbers]), len(before.centroids))
+    for (codes, rows), (more_codes, more_rows) in zip(before.each(), added, strict=True):
+        options.check_stopped()
+        if len(removed):
+            there = _kept(rows, removed)
             codes, rows = codes[there], rows[there]
         yield np.concatenate([codes, more_codes]), np.concatenate([rows, more_rows])
 
@@ -187,18 +198,13 @@ def _split(codes: Codes, rows: Rows, numbers: npt.NDArray[np.int32], count: int)
         yield codes[at], rows[at]
 
 
-def _put_middles(middles: Codes, how: BuildOptions) -> None:
-    with how.room.writing("middles") as put:
-        put(middles)
-
-
-def _put_lists(parts: Iterator[tuple[Codes, Rows]], how: BuildOptions) -> None:
+def _write_lists(parts: Iterator[tuple[Codes, Rows]], options: BuildOptions) -> None:
     sizes = []
-    with how.room.writing("lists") as put:
+    with options.blocks.writer("lists") as write:
         for codes, rows in parts:
-            how.go_on()
-            put(codes)
-            put(rows)
+            options.check_stopped()
+            write(codes)
+            write(rows)
             sizes.append(len(rows))
-    with how.room.writing("sizes") as put:
-        put(np.array(sizes, np.int64))
+    with options.blocks.writer("sizes") as write:
+        write(np.array(sizes, np.int64))

@@ -1,55 +1,66 @@
-"""A query descriptor goes in, its nearest rows come out, in milliseconds of ten millions: FAISS over the store."""
+"""Nearest-neighbour search over a map file: milliseconds for ten million photos, by FAISS and the store."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Self
 
 import numpy as np
-import numpy.typing as npt
 
 from ..geo import Region
 from ..store.sqlite.store import SqliteStore
+from ..store.store import Store
 from ..types import Progress, silent
-from . import index_file as cache
-from .index_file import Cache, Unfit
-from .maintainer import IndexMaintainer
-from .search import best, cosines
-from .snapshot import Serving
-
-Rows = npt.NDArray[np.int64]
-Units = npt.NDArray[np.float32]
+from . import index_file
+from .index import Index, UnusableIndex
+from .levels import Levels, levels_of, merge, rounded_up
+from .live_index import LiveIndex
+from .maintainer import IndexMaintainer, Limits
+from .search import Rows, Similarities, Units, cosines
 
 # Measured with benchmarks/million.py on one core, 512 numbers a photo. Comparing with all of 20,000 photos takes 4 ms
 # and 40 MB, read from the store in 0.3 s; of 50,000 10 ms, 100 MB and 0.5 s. Sketches of 200,000 are made in 2.3 s and
 # searched in 1.3 ms, of a million in 3 ms.
 EXACT_BELOW = 20_000
 LISTS_FROM = 300_000
-# Candidates beyond 2 k that are compared exactly, at 4 microseconds each. Of the true ten that were in the lists looked
-# into, 150 candidates held 0.999 in a million and 0.989 in ten million; 300 held 0.998 there.
-SPARE, SPARE_PER_ROOT = 130, 1 / 12
+# Candidates beyond 2 k that are compared exactly, at 4 microseconds each; 150 in all for up to 20 photos. Of the true
+# ten that were in the searched lists, 150 candidates held 0.999 in a million and 0.989 in ten million; 300 held 0.998
+# there.
+SPARE, SPARE_PER_ROOT = 110, 1 / 12
 
 
-class FaissSearch:
-    """Search over a map of any size, exact below 20,000 photos, by a compressed index above.
+@dataclass(frozen=True, slots=True)
+class _Candidates:
+    """The rows of a shortlist that are still in the map, nearest sketch first, with descriptors and levels."""
 
-    The index is a cache in `<map>.index/`: made from the store when it is missing, unusable or of
-    another map, and held in memory where it cannot be written. Candidates are compared exactly
-    with the descriptors of the store, so similarities are true, and photos removed since never
-    come out; those added since are found too. Once there is a cache, a newer one is made in the
-    background, while the old one serves.
+    rows: Rows
+    units: Units
+    levels: Levels
+
+
+class IndexedSearch:
+    """Search over a map of any size: exact below 20,000 photos, by a compressed index above. See Search.
+
+    The index is a cache in a folder, `<map>.index/`. It is built from the store if it is missing, damaged or belongs to
+    another map, and stays in memory if the folder cannot be written. The store then compares all candidates exactly:
+    similarities are true, photos that were removed never appear, and photos that were added are found too. A newer
+    index is built in the background while the old one is in use.
 
     Args:
-        store: the map. It stays open, and is not closed by `close`.
-        progress: told how far making the index is, while somebody waits for it.
-        notice: told in one line what had to be done and why; the log "viewfix" by default.
-        exact_below, lists_from: numbers of photos from which on a map is indexed, and by lists.
+        store: the map. It stays open, and `close` does not close it.
+        folder: the folder of the index; it is made when needed.
+        progress: called with the progress of building the index while the caller waits for it.
+        notice: called with one line that says what had to be done and why; the log "viewfix" by default.
+        exact_below, lists_from: numbers of photos from which on a map gets an index, and an index inverted lists.
     """
 
     def __init__(
         self,
-        store: SqliteStore,
+        store: Store,
+        folder: Path,
         *,
         progress: Progress = silent,
         notice: Callable[[str], None] | None = None,
@@ -58,62 +69,72 @@ class FaissSearch:
     ) -> None:
         notice = notice or logging.getLogger("viewfix").warning
         self._store = store
-        self._serving = Serving(store, most_exact=exact_below)
-        sizes = (exact_below, lists_from)
-        self._keeper = IndexMaintainer(store, self._serving, sizes=sizes, progress=progress, notice=notice)
+        self._live = LiveIndex(store, folder, most_exact=exact_below)
+        limits = Limits(exact_below, lists_from)
+        self._maintainer = IndexMaintainer(store, folder, self._live, limits=limits, progress=progress, notice=notice)
         if len(store) > exact_below:
-            self._serving.adopt(_loaded(store, notice) or self._keeper.made_now())
-        self._keeper.look(store.version)
+            self._live.adopt(_loaded(store, folder, notice) or self._maintainer.build_now())
+        self._maintainer.check(store.version)
 
-    def nearest(
-        self, query: npt.NDArray[np.float32], k: int, region: Region | None = None
-    ) -> tuple[Rows, npt.NDArray[np.float32]]:
-        """See Search. Without a region about 1 in 100 of the true ten may be missed in a large map."""
+    @classmethod
+    def opened(
+        cls, store: SqliteStore, *, progress: Progress = silent, notice: Callable[[str], None] | None = None
+    ) -> Self:
+        """See open_search. The index of a map file lies beside it."""
+        return cls(store, index_file.folder_of(store.path), progress=progress, notice=notice)
+
+    def nearest(self, query: Units, k: int, region: Region | None = None) -> tuple[Rows, Similarities]:
+        """See Search. In a large map, about 1 in 100 of the true ten may be missed if no region is given."""
         query = np.ascontiguousarray(query, dtype=np.float32)
         version = self._store.version
-        self._keeper.look(version)
-        now = self._serving.upto(version)
-        rows, similarities = now.tail.nearest(query, k, region)
-        for each in now.caches:
-            old_rows, units = self._candidates(each, query, k, region, doubted=now.doubted and each is now.main)
-            rows = np.concatenate([rows, old_rows])
-            similarities = np.concatenate([similarities, cosines(units, query)])
-        return best(rows, similarities, k)
+        self._maintainer.check(version)
+        now = self._live.snapshot(version)
+        rows, similarities = now.tail.nearest(query, rounded_up(k), region)
+        levels = np.zeros(len(rows), np.int8)
+        for index in now.indexes:
+            found = self._candidates(index, query, rounded_up(k), region, distrust=now.damaged and index is now.main)
+            rows, levels = np.concatenate([rows, found.rows]), np.concatenate([levels, found.levels])
+            similarities = np.concatenate([similarities, cosines(found.units, query)])
+        return merge(rows, similarities, levels, k)
 
-    def _candidates(
-        self, found: Cache, query: Units, k: int, region: Region | None, *, doubted: bool
-    ) -> tuple[Rows, Units]:
-        """At least k rows of the cache that are still there, if there are so many, with their descriptors."""
-        count = max(SPARE, int(SPARE_PER_ROOT * len(found.sketches) ** 0.5)) + 2 * k
-        code = found.sketches.sketcher.sketch(query[None])
-        if found.lists is not None and region is None:
-            rows, units = self._store.present(found.lists.shortlist(code, count))
-            if len(rows) >= k:
-                return rows, units
+    def _candidates(self, index: Index, query: Units, k: int, region: Region | None, *, distrust: bool) -> _Candidates:
+        """At least k rows of an index that are still in the map, if there are so many."""
+        spare = max(SPARE, int(SPARE_PER_ROOT * len(index.sketches) ** 0.5))
+        count = spare + 2 * k
+        code = index.sketches.sketcher.sketch(query[None])
+        if index.lists is not None and region is None:
+            found = self._present(index.lists.shortlist(code, count), k, spare)
+            if len(found.rows) >= k:
+                return found
         while True:
-            asked = found.sketches.shortlist(code, count, region)
-            rows, units = self._store.present(self._truly_in(region, asked) if doubted and region else asked)
-            if len(rows) >= k or len(asked) < count or count >= len(found.sketches):
-                return rows, units
-            count *= 4  # most of them are gone from the store: look further
+            asked = index.sketches.shortlist(code, count, region)
+            found = self._present(self._inside(region, asked) if distrust and region else asked, k, spare)
+            if len(found.rows) >= k or len(asked) < count or count >= len(index.sketches):
+                return found
+            count *= 4  # most of them were removed from the map: look further
 
-    def _truly_in(self, region: Region, rows: Rows) -> Rows:
-        """Those of some rows that lie in a region by what the store says."""
+    def _present(self, asked: Rows, k: int, spare: int) -> _Candidates:
+        rows, units = self._store.present(asked)
+        present = np.ones(len(asked), bool) if len(rows) == len(asked) else np.isin(asked, rows)
+        return _Candidates(rows, units, levels_of(present, k, spare)[present])
+
+    def _inside(self, region: Region, rows: Rows) -> Rows:
+        """The rows that lie in a region according to the store."""
         found = [(row, photo.position) for row in rows.tolist() for photo in self._store.photos([row])]
         return np.array([row for row, at in found if region.contains(at.lat, at.lon)], np.int64)
 
     def refresh(self) -> None:
-        """Fold what changed since into the cache, in the background: after a build, by the process that wrote."""
-        self._keeper.look(self._store.version, wrote=True)
+        """Merge recent changes into the index, in the background: for the process that wrote them."""
+        self._maintainer.check(self._store.version, wrote=True)
 
     def settle(self) -> None:
-        """Wait until what is made in the background is there; progress is shown meanwhile."""
-        self._keeper.settle()
+        """Wait for the work in the background, and report its progress meanwhile."""
+        self._maintainer.settle()
 
     def close(self) -> None:
-        """Let go of the index. What `refresh` began is finished, other work is given up. Closing twice is allowed."""
-        self._keeper.close()
-        self._serving.let_go()
+        """Release the index. Work that `refresh` started is finished, any other is abandoned. May be called twice."""
+        self._maintainer.close()
+        self._live.release()
 
     def __enter__(self) -> Self:
         return self
@@ -122,9 +143,9 @@ class FaissSearch:
         self.close()
 
 
-def _loaded(store: SqliteStore, notice: Callable[[str], None]) -> Cache | None:
+def _loaded(store: Store, folder: Path, notice: Callable[[str], None]) -> Index | None:
     try:
-        return cache.load(store)
-    except Unfit as error:
-        notice(f"The search index beside {store.path} is made again: {error}.")
+        return index_file.load(store, folder)
+    except UnusableIndex as error:
+        notice(f"Rebuilding the search index of {store.address}: {error}.")
         return None

@@ -1,4 +1,4 @@
-"""Sketches go into inverted lists of look-alikes, in one file; the rows that may be nearest to a query come out."""
+"""Inverted lists: sketches grouped by similarity, so that a query reads a small share of a large map."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ import numpy as np
 import numpy.typing as npt
 
 from .blocks import Array, Stopped
-from .sketches import BITS, Codes
+from .search import Rows
+from .sketches import BITS, Codes, with_ties
 from .threads import one_thread
 
-Rows = npt.NDArray[np.int64]
 Numbers = npt.NDArray[np.int32]
 
-# What the lists looked into hold of the true ten. Of a million photos, 256 of 2,048 lists 0.994, of 4,096 0.992, of
-# 8,192 0.985. Of ten million, 256 of 4,096 lists 0.983, 384 0.990, 512 0.994; of 8,192 it takes 512 to hold 0.983, in
-# the same time, and four times as long to train them.
+# The share of the true ten that lies in the lists that are searched. Of a million photos: 256 of 2,048 lists 0.994, of
+# 4,096 lists 0.992, of 8,192 lists 0.985. Of ten million: 256 of 4,096 lists 0.983, 384 lists 0.990, 512 lists 0.994;
+# of 8,192 lists it takes 512 to hold 0.983, in the same time, and four times as long to train them.
 PROBES = 320
 # Of ten million photos in 4,096 lists: 0.977 with 20 samples a list and 4 rounds, in 7 s; 0.983 with 30 and 5, in 13 s;
-# no more with 40 or 60 and 6. Of a million in 2,048, middles drawn by lot: 0.988 instead of 0.994.
+# no more with 40 or 60 and 6. Of a million in 2,048 lists with randomly drawn centroids: 0.988 instead of 0.994.
 _ROUNDS = 5
 _SAMPLES_PER_LIST = 30
 _CODE_BYTES = BITS // 8
@@ -32,30 +32,31 @@ RECORD_BYTES = _CODE_BYTES + 8
 
 @dataclass(frozen=True, slots=True)
 class Lists:
-    """Every sketch of a map once more, look-alikes side by side.
+    """A second copy of every sketch of a map, grouped by similarity.
 
-    `middles` is (L, 64) uint8, a sketch in the middle of each list; `sizes` (L,) int64. `packed` is
-    (72 N,) uint8: of each list first its sketches, then its rows.
+    `centroids` is (L, 64) uint8: the sketch at the centre of each list. `sizes` is (L,) int64. `packed` is (72 N,)
+    uint8: for each list first its sketches, then its rows.
     """
 
-    middles: Codes
+    centroids: Codes
     sizes: Rows
     packed: Array
     _index: Any
     _parts: tuple[Any, ...]  # what FAISS points into
 
     @classmethod
-    def of(cls, middles: Codes, sizes: Rows, packed: Array, file: Path | None) -> Lists:
-        """FAISS over lists that lie in a file, or in memory where there is none: it reads no file of its own format."""
+    def of(cls, centroids: Codes, sizes: Rows, packed: Array, file: Path | None) -> Lists:
+        """FAISS over lists that lie in a file, or in memory if `file` is None. It reads no file of its own format."""
         import faiss
 
-        quantiser = faiss.IndexBinaryFlat(BITS)
-        quantiser.add(middles)
-        index: Any = faiss.IndexBinaryIVF(quantiser, BITS, len(middles))
-        kept = _on_disk(sizes, file) if file and hasattr(faiss, "OnDiskInvertedLists") else _in_memory(sizes, packed)
-        index.replace_invlists(kept, False)
-        index.is_trained, index.ntotal, index.nprobe = True, int(sizes.sum()), min(PROBES, len(middles))
-        return cls(middles, sizes, packed, index, (quantiser, kept))
+        quantizer = faiss.IndexBinaryFlat(BITS)
+        quantizer.add(centroids)
+        index: Any = faiss.IndexBinaryIVF(quantizer, BITS, len(centroids))
+        on_disk = file is not None and hasattr(faiss, "OnDiskInvertedLists")  # Windows has none
+        stored = _on_disk(sizes, file) if file is not None and on_disk else _in_memory(sizes, packed)
+        index.replace_invlists(stored, False)
+        index.is_trained, index.ntotal, index.nprobe = True, int(sizes.sum()), min(PROBES, len(centroids))
+        return cls(centroids, sizes, packed, index, (quantizer, stored))
 
     def __len__(self) -> int:
         return int(self.sizes.sum())
@@ -65,42 +66,47 @@ class Lists:
         yield from _lists_of(self.sizes, self.packed)
 
     def shortlist(self, code: Codes, count: int) -> Rows:
-        """The `count` rows whose sketches differ least from a (1, 64) one, as far as it was looked."""
+        """The rows of the `count` sketches nearest to a (1, 64) one, in the lists nearest to it. See Sketches."""
         with one_thread():
-            _, rows = self._index.search(code, count)
-        return np.asarray(rows[0][rows[0] >= 0], dtype=np.int64)
+            found, rows = (each[0] for each in self._index.search(code, with_ties(count)))
+            found, rows = found[rows >= 0], rows[rows >= 0]
+            if len(rows) == with_ties(count) and found[-1] == found[count - 1]:
+                _, found, rows = self._index.range_search(code, int(found[-1]) + 1)  # many look the same
+        return np.asarray(rows[np.lexsort((rows, found))[:count]], dtype=np.int64)
 
 
-def size_of(count: int) -> int:
-    """How many lists for so many photos: one and a half times the root, about, as a power of two (2,048 for a million,
-    4,096 for ten)."""
-    return int(2 ** max(2, round(math.log2(1.5 * math.sqrt(count)))))
+def list_count(photos: int) -> int:
+    """How many lists to make: the power of two nearest to 1.5 times the root of the number of photos.
+
+    2,048 for a million photos, 4,096 for ten million.
+    """
+    return int(2 ** max(2, round(math.log2(1.5 * math.sqrt(photos)))))
 
 
-def trained(codes: Codes, stopped: Callable[[], bool]) -> Codes:
-    """The middles of the lists for (N, 64) sketches, which may lie in a file: a sample of them is read."""
+def train(codes: Codes, stopped: Callable[[], bool]) -> Codes:
+    """Choose the centroids of the lists for (N, 64) sketches, from a sample of them."""
     import faiss
 
-    size = min(size_of(len(codes)), len(codes))
+    size = min(list_count(len(codes)), len(codes))
     rng = np.random.default_rng(0)
     chosen = np.sort(rng.choice(len(codes), min(len(codes), size * _SAMPLES_PER_LIST), replace=False))
     sample = np.unpackbits(codes[chosen], axis=1).astype(np.float32)
     sample -= 0.5
-    middles: Any = None
+    centroids: Any = None
     for _ in range(_ROUNDS):
         if stopped():
             raise Stopped("the training of the index")
-        rounds = faiss.Kmeans(BITS, size, niter=1, seed=1, min_points_per_centroid=1)
-        rounds.train(sample, init_centroids=middles)
-        middles = rounds.centroids
-    return np.packbits(middles > 0, axis=1)
+        kmeans = faiss.Kmeans(BITS, size, niter=1, seed=1, min_points_per_centroid=1)
+        kmeans.train(sample, init_centroids=centroids)
+        centroids = kmeans.centroids
+    return np.packbits(centroids > 0, axis=1)
 
 
-def assigned(codes: Codes, middles: Codes) -> Numbers:
-    """(N,) int32: the list that each of (N, 64) sketches belongs to."""
+def assign(codes: Codes, centroids: Codes) -> Numbers:
+    """The number of the list that each of (N, 64) sketches belongs to: (N,) int32."""
     import faiss
 
-    _, nearest = faiss.knn_hamming(np.ascontiguousarray(codes), middles, 1)
+    _, nearest = faiss.knn_hamming(np.ascontiguousarray(codes), centroids, 1)
     return np.asarray(nearest[:, 0], dtype=np.int32)
 
 
@@ -115,22 +121,22 @@ def _lists_of(sizes: Rows, packed: Array) -> Iterator[tuple[Codes, Rows]]:
 def _on_disk(sizes: Rows, file: Path) -> Any:
     import faiss
 
-    kept: Any = faiss.OnDiskInvertedLists(len(sizes), _CODE_BYTES, str(file))
-    kept.read_only = True
+    stored: Any = faiss.OnDiskInvertedLists(len(sizes), _CODE_BYTES, str(file))
+    stored.read_only = True
     counts = sizes.astype(np.uint64)
-    kept.set_all_lists_sizes(faiss.swig_ptr(counts))
-    kept.totsize = int(sizes.sum()) * RECORD_BYTES
-    kept.do_mmap()
-    # It would start 32 threads at every search to read ahead, for 2.5 ms. The system reads ahead by itself.
-    kept.prefetch_nthread = 0
-    return kept
+    stored.set_all_lists_sizes(faiss.swig_ptr(counts))
+    stored.totsize = int(sizes.sum()) * RECORD_BYTES
+    stored.do_mmap()
+    # FAISS would start 32 threads to read ahead at every search, for 2.5 ms. The system reads ahead by itself.
+    stored.prefetch_nthread = 0
+    return stored
 
 
 def _in_memory(sizes: Rows, packed: Array) -> Any:
     import faiss
 
-    kept: Any = faiss.ArrayInvertedLists(len(sizes), _CODE_BYTES)
+    stored: Any = faiss.ArrayInvertedLists(len(sizes), _CODE_BYTES)
     for number, (codes, rows) in enumerate(_lists_of(sizes, packed)):
         if len(rows):
-            kept.add_entries(number, len(rows), faiss.swig_ptr(rows), faiss.swig_ptr(codes))
-    return kept
+            stored.add_entries(number, len(rows), faiss.swig_ptr(rows), faiss.swig_ptr(codes))
+    return stored

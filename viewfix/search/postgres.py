@@ -1,139 +1,115 @@
-"""A query descriptor goes in, its nearest rows come out: HNSW of pgvector, or everything where photos are few."""
+"""Nearest-neighbour search in PostgreSQL: pgvector's HNSW, or a comparison with every photo of a small map."""
 
 from __future__ import annotations
 
-import contextlib
-import zlib
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-import numpy.typing as npt
 
 from ..geo import Region
-from ..store.postgres import wire
-from ..store.postgres.connect import told
-from ..store.postgres.reading import corners, one, vectors
+from ..store.postgres import vector_index, wire
+from ..store.postgres.reading import corners, vectors
 from ..store.records import to_units
 from ..store.regions import cover, inside
 from ..types import Progress, silent
-from .search import best, cosines
+from .levels import rounded_up
+from .search import Rows, Similarities, Units, best, cosines
 
 if TYPE_CHECKING:
     from ..store.postgres.connect import Connection
     from ..store.postgres.store import PostgresStore
 
-Rows = npt.NDArray[np.int64]
-Units = npt.NDArray[np.float32]
-
-INDEX = "descriptors_by_likeness"
-INDEX_FROM = 20_000  # photos: comparing with all of them takes about 10 ms of the server
-MOST_DIM = 4_000  # HNSW of pgvector holds no longer halfvecs: longer ones are indexed by their signs
-SPARE = 30  # candidates beyond 2 k that are compared with all digits
-SMALL_REGION = 8_000  # photos: up to so many, all of a region are compared
-BUILD_MEMORY = "1GB"  # of the server while an index is made, at most; with less pgvector goes by the disk, slowly
-
-
-def likeness(dim: int) -> tuple[str, str]:
-    """What HNSW is made over, and what a query is ordered by; both in SQL, the second with a mark for the query."""
-    if dim <= MOST_DIM:
-        return "vector halfvec_ip_ops", f"vector <#> %(query)s::halfvec({dim})"
-    signs = f"(binary_quantize(vector)::bit({dim}))"
-    return f"({signs}) bit_hamming_ops", f"{signs} <~> binary_quantize(%(query)s::halfvec({dim}))::bit({dim})"
+SPARE = 20  # candidates beyond 2 k that are compared with full precision
+SMALL_REGION = 8_000  # photos: in a region with at most so many, all are compared
 
 
 class PostgresSearch:
-    """See Search. Similarities are those of the stored descriptors; what was put or removed is seen at once."""
+    """Search over a map in PostgreSQL. Similarities are those of the stored descriptors. See Search.
+
+    Photos that are added or removed are seen by the next query.
+    """
 
     def __init__(self, store: PostgresStore, progress: Progress = silent) -> None:
         self._store = store
         self._progress = progress
-        self._over, self._order = likeness(store.model.dim)
+        self._dim = store.model.dim
+        self._distance = vector_index.by_distance(self._dim)
 
-    def nearest(
-        self, query: npt.NDArray[np.float32], k: int, region: Region | None = None
-    ) -> tuple[Rows, npt.NDArray[np.float32]]:
-        """See Search. Without a region about 2 in 100 of the true ten may be missed in a large map."""
+    @classmethod
+    def opened(
+        cls, store: PostgresStore, *, progress: Progress = silent, notice: Callable[[str], None] | None = None
+    ) -> Self:
+        """See open_search. There is nothing that needs a notice."""
+        return cls(store, progress)
+
+    def nearest(self, query: Units, k: int, region: Region | None = None) -> tuple[Rows, Similarities]:
+        """See Search. In a large map, about 2 in 100 of the true ten may be missed if no region is given."""
         query = np.ascontiguousarray(query, dtype=np.float32)
-        asked = {"query": wire.literal(query), "count": 2 * k + SPARE}
+        values = {"query": wire.literal(query), "count": 2 * rounded_up(k) + SPARE}
         if region is None:
-            rows, units = self._of_all(asked)
+            rows, units = self._of_all(values)
         else:
-            rows, units = self._of_region(asked, k, region)
+            rows, units = self._of_region(values, rounded_up(k), region)
         return best(rows, cosines(units, query), k)
 
-    def _of_region(self, asked: dict[str, Any], k: int, region: Region) -> tuple[Rows, Units]:
-        """Candidates of a region: of a small one all photos are compared, in a large one the graph is followed."""
+    @property
+    def _order(self) -> str:
+        """What candidates of the whole map, or of a large region, are ordered by: what the index is over."""
+        if self._dim <= vector_index.MOST_DIM:
+            return self._distance
+        ready = self._store.read(vector_index.state, self._store.place.map, self._dim) == "ready"
+        return vector_index.by_signs(self._dim) if ready else self._distance
+
+    def _of_region(self, values: dict[str, Any], k: int, region: Region) -> tuple[Rows, Units]:
+        """The candidates in a region: every photo of a small one is compared, in a large one the graph is followed."""
         boxes = {f"box{n}": corners(box) for n, box in enumerate(cover(region))}
         within = " OR ".join(f"at <@ %({name})s::box" for name in boxes)
-        asked |= boxes | {"most": SMALL_REGION + 1}
+        values |= boxes | {"most": SMALL_REGION + 1}
         small = (
             f"WITH here AS MATERIALIZED (SELECT coalesce(array_agg(row), '{{}}') AS rows FROM "
             f"(SELECT row FROM photos WHERE {within} LIMIT %(most)s) AS those) "
             "SELECT row, vector, at[1], at[0], (SELECT cardinality(rows) FROM here) FROM (SELECT row, vector FROM "
-            f"descriptors WHERE row = ANY((SELECT rows FROM here)::bigint[]) ORDER BY {self._order} LIMIT %(count)s) "
-            "AS best JOIN photos USING (row)"
-        )
-        large = (
-            f"SELECT row, vector, at[1], at[0] FROM descriptors JOIN photos USING (row) WHERE {within} "
-            f"ORDER BY {self._order} LIMIT %(count)s"
+            "descriptors WHERE row = ANY((SELECT rows FROM here)::bigint[]) "
+            f"ORDER BY {self._distance}, row LIMIT %(count)s) AS best JOIN photos USING (row)"
         )
         query = small
         while True:
-            found = self._store.lines(query, asked, binary=True)
+            found = self._store.lines(query, values, binary=True)
             if query is small and found and found[0][4] > SMALL_REGION:
-                query = large
+                query = (
+                    f"SELECT row, vector, at[1], at[0] FROM descriptors JOIN photos USING (row) WHERE {within} "
+                    f"ORDER BY {self._order}, row LIMIT %(count)s"
+                )
                 continue
             lats, lons = (np.array([line[at] for line in found], np.float64) for at in (2, 3))
             kept = [found[at] for at in np.flatnonzero(inside(region, lats, lons))]
-            if len(kept) >= k or len(found) < asked["count"]:
+            if len(kept) >= k or len(found) < values["count"]:
                 halves = wire.to_halves([line[1] for line in kept], self._store.model.dim)
                 assert halves is not None, "a column of halfvec(dim) holds nothing else"
                 return np.array([line[0] for line in kept], np.int64), to_units(halves)
-            asked["count"] *= 4  # many lay in the box, and beside the circle
+            values["count"] *= 4  # many lay in the box but outside the circle
 
-    def _of_all(self, asked: dict[str, Any]) -> tuple[Rows, Units]:
-        query = f"SELECT row, vector FROM descriptors ORDER BY {self._order} LIMIT %(count)s"
+    def _of_all(self, values: dict[str, Any]) -> tuple[Rows, Units]:
+        query = f"SELECT row, vector FROM descriptors ORDER BY {self._order}, row LIMIT %(count)s"
         store = self._store
-        rows, halves = store.read(vectors, query, asked, store.model.dim, store.address)
+        rows, halves = store.read(vectors, query, values, store.model.dim, store.address)
         return rows, to_units(halves) if len(rows) else halves.astype(np.float32)
 
     def refresh(self) -> None:
-        """Make the index once there are photos enough, while others read and write; nothing to do where it is there."""
-        if len(self._store) >= INDEX_FROM:
+        """Build the index once there are enough photos, while others read and write."""
+        if len(self._store) >= vector_index.INDEX_FROM:
             with self._store.alone(f"index of {self._store.map_id}") as connection:
-                if connection is not None and not self._made(connection):
-                    self._progress("making the search index", 0, None)
-                    self._make(connection)
+                if connection is not None:
+                    self._build(connection)
 
-    def _made(self, connection: Connection) -> bool:
-        query = "SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass(%s)"
-        found = connection.execute(query, (f'"{self._store.place.map}".{INDEX}',)).fetchone()
-        if found is not None and not found[0]:  # a build that was killed leaves one that is of no use
-            connection.execute(f"DROP INDEX IF EXISTS {INDEX}")
-        return bool(found and found[0])
-
-    def _make(self, connection: Connection) -> None:
-        connection.execute(f"SET maintenance_work_mem = '{BUILD_MEMORY}'")
-        connection.execute(f"CREATE INDEX CONCURRENTLY {INDEX} ON descriptors USING hnsw ({self._over})")
-        connection.execute("RESET maintenance_work_mem")
-        connection.execute("ANALYZE descriptors, photos")
+    def _build(self, connection: Connection) -> None:
+        state = vector_index.state(connection, self._store.place.map, self._dim)
+        if state == "unusable":
+            connection.execute(f"DROP INDEX IF EXISTS {vector_index.INDEX}")
+        if state != "ready":
+            self._progress("making the search index", 0, None)
+            vector_index.build(connection, self._dim)
 
     def close(self) -> None:
-        """Nothing to give back."""
-
-
-@contextlib.contextmanager
-def advisory(store: PostgresStore, purpose: str) -> Iterator[Connection | None]:
-    """A connection to do something on that one process at a time may do; None where another is at it."""
-    key = zlib.crc32(purpose.encode())
-    with told(store.place), store.pool.borrowed() as connection:
-        (mine,) = one(connection, "SELECT pg_try_advisory_lock(%s, %s)", (0x7669, key - 2**31))
-        if not mine:
-            yield None
-            return
-        try:
-            yield connection
-        finally:
-            if not connection.closed:
-                connection.execute("SELECT pg_advisory_unlock(%s, %s)", (0x7669, key - 2**31))
+        """Do nothing: there is nothing to release."""

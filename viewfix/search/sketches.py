@@ -1,4 +1,4 @@
-"""Descriptors and positions go in; the rows that may be nearest to a query come out, everywhere or in a region."""
+"""Sketches: 512 bits per photo, compared by Hamming distance to find the rows that may be nearest to a query."""
 
 from __future__ import annotations
 
@@ -10,55 +10,55 @@ import numpy.typing as npt
 
 from ..geo import Region
 from ..store.regions import cover, inside
+from .search import Rows, Units
 from .threads import one_thread
 
-Rows = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
-Units = npt.NDArray[np.float32]
 Codes = npt.NDArray[np.uint8]
 
-# 512 signs a photo. The 150 nearest by them held 0.9995 of the 10 truly nearest among 200,000 photos and 0.9988 among a
-# million (benchmarks/million.py). The distances of a million are counted in 2.4 ms of one core with AVX-512, 4.0 with
-# AVX2; of 25,000 in 0.1 to 0.2 ms.
+# 512 bits a photo. The 150 nearest by them held 0.9995 of the 10 truly nearest among 200,000 photos and 0.9988 among a
+# million (benchmarks/million.py). Counting the distances to a million sketches takes 2.4 ms of one core with AVX-512,
+# 4.0 with AVX2; to 25,000 it takes 0.1 to 0.2 ms.
 BITS = 512
-_BAND_DEG = 0.01  # 1.1 km: a circle of 1 km touches three bands, in each of them its photos lie side by side
-_STRIDE = 400.0  # more than 360: a band and a longitude in one number
-# Up to so many times the wanted, positions are looked at first and only sketches inside are compared; of more, sketches
-# first, where they lie, and the positions of the nearest: 220,000 photos in a circle take 1.0 ms instead of 12.4.
+_BAND_DEG = 0.01  # 1.1 km: a circle of 1 km touches three bands, and its photos lie side by side in each of them
+_STRIDE = 400.0  # more than 360, so that a band and a longitude fit into one number
+# A region with at most this many times the wanted photos is filtered by position first, and only the sketches inside it
+# are compared. In a larger one all sketches are compared where they lie, and only the nearest are filtered by position:
+# 220,000 photos in a circle take 1.0 ms instead of 12.4.
 _FEW = 16
 
 
 @dataclass(frozen=True, slots=True)
 class Sketcher:
-    """Descriptors become 512 signs: how they lie to random directions, measured from their common middle.
+    """Turns descriptors into 512 bits: the signs of their projections, measured from the mean of the map.
 
-    `turn` is (dim + 1, 512) float32: the directions, and below them the thresholds. It is kept
-    with the sketches, for random numbers may differ between versions of NumPy.
+    `projection` is (dim + 1, 512) float32: the directions, and in the last row the thresholds. It is stored with the
+    sketches, because random numbers may differ between versions of NumPy.
     """
 
-    turn: Units
+    projection: Units
 
     @classmethod
     def of(cls, sample: Units) -> Sketcher:
         """A sketcher for descriptors like those of an (N, dim) sample."""
         rng, dim = np.random.default_rng(0), sample.shape[1]
         directions = np.empty((dim, 0))
-        while directions.shape[1] < BITS:  # directions at right angles say more than random ones
+        while directions.shape[1] < BITS:  # orthogonal directions tell more than random ones
             directions = np.hstack([directions, np.linalg.qr(rng.standard_normal((dim, min(dim, BITS))))[0]])
         directions = directions[:, :BITS].astype(np.float32)
         return cls(np.vstack([directions, sample.mean(axis=0) @ directions]).astype(np.float32))
 
     def sketch(self, units: Units) -> Codes:
         """(N, dim) float32 to (N, 64) uint8."""
-        return np.packbits(units @ self.turn[:-1] > self.turn[-1], axis=1)
+        return np.packbits(units @ self.projection[:-1] > self.projection[-1], axis=1)
 
 
 @dataclass(frozen=True, slots=True)
 class Sketches:
-    """The sketch and the position of every row of a map, photos that are near each other side by side.
+    """The sketch and the position of every row of a map, sorted so that neighbouring photos lie side by side.
 
-    `places` is (4, N) float64: sort key, latitude, longitude, row; `codes` (N, 64) uint8. Both may lie
-    in a file that is only mapped into memory: a region touches no more of them than it needs.
+    `places` is (4, N) float64: sort key, latitude, longitude, row. `codes` is (N, 64) uint8. Both may be mapped from a
+    file: a search in a region reads only the parts that it needs.
     """
 
     sketcher: Sketcher
@@ -73,22 +73,23 @@ class Sketches:
         return int(self.places.shape[1])
 
     def after(self, row: int) -> Sketches:
-        """Those of rows above one, in memory."""
+        """The sketches of later rows, copied into memory."""
         at = np.flatnonzero(self.places[3] > row)
         return Sketches(self.sketcher, self.places[:, at], self.codes[at])
 
     def shortlist(self, code: Codes, count: int, region: Region | None) -> Rows:
-        """The rows of the `count` sketches most like a (1, 64) one; fewer only where there are fewer."""
+        """The rows of the `count` sketches nearest to a (1, 64) one, nearest first; fewer only if there are fewer.
+
+        Of equally near ones the older row comes first, at the edge too: a longer shortlist begins with a shorter one.
+        """
         if region is None:
-            return self._rows(_closest(code, self.codes, min(count, len(self))))
+            return self._rows(self._closest(code, None, count))
         spans = self._spans(region)
         most = sum(end - start for start, end in spans)
         if most <= _FEW * count:
             slots = _slots(spans)
             slots = slots[self._inside(region, slots)]
-            if len(slots) > count:
-                slots = slots[_closest(code, self.codes[slots], count)]
-            return self._rows(slots)
+            return self._rows(self._closest(code, slots, count))
         differences = _differences(code, [self.codes[start:end] for start, end in spans])
         wanted = 2 * count  # a circle fills 0.79 of the box around it
         while True:
@@ -96,9 +97,20 @@ class Sketches:
             slots = _picked(spans, at)
             inner = self._inside(region, slots)
             if np.count_nonzero(inner) >= count or wanted >= most:
-                best = np.argsort(differences[at[inner]], kind="stable")[:count]
-                return self._rows(slots[inner][best])
+                return self._rows(self._first(slots[inner], differences[at[inner]], count))
             wanted *= 4
+
+    def _closest(self, code: Codes, slots: Rows | None, count: int) -> Rows:
+        """The `count` slots nearest to a code, of some slots or of all, in the order of a shortlist."""
+        codes = self.codes if slots is None else self.codes[slots]
+        if not len(codes):
+            return np.empty(0, np.int64)
+        differences, at = _nearest(code, codes, min(count, len(codes)))
+        return self._first(at if slots is None else slots[at], differences, count)
+
+    def _first(self, slots: Rows, differences: npt.NDArray[np.int32], count: int) -> Rows:
+        """The `count` slots with the lowest differences; of equal ones the older row first."""
+        return slots[np.lexsort((self.places[3, slots], differences))[:count]]
 
     def _rows(self, slots: Rows) -> Rows:
         return np.asarray(self.places[3, slots], dtype=np.int64)
@@ -107,7 +119,7 @@ class Sketches:
         return inside(region, self.places[1, slots], self.places[2, slots])
 
     def _spans(self, region: Region) -> list[tuple[int, int]]:
-        """From where to where the photos of the boxes around a region lie: apart, in order, none empty."""
+        """The ranges of slots that hold the boxes around a region: sorted, disjoint, none empty."""
         keys = self.places[0]
         found: list[tuple[int, int]] = []
         for box in cover(region):
@@ -126,7 +138,7 @@ class Sketches:
 
 
 def keys_of(lats: Floats, lons: Floats) -> Floats:
-    """What positions are sorted by: band by band from the south, west to east within one."""
+    """The sort keys of positions: band by band from the south, and from west to east within a band."""
     return np.asarray(_band(lats) * _STRIDE + lons + 180.0)
 
 
@@ -135,7 +147,7 @@ def _slots(spans: list[tuple[int, int]]) -> Rows:
 
 
 def _picked(spans: list[tuple[int, int]], at: Rows) -> Rows:
-    """The slots at those places of all spans, one behind the other."""
+    """The slots at some places of all spans laid end to end."""
     starts = np.array([start for start, _ in spans])
     before = np.concatenate([[0], np.cumsum([end - start for start, end in spans])])
     which = np.searchsorted(before, at, side="right") - 1
@@ -143,10 +155,10 @@ def _picked(spans: list[tuple[int, int]], at: Rows) -> Rows:
 
 
 def _differences(code: Codes, parts: list[Codes]) -> npt.NDArray[np.int32]:
-    """In how many signs one code differs from each of many: no sketch is copied."""
+    """The Hamming distances from one code to many, without a copy of any code."""
     import faiss
 
-    library: Any = faiss  # its types do not know all of it
+    library: Any = faiss  # its type stubs are incomplete
     result = np.empty(sum(map(len, parts)), np.int32)
     done = 0
     for part in parts:
@@ -158,18 +170,29 @@ def _differences(code: Codes, parts: list[Codes]) -> npt.NDArray[np.int32]:
 
 
 def _lowest(differences: npt.NDArray[np.int32], count: int) -> Rows:
-    """Where the `count` lowest are, and those that are as low as the last of them."""
+    """Where the `count` lowest distances are, and all that equal the last of them."""
     upto = np.cumsum(np.bincount(differences, minlength=BITS + 1))
     return np.flatnonzero(differences <= np.searchsorted(upto, min(count, len(differences))))
 
 
-def _closest(code: Codes, codes: Codes, count: int) -> Rows:
-    """Where the `count` codes are that differ least from one code."""
+def _nearest(code: Codes, codes: Codes, count: int) -> tuple[npt.NDArray[np.int32], Rows]:
+    """The distances and places of the `count` codes nearest to one code, and of all as near as the last of them."""
     import faiss
 
+    wanted = min(with_ties(count), len(codes))
     with one_thread():
-        _, at = faiss.knn_hamming(code, codes, count, variant="mc")  # counts: a heap of 1,000 takes three times as long
-    return np.asarray(at[0], dtype=np.int64)
+        # "mc" counts distances; a heap of 1,000 takes three times as long.
+        distances, at = faiss.knn_hamming(code, codes, wanted, variant="mc")
+    if wanted < len(codes) and distances[0].max() == np.partition(distances[0], count - 1)[count - 1]:
+        differences = _differences(code, [codes])  # a large part of the map looks the same
+        places = _lowest(differences, count)
+        return differences[places], places
+    return np.asarray(distances[0], np.int32), np.asarray(at[0], np.int64)
+
+
+def with_ties(count: int) -> int:
+    """How many sketches to ask for so that those which tie with the last of `count` are nearly always among them."""
+    return count + count // 2 + 32
 
 
 def _band(lats: npt.ArrayLike) -> Floats:

@@ -1,4 +1,4 @@
-"""A search runs inside; meanwhile FAISS keeps to the thread that asks."""
+"""A limit on the threads that FAISS uses for one query."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from collections.abc import Iterator
 
 @contextlib.contextmanager
 def one_thread() -> Iterator[None]:
-    """One query is too little to share: on a busy machine, waiting for the other threads took 25 ms of a search of 1.
+    """Run FAISS on the calling thread only.
 
-    The number belongs to the calling thread, so others may be training meanwhile.
+    One query is too little work to share: on a busy machine, waiting for the other threads made a search of 1 ms
+    take 25 ms. The limit belongs to the calling thread, so other threads can train an index meanwhile.
     """
     import faiss
 

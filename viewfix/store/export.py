@@ -16,7 +16,7 @@ from ..photos import SUFFIXES
 from ..types import Photo, Progress, silent
 from . import parquet
 from .paired import described
-from .records import Version, rebased
+from .records import Version, rebased, to_json_text
 from .store import Store
 
 CHUNK = 4096
@@ -98,7 +98,8 @@ def _row(photo: Photo) -> dict[str, Any]:
     at = photo.position
     taken_at = None if photo.taken_at is None else photo.taken_at.isoformat()
     values = (photo.id, photo.source, at.lat, at.lon, at.radius_m, photo.heading_deg, taken_at)
-    return dict(zip(COLUMNS, (*values, photo.attribution, photo.licence), strict=True))
+    parts = (to_json_text(photo.view), to_json_text(photo.camera))
+    return dict(zip(COLUMNS, (*values, photo.attribution, photo.licence, *parts), strict=True))
 
 
 def _counted(store: Store, progress: Progress) -> Iterator[Photo]:
@@ -125,6 +126,9 @@ def _geojson(store: Store, target: Path, progress: Progress) -> list[Path]:
         for photo in _counted(store, progress):
             properties = _row(photo)
             point = [properties.pop("lon"), properties.pop("lat")]  # GeoJSON's order
+            for part in ("view", "camera"):  # objects here, where a table has their JSON text
+                text = properties.pop(part)
+                properties |= {part: json.loads(text)} if text else {}
             feature = {"type": "Feature", "geometry": {"type": "Point", "coordinates": point}, "properties": properties}
             file.write(between + json.dumps(feature, ensure_ascii=False))
             between = ",\n"

@@ -9,19 +9,18 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from ..errors import BadInput
 from ..geo import Region
-from ..types import Photo, Progress, Skipped, silent
+from ..types import Photo, Skipped
 from .address import Address
 from .records import ModelIdentity, Record, Version
 
 if TYPE_CHECKING:
-    from ..search.search import Search
     from .local_features import LocalFeatureCache
     from .migration import Migration
     from .points import Points
@@ -51,6 +50,7 @@ class Store(ABC):
     from rows stays right, but for those that are gone.
     """
 
+    engine: ClassVar[str]
     address: Address
     model: ModelIdentity
     created_at: datetime
@@ -139,8 +139,12 @@ class Store(ABC):
         """The row of each of those ids; ids that are not in the map are left out."""
 
     @abstractmethod
+    def ids_of_sources(self, sources: Sequence[str]) -> dict[str, list[str]]:
+        """The ids of all photos that were read from each of those files or URLs; sources without any are left out."""
+
     def ids_of_source(self, source: str) -> list[str]:
-        """The ids of the photos that were read from one file or URL."""
+        """The ids of all photos that were read from one file or URL: a panorama has one for each of its views."""
+        return self.ids_of_sources([source]).get(source, [])
 
     @abstractmethod
     def photos(self, rows: npt.ArrayLike) -> list[Photo]:
@@ -261,15 +265,6 @@ class Store(ABC):
         """Delete what `keep_model_file` kept. None is no error."""
 
     # What else is kept with the photos
-
-    @abstractmethod
-    def search(self, *, progress: Progress = silent, notice: Callable[[str], None] | None = None) -> Search:
-        """The fastest search that this engine has. The store stays open as long as it is used.
-
-        Args:
-            progress: told how far making an index is, where that takes long.
-            notice: told in one line what had to be done and why; the log "viewfix" by default.
-        """
 
     @property
     @abstractmethod

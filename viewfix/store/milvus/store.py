@@ -5,15 +5,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from ...errors import BadInput, NotAMap, StorageFailed, ViewfixError
-from ...search.milvus import MilvusSearch
-from ...search.search import Search
-from ...types import Progress, Skipped, silent
+from ...types import Skipped, silent
 from ..address import Address
 from ..records import ModelIdentity, Record, to_halves, to_units
 from ..store import Rows, Store
@@ -33,6 +31,8 @@ class MilvusStore(DelegatingStore):
     put goes to Milvus before the truth commits: so each row of the truth is in Milvus too, and what Milvus has
     beyond it never comes out, for every candidate is looked up in the truth.
     """
+
+    engine: ClassVar[str] = "milvus"
 
     def __init__(self, place: Place, truth: Store, collection: Collection, filled: Filled | None = None) -> None:
         super().__init__(truth)
@@ -103,9 +103,6 @@ class MilvusStore(DelegatingStore):
     def info(self) -> dict[str, Any]:
         place = self.collection.place
         return {**self.truth.info(), "path": str(self.address), "records": str(place.records), "index": place.index}
-
-    def search(self, *, progress: Progress = silent, notice: Callable[[str], None] | None = None) -> Search:
-        return MilvusSearch(self, progress=progress, notice=notice)
 
     # Writing: Milvus first, then the truth
 

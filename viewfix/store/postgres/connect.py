@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import zlib
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ...errors import BadInput, MapBusy, NotAMap, StorageFailed, ViewfixError
 from ...optional import optional
 from .place import Place
+from .timed import connection_class, unlimited
 
 if TYPE_CHECKING:
     import psycopg
@@ -44,6 +46,7 @@ class Pool:
             self._path = search_path(connection, place)
         with told(place):
             self._pool = pools.ConnectionPool(
+                connection_class=connection_class(place.parameters),
                 kwargs={**place.parameters, "autocommit": True},
                 min_size=0,
                 max_size=MOST_CONNECTIONS,
@@ -92,11 +95,26 @@ class Pool:
 @contextlib.contextmanager
 def alone(place: Place) -> Iterator[Connection]:
     """One connection outside of a pool: what is wrong with the server is said at once, not when a pool gives up."""
-    with (
-        told(place),
-        contextlib.closing(optional("psycopg").connect(**place.parameters, autocommit=True)) as connection,
-    ):
+    kind = connection_class(place.parameters)
+    with told(place), contextlib.closing(kind.connect(**place.parameters, autocommit=True)) as connection:
         yield connection
+
+
+@contextlib.contextmanager
+def advisory(place: Place, pool: Pool, purpose: str) -> Iterator[Connection | None]:
+    """A connection for work that one process at a time may do; None while another process does it."""
+    key = (0x7669, zlib.crc32(purpose.encode()) - 2**31)
+    with told(place), pool.borrowed() as connection:
+        locked = connection.execute("SELECT pg_try_advisory_lock(%s, %s)", key).fetchone()
+        if locked is None or not locked[0]:
+            yield None
+            return
+        try:
+            with unlimited(connection):
+                yield connection
+        finally:
+            if not connection.closed:
+                connection.execute("SELECT pg_advisory_unlock(%s, %s)", key)
 
 
 def search_path(connection: Connection, place: Place) -> str:

@@ -1,4 +1,4 @@
-"""What hangs on a map over several servers: its search, its local features and its change to another model."""
+"""The local features of a map over several servers, and its migration to another model."""
 
 from __future__ import annotations
 
@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from ...geo import Region
-from ...search.search import Search, best
 from ...types import Photo, Skipped
 from ..local_features import Identity, LocalFeatureCache
 from ..migration import Migration
@@ -21,28 +19,6 @@ if TYPE_CHECKING:
 
 Rows = npt.NDArray[np.int64]
 Units = npt.NDArray[np.float32]
-
-
-class ShardedSearch:
-    """See Search: every shard is asked at once, and the best of all are the answer. All of them must answer."""
-
-    def __init__(self, store: ShardedStore, searches: Sequence[Search]) -> None:
-        self._store, self._searches = store, searches
-
-    def nearest(
-        self, query: npt.NDArray[np.float32], k: int, region: Region | None = None
-    ) -> tuple[Rows, npt.NDArray[np.float32]]:
-        found = self._store.together([partial(search.nearest, query, k, region) for search in self._searches])
-        rows, similarities = zip(*found, strict=True)
-        return best(np.concatenate(rows), np.concatenate(similarities), k)
-
-    def refresh(self) -> None:
-        for search in self._searches:  # one after the other: making an index takes memory
-            search.refresh()
-
-    def close(self) -> None:
-        for search in self._searches:
-            search.close()
 
 
 class ShardedLocalFeatures(LocalFeatureCache):

@@ -7,23 +7,22 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, ClassVar, Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from ...geo import Region
-from ...search.search import Search
-from ...types import Photo, Progress, Skipped, silent
+from ...types import Photo, Skipped
 from ..address import Address
 from ..local_features import LocalFeatureCache
 from ..migration import Migration
 from ..points import Points
 from ..postgres.store import PostgresStore
-from ..records import ModelIdentity, Record, Version, to_halves
+from ..records import ModelIdentity, Record, Version, grouped, to_halves
 from ..store import Store
 from .opening import SHARD_BITS, create, open_all
-from .parts import ShardedLocalFeatures, ShardedMigration, ShardedSearch
+from .parts import ShardedLocalFeatures, ShardedMigration
 
 Rows = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -39,6 +38,8 @@ class ShardedStore(Store):
     a transaction on each server that it touches: where one of them fails, the caller is told so, what others
     have committed stays, and the same call again completes it.
     """
+
+    engine: ClassVar[str] = "sharded"
 
     def __init__(self, address: Address, shards: Sequence[PostgresStore]) -> None:
         self.address, self.shards = address, shards
@@ -124,8 +125,9 @@ class ShardedStore(Store):
     def rows_of(self, ids: Sequence[str]) -> dict[str, int]:
         return {key: row for part in self._of_ids(ids, PostgresStore.rows_of) for key, row in part.items()}
 
-    def ids_of_source(self, source: str) -> list[str]:
-        return [key for part in self._of_all(lambda shard: shard.ids_of_source(source)) for key in part]
+    def ids_of_sources(self, sources: Sequence[str]) -> dict[str, list[str]]:
+        parts = self._of_all(lambda shard: shard.ids_of_sources(sources))  # the views of one file lie on several
+        return grouped((source, key) for part in parts for source, ids in part.items() for key in ids)
 
     def photos(self, rows: npt.ArrayLike) -> list[Photo]:
         asked = np.asarray(rows, np.int64)
@@ -228,9 +230,6 @@ class ShardedStore(Store):
 
     def forget_model_file(self, model: ModelIdentity) -> None:
         self.shards[0].forget_model_file(model)
-
-    def search(self, *, progress: Progress = silent, notice: Callable[[str], None] | None = None) -> Search:
-        return ShardedSearch(self, [shard.search(progress=progress, notice=notice) for shard in self.shards])
 
     @property
     def points(self) -> Points:

@@ -6,17 +6,18 @@ import contextlib
 import json
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from ...errors import BadInput, StorageFailed, ViewfixError
 from ...geo import Region
-from ...types import Photo, Progress, Skipped, silent
+from ...types import Photo, Skipped
 from ..address import Address
 from ..local_features import LIMIT_BYTES, LocalFeatureCache
 from ..migration import Migration
@@ -28,13 +29,11 @@ from . import facts, opening, reading, schema, writing
 from .connect import Mode, Pool, connect, folded_in, open_for_reading, told
 from .lock import WriterLock
 
-if TYPE_CHECKING:
-    from ...search.search import Search
-
 
 class SqliteStore(TransactionalStore):
     """One map on disk: see Store. Any number of threads and processes read it while one process writes."""
 
+    engine: ClassVar[str] = "sqlite"
     statements = writing
 
     def __init__(self, path: Path, pool: Pool, writer: sqlite3.Connection | None, lock: WriterLock | None) -> None:
@@ -45,7 +44,8 @@ class SqliteStore(TransactionalStore):
         self.model = ModelIdentity(**self.meta("model"))
         self.created_at = datetime.fromisoformat(self.meta("created_at"))
         self.map_id: str = self.meta("map_id")
-        self.schema_version = schema.version()
+        with self._pool.borrowed() as connection:
+            self.schema_version = schema.found(connection, path)
 
     # Opening and closing
 
@@ -79,9 +79,7 @@ class SqliteStore(TransactionalStore):
             connection, mode = open_for_reading(path)
             with contextlib.closing(connection):
                 number = schema.found(connection, path)
-        if number < schema.version():
-            opening.modernise(path, number, mode)
-        return cls._with_pool(path, mode)
+        return cls._with_pool(path, mode, number)
 
     @classmethod
     def taken(cls, address: Address) -> bool:
@@ -94,16 +92,21 @@ class SqliteStore(TransactionalStore):
             try:
                 schema.migrate(writer, schema.found(writer, path))
                 writer.execute("PRAGMA journal_mode = WAL")  # others read on while we write
-                return cls._with_pool(path, "rw", writer, lock)
+                return cls._with_pool(path, "rw", schema.version(), writer, lock)
             except BaseException:
                 writer.close()
                 raise
 
     @classmethod
     def _with_pool(
-        cls, path: Path, mode: Mode, writer: sqlite3.Connection | None = None, lock: WriterLock | None = None
+        cls,
+        path: Path,
+        mode: Mode,
+        number: int,
+        writer: sqlite3.Connection | None = None,
+        lock: WriterLock | None = None,
     ) -> Self:
-        pool = Pool(path, mode)
+        pool = Pool(path, mode, partial(schema.stand_in, number=number))
         try:
             return cls(path, pool, writer, lock)
         except BaseException:
@@ -153,9 +156,9 @@ class SqliteStore(TransactionalStore):
         with self._pool.borrowed() as connection:
             return reading.rows_of(connection, ids)
 
-    def ids_of_source(self, source: str) -> list[str]:
+    def ids_of_sources(self, sources: Sequence[str]) -> dict[str, list[str]]:
         with self._pool.borrowed() as connection:
-            return reading.ids_of_source(connection, source)
+            return reading.ids_of_sources(connection, sources)
 
     def photos(self, rows: npt.ArrayLike) -> list[Photo]:
         with self._pool.borrowed() as connection:
@@ -243,11 +246,6 @@ class SqliteStore(TransactionalStore):
 
     def forget_model_file(self, model: ModelIdentity) -> None:
         opening.model_beside(self.path, model).unlink(missing_ok=True)
-
-    def search(self, *, progress: Progress = silent, notice: Callable[[str], None] | None = None) -> Search:
-        from ...search.indexed import FaissSearch
-
-        return FaissSearch(self, progress=progress, notice=notice)
 
     @property
     def points(self) -> Points:

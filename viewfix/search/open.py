@@ -1,0 +1,30 @@
+"""Open the search that belongs to a map: one table, by engine."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+
+from ..store.store import Store
+from ..types import Progress, silent
+from .search import Search
+
+ENGINES = {  # engine of the store: its search, whose module is imported when it is needed
+    "sqlite": "indexed:IndexedSearch",
+    "postgres": "postgres:PostgresSearch",
+    "sharded": "sharded:ShardedSearch",
+    "milvus": "milvus:MilvusSearch",
+}
+
+
+def open_search(store: Store, *, progress: Progress = silent, notice: Callable[[str], None] | None = None) -> Search:
+    """Open the fastest search for a map. The store must stay open as long as the search is used.
+
+    Args:
+        store: the open map.
+        progress: called with the progress of building an index, where that takes long.
+        notice: called with one line that says what had to be done and why; the log "viewfix" by default.
+    """
+    module, _, name = ENGINES[store.engine].partition(":")
+    opened: Callable[..., Search] = getattr(importlib.import_module(f"{__package__}.{module}"), name).opened
+    return opened(store, progress=progress, notice=notice)
