@@ -146,6 +146,15 @@ def test_names_with_metres_but_no_zone_are_compared_in_their_plane(way: str, tmp
     assert any("without a UTM zone" in note for note in found.notes)
 
 
+@pytest.mark.parametrize("form", ["@{}@{}@{:04d}@.jpg", "@{}@{}@{}@name@.JPG", "@{}@{}.png", "street@{}@{}@{}.jpg"])
+def test_metres_are_read_whatever_else_is_in_the_name(form: str, tmp_path: Path) -> None:
+    """The tools of the field read what lies between the first three signs; a counter behind them is not a zone."""
+    touch(tmp_path / "database", [form.format(385000.0 + 100 * n, 6672000.0, 17 + n) for n in range(3)])
+    touch(tmp_path / "queries", [form.format(385103.0, 6672002.0, 20)])
+    [names] = right(datasets.pair(tmp_path / "database", tmp_path / "queries")).values()
+    assert names == [form.format(385100.0, 6672000.0, 18)]
+
+
 def test_queries_with_metres_only_are_compared_with_a_map_in_one_zone_and_refused_with_two(tmp_path: Path) -> None:
     photos = [utm_name(at, 17, letter="T") for at in walk(3, 100.0)]
     east, north = (float(cell) for cell in photos[0].split("@")[1:3])

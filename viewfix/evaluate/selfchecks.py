@@ -51,7 +51,7 @@ def allowed(names: Sequence[str]) -> frozenset[str]:
     """The checks that may fail, by name; an unknown one is refused."""
     for name in names:
         if name not in NAMES:
-            raise BadInput(f"There is no check called '{name}'. There are: {', '.join(NAMES)}.")
+            raise BadInput(f"There is no check called '{name}'. Choose one of: {', '.join(NAMES)}.")
     return frozenset(names)
 
 

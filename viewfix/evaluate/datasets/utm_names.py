@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
@@ -11,7 +12,6 @@ import numpy.typing as npt
 
 from ...errors import BadInput
 from ...sources import utm_folder
-from ...sources.utm import is_utm_name
 from ...types import Photo, Skipped
 from ..protocol import Protocol, Rule, UtmNames, WithinM, unpublished
 from .dataset import Dataset, Picture
@@ -21,6 +21,7 @@ from .truth import by_place, by_plane
 Floats = npt.NDArray[np.float64]
 
 EAST, NORTH, ZONE, LETTER = 1, 2, 3, 4
+BANDS = "CDEFGHJKLMNPQRSTUVWX"
 EASTING_M, NORTHING_M = (100_000.0, 900_000.0), (0.0, 10_000_000.0)
 """The range of UTM. Formatted copies of datasets without positions have made-up metres outside it."""
 
@@ -109,8 +110,7 @@ def _in_metres(folder: Path) -> tuple[tuple[Picture, ...], Floats, tuple[Skipped
 
 
 def _cells(picture: Picture) -> list[str]:
-    name = PurePosixPath(picture.id).name
-    return name.split("@") if is_utm_name(name) else []
+    return PurePosixPath(picture.id).stem.split("@")
 
 
 def _metres(picture: Picture) -> tuple[float, float] | None:
@@ -124,8 +124,8 @@ def _metres(picture: Picture) -> tuple[float, float] | None:
 
 
 def _zone(picture: Picture) -> str:
-    """The zone and the letter of a name; empty if it has none."""
+    """The number of the zone in a name; empty if it has no zone with a latitude band, as a mere counter has not."""
     cells = _cells(picture)
-    if len(cells) <= LETTER or not cells[ZONE].isdecimal():
+    if len(cells) <= LETTER or not re.fullmatch(r"0?[1-9]|[1-5]\d|60", cells[ZONE]) or len(cells[LETTER]) != 1:
         return ""
-    return f"{int(cells[ZONE])}{cells[LETTER].upper()}"
+    return str(int(cells[ZONE])) if cells[LETTER].upper() in BANDS else ""
