@@ -26,6 +26,9 @@ TSNE_FROM = 50
 CELLS = 10
 """Thumbnails are placed on a grid of this many columns and rows, at most one in each cell."""
 
+CLEAR = 0.6
+"""Centres of thumbnails are this far apart, in cells, so that no thumbnail covers another."""
+
 THUMBNAIL_PX, THUMBNAIL_POINTS = 96, 34.0
 
 Floats = npt.NDArray[np.float64]
@@ -106,14 +109,18 @@ def draw_map(
 
 
 def spread_over_grid(points: npt.NDArray[np.float32], cells: int = CELLS) -> npt.NDArray[np.int64]:
-    """Choose from (N, 2) points the one nearest to the centre of each cell of a grid over all of them."""
+    """Choose from (N, 2) points at most one in each cell of a grid, near its centre and clear of the others."""
     low, high = points.min(axis=0), points.max(axis=0)
     scaled = (points - low) / np.maximum(high - low, 1e-9) * cells
     cell = np.minimum(np.floor(scaled), cells - 1)
     off_centre = ((scaled - cell - 0.5) ** 2).sum(axis=1)
     order = np.argsort(off_centre, kind="stable")
     _, first = np.unique(cell[order], axis=0, return_index=True)
-    return np.sort(order[first]).astype(np.int64)
+    chosen: list[int] = []
+    for row in order[np.sort(first)].tolist():
+        if not chosen or (np.abs(scaled[chosen] - scaled[row]).max(axis=1) >= CLEAR).all():
+            chosen.append(row)
+    return np.sort(np.array(chosen, np.int64))
 
 
 def _draw_places(axes: Any, points: npt.NDArray[np.float32], names: Sequence[str], colour_map: Any) -> Floats:
