@@ -760,7 +760,7 @@ def test_a_map_of_the_second_schema_gets_room_for_points(path: Path, tmp_path: P
     old = tmp_path / "old.map"
     with monkeypatch.context() as patched:
         patched.setattr(schema, "STEPS", schema.STEPS[:2])
-        patched.setattr("viewfix.store.sqlite.facts._COUNTS", "SELECT 0, 0, 0")
+        patched.setattr("viewfix.store.sqlite.info._COUNTS", "SELECT 0, 0, 0")
         Store.create(old, TOY).close()
     with Store.open(old) as store:
         assert store.info()["schema_version"] == 2 and not len(store.points)

@@ -14,7 +14,7 @@ from viewfix.geo import Box, Circle
 from viewfix.search.open import open_search
 from viewfix.store.address import Address
 from viewfix.store.milvus.cells import cells, within
-from viewfix.store.milvus.place import Place
+from viewfix.store.milvus.url import MilvusUrl
 from viewfix.store.store import Store
 
 from .conftest import fresh_name
@@ -22,8 +22,8 @@ from .made import TOY, descriptors, nearest_ids, record, records
 from .servers import Milvus
 
 
-def place_of(text: str) -> Place:
-    return Place.of(Address(text))
+def place_of(text: str) -> MilvusUrl:
+    return MilvusUrl.of(Address(text))
 
 
 def test_a_url_says_where_milvus_is_and_where_the_records_are(monkeypatch: pytest.MonkeyPatch) -> None:
