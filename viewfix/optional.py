@@ -22,6 +22,7 @@ EXTRAS = {
     "safetensors": ("train", "Reading .safetensors weights"),
     "poselib": ("verify", "Verifying candidates by geometry"),
     "osmium": ("pois", "Reading OpenStreetMap files"),
+    "shapely": ("pois", "Placing areas"),
     "fastapi": ("server", "Serving a map"),
     "uvicorn": ("server", "Serving a map"),
     "httptools": ("server", "Serving a map"),

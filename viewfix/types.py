@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import html
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import Path
-from typing import Any, Protocol
 
 from .errors import BadInput
 
@@ -172,14 +171,23 @@ class PointOfInterest:
     licence: str | None = None
 
     def named(self, language: str | None) -> str:
-        """Its name in a language ("uk", "pt-BR"), or as it is written there."""
+        """Its name in a language ("uk", "pt-BR"), else in English, else as it is written there."""
+        return self.name_and_language(language)[0]
+
+    def name_and_language(self, language: str | None) -> tuple[str, str | None]:
+        """The name that `named` gives, and the language that it is in; None for the name as it is written there."""
         if not language:
-            return self.name
-        by_code = {code.lower(): name for code, name in self.names.items()}
+            return self.name, None
+        by_code = {code.lower(): (name, code) for code, name in self.names.items()}
         code = language.replace("_", "-").lower()
         while code and code not in by_code:
             code = code.rpartition("-")[0]  # pt-br, then pt
-        return by_code.get(code, self.name)
+        if code:
+            return by_code[code]
+        wanted = language.replace("_", "-").lower().partition("-")[0]
+        if self.links.get("wikipedia", "").startswith(f"https://{wanted}.wikipedia.org/"):
+            return self.name, wanted  # the file calls it by this language already
+        return by_code.get("en", (self.name, None))
 
     @property
     def credit(self) -> str | None:
@@ -200,16 +208,6 @@ class Nearby:
     side: str | None = None
 
 
-class Explains(Protocol):
-    """What an answer rests on, as a page."""
-
-    def html(self) -> str:
-        """One HTML page that needs nothing else."""
-
-    def save(self, path: str | Path) -> None:
-        """Write that page to a file."""
-
-
 @dataclass(frozen=True, slots=True)
 class Fix:
     """The answer to "where was this taken?". `position` is None when the photo is not in the map.
@@ -227,23 +225,6 @@ class Fix:
     reason: str
     heading_deg: float | None = None
     nearby: tuple[Nearby, ...] = ()
-    explainer: Callable[[], Explains] | None = field(default=None, repr=False, compare=False)
-
-    def explain(self) -> Explains:
-        """What this answer rests on, worked out and drawn now: `fix.explain().save("why.html")`.
-
-        Asks the map again, which must still be open. In a notebook it shows itself.
-
-        Raises:
-            BadInput: the answer was not made from a photo, or was copied from another process.
-        """
-        if self.explainer is None:
-            raise BadInput("This answer cannot be explained: it was not made by Map.locate from a photo in this run.")
-        return self.explainer()
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        # To another process goes the answer; what can explain it holds an open map, and stays.
-        return Fix, (self.position, self.confidence, self.candidates, self.reason, self.heading_deg, self.nearby)
 
     @property
     def found(self) -> bool:
@@ -256,6 +237,16 @@ class Fix:
         radius = "" if self.position.radius_m is None else f" +/- {self.position.radius_m:.0f} m"
         certain = math.floor(100 * self.confidence) / 100  # rounded down: nothing is ever "confidence 1.00"
         return f"{at}{radius}, confidence {min(certain, 0.99):.2f}"
+
+    def _repr_html_(self) -> str:
+        """For notebooks: the answer, its reason and its candidates."""
+        rows = "".join(
+            f"<tr><td>{html.escape(c.photo.id)}<td>{c.photo.position.lat:.6f}, {c.photo.position.lon:.6f}"
+            f"<td>{c.similarity:.3f}<td>{'' if c.inliers is None else c.inliers}"
+            for c in self.candidates
+        )
+        head = "<tr><th>candidate<th>position<th>similarity<th>inliers"
+        return f"<p><b>{html.escape(str(self))}</b><br>{html.escape(self.reason)}</p><table>{head}{rows}</table>"
 
 
 @dataclass(frozen=True, slots=True)

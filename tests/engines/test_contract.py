@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import multiprocessing
+import re
+import sqlite3
 import threading
+from urllib.parse import unquote
 
 import numpy as np
 import pytest
@@ -15,7 +20,7 @@ from viewfix.search.open import open_search
 from viewfix.store.migration import Migration
 from viewfix.store.points import PointSource
 from viewfix.store.store import ModelIdentity, Record, Store
-from viewfix.types import PointOfInterest, Position, Skipped
+from viewfix.types import Camera, Photo, PointOfInterest, Position, Skipped, View
 
 from .conftest import Engine
 from .made import DIM, TOY, descriptors, nearest_ids, record, records
@@ -51,8 +56,82 @@ def test_what_is_put_comes_out(engine: Engine) -> None:
         numbers = [int(by_row[row].id[-9:-4]) for row in there.tolist()]
         np.testing.assert_allclose(found, units[numbers], atol=1e-3)
         assert store.ids_of_source("/photos/street/00003.jpg") == ["street/00003.jpg"]
+        sources = ["/photos/street/00005.jpg", "/photos/not there.jpg", "/photos/street/00004.jpg"]
+        assert store.ids_of_sources(sources) == {sources[0]: ["street/00005.jpg"], sources[2]: ["street/00004.jpg"]}
+        assert store.ids_of_sources([]) == {}
         assert store.info()["photos"] == 300 and store.info()["area"]["south"] == 60.0
         assert store.photos([]) == [] and len(store.descriptors([])) == 0
+
+
+def panorama_views() -> list[Record]:
+    """Four views of one panorama file, each as a photo."""
+    cameras = [Camera(focal_px=512.25, width_px=1024, height_px=768, pitch_deg=-0.1, roll_deg=179.9, altitude_m=-3.5)]
+    cameras += [Camera(focal_35mm=1 / 3), Camera(), None]
+    at = Position(60.1, 24.9)
+    return [
+        Record(
+            Photo(f"pano.jpg#{yaw}", "/photos/pano.jpg", at, float(yaw), view=View(yaw, 0.1, 90.0), camera=camera),
+            f"hash-{yaw}",
+        )
+        for yaw, camera in zip((0.0, 90.0, 180.0, 359.99999999999994), cameras, strict=True)
+    ]
+
+
+def test_four_views_of_one_panorama_are_four_photos(engine: Engine) -> None:
+    views, units, place = panorama_views(), descriptors(4), engine.place()
+    film = Record(Photo("film.mp4#1.5", "/photos/film.mp4", Position(1, 2), view=View(time_s=1.5)), "frame")
+    with Store.create(place, TOY) as store:
+        store.put([*views, film], np.concatenate([units, descriptors(1, seed=9)]))
+    by_id = {each.photo.id: each for each in (*views, film)}
+    with Store.open(place, write=True) as store:
+        assert {each.photo.id: each for each in store.records()} == by_id == store.known(list(by_id))
+        assert {photo.id: photo for photo in store.photos(store.rows())} == {k: r.photo for k, r in by_id.items()}
+        assert sorted(store.ids_of_source("/photos/pano.jpg")) == sorted(each.photo.id for each in views)
+        assert store.remove([views[1].photo.id]) == 1
+        rest = {each.photo.id for each in views} - {views[1].photo.id}
+        assert set(store.ids_of_source("/photos/pano.jpg")) == rest and len(store) == 4
+        store.put(views[1:2], units[1:2])
+        assert len(store) == 5 and store.known(list(by_id)) == by_id
+        found = store.search().nearest(units[1], 1)[0]
+        assert store.photos(found) == [views[1].photo]
+        turned = Record(dataclasses.replace(views[2].photo, view=View(181.0, 0.1, 90.0), camera=None), "hash-180")
+        store.update_photo(turned)
+        assert store.known([turned.photo.id]) == {turned.photo.id: turned} and len(store) == 5
+
+
+def age(engine: Engine, place: str) -> None:
+    """Turn a map into one of the schema before photos had a view and a camera."""
+    if engine.name == "sqlite":
+        with contextlib.closing(sqlite3.connect(place)) as connection:
+            connection.execute("ALTER TABLE photos DROP COLUMN view")
+            connection.execute("ALTER TABLE photos DROP COLUMN camera")
+            connection.execute("PRAGMA user_version = 3")
+            connection.commit()
+        return
+    import psycopg
+
+    for url in [unquote(url) for url in place.split(",")]:
+        [name], [folder] = re.findall(r"map=(\w+)", url), re.findall(r"host=([^&]+)", url)
+        with psycopg.connect(host=folder, user="viewfix", dbname="postgres", autocommit=True) as connection:
+            connection.execute(f"ALTER TABLE {name}.photos DROP COLUMN view, DROP COLUMN camera")
+            connection.execute(f"UPDATE {name}.meta SET value = '1' WHERE key = 'schema'")
+
+
+def test_a_map_of_the_schema_before_views_is_read_as_it_is_and_migrated_when_written(engine: Engine) -> None:
+    place, _ = filled(engine, 100)
+    age(engine, place)
+    with Store.open(place) as reader:
+        older = reader.info()["schema_version"]
+        assert older == reader.schema_version
+        assert {each.photo.id: each for each in reader.records()} == {each.photo.id: each for each in records(100)}
+        with Store.open(place) as second:
+            assert second.info()["schema_version"] == older, "a reader changes nothing"
+        with Store.open(place, write=True) as store:
+            assert store.info()["schema_version"] == older + 1 == store.schema_version
+            store.put(panorama_views(), descriptors(4, seed=5))
+        # Whoever had it open sees the views too.
+        views = {each.photo.id: each for each in panorama_views()}
+        assert reader.known(list(views)) == views and len(reader.photos(reader.rows())) == 104
 
 
 def test_descriptors_of_another_map_are_kept_to_the_last_bit(engine: Engine) -> None:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
 import multiprocessing
-import os
-import signal
 import time
 from collections.abc import Callable
 from datetime import datetime
@@ -23,7 +22,7 @@ from viewfix.search.open import open_search
 from viewfix.store.migration import Migration
 from viewfix.store.points import PointSource
 from viewfix.store.store import ModelIdentity, Record, Store
-from viewfix.types import Photo, PointOfInterest, Position, Skipped
+from viewfix.types import Camera, Photo, PointOfInterest, Position, Skipped, View
 
 from .conftest import Engine, fresh_name
 from .made import DIM, TOY, descriptors, record, records
@@ -44,6 +43,8 @@ def rich(place: str) -> None:
         datetime(2020, 1, 2, 3, 4, 5),
         "Me",
         "CC0",
+        View(1 / 3, -0.0, 1e-9, 0.1),
+        Camera(math.pi, None, 640, 480, -1e-300, 180.0, -11_000.5),
     )
     with Store.create(place, TOY) as store:
         store.put(records(200), units[:200], [Skipped("a.jpg", "damaged"), Skipped("b.jpg", "no position")])
@@ -142,7 +143,7 @@ def test_a_copy_that_was_killed_goes_on_and_cannot_be_asked_until_then(
             continue
         if copied >= 60:
             break
-    os.kill(process.pid or 0, signal.SIGKILL)
+    process.kill()
     process.join()
     assert 60 <= copied < 299
     with pytest.raises(NotAMap, match="not finished.*viewfix copy") as error:
@@ -427,7 +428,7 @@ def test_descriptors_in_other_lists_and_numbers_are_read(exported: Path) -> None
 
 @pytest.mark.parametrize(
     ("about", "seen"),
-    [({"format": 3}, "newer viewfix"), ({"model": None}, "does not say which model"), ({"format": "x"}, "format")],
+    [({"format": 4}, "newer viewfix"), ({"model": None}, "does not say which model"), ({"format": "x"}, "format")],
 )
 def test_a_file_of_another_format_is_refused(exported: Path, about: dict[str, object], seen: str) -> None:
     table = parquet.read_table(exported)

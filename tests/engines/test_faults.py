@@ -243,13 +243,15 @@ def test_a_map_of_an_older_schema_is_brought_up_to_date_once(
 
     monkeypatch.setattr(schema, "STEPS", [*schema.STEPS, second])
     opened: list[Store] = []
-    threads = [threading.Thread(target=lambda: opened.append(Store.open(server.url(name)))) for _ in range(3)]
+    threads = [
+        threading.Thread(target=lambda: opened.append(Store.open(server.url(name), write=True))) for _ in range(3)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(30)
     assert len(opened) == 3 and {len(store) for store in opened} == {3}
-    assert opened[0].info()["schema_version"] == 2 == opened[0].schema_version
+    assert opened[0].info()["schema_version"] == 3 == opened[0].schema_version
     assert opened[0].lines("SELECT dim FROM later") == [(DIM,)]  # type: ignore[attr-defined]
     for store in opened:
         store.close()

@@ -1,4 +1,4 @@
-"""A sight near a fix becomes a line for people: on which side, how far, its name in their language, a link."""
+"""Print a sight near a fix as one line: on which side, how far, its name in the reader's language, its kind, a link."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 SIDES = {"ahead": "ahead", "right": "on your right", "behind": "behind you", "left": "on your left"}
 WINDS = ("north", "north-east", "east", "south-east", "south", "south-west", "west", "north-west")
 _CODE = re.compile(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]{1,8})*")
-_TURNS_TEXT = set("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-"""Marks that make the text after them run the other way: with one, a name could rewrite the line around it."""
+_REVERSES_TEXT = set("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+"""Marks that reverse the direction of the text after them: with one, a name could rewrite the line around it."""
 
 
 def language_option(command: Command) -> Command:
-    text = "For names of points of interest, such as uk or de. Default: that of your locale; else as written there."
+    text = "Language of the names of points of interest, such as uk or de. Default: that of your locale."
     return click.option("--language", metavar="CODE", callback=_language, help=text)(command)
 
 
@@ -30,7 +30,7 @@ def _language(ctx: click.Context, param: click.Parameter, value: str | None) -> 
     if value is None:
         return of_locale(os.environ)
     if not _CODE.fullmatch(value):
-        raise click.BadParameter(f"{value!r} is no code of a language. Give one such as uk, de or pt-BR.")
+        raise click.BadParameter(f"{value!r} is not the code of a language. Use one such as uk, de or pt-BR.")
     return value
 
 
@@ -42,24 +42,28 @@ def of_locale(environment: Mapping[str, str]) -> str | None:
 
 
 def line_of(near: Nearby, language: str | None) -> str:
-    """ "ahead, 120 m: Sibelius Monument (https://…)"; with the compass where nobody knows what is ahead."""
+    """A line such as "ahead, 120 m: Havis Amanda, statue (https://...)", by the compass where the side is unknown."""
     where = SIDES[near.side] if near.side else WINDS[round(near.bearing_deg / 45.0) % 8]
-    return f"{where}, {metres(near.distance_m)}: {called(near.point, language)}"
+    return f"{where}, {metres(near.distance_m)}: {description(near.point, language)}"
 
 
-def called(point: PointOfInterest, language: str | None) -> str:
-    """Its name, with the link that tells most."""
-    link = next((point.links[name] for name in ("wikipedia", "website", "wikidata") if name in point.links), None)
-    return plain(point.named(language)) + (f" ({plain(link)})" if link else "")
+def description(point: PointOfInterest, language: str | None, *, kind: bool = True) -> str:
+    """Its name, what it is unless the name says so, and the link that tells most."""
+    from ..pois.links import best_link  # numpy comes with it
+    from ..pois.sights import words_of
+
+    name, words, link = point.named(language), words_of(point.kind) if kind else None, best_link(point, language)
+    what = f", {plain(words)}" if words and words.casefold() not in name.casefold() else ""
+    return plain(name) + what + (f" ({plain(link)})" if link else "")
 
 
 def metres(distance_m: float) -> str:
-    """As people say it: 8 m, 120 m, 1.3 km."""
+    """A distance as people say it: 8 m, 120 m, 1.3 km."""
     if distance_m >= 995:
         return f"{distance_m / 1000:.1f} km"
     return f"{round(distance_m, -1) if distance_m >= 100 else distance_m:.0f} m"
 
 
 def plain(text: str) -> str:
-    """Without what would move the cursor of a terminal: names come from strangers."""
-    return "".join("\ufffd" if unicodedata.category(c) == "Cc" or c in _TURNS_TEXT else c for c in text)
+    """Text without what would move the cursor of a terminal, and without half characters: names come from strangers."""
+    return "".join("\ufffd" if unicodedata.category(c) in ("Cc", "Cs") or c in _REVERSES_TEXT else c for c in text)

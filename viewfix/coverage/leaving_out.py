@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..geo import distances_m
-from ..locate.answer import VOTERS
 from ..locate.calibrate import OWN_PLACE_M, POOL
 from ..locate.confidence import LEAST_CONFIDENCE, Calibration
+from ..locate.context import density
+from ..locate.decide import VOTERS
 from ..locate.fuse import AGREE_M, fuse
-from ..locate.query import neighbours
 from ..locate.retrieve import WIDEST, retrieve
 from ..search.search import Search
 from ..store.store import Store
@@ -79,7 +79,7 @@ def ask(store: Store, search: Search, calibration: Calibration, row: int) -> Ask
     error_m = distances_m(photo.position.lat, photo.position.lon, [at.lat], [at.lon])[0]
     return Asked(
         photo,
-        calibration.probability(consensus, neighbours(store, consensus)),
+        calibration.probability(consensus, density(store, consensus)),
         float(error_m),
         next((c.similarity for c, m in zip(kept, apart_m, strict=True) if m <= AGREE_M), None),
         next((c for c, m in zip(kept, apart_m, strict=True) if m > FAR_M), None),

@@ -1,11 +1,11 @@
-"""Photos become descriptors on all cores: Photo | Skipped go in, Described | Skipped come out, in order."""
+"""Describe photos on this machine: on all cores, in order, a bounded number ahead of whoever consumes them."""
 
 from __future__ import annotations
 
 import hashlib
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,16 +17,33 @@ import numpy.typing as npt
 from .. import photos
 from ..errors import UnreadablePhoto
 from ..models.model import Model
-from ..types import Photo, Skipped
+from ..photos.views import load_view
+from ..types import Photo, Skipped, View
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A photo whose file is to be read. `known_hash` is the content hash that the map has for its id, or None."""
+
+    photo: Photo
+    known_hash: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """A photo that needs no reading: the map has it. `replaced` tells that what is known about it changed."""
+
+    photo_id: str
+    replaced: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Described:
-    """A photo, what its file held, and what it looks like.
+    """A photo, what its file held, and its descriptor.
 
-    `content_hash` identifies the bytes of the file; `content_hint` (size and time of
-    change) lets a later run tell that a file is the same without reading it, None for a URL.
-    `descriptor` is (dim,) float32 of length 1, or None when the bytes were known already.
+    `content_hash` identifies the bytes of the file, and the view that was cut out of them; `content_hint` (size and
+    time of change) lets a later run recognise the file without reading it, None for a URL.
+    `descriptor` is (dim,) float32 of length 1, or None when the content has the hash that was known.
     """
 
     photo: Photo
@@ -35,12 +52,14 @@ class Described:
     descriptor: npt.NDArray[np.float32] | None
 
 
-class Describe(Protocol):
-    """What `ingest` describes photos by: `describe` below on this machine, or viewfix.embed.ray on many."""
+Work = Pending | Settled | Skipped
+Outcome = Described | Settled | Skipped
 
-    def __call__(
-        self, stream: Iterable[Photo | Skipped], model: Model, *, known_hash: Callable[[str], str | None]
-    ) -> Iterator[Described | Skipped]: ...
+
+class Describe(Protocol):
+    """How `ingest` describes photos: `describe` below on this machine, or viewfix.embed.ray on many."""
+
+    def __call__(self, work: Iterable[Work], model: Model) -> Iterator[Outcome]: ...
 
 
 def cores() -> int:
@@ -50,9 +69,13 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
-def hash_content(data: bytes) -> str:
-    """The identity of a file's bytes: 128 bits of BLAKE2b, hex."""
-    return hashlib.blake2b(data, digest_size=16).hexdigest()
+def content_hash(data: bytes, view: View | None = None) -> str:
+    """The identity of what a photo shows: 128 bits of BLAKE2b over its file's bytes, and over its view; hex."""
+    digest = hashlib.blake2b(data, digest_size=16)
+    if view is not None:
+        numbers = (view.yaw_deg, view.pitch_deg, view.field_of_view_deg, view.time_s)
+        digest.update(repr(tuple(None if n is None else float(n) for n in numbers)).encode())
+    return digest.hexdigest()
 
 
 def content_hint(source: str) -> str | None:
@@ -66,13 +89,7 @@ def content_hint(source: str) -> str | None:
     return f"{stat.st_size}:{stat.st_mtime_ns}"
 
 
-def describe(
-    stream: Iterable[Photo | Skipped],
-    model: Model,
-    *,
-    known_hash: Callable[[str], str | None] = lambda photo_id: None,
-    workers: int | None = None,
-) -> Iterator[Described | Skipped]:
+def describe(work: Iterable[Work], model: Model, *, workers: int | None = None) -> Iterator[Outcome]:
     """Describe photos in order, `workers` at a time, a bounded number ahead of the caller.
 
     Every worker reads, decodes and embeds one picture at a time; measured on two cores
@@ -81,46 +98,42 @@ def describe(
     therefore be loaded with `threads=1`.
 
     Args:
-        stream: photos to describe; Skipped pass through in their place.
-        model: what describes them.
-        known_hash: photo id to the content hash that is stored, or None; called in the
-            caller's thread. A photo whose bytes have that hash comes back without a descriptor.
+        work: photos to describe; what is Settled or Skipped passes through in its place.
+        model: the model that describes them.
         workers: threads; None for one a core.
     """
     workers = workers or cores()
-    waiting: deque[Future[Described | Skipped] | Skipped] = deque()
+    waiting: deque[Future[Described | Skipped] | Settled | Skipped] = deque()
     pool = ThreadPoolExecutor(workers, thread_name_prefix="embed")
     try:
-        for item in stream:
-            if isinstance(item, Skipped):
-                waiting.append(item)
-            else:
-                waiting.append(pool.submit(describe_one, item, model, known_hash(item.id)))
+        for item in work:
+            waiting.append(pool.submit(describe_one, item, model) if isinstance(item, Pending) else item)
             if len(waiting) >= 4 * workers:
                 yield _result(waiting.popleft())
         while waiting:
             yield _result(waiting.popleft())
     finally:
-        # After Ctrl-C or a full disk nobody wants what is still queued.
+        # After Ctrl-C or on a full disk, nothing that is still queued is needed.
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _result(item: Future[Described | Skipped] | Skipped) -> Described | Skipped:
-    return item if isinstance(item, Skipped) else item.result()
+def _result(item: Future[Described | Skipped] | Settled | Skipped) -> Outcome:
+    return item.result() if isinstance(item, Future) else item
 
 
-def describe_one(photo: Photo, model: Model, known_hash: str | None) -> Described | Skipped:
-    """One photo, described; without a descriptor where its bytes have the hash that is known."""
+def describe_one(item: Pending, model: Model) -> Described | Skipped:
+    """Describe one photo; without a descriptor where its content has the hash that is known."""
+    photo = item.photo
     try:
-        hint = content_hint(photo.source)  # before reading: a change while we read must show next time
+        hint = content_hint(photo.source)  # before reading: a change while it is read must show next time
         data = photos.read_bytes(photo.source)
-        content_hash = hash_content(data)
-        if content_hash == known_hash:
-            return Described(photo, content_hash, hint, None)
-        picture = photos.load(data, least_side_px=model.least_side_px)
+        found = content_hash(data, photo.view)
+        if found == item.known_hash:
+            return Described(photo, found, hint, None)
+        picture = load_view(data, photo.view, least_side_px=model.least_side_px)
     except UnreadablePhoto as error:
         return Skipped(photo.id, str(error))
-    return Described(photo, content_hash, hint, model.embed([picture])[0])
+    return Described(photo, found, hint, model.embed([picture])[0])
 
 
 def describe_pictures(

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import photos
-from ..embed.describe import cores, hash_content
+from ..embed.describe import content_hash, cores
 from ..errors import BadInput, UnreadablePhoto
 from ..map import Map
 from ..models.model import Model
@@ -103,7 +103,7 @@ def _found(
         except UnreadablePhoto as error:
             return Skipped(picture.id, str(error))
         # Alone in its batch: whatever a model does with its neighbours, no figure can gain by it.
-        return model.embed([pixels])[0], hash_content(data)
+        return model.embed([pixels])[0], content_hash(data)
 
     for start in range(0, len(pictures), AHEAD):
         yield from pool.map(one, pictures[start : start + AHEAD])

@@ -1,24 +1,25 @@
-"""An answer is worked out again, with everything behind it: pictures, points that agree, the numbers of its odds."""
+"""Explain an answer: pictures, points that agree, and the numbers of its odds."""
 
 from __future__ import annotations
 
 import math
-import weakref
-from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from .. import photos
 from ..errors import BadInput, UnreadablePhoto
 from ..geo import Circle
-from ..locate.answer import Answered
 from ..locate.confidence import Calibration
-from ..locate.query import MapContext, QueryOptions, ask
+from ..locate.context import MapContext
+from ..locate.decide import line_of
+from ..locate.evidence import Evidence
+from ..locate.options import QueryOptions
+from ..locate.query import Query, answer_with_evidence, query_features
 from ..locate.verify import VerifiedCandidate
 from ..models.local import SEEN, LocalFeatures, Matcher
+from ..photos import load
 from ..types import Candidate, Fix, Position
 from .explanation import Explanation, Number, Pair
 
@@ -26,7 +27,6 @@ SHOWN = 5
 AROUND_M = 300.0
 MOST_PHOTOS = 3000
 SHOWN_PX = 640
-REMEMBERED = 32
 
 MEANINGS = {
     "similarity": "cosine of the best photo of the place to the query, 1 for the same",
@@ -39,81 +39,37 @@ MEANINGS = {
 NOTHING = np.empty((0, 2), np.int64)
 
 
-class _Asked:
-    """A picture that was asked about, to be let go of when others come."""
+def explain(query: Query, options: QueryOptions, context: MapContext) -> Explanation:
+    """Answer a query again and tell all that the answer rests on.
 
-    def __init__(self, photo: photos.Readable) -> None:
-        self.photo = photo
+    The shown candidates are verified whether or not the answer needed it.
 
-
-class Recent:
-    """Pictures of the last answers, so that these can be explained and a million others do not fill the memory."""
-
-    def __init__(self) -> None:
-        self._held: deque[_Asked] = deque(maxlen=REMEMBERED)
-
-    def keep(self, photo: photos.Readable) -> Callable[[], photos.Readable]:
-        """What gives the picture back, as long as it is kept; a path is not kept but read again."""
-        if isinstance(photo, str | Path):
-            return lambda: photo
-        asked = _Asked(photo)
-        self._held.append(asked)
-        there = weakref.ref(asked)
-
-        def give() -> photos.Readable:
-            found = there()
-            if found is None:
-                raise BadInput(
-                    f"This answer cannot be explained any more: pictures without a file are kept for the last "
-                    f"{REMEMBERED} answers. Ask again, or ask with the path of a file."
-                )
-            return found.photo
-
-        return give
-
-
-class Explainer:
-    """What explains one answer when it is called. A copy of the answer shares it: the map behind it is not copied."""
-
-    def __init__(self, explain: Callable[[], Explanation]) -> None:
-        self._explain = explain
-
-    def __call__(self) -> Explanation:
-        return self._explain()
-
-    def __deepcopy__(self, memo: object) -> Explainer:
-        return self
-
-
-def explained(
-    given: Callable[[], photos.Readable],
-    question: QueryOptions,
-    descriptor: npt.NDArray[np.float32],
-    workings: MapContext,
-) -> Explanation:
-    """Answer a question again and tell all that the answer rests on.
-
-    The shown candidates are verified whether or not the answer needed it. `given` gives the photo.
+    Raises:
+        BadInput: the query has no photo.
     """
-    photo = given()
-    picture = photos.load(photo, least_side_px=SEEN.least_side_px)
-    query = workings.verifier.of_query(picture) if workings.verifier is not None else None
-    answered = ask(question, descriptor, workings, None if query is None else lambda: query)
-    how: Matcher = "fast" if question.verify == "fast" else "accurate"
-    shown = answered.fix.candidates[:SHOWN]
-    held: dict[str, VerifiedCandidate] = {}
-    if workings.verifier is not None and query is not None:
-        held = {each.candidate.photo.id: each for each in workings.verifier.hold(query, shown, how)}
+    photo = query.photo
+    if photo is None:
+        raise BadInput("A descriptor cannot be explained. Pass the photo to Map.explain.")
+    picture = load(photo, least_side_px=SEEN.least_side_px)
+    fix, evidence = answer_with_evidence(query, options, context)
+    features = query_features(photo, context)
+    matcher: Matcher = "fast" if options.verify == "fast" else "accurate"
+    shown = fix.candidates[:SHOWN]
+    verified: dict[str, VerifiedCandidate] = {}
+    if context.verifier is not None and features is not None:
+        found = context.verifier.verify(features.features, shown, matcher)
+        verified = {each.candidate.photo.id: each for each in found}
     sides = picture.shape[1], picture.shape[0]
+    local = None if features is None else features.features
     return Explanation(
         name=Path(photo).name if isinstance(photo, str | Path) else "the photo",
         query=picture,
-        fix=answered.fix,
-        pairs=tuple(_pair(query, sides, candidate, held.get(candidate.photo.id)) for candidate in shown),
-        photos_of_map=_around(workings, answered.fix, shown),
-        numbers=_numbers(answered, workings.calibration),
-        least_confidence=answered.line,
-        calibration=in_words(workings.calibration),
+        fix=fix,
+        pairs=tuple(_pair(local, sides, candidate, verified.get(candidate.photo.id)) for candidate in shown),
+        photos_of_map=_around(context, fix, shown),
+        numbers=_numbers(evidence, context.calibration),
+        least_confidence=line_of(evidence, context.calibration, options),
+        calibration=in_words(context.calibration),
     )
 
 
@@ -144,21 +100,22 @@ def _pair(
     )
 
 
-def _around(workings: MapContext, fix: Fix, shown: Sequence[Candidate]) -> tuple[Position, ...]:
+def _around(context: MapContext, fix: Fix, shown: Sequence[Candidate]) -> tuple[Position, ...]:
     """The positions of the map's photos around the fix, or around the best candidate where there is no fix."""
     middle = fix.position or (shown[0].photo.position if shown else None)
     if middle is None:
         return ()
-    rows = workings.store.rows_in(Circle(middle.lat, middle.lon, AROUND_M), MOST_PHOTOS)
-    return tuple(each.position for each in workings.store.photos(rows))
+    rows = context.store.rows_in(Circle(middle.lat, middle.lon, AROUND_M), MOST_PHOTOS)
+    return tuple(each.position for each in context.store.photos(rows))
 
 
-def _numbers(answered: Answered, calibration: Calibration) -> tuple[Number, ...]:
-    consensus = answered.consensus
-    if consensus is None:
+def _numbers(evidence: Evidence, calibration: Calibration) -> tuple[Number, ...]:
+    if not evidence.places:
         return ()
-    weights = calibration.weights[consensus.how or "off"]
-    values = calibration.numbers(consensus, answered.neighbours)
+    place = evidence.places[0]
+    consensus = place.consensus
+    weights = calibration.weights[consensus.matcher or "off"]
+    values = calibration.numbers(consensus, place.density)
     counted = {n: consensus.inliers is not None or n != "inliers" for n in values}
     parts = [
         Number(n, v if counted[n] else None, getattr(weights, n), getattr(weights, n) * v, MEANINGS[n])

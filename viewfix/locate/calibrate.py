@@ -1,4 +1,4 @@
-"""A map examines itself: photos are left out and looked for, and what came of it calibrates the confidence."""
+"""Calibrate a map on its own photos: leave photos out, look for them, fit the confidence on what happens."""
 
 from __future__ import annotations
 
@@ -16,18 +16,20 @@ from ..models.local import Matcher
 from ..search.search import Search
 from ..store.store import Store
 from ..types import Candidate, Photo, Progress, silent
-from .answer import VOTERS
 from .confidence import LEAST_TRIALS, Calibration, Trial, calibrate
+from .context import density
+from .decide import VOTERS
 from .fuse import Consensus, fuse, ranked
-from .query import depth, neighbours
-from .relative_pose import sighted
-from .verify import Verifier, sights
+from .query import depth
+from .relative_pose import apply_poses
+from .verify import Verifier, observations
 
 RECALIBRATE_SHARE = 0.1
 
 SAMPLE = 450
-"""Left-out photos. Two of three are asked for twice, alone and with their surroundings, to fit the probability by; the
-third only as a stranger, to draw lines by: a line keeps its promise only if the fit has never seen its strangers."""
+"""Photos left out. Two of three are looked for twice, left out alone and with their surroundings, to fit the
+probability; the third only with its surroundings, to draw lines: a line keeps its promise only if the fit has never
+seen the photos that it was drawn by."""
 
 STEP = 3
 
@@ -35,20 +37,21 @@ OWN_PLACE_M = 5.0
 """Photos this near are left out with it: a burst from one spot would make every query look easy."""
 
 SURROUNDINGS_M = 100.0
-"""Photos this near are left out to ask from outside the map: nothing within sight remains."""
+"""Photos this near are left out to make a photo one from outside the map: nothing within sight remains."""
 
-VERIFIED_INSIDE, VERIFIED_OUTSIDE, VERIFIED_STRANGERS = 60, 50, 100
-"""Left-out photos that are verified too: most of the time goes there. From 99 strangers on, 1 % can be promised."""
+VERIFIED_INSIDE, VERIFIED_OUTSIDE, VERIFIED_OUT_OF_MAP = 60, 50, 100
+"""Left-out photos that are verified too: most of the time goes there. From 99 photos of the last
+kind on, 1 % can be promised."""
 
 POOL = 400
-HOWS: tuple[Matcher, ...] = ("fast", "accurate")
+MATCHERS: tuple[Matcher, ...] = ("fast", "accurate")
 
 
 @dataclass(frozen=True, slots=True)
 class LeaveOneOut:
     """A photo that was left out, what the rest of the map finds for it, and whether its place is still there.
 
-    `for_line`: it is a stranger to draw a line by, and nothing is fitted to it.
+    `for_line`: it is a photo from outside the map to draw a line by, and nothing is fitted to it.
     """
 
     photo: Photo
@@ -62,7 +65,7 @@ class LeaveOneOut:
 def keep_calibrated(
     writer: Store, search: Search, verifier: Verifier | None = None, *, progress: Progress = silent
 ) -> None:
-    """Examine a map, open for writing, when a tenth of its photos came, went or changed since the last time."""
+    """Calibrate a map, open for writing, when a tenth of its photos came, went or changed since the last time."""
     count, version = len(writer), writer.version
     stored = writer.meta("calibration") or {}
     if "weights" not in stored:  # none, or one of an older viewfix, which drew no lines and verified nothing
@@ -94,18 +97,18 @@ def examine(
     if not calibration.outside:
         return calibration
     scores = {"off": _scores(calibration, [each.trial for each in left if each.for_line])}
-    for how, pairs in _verified(store, verifier, left, calibration, progress).items() if verifier else ():
-        fresh = [(of, trial) for of, trial in pairs if trial.consensus.how]
+    for matcher, pairs in _verified(store, verifier, left, calibration, progress).items() if verifier else ():
+        fresh = [(of, trial) for of, trial in pairs if trial.consensus.matcher]
         calibration = calibrate(*_sides(fresh), prior=calibration, again=True)
-        # Those that were sure without verification keep their probability: so would a query.
-        scores[how] = _scores(calibration, [trial for of, trial in pairs if of.for_line])
+        # Those that were sure without verification keep their probability, as a query would.
+        scores[matcher] = _scores(calibration, [trial for of, trial in pairs if of.for_line])
     made_at = datetime.now(UTC).isoformat(timespec="seconds")
     return replace(calibration, outside_scores=scores, made_at=made_at)
 
 
 def _scores(calibration: Calibration, outside: Sequence[Trial]) -> list[float]:
     """Rounded up: a line drawn through one of them must not lie below it."""
-    return [math.ceil(1e6 * calibration.probability(t.consensus, t.neighbours)) / 1e6 for t in outside]
+    return [math.ceil(1e6 * calibration.probability(t.consensus, t.density)) / 1e6 for t in outside]
 
 
 def _sides(pairs: Sequence[tuple[LeaveOneOut, Trial]]) -> tuple[list[Trial], list[Trial]]:
@@ -115,8 +118,10 @@ def _sides(pairs: Sequence[tuple[LeaveOneOut, Trial]]) -> tuple[list[Trial], lis
 
 
 def _left_out(store: Store, search: Search, row: int, *, for_line: bool) -> Iterator[LeaveOneOut]:
-    [truth] = store.photos([row])
-    [descriptor] = store.descriptors([row])
+    there, descriptors = store.photos([row]), store.descriptors([row])
+    if not there or not len(descriptors):  # damaged, and left out of every answer too
+        return
+    truth, descriptor = there[0], descriptors[0]
     found, similarities = search.nearest(descriptor, POOL)
     photos = store.photos(found)
     apart_m = distances_m(
@@ -126,7 +131,7 @@ def _left_out(store: Store, search: Search, row: int, *, for_line: bool) -> Iter
         if inside and for_line:
             continue
         kept = np.flatnonzero(apart_m > least_m)
-        # A pool that holds nothing else says only that the map is small or dense here, not how a stranger would do.
+        # A pool that holds nothing else says only that the map is small or dense here, not how others would do.
         if len(kept) < min(VOTERS, len(photos) // 4):
             continue
         candidates = tuple(Candidate(photos[i], float(similarities[i])) for i in kept)
@@ -139,47 +144,54 @@ def _left_out(store: Store, search: Search, row: int, *, for_line: bool) -> Iter
 def _trial(store: Store, truth: Photo, consensus: Consensus) -> Trial:
     at = consensus.position
     error_m = float(distances_m(truth.position.lat, truth.position.lon, [at.lat], [at.lon])[0])
-    return Trial(consensus, error_m, neighbours(store, consensus))
+    return Trial(consensus, error_m, density(store, consensus))
 
 
 def _verified(
     store: Store, verifier: Verifier, left: Sequence[LeaveOneOut], calibration: Calibration, progress: Progress
 ) -> dict[Matcher, list[tuple[LeaveOneOut, Trial]]]:
-    """Trials after verification, by how; as they were where nothing was verified. Empty where there are too few."""
-    depths = {id(each): depth(calibration.probability(each.trial.consensus, each.trial.neighbours)) for each in left}
+    """Trials after verification, by matcher; unchanged where nothing was verified. Empty where there are too few."""
+    depths = {id(each): depth(calibration.probability(each.trial.consensus, each.trial.density)) for each in left}
     inside = [each for each in left if each.inside and depths[id(each)]]
     outside = [each for each in left if not each.inside and not each.for_line]
-    strangers = [each for each in left if each.for_line]
-    some = [*_some(inside, VERIFIED_INSIDE), *_some(outside, VERIFIED_OUTSIDE)]
-    if len(some) < 2 * LEAST_TRIALS:
+    for_line = [each for each in left if each.for_line]
+    chosen = [*_spaced(inside, VERIFIED_INSIDE), *_spaced(outside, VERIFIED_OUTSIDE)]
+    if len(chosen) < 2 * LEAST_TRIALS:
         return {}
-    some += _some(strangers, VERIFIED_STRANGERS)
+    chosen += _spaced(for_line, VERIFIED_OUT_OF_MAP)
 
     def one(each: LeaveOneOut) -> dict[Matcher, Trial]:
-        query = verifier.of_photo(each.photo) if depths[id(each)] else None
-        found: dict[Matcher, Trial] = {}
-        for how in HOWS:
-            found[how] = each.trial
-            held = [] if query is None else verifier.hold(query, each.candidates[: depths[id(each)]], how)
-            if query is not None and held:
-                counted = {h.candidate.photo.id: h.candidate for h in held}
-                shown = ranked([counted.get(c.photo.id, c) for c in each.candidates], how)
-                consensus = fuse(shown, elsewhere=each.elsewhere, how=how)
-                if consensus is not None:
-                    found[how] = _trial(store, each.photo, sighted(consensus, sights(query, held)))
-        return found
+        return _verified_trials(store, verifier, each, depths[id(each)])
 
     trials: list[dict[Matcher, Trial]] = []
     with ThreadPoolExecutor(cores(), thread_name_prefix="verify") as pool:
-        for done, each in enumerate(pool.map(one, some)):
-            progress("calibrating the verification", done, len(some))
+        for done, each in enumerate(pool.map(one, chosen)):
+            progress("calibrating the verification", done, len(chosen))
             trials.append(each)
-    progress("calibrating the verification", len(some), len(some))
-    if not any(trial.consensus.how for each in trials for trial in each.values()):
+    progress("calibrating the verification", len(chosen), len(chosen))
+    if not any(trial.consensus.matcher for each in trials for trial in each.values()):
         return {}
-    return {how: [(of, each[how]) for of, each in zip(some, trials, strict=True)] for how in HOWS}
+    return {matcher: [(of, each[matcher]) for of, each in zip(chosen, trials, strict=True)] for matcher in MATCHERS}
 
 
-def _some(left: Sequence[LeaveOneOut], most: int) -> Sequence[LeaveOneOut]:
-    """At most so many, evenly from all."""
+def _verified_trials(store: Store, verifier: Verifier, each: LeaveOneOut, deep: int) -> dict[Matcher, Trial]:
+    """One left-out photo verified by each matcher; its trial by similarity where it could not be."""
+    trials: dict[Matcher, Trial] = dict.fromkeys(MATCHERS, each.trial)
+    query = verifier.photo_features(each.photo) if deep else None
+    if query is None:
+        return trials
+    for matcher in MATCHERS:
+        verified = verifier.verify(query.features, each.candidates[:deep], matcher)
+        if not verified:
+            continue
+        counted = {v.candidate.photo.id: v.candidate for v in verified}
+        shown = ranked([counted.get(c.photo.id, c) for c in each.candidates], matcher)
+        consensus = fuse(shown, elsewhere=each.elsewhere, matcher=matcher)
+        if consensus is not None:
+            trials[matcher] = _trial(store, each.photo, apply_poses(consensus, observations(query, verified)))
+    return trials
+
+
+def _spaced(left: Sequence[LeaveOneOut], most: int) -> Sequence[LeaveOneOut]:
+    """At most so many, evenly spaced among all."""
     return [left[i] for i in np.linspace(0, len(left) - 1, min(most, len(left))).astype(int)]

@@ -1,4 +1,4 @@
-"""A consensus becomes a probability, and a rate of false answers a line: fitted on a map's own photos, left out."""
+"""Calibration: the probability of a consensus, and the line for a rate of false answers, fitted on left-out photos."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import BadInput
-from .fuse import Consensus
+from .fuse import Consensus, inlier_strength
 
 Floats = npt.NDArray[np.float64]
 
 LEAST_TRIALS = 40
 """With fewer trials of either outcome a map cannot be calibrated on its own: the shipped prior answers."""
 
-STRANGE = 0.75
-"""The quantile of rivals that stands in for one: on the careful side of the middle."""
+OUT_OF_MAP_QUANTILE = 0.75
+"""The quantile of wrong places that stands in for a rival: on the careful side of the middle."""
 
 TWIN = 40.0
 """How fast the doubt between places that look alike fades with the margin: at 0 each has half, at 0.1 a fiftieth."""
@@ -52,51 +52,51 @@ NUMBERS = tuple(each.name for each in fields(Weights))[1:]
 class Trial:
     """One left-out photo: what the rest of the map said of it, and how far from the truth that was, metres.
 
-    `neighbours` is how many photos of the map lie within AGREE_M of what was said.
+    `density` is how many photos of the map lie within AGREE_M of what was said.
     """
 
     consensus: Consensus
     error_m: float
-    neighbours: int = 0
+    density: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
     """What the left-out photos of a map taught.
 
-    `weights` by how candidates were verified ("off", "fast", "accurate"). Where the map has no other place, a
-    `stranger` stands in for one: the similarity that the best photo of a wrong place usually has. `radius_m` holds
-    nine in ten of the right answers. `inside` and `outside` are how many photos were left out alone, and with all
-    around them: 0 for the shipped prior. `outside_scores` are the probabilities that the latter got, by how they
-    were verified: what a line for strangers is drawn by. `made_at` is an ISO date.
+    `weights` by matcher ("off", "fast", "accurate"). Where the map has no other place, `out_of_map` stands in for
+    one, by matcher too: the strength, similarity and inliers together, that the best photo of a wrong place usually
+    has. `radius_m` holds nine in ten of the right answers. `inside` and `outside` are how many photos were left out
+    alone, and with all around them: 0 for the shipped prior. `outside_scores` are the probabilities that the latter
+    got, by matcher: the line for photos from outside the map is drawn by them. `made_at` is an ISO date.
     """
 
     weights: Mapping[str, Weights]
     radius_m: float
-    stranger: float
+    out_of_map: Mapping[str, float]
     inside: int = 0
     outside: int = 0
     outside_scores: Mapping[str, Sequence[float]] = field(default_factory=dict)
     made_at: str | None = None
 
-    def numbers(self, consensus: Consensus, neighbours: int) -> dict[str, float]:
+    def numbers(self, consensus: Consensus, density: int) -> dict[str, float]:
         """The numbers of `Weights`, by name."""
-        rival = self.stranger if consensus.rival is None else consensus.rival
+        rival = self.out_of_map[consensus.matcher or "off"] if consensus.rival is None else consensus.rival
         return {
             "similarity": consensus.similarity,
             "margin": consensus.strength - rival,
             "agreement": consensus.agreement,
-            "density": math.log1p(neighbours),
+            "density": math.log1p(density),
             "inliers": math.log1p(consensus.inliers or 0),
         }
 
-    def probability(self, consensus: Consensus, neighbours: int = 0) -> float:
+    def probability(self, consensus: Consensus, density: int = 0) -> float:
         """P(the true place lies within the radius of the fix), [0, 1].
 
         The probability by the weights, times the share that `rivalry` leaves.
         """
-        weights = self.weights[consensus.how or "off"]
-        numbers = self.numbers(consensus, neighbours)
+        weights = self.weights[consensus.matcher or "off"]
+        numbers = self.numbers(consensus, density)
         alone = _sigmoid(np.array(weights.bias + sum(getattr(weights, n) * numbers[n] for n in NUMBERS)))
         return float(alone) * self.rivalry(consensus)
 
@@ -107,33 +107,34 @@ class Calibration:
         """
         return float(_sigmoid(np.array(TWIN * self.numbers(consensus, 0)["margin"])))
 
-    def line(self, false_accepts: float, how: str) -> float:
-        """The probability that an answer must exceed so that at most this share of strangers is answered.
+    def line(self, false_accepts: float, matcher: str) -> float:
+        """The probability that an answer must exceed so that at most this share of photos from elsewhere is answered.
 
-        Split conformal calibration: of n left-out strangers, the ceil((n + 1) * (1 - share))-th smallest
-        probability. A new stranger, if it is drawn as they were, exceeds it with probability `false_accepts` at most,
-        whatever the model of the probability is worth: a statement about the draw of all of them together.
+        Split conformal calibration: of n photos left out with their surroundings, the
+        ceil((n + 1) * (1 - share))-th smallest probability. A new photo from outside the map, if it is drawn as they
+        were, exceeds it with probability `false_accepts` at most, however good the model of the probability is: a
+        statement about the draw of all of them together.
 
         Raises:
             BadInput: the share is not in (0, 1), or too small for so few left-out photos.
         """
         if not 0 < false_accepts < 1:
-            raise BadInput(f"false_accepts is {false_accepts}, but it is a share. Give more than 0 and less than 1.")
-        scores = sorted(self.outside_scores.get(how, ()))
+            raise BadInput(f"false_accepts is {false_accepts}, but it is a share. Pass more than 0 and less than 1.")
+        scores = sorted(self.outside_scores.get(matcher, ()))
         if not scores and self.outside_scores.get("off"):
             raise BadInput(
-                f"No rate of false answers can be promised for verify={how!r}: too few photos could be verified when "
-                "this map was calibrated. Ask with verify='off' (--verify off)."
+                f"No rate of false answers can be promised for verify={matcher!r}: too few photos could be verified "
+                "when this map was calibrated. Use verify='off' (--verify off)."
             )
         if not scores and self.inside:
             raise BadInput(
                 "No rate of false answers can be promised: this map was calibrated by an older viewfix. The next "
-                "viewfix build or add calibrates it anew; or draw a line yourself with --least-confidence."
+                "viewfix build or add calibrates it again; or set the line yourself with --least-confidence."
             )
         if not scores:
             raise BadInput(
                 "No rate of false answers can be promised: this map is too small to be calibrated on its own photos. "
-                "Add photos, or draw a line yourself with least_confidence (--least-confidence)."
+                "Add photos, or set the line yourself with least_confidence (--least-confidence)."
             )
         rank = math.ceil((len(scores) + 1) * (1 - false_accepts))
         if rank > len(scores):
@@ -144,22 +145,37 @@ class Calibration:
         return scores[rank - 1]
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        """As it is stored in a map; `stranger` is what older versions of viewfix read."""
+        return {**asdict(self), "stranger": self.out_of_map["off"]}
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> Calibration:
-        """What `to_json` gave; a map of an older viewfix, which knew similarity alone, keeps what it had learned."""
-        if "weights" not in stored:
+        """Read what `to_json` wrote; a map of an older viewfix keeps what it had learned."""
+        out_of_map = stored.get("out_of_map") or _out_of_map(float(stored["stranger"]))
+        if "weights" not in stored:  # of similarity alone
             own = Weights(*(stored[name] for name in ("bias", "similarity", "margin", "agreement")))
             return replace(
                 PRIOR,
                 weights={**PRIOR.weights, "off": own},
                 radius_m=stored["radius_m"],
-                stranger=stored["stranger"],
+                out_of_map=out_of_map,
                 inside=stored["trials"],
             )
         known = {each.name: stored[each.name] for each in fields(cls) if each.name in stored}
-        return cls(**{**known, "weights": {how: Weights(**each) for how, each in stored["weights"].items()}})
+        weights = {matcher: Weights(**each) for matcher, each in stored["weights"].items()}
+        return cls(**{**known, "weights": weights, "out_of_map": out_of_map})
+
+
+OUT_OF_MAP_INLIERS = {"off": 0, "fast": 9, "accurate": 12}
+"""Inliers of the best of five photos of a wrong place, three in four have no more (benchmarks/prior.py)."""
+
+
+def _out_of_map(similarity: float) -> dict[str, float]:
+    """The strength of a wrong place by matcher, from its usual similarity and the inliers it usually has."""
+    added = {
+        matcher: inlier_strength(n, None if matcher == "off" else matcher) for matcher, n in OUT_OF_MAP_INLIERS.items()
+    }
+    return {matcher: similarity + each for matcher, each in added.items()}
 
 
 PRIOR = Calibration(
@@ -169,29 +185,29 @@ PRIOR = Calibration(
         "accurate": Weights(bias=-9.7, similarity=0.0, margin=3.5, agreement=1.0, density=0.4, inliers=1.9),
     },
     radius_m=25.0,
-    stranger=0.64,
+    out_of_map=_out_of_map(0.64),
 )
-"""What a real and a drawn map say together (benchmarks/prior.py). How alike strangers look differs from map to map,
+"""What a real and a drawn map say together (benchmarks/prior.py). How alike places look differs from map to map,
 so it leans on the lead over other places."""
 
 
 def calibrate(
     inside: Sequence[Trial], outside: Sequence[Trial], *, prior: Calibration = PRIOR, again: bool = False
 ) -> Calibration:
-    """Fit the probability on photos of the map itself, all verified in one way, or none.
+    """Fit the probability on photos of the map itself, all verified by one matcher, or by none.
 
     Args:
         inside: photos left out alone; their place is still in the map.
         outside: photos left out with everything around them; whatever was said is wrong.
         prior: pulls on the weights, so that a few hundred trials cannot run away, and
             stands in where there are too few.
-        again: `prior` is of this map already, and only the weights of a way to verify are wanted.
+        again: `prior` is of this map already, and only what belongs to one matcher is fitted.
 
     Returns:
-        A calibration for a query that is as likely to be outside the map as in it; only the weights of the one way
-        are new.
+        A calibration for a query that is as likely to be outside the map as in it; only what belongs to the matcher
+        is new.
     """
-    how = next((trial.consensus.how for trial in (*inside, *outside)), None) or "off"
+    matcher = next((trial.consensus.matcher for trial in (*inside, *outside)), None) or "off"
     # Without a rival there is no lead to learn from; maps of a single place are left to the prior.
     inside, outside = ([t for t in some if t.consensus.rival is not None] for some in (inside, outside))
     radius_m = prior.radius_m if again else _radius_m(inside, prior)
@@ -199,20 +215,25 @@ def calibrate(
     right = np.array([t.error_m <= radius_m for t in trials], dtype=np.float64)
     if min(right.sum(), len(right) - right.sum()) < LEAST_TRIALS:
         return replace(prior, radius_m=radius_m)
-    fresh = prior
-    if not again:
-        stranger = float(np.quantile([t.consensus.rival for t in trials if t.consensus.rival is not None], STRANGE))
-        fresh = replace(prior, radius_m=radius_m, stranger=stranger, inside=len(inside), outside=len(outside))
-    numbers = np.array([[1.0, *fresh.numbers(t.consensus, t.neighbours).values()] for t in trials])
+    if again:
+        inliers = [inlier_strength(t.consensus.inliers, matcher) for t in outside]
+        strength = prior.out_of_map["off"] + float(np.quantile(inliers, OUT_OF_MAP_QUANTILE)) if inliers else None
+        usual = prior.out_of_map if strength is None else {**prior.out_of_map, matcher: strength}
+        fresh = replace(prior, out_of_map=usual)
+    else:
+        rivals = [t.consensus.rival for t in trials if t.consensus.rival is not None]
+        usual = _out_of_map(float(np.quantile(rivals, OUT_OF_MAP_QUANTILE)))
+        fresh = replace(prior, radius_m=radius_m, out_of_map=usual, inside=len(inside), outside=len(outside))
+    numbers = np.array([[1.0, *fresh.numbers(t.consensus, t.density).values()] for t in trials])
     # Each outcome weighs half: nobody knows how often the owner of this map will ask from outside it.
     weights = np.where(right == 1, 0.5 / right.sum(), 0.5 / (len(right) - right.sum())) * len(right)
-    start = prior.weights[how]
+    start = prior.weights[matcher]
     fitted = _fitted(numbers, right, weights, np.array([getattr(start, each.name) for each in fields(Weights)]))
-    return replace(fresh, weights={**prior.weights, how: Weights(*fitted)})
+    return replace(fresh, weights={**prior.weights, matcher: Weights(*fitted)})
 
 
 def _fitted(numbers: Floats, right: Floats, weights: Floats, start: Floats) -> list[float]:
-    kept = numbers.any(axis=0)  # inliers that nobody counted weigh nothing
+    kept = numbers.any(axis=0)  # inliers that were not counted weigh nothing
     while True:
         beta = np.zeros(len(start))
         beta[kept] = fit_logistic(numbers[:, kept], right, weights, start[kept])

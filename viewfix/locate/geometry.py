@@ -1,4 +1,4 @@
-"""Pairs of points become inliers of a geometry, and inliers the way from one camera to the other."""
+"""Two-view geometry: the inliers among point pairs, and the relative pose of the two cameras."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def available() -> bool:
     return importlib.util.find_spec("poselib") is not None
 
 
-def agreed(a: Points, b: Points) -> Geometry | None:
+def estimate(a: Points, b: Points) -> Geometry | None:
     """The geometry that holds most of (M, 2) and (M, 2) points in pixels; None where none holds.
 
     A fundamental matrix or a homography, whichever holds, by PoseLib's LO-RANSAC. Mirrored scenes, zooms of more
@@ -116,7 +116,7 @@ class RelativePose:
     inliers: int
 
 
-def way(candidate: Points, query: Points, sizes: tuple[Size, Size]) -> RelativePose | None:
+def relative_pose(candidate: Points, query: Points, sizes: tuple[Size, Size]) -> RelativePose | None:
     """The relative pose of two cameras from (M, 2) inlier points of each, in pixels; None where none is found.
 
     `sizes` are those of the candidate and of the query.

@@ -1,4 +1,4 @@
-"""What verified candidates saw of the query: where it looked, and the lines on which it stood, made one fix."""
+"""Heading and position of the query from the relative poses of its verified candidates."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LEAST_INLIERS_TO_STAND = 40
 """For a line on which the query stands: the direction between two cameras is harder to see than their turn."""
 
 VOTE_SD_M, LINE_SD_M, ROUNDS = 6.0, 2.0, 5
-"""How far the voted position and a line are off, usually; chosen on photos of the training area, left out."""
+"""Usual errors of the voted position and of a line; chosen on left-out photos of the training area."""
 
 BEHIND = 0.2
 """The weight of a line when the query would stand behind where it points: the sign is the least sure."""
@@ -36,34 +36,36 @@ class PoseObservation:
     inliers: int
 
 
-def sighted(consensus: Consensus, sights: Sequence[PoseObservation]) -> Consensus:
-    """The consensus with what the geometry of its verified candidates adds.
+def apply_poses(consensus: Consensus, observations: Sequence[PoseObservation]) -> Consensus:
+    """The consensus with the heading and the position that the geometry of its verified candidates adds.
 
-    The heading is the mean of those that agree with the strongest sight, weighed by inliers. Sights with enough
-    inliers from two or more spots are triangulated: the position moves to where their lines meet, held by the voted
-    one, so that one bad line cannot carry it off. Sights of other places count for nothing.
+    The heading is the mean of those that agree with the strongest observation, weighted by inliers. Observations with
+    enough inliers from two or more spots are triangulated: the position moves to where their lines meet, held by the
+    voted one, so that one bad line cannot carry it off. Observations from other places are left out.
     """
     at = consensus.position
-    if sights:
-        lats, lons = zip(*((s.position.lat, s.position.lon) for s in sights), strict=True)
+    if observations:
+        lats, lons = zip(*((each.position.lat, each.position.lon) for each in observations), strict=True)
         near = distances_m(at.lat, at.lon, lats, lons) <= AGREE_M
-        sights = [s for s, is_near in zip(sights, near, strict=True) if is_near and s.inliers >= LEAST_INLIERS]
-    if not sights:
+        observations = [
+            each for each, is_near in zip(observations, near, strict=True) if is_near and each.inliers >= LEAST_INLIERS
+        ]
+    if not observations:
         return consensus
-    heading_deg = _mean_heading_deg(sights)
-    lines = [s for s in sights if s.inliers >= LEAST_INLIERS_TO_STAND]
-    if len({(s.position.lat, s.position.lon) for s in lines}) < 2:
+    heading_deg = _mean_heading_deg(observations)
+    lines = [each for each in observations if each.inliers >= LEAST_INLIERS_TO_STAND]
+    if len({(each.position.lat, each.position.lon) for each in lines}) < 2:
         return replace(consensus, heading_deg=heading_deg)
     plane = Plane(at)
-    starts = plane.to_xy_m([s.position.lat for s in lines], [s.position.lon for s in lines])
-    x_m, y_m = _meeting(starts, np.radians([s.heading_deg + s.towards_deg for s in lines]))
+    starts = plane.to_xy_m([each.position.lat for each in lines], [each.position.lon for each in lines])
+    x_m, y_m = _meeting(starts, np.radians([each.heading_deg + each.towards_deg for each in lines]))
     return replace(consensus, heading_deg=heading_deg, position=plane.to_position(x_m, y_m, at.radius_m))
 
 
-def _mean_heading_deg(sights: Sequence[PoseObservation]) -> float:
+def _mean_heading_deg(observations: Sequence[PoseObservation]) -> float:
     """Of those that agree with the strongest: a pair that matched by a repeated façade turns by any angle."""
-    headings = np.radians([s.heading_deg + s.turn_deg for s in sights])
-    inliers = np.array([s.inliers for s in sights], np.float64)
+    headings = np.radians([s.heading_deg + s.turn_deg for s in observations])
+    inliers = np.array([s.inliers for s in observations], np.float64)
     near = np.cos(headings - headings[inliers.argmax()]) >= np.cos(np.radians(AGREE_HEADING_DEG))
     weights = inliers * near
     return wrap_heading_deg(float(np.degrees(np.arctan2(weights @ np.sin(headings), weights @ np.cos(headings)))))

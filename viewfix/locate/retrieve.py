@@ -1,4 +1,4 @@
-"""A descriptor goes in; the photos of the map that look like it come out, and what they must be compared with."""
+"""Retrieve: the photos of a map that look like a query, and the rivals that the best of them must beat."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..geo import Region
 from ..search.search import Search
 from ..store.store import Store
 from ..types import Candidate
-from .answer import VOTERS
+from .decide import VOTERS
 from .fuse import fuse
 
 Descriptor = npt.NDArray[np.float32]
@@ -22,21 +22,24 @@ WIDEST = 10_000
 
 
 def retrieve(
-    store: Store, search: Search, descriptor: Descriptor, k: int, region: Region | None
+    store: Store, search: Search, descriptor: Descriptor, k: int, region: Region | None, *, without: str | None = None
 ) -> tuple[Candidate, ...]:
-    """The k photos most similar to a (dim,) descriptor of length 1, best first; of a region, or of the whole map.
+    """The k photos most similar to a (dim,) descriptor of length 1, best first; in a region, or in the whole map.
+
+    The photo with the id `without` is left out.
 
     Raises:
         StorageFailed: the map has descriptors without photos.
     """
     for _ in range(ROUNDS):
-        rows, similarities = search.nearest(descriptor, k, region)
+        rows, similarities = search.nearest(descriptor, k + (without is not None), region)
         found = store.photos(rows)
         if len(found) == len(rows):  # else another process took one out between the two lines: ask again
-            return tuple(Candidate(p, float(s)) for p, s in zip(found, similarities, strict=True))
+            pairs = zip(found, similarities, strict=True)
+            return tuple(Candidate(p, float(s)) for p, s in pairs if p.id != without)[:k]
     raise StorageFailed(
-        f"{store.address} has descriptors without photos: it is damaged, or being emptied. Ask again; if it stays so, "
-        f"restore it from a copy or build it again: viewfix build NEW.map PHOTOS"
+        f"{store.address} has descriptors without photos: it is damaged, or being emptied. Try again; if this "
+        "persists, restore it from a copy, or build it again: viewfix build NEW.map PHOTOS"
     )
 
 

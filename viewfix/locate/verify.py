@@ -1,40 +1,40 @@
-"""A query and candidates go in; each candidate comes out with the local features that agree with the query's."""
+"""Verify candidates: count the local features of each that agree with the query's in geometry."""
 
 from __future__ import annotations
 
-import threading
 import time
-from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
-from .. import photos
-from ..embed.describe import cores, hash_content
-from ..errors import BadInput, UnreadablePhoto
-from ..models.local import SEEN, LocalFeatures, LocalModel, Matcher, Pairs
+from ..models.local import LocalFeatures, LocalModel, Matcher, Pairs
 from ..store.local_features import Identity, LocalFeatureCache
 from ..store.store import Store
-from ..types import Candidate, Photo, Progress, silent
-from .geometry import LONGEST_PX, Geometry, Size, agreed, way
+from ..types import Camera, Candidate, Photo, Progress, silent
+from .features import PhotoFeatures
+from .geometry import LONGEST_PX, Geometry, Size, estimate, relative_pose
 from .relative_pose import LEAST_INLIERS, PoseObservation
 
-FIELD_DEG = 70.0
-"""The field of view along the longer side that photos are taken to have: that of the main camera of most phones."""
+FIELD_OF_VIEW_DEG = 70.0
+"""Along the longer side, where a photo does not say its focal length: the main camera of most phones."""
 
 EXTRACTION_S, PAIR_S = 0.1, 0.08
 """What features of a photo and a pair take before any was measured: two cores of 2020."""
 
-REMEMBERED = 512
-"""Photos whose features stay in memory: 70 MB, and the next query of the same street finds them there."""
+
+@dataclass(frozen=True, slots=True)
+class QueryFeatures:
+    """The local features of a query, and what is known about its camera."""
+
+    features: LocalFeatures
+    camera: Camera | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class VerifiedCandidate:
-    """One candidate held against the query; its `inliers` are counted now.
+    """One candidate after verification; its `inliers` are counted.
 
     `pairs` (M, 2) are indices into the features of the query and of the candidate; `geometry` is what most of them
     agree on, None where nothing does.
@@ -46,105 +46,111 @@ class VerifiedCandidate:
     geometry: Geometry | None
 
 
-def sights(query: LocalFeatures, held: Sequence[VerifiedCandidate]) -> list[PoseObservation]:
-    """What the held candidates whose heading is known saw of the query's camera."""
+def observations(query: QueryFeatures, verified: Sequence[VerifiedCandidate]) -> list[PoseObservation]:
+    """The relative poses of the query to those verified candidates whose heading is known."""
     found = []
-    for each in held:
+    query_size = _size(query.features, _field_of_view_deg(query.features, query.camera))
+    for each in verified:
         photo, geometry = each.candidate.photo, each.geometry
         if photo.heading_deg is None or geometry is None or geometry.inliers < LEAST_INLIERS:
             continue
         pairs = each.pairs[geometry.agree]
-        of_map, of_query = each.features.points_px(LONGEST_PX)[pairs[:, 1]], query.points_px(LONGEST_PX)[pairs[:, 0]]
-        moved = way(of_map, of_query, (_size(each.features), _size(query)))
-        if moved is not None:
+        map_points = each.features.points_px(LONGEST_PX)[pairs[:, 1]]
+        query_points = query.features.points_px(LONGEST_PX)[pairs[:, 0]]
+        map_size = _size(each.features, _photo_field_of_view_deg(each.features, photo))
+        pose = relative_pose(map_points, query_points, (map_size, query_size))
+        if pose is not None:
             at = (photo.position, photo.heading_deg)
-            found.append(PoseObservation(*at, moved.turn_deg, moved.towards_deg, geometry.inliers))
+            found.append(PoseObservation(*at, pose.turn_deg, pose.towards_deg, geometry.inliers))
     return found
 
 
-def _size(features: LocalFeatures) -> Size:
+def _photo_field_of_view_deg(features: LocalFeatures, photo: Photo) -> float:
+    if photo.view is not None and photo.view.field_of_view_deg is not None:
+        return photo.view.field_of_view_deg
+    return _field_of_view_deg(features, photo.camera)
+
+
+def _field_of_view_deg(features: LocalFeatures, camera: Camera | None) -> float:
+    known = None if camera is None else camera.field_of_view_deg(features.width_px, features.height_px)
+    return FIELD_OF_VIEW_DEG if known is None else known
+
+
+def _size(features: LocalFeatures, field_of_view_deg: float) -> Size:
     scale = LONGEST_PX / max(features.width_px, features.height_px)
-    return Size(features.width_px * scale, features.height_px * scale, FIELD_DEG)
+    return Size(features.width_px * scale, features.height_px * scale, field_of_view_deg)
 
 
-def _learned_s(before_s: float, measured_s: float) -> float:
-    """One slow moment doubles what is expected, and no more."""
+def _smoothed_s(before_s: float, measured_s: float) -> float:
+    """One slow moment doubles the estimate, and no more."""
     return min(measured_s, 2 * before_s)
 
 
 class Verifier:
-    """Local features and geometry for the candidates of one map. Thread-safe.
-
-    Features of map photos come from memory, from the map, or from the photo's file, in this order; what was
-    computed is kept in the map when that can be done without waiting.
-    """
+    """Local features and geometry for the candidates of one map. Thread-safe."""
 
     def __init__(
         self, store: Store, model: LocalModel | None = None, *, cache: LocalFeatureCache | None = None
     ) -> None:
-        self._store = store
         self.model = model or LocalModel()
-        self.cache = cache or store.local_features(self.model.fingerprint)
-        self._memory: OrderedDict[Identity, LocalFeatures] = OrderedDict()
-        self._lock = threading.Lock()
+        self.features = PhotoFeatures(store, self.model, cache)
         self._extraction_s, self._pair_s = EXTRACTION_S, PAIR_S
 
-    def of_query(self, picture: npt.NDArray[np.uint8]) -> LocalFeatures:
+    def query_features(self, picture: npt.NDArray[np.uint8], camera: Camera | None = None) -> QueryFeatures:
         """The local features of (H, W, 3) uint8 RGB pixels."""
-        self.model.load()  # not a part of what the next one takes
+        self.model.load()  # its time must not count as that of a photo
         began = time.monotonic()
         features = self.model.extract(picture)
-        self._extraction_s = _learned_s(self._extraction_s, time.monotonic() - began)
-        return features
+        self._extraction_s = _smoothed_s(self._extraction_s, time.monotonic() - began)
+        return QueryFeatures(features, camera)
 
-    def of_photo(self, photo: Photo) -> LocalFeatures | None:
-        """The local features of a photo of the map; None where they cannot be had."""
-        return next((features for _, features in self._with_features([Candidate(photo, 0.0)], None)), None)
+    def photo_features(self, photo: Photo) -> QueryFeatures | None:
+        """A photo of the map as if it were a query; None where its features cannot be had."""
+        found = next((features for _, features in self._with_features([Candidate(photo, 0.0)], None)), None)
+        return None if found is None else QueryFeatures(found, photo.camera)
 
     def fits(self, candidate: Candidate, until: float | None) -> bool:
         """Whether a query and its first candidate will have been compared when `time.monotonic()` is `until`."""
         if until is None:
             return True
-        extractions = 1 if self._known([candidate.photo.id])[1] else 2
+        identities = self.features.identities([candidate.photo.id])
+        extractions = 1 if self.features.known(identities.values()) else 2
         if time.monotonic() + extractions * self._extraction_s + self._pair_s <= until:
             return True
-        # One slow moment must not switch verification off for ever: what is not tried is thought a little faster.
+        # One slow moment must not switch verification off for ever: each refusal lowers the estimates a little.
         self._extraction_s, self._pair_s = 0.9 * self._extraction_s, 0.9 * self._pair_s
         return False
 
-    def hold(
-        self, query: LocalFeatures, candidates: Sequence[Candidate], how: Matcher, *, until: float | None = None
+    def verify(
+        self, query: LocalFeatures, candidates: Sequence[Candidate], matcher: Matcher, *, until: float | None = None
     ) -> list[VerifiedCandidate]:
-        """Hold candidates against the query, in their order.
+        """Compare candidates with the query, in their order.
 
         Args:
             query: its local features.
             candidates: of this map. One whose features cannot be had (no file, another file) is left out.
-            how: "fast" or "accurate".
-            until: what would not be done when `time.monotonic()` is this is not begun; None to hold all.
+            matcher: "fast" or "accurate".
+            until: nothing is begun that would not be done when `time.monotonic()` is this; None to compare all.
         """
-        held: list[VerifiedCandidate] = []
+        verified: list[VerifiedCandidate] = []
         for candidate, features in self._with_features(candidates, until):
             began = time.monotonic()
-            pairs = self.model.match(query, features, how)
-            held.append(self._held(query, candidate, features, pairs))
-            self._pair_s = _learned_s(self._pair_s, time.monotonic() - began)
-        return held
+            pairs = self.model.match(query, features, matcher)
+            geometry = estimate(query.points_px(LONGEST_PX)[pairs[:, 0]], features.points_px(LONGEST_PX)[pairs[:, 1]])
+            counted = replace(candidate, inliers=geometry.inliers if geometry else 0)
+            verified.append(VerifiedCandidate(counted, features, pairs, geometry))
+            self._pair_s = _smoothed_s(self._pair_s, time.monotonic() - began)
+        return verified
 
-    @staticmethod
-    def _held(query: LocalFeatures, candidate: Candidate, features: LocalFeatures, pairs: Pairs) -> VerifiedCandidate:
-        geometry = agreed(
-            query.points_px(LONGEST_PX)[pairs[:, 0]],
-            features.points_px(LONGEST_PX)[pairs[:, 1]],
-        )
-        return VerifiedCandidate(
-            replace(candidate, inliers=geometry.inliers if geometry else 0), features, pairs, geometry
-        )
+    def store_all(self, *, progress: Progress = silent) -> int:
+        """See `PhotoFeatures.store_all`."""
+        return self.features.store_all(progress=progress)
 
     def _with_features(
         self, candidates: Sequence[Candidate], until: float | None
     ) -> Iterator[tuple[Candidate, LocalFeatures]]:
-        identities, known = self._known([candidate.photo.id for candidate in candidates])
+        identities = self.features.identities([candidate.photo.id for candidate in candidates])
+        known = self.features.known(identities.values())
         fresh: dict[Identity, LocalFeatures] = {}
         try:
             for candidate in candidates:
@@ -156,71 +162,10 @@ class Verifier:
                 if until is not None and time.monotonic() + wanted_s > until:
                     return
                 if features is None:
-                    features = self._computed(candidate.photo, identity)
+                    features = self.features.compute(candidate.photo, identity)
                     if features is None:
                         continue
                     fresh[identity] = features
                 yield candidate, features
         finally:
-            self._remember(fresh)
-            self.cache.keep({identity: features.pack() for identity, features in fresh.items()})
-
-    def _known(self, ids: Sequence[str]) -> tuple[dict[str, Identity], dict[Identity, LocalFeatures]]:
-        """What the photos of these ids hold now, and the features of those that need no computing."""
-        identities = self._identities(ids)
-        with self._lock:
-            known = {identity: self._memory[identity] for identity in identities.values() if identity in self._memory}
-            for identity in known:
-                self._memory.move_to_end(identity)
-        stored = self.cache.load([identity for identity in identities.values() if identity not in known])
-        loaded: dict[Identity, LocalFeatures] = {}
-        for identity, packed in stored.items():
-            try:
-                loaded[identity] = LocalFeatures.unpack(packed)
-            except BadInput:  # damaged: computed anew
-                continue
-        self._remember(loaded)
-        return identities, {**known, **loaded}
-
-    def _identities(self, ids: Sequence[str]) -> dict[str, Identity]:
-        return {photo_id: (photo_id, record.content_hash) for photo_id, record in self._store.known(ids).items()}
-
-    def _remember(self, features: dict[Identity, LocalFeatures]) -> None:
-        with self._lock:
-            self._memory.update(features)
-            while len(self._memory) > REMEMBERED:
-                self._memory.popitem(last=False)
-
-    def _computed(self, photo: Photo, identity: Identity) -> LocalFeatures | None:
-        """From the file, if it is here and still holds what was added; a query waits for no download."""
-        return None if photos.is_url(photo.source) else self._from_source(photo, identity)
-
-    def _from_source(self, photo: Photo, identity: Identity) -> LocalFeatures | None:
-        try:
-            data = photos.read_bytes(photo.source)
-            if hash_content(data) != identity[1]:
-                return None
-            # Packed and unpacked, so that an answer does not depend on whether the map had them.
-            picture = photos.load(data, least_side_px=SEEN.least_side_px)
-            return LocalFeatures.unpack(self.model.extract(picture).pack())
-        except UnreadablePhoto:
-            return None
-
-    def store_all(self, *, progress: Progress = silent) -> int:
-        """Store the features of every photo that has none; how many could not be had. The map must be open for writing.
-
-        A kill loses the batch in the making; the next call goes on.
-        """
-        batches: Iterable[list[Photo]] = self.cache.missing(chunk=64)
-        self.cache.keep_all({})  # all are wanted from now on, also where none is missing now
-        done = missed = 0
-        with ThreadPoolExecutor(cores(), thread_name_prefix="features") as pool:
-            for batch in batches:
-                known = self._identities([photo.id for photo in batch])
-                identities = [known[photo.id] for photo in batch]  # open for writing: nobody takes one out
-                found = dict(zip(identities, pool.map(self._from_source, batch, identities), strict=True))
-                self.cache.keep_all({identity: each.pack() for identity, each in found.items() if each is not None})
-                missed += sum(each is None for each in found.values())
-                done += len(batch)
-                progress("local features", done, None)
-        return missed
+            self.features.keep(fresh)

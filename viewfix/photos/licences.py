@@ -1,4 +1,4 @@
-"""The licence of a photo goes in; whether a stranger may be shown a small picture of it comes out."""
+"""Which licences let everybody see a photo, and whether a thumbnail of it may be shown."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Literal, get_args
 from ..errors import BadInput
 
 Thumbnails = Literal["none", "licensed", "all"]
-"""Whose small pictures are shown: nobody's, those of photos under an open licence, or (the operator's word) of all."""
+"""Which photos are shown as thumbnails: none, those under an open licence, or all, on the operator's responsibility."""
 
 # Creative Commons in all its variants, public domain, and the open data licences that photo collections use.
 _OPEN = re.compile(
@@ -19,16 +19,16 @@ _OPEN = re.compile(
 
 
 def is_open(licence: str | None) -> bool:
-    """Whether a licence lets everybody see the photo. None, an unknown one, is not."""
+    """Whether a licence lets everybody see the photo. An unknown licence, None, does not."""
     return licence is not None and _OPEN.match(licence) is not None
 
 
 def may_show(licence: str | None, thumbnails: Thumbnails) -> bool:
-    """Whether a photo of this licence may be shown small.
+    """Whether a photo of this licence may be shown as a thumbnail.
 
     Raises:
-        BadInput: `thumbnails` is none of the three.
+        BadInput: `thumbnails` is not one of the three.
     """
     if thumbnails not in get_args(Thumbnails):
-        raise BadInput(f"thumbnails is {thumbnails!r}. Give one of: {', '.join(get_args(Thumbnails))}.")
+        raise BadInput(f"thumbnails is {thumbnails!r}. Use one of: {', '.join(get_args(Thumbnails))}.")
     return thumbnails == "all" or (thumbnails == "licensed" and is_open(licence))

@@ -1,4 +1,4 @@
-"""A photo in any form (file, bytes, Pillow picture, array) becomes upright (H, W, 3) uint8 RGB pixels."""
+"""Load a photo, in any form, as upright RGB pixels."""
 
 from __future__ import annotations
 
@@ -9,8 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import UnreadablePhoto
-from .opening import check_size, damaged, opened, quiet
-from .reading import is_url, read_bytes
+from .budget import BUDGET
+from .content import is_url, read_bytes
+from .decode import WHITE, Decoded, Pixels, decode, strips, upright
+from .decoder_pool import POOL, DecoderStopped
+from .header import check_size, damage_named, read_header
+from .plan import OUTPUT_BYTES, PICTURE_BYTES, plan
+from .tiff import ORIENTATION
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -18,18 +23,16 @@ if TYPE_CHECKING:
 Readable: TypeAlias = "str | Path | bytes | Image.Image | npt.NDArray[Any]"
 """What `load` takes: a path, the bytes of a file, a Pillow picture, or an array of pixels."""
 
-Pixels: TypeAlias = npt.NDArray[np.uint8]
-
-ORIENTATION = 0x0112
-WHITE = 255
-
 
 def load(photo: Readable, *, least_side_px: int | None = None) -> Pixels:
     """Decode a photo.
 
-    EXIF orientation is applied, all eight; also for Pillow pictures that carry it. What is
-    transparent becomes white. 16-bit grey is scaled to 8. Embedded colour profiles are not
-    applied: descriptors do not care, and it costs more than decoding.
+    EXIF orientation is applied, all eight; also for Pillow pictures that carry it. Transparent pixels become white.
+    16-bit grey is scaled to 8. Embedded colour profiles are not applied: descriptors do not depend on them, and it
+    costs more than decoding.
+
+    May be called from many threads. What all of them decode at one time stays within the limits of `set_limits`,
+    and a picture that is suspect is decoded in a process of its own, which is killed if it takes too long.
 
     Args:
         photo: a path; the bytes of a JPEG, PNG, WebP, HEIC, AVIF or TIFF; a Pillow picture;
@@ -38,7 +41,7 @@ def load(photo: Readable, *, least_side_px: int | None = None) -> Pixels:
             as long as neither side becomes shorter than this.
 
     Returns:
-        (H, W, 3) uint8 RGB, upright, contiguous, the caller's own.
+        (H, W, 3) uint8 RGB, upright, contiguous; a new array that the caller may change.
 
     Raises:
         UnreadablePhoto: it cannot be read or decoded; the message says what to do.
@@ -49,90 +52,50 @@ def load(photo: Readable, *, least_side_px: int | None = None) -> Pixels:
         return _from_bytes(bytes(photo), "The photo", least_side_px)
     if isinstance(photo, str | Path):
         if is_url(str(photo)):
-            raise UnreadablePhoto(f"{photo} is a web address, and only a manifest may name those. Download it first.")
+            raise UnreadablePhoto(f"{photo} is a web address, which only a manifest may name. Download it first.")
         return _from_bytes(read_bytes(Path(photo)), str(photo), least_side_px)
     from PIL import Image
 
     if isinstance(photo, Image.Image):
         return _from_picture(photo)
-    raise UnreadablePhoto(f"A {type(photo).__name__} is not a photo. Give a path, bytes, a Pillow picture or an array.")
+    raise UnreadablePhoto(f"A {type(photo).__name__} is not a photo. Pass a path, bytes, a Pillow picture or an array.")
 
 
 def _from_bytes(data: bytes, name: str, least_side_px: int | None) -> Pixels:
-    with opened(data, name) as picture:
-        if picture.format == "JPEG" and least_side_px:
-            picture.draft(None, (least_side_px, least_side_px))
-        if picture.format == "TIFF":
-            with quiet():  # Pillow reads a TIFF's tags a second time here
-                picture.load()
-        else:
-            picture.load()
-        # A PNG may hold its EXIF behind its pixels, and a TIFF is turned while it is loaded: so asked only now.
-        return _rgb(_upright(picture), name)
+    header = read_header(data, name)
+    planned = plan(data, header, least_side_px, name)
+    with BUDGET.reserved(planned.memory_bytes, name), damage_named(name):
+        if not planned.own_process:
+            return upright(decode(planned.data, header.form, least_side_px), header.orientation)
+        try:
+            with POOL.decoding(
+                planned.data,
+                header.form,
+                least_side_px,
+                memory_bytes=planned.memory_bytes,
+                decode_s=BUDGET.limits.decode_s,
+            ) as decoded:
+                return upright(decoded, header.orientation if header.orientation != 1 else decoded.orientation)
+        except DecoderStopped as error:
+            raise UnreadablePhoto(
+                f"{name} could not be decoded: {error}. Save it again as an ordinary JPEG, or leave it out."
+            ) from error
 
 
 def _from_picture(picture: Image.Image) -> Pixels:
     check_size(picture.size, "The picture")
+    memory_bytes = picture.width * picture.height * (PICTURE_BYTES + OUTPUT_BYTES)
+    with BUDGET.reserved(memory_bytes, "The picture"), damage_named("The picture"):
+        picture.load()  # it may be a file; a TIFF is turned by this, so its orientation is asked only now
+        return upright(Decoded(*picture.size, 1, strips(picture)), _orientation(picture))
+
+
+def _orientation(picture: Image.Image) -> int:
     try:
-        return _rgb(_upright(picture), "The picture")
-    except UnreadablePhoto:
-        raise
-    except Exception as error:  # it may be a file that nobody has decoded yet
-        raise damaged("The picture", error) from error
-
-
-def _upright(picture: Image.Image) -> Image.Image:
-    from PIL.Image import Transpose
-
-    try:
-        with quiet():
-            orientation = picture.getexif().get(ORIENTATION)
+        orientation = picture.getexif().get(ORIENTATION)
     except Exception:  # damaged EXIF must not cost the picture
-        return picture
-    turns = {
-        2: Transpose.FLIP_LEFT_RIGHT,
-        3: Transpose.ROTATE_180,
-        4: Transpose.FLIP_TOP_BOTTOM,
-        5: Transpose.TRANSPOSE,
-        6: Transpose.ROTATE_270,
-        7: Transpose.TRANSVERSE,
-        8: Transpose.ROTATE_90,
-    }
-    # Damaged EXIF gives any type here, unhashable ones too.
-    turn = turns.get(orientation) if isinstance(orientation, int) else None
-    return picture if turn is None else picture.transpose(turn)
-
-
-def _rgb(picture: Image.Image, name: str) -> Pixels:
-    from PIL import Image
-
-    if picture.mode.startswith("I") or picture.mode == "F":
-        grey = _eight_bit(np.asarray(picture), sixteen=picture.mode.startswith("I;16"))
-        return np.repeat(grey[:, :, None], 3, axis=2)
-    if picture.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in picture.info:
-        if picture.mode == "La":  # Pillow has no way from there to RGBA but this
-            picture = picture.convert("LA")
-        with_alpha = picture.convert("RGBA")
-        picture = Image.new("RGB", picture.size, "white")
-        picture.paste(with_alpha, mask=with_alpha.getchannel("A"))
-    elif picture.mode != "RGB":
-        try:
-            picture = picture.convert("RGB")
-        except ValueError as error:
-            raise UnreadablePhoto(f"{name} has colours of mode {picture.mode}. Save it as RGB.") from error
-    return np.array(picture, dtype=np.uint8)
-
-
-def _eight_bit(values: npt.NDArray[Any], *, sixteen: bool) -> Pixels:
-    """(H, W) numbers to uint8. Where the mode does not say what white is, the smallest usual white that fits all."""
-    numbers = np.nan_to_num(values.astype(np.float32), nan=0.0, posinf=65535.0, neginf=0.0)
-    highest = float(numbers.max(initial=0.0))
-    if sixteen or highest > WHITE:
-        white = 65535.0
-    else:
-        white = 1.0 if highest <= 1.0 and values.dtype.kind == "f" else float(WHITE)
-    scaled: Pixels = np.clip(np.rint(numbers * (WHITE / white)), 0, WHITE).astype(np.uint8)
-    return scaled
+        return 1
+    return orientation if isinstance(orientation, int) and 1 <= orientation <= 8 else 1
 
 
 def _from_array(array: npt.NDArray[Any]) -> Pixels:
@@ -140,7 +103,7 @@ def _from_array(array: npt.NDArray[Any]) -> Pixels:
     if array.dtype != np.uint8 or not (grey or (array.ndim == 3 and array.shape[2] in (3, 4))) or not array.size:
         raise UnreadablePhoto(
             f"An array of shape {array.shape} and type {array.dtype} is not a photo. "
-            "Give uint8 from 0 to 255 of shape (H, W), (H, W, 3) or (H, W, 4), for example (x * 255).astype('uint8')."
+            "Pass uint8 from 0 to 255 of shape (H, W), (H, W, 3) or (H, W, 4), for example (x * 255).astype('uint8')."
         )
     if grey:
         return np.repeat(array[:, :, None], 3, axis=2)

@@ -1,4 +1,4 @@
-"""A URL of a storage of objects (s3://, gs://, memory:// and what else fsspec knows) becomes bytes or an open file."""
+"""Files in an object store: s3://, gs://, memory:// and the other schemes that fsspec knows."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..optional import optional
 
 @dataclass(frozen=True, slots=True)
 class RemoteFile:
-    """A file of such a storage, with as much of the manners of a Path as a manifest needs."""
+    """A file in an object store, with the part of the interface of a Path that a manifest needs."""
 
     url: str
 
@@ -38,7 +38,7 @@ class RemoteFile:
         return RemoteFile(f"{scheme}://{posixpath.dirname(rest)}")
 
     def joined(self, name: str) -> str:
-        """The URL of a file that is named from here."""
+        """The URL of a file whose name is relative to this folder."""
         scheme, _, rest = self.url.partition("://")
         below = posixpath.normpath(posixpath.join(rest, name.replace("\\", "/").lstrip("/")))
         return f"{scheme}://{below}"
@@ -47,8 +47,8 @@ class RemoteFile:
         return self
 
     def open(self, mode: str = "r", *, encoding: str | None = None, newline: str | None = None) -> IO[Any]:
-        """As that of a Path, but for BadInput where that raises OSError."""
-        with reaching(self.url):
+        """Like Path.open, but raises BadInput instead of OSError."""
+        with errors_named(self.url):
             file: IO[Any] = optional("fsspec").open(self.url, mode, encoding=encoding, newline=newline).open()
             return file
 
@@ -57,26 +57,26 @@ class RemoteFile:
 
 
 def fetch(url: str, most_bytes: int) -> bytes:
-    """The content of a photo, one byte more than `most_bytes` at most: one request, without asking for its size."""
-    with reaching(url):
+    """Read a photo in one request, without asking for its size first: at most `most_bytes` and one byte more."""
+    with errors_named(url):
         system, path = optional("fsspec").core.url_to_fs(url)
         try:
             content: bytes = system.cat_file(path, start=0, end=most_bytes + 1)
         except OSError:
-            if system.info(path)["size"] == 0:  # S3 has no range of an empty file, and says no more than that
+            if system.info(path)["size"] == 0:  # S3 refuses any range of an empty file
                 return b""
             raise
         return content
 
 
 @contextlib.contextmanager
-def reaching(url: str) -> Iterator[None]:
-    """What a storage raises becomes one line: each has errors of its own, without a common base."""
+def errors_named(url: str) -> Iterator[None]:
+    """Turn what an object store raises into one line: each has its own errors, without a common base class."""
     try:
         yield
     except ViewfixError:
         raise
-    except ImportError as error:  # fsspec names the package of that storage: "Install s3fs to access S3"
+    except ImportError as error:  # fsspec names the missing package: "Install s3fs to access S3"
         optional("fsspec")
         raise MissingExtra(
             f"{url} cannot be read: {error}. Run: pip install 'viewfix[cluster]' (s3) or gcsfs (gs)"
@@ -86,10 +86,12 @@ def reaching(url: str) -> Iterator[None]:
     except Exception as error:
         why = " ".join(str(error).split())[:160] or type(error).__name__
         if "Protocol not known" in why:
-            raise BadInput(f"{url} begins as no storage that fsspec knows. Give s3://, gs:// or another.") from error
+            raise BadInput(
+                f"fsspec does not know the beginning of {url}. Use s3://, gs:// or another that it knows."
+            ) from error
         if isinstance(error, PermissionError) or "credential" in why.lower():
             raise UnreadablePhoto(
-                f"{url} may not be read with these credentials ({why}). Check those in the environment, "
-                "as AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and what they allow."
+                f"These credentials do not allow reading {url} ({why}). Check those in the environment, such as "
+                "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and what they permit."
             ) from error
         raise UnreadablePhoto(f"{url} could not be fetched ({why}). Check the address and the network.") from error

@@ -1,58 +1,107 @@
-"""An XMP packet, from inside a photo or from a file beside it, becomes a flat table of names and texts."""
+"""An XMP packet as Metadata: position, heading, time, author, licence, camera and panorama."""
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING
+from ..types import Camera, Position
+from .camera import CameraNumbers, camera_of
+from .coordinates import Unclear, in_wgs84, text_degrees
+from .facts import Metadata, Panorama
+from .values import between, fraction, heading_of, moment
+from .xmp_fields import Fields, Table, fields
 
-if TYPE_CHECKING:
-    from xml.etree.ElementTree import Element
-
-MAX_BYTES = 4_000_000
-
-RDF = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}"
-
-# Most packets hold only what an editor did. Parsing costs a millisecond, looking for these next to nothing.
-_WORTH_PARSING = re.compile(
-    rb"gps|poseheading|yaw|creator|rights|license|webstatement|datetimeoriginal|datecreated|createdate", re.IGNORECASE
-)
+HEADINGS = ("GPSImgDirection", "PoseHeadingDegrees", "GimbalYawDegree", "Yaw")
+TIMES = ("DateTimeOriginal", "DateCreated", "CreateDate")
+LICENCES = ("license", "WebStatement", "UsageTerms", "rights")
 
 
-def fields(packet: bytes) -> dict[str, str]:
-    """Names without their namespaces, and their texts; of a list the items joined by commas.
+def from_xmp(packet: bytes) -> Metadata:
+    """What an XMP packet says, from inside a photo or from an .xmp file beside it."""
+    found = fields(packet)
+    own = found.own
+    if not own and not found.created:
+        return Metadata()
+    position, problem = _position(found)
+    heading = next((heading for name in HEADINGS if (heading := heading_of(fraction(own.get(name)))) is not None), None)
+    return Metadata(
+        position=position,
+        heading_deg=heading,
+        heading_magnetic=heading is not None and own.get("GPSImgDirectionRef", "").upper()[:1] == "M",
+        taken_at=moment(next((own[name] for name in TIMES if name in own), None), None),
+        attribution=own.get("creator"),
+        licence=next((own[name] for name in LICENCES if name in own), None),
+        no_position=problem,
+        camera=_camera(own),
+        panorama=_panorama(own),
+    )
 
-    The first that is not empty wins, as `exif:GPSLatitude` stands before what is nested
-    deeper. A packet that is no XML, or that declares entities, gives nothing.
-    """
-    if len(packet) > MAX_BYTES or not _WORTH_PARSING.search(packet):
-        return {}
-    from defusedxml import ElementTree
-    from defusedxml.common import DefusedXmlException
 
-    start, end = packet.find(b"<"), packet.rfind(b">")
+def _position(found: Fields) -> tuple[Position | None, str | None]:
+    """That of the camera: the photo's own, a drone's, or that of the place where the photo was created."""
+    own = found.own
+    drone = {
+        "GPSLatitude": own.get("GpsLatitude", ""),
+        "GPSLongitude": own.get("GpsLongitude", own.get("GpsLongtitude", "")),
+        "GPSMapDatum": own.get("GPSMapDatum", ""),
+    }
+    first_problem = None
+    for table in (own, drone, *found.created):
+        position, problem = _position_in(table)
+        if position is not None:
+            return position, None
+        first_problem = first_problem or problem
+    return None, first_problem
+
+
+def _position_in(table: Table) -> tuple[Position | None, str | None]:
+    lat, lon = table.get("GPSLatitude"), table.get("GPSLongitude")
+    if not lat and not lon:
+        return None, None
+    if not lat or not lon:
+        return None, "its GPS position has only one of latitude and longitude"
     try:
-        root: Element = ElementTree.fromstring(packet[start : end + 1])
-    except (ElementTree.ParseError, DefusedXmlException, ValueError, LookupError):  # LookupError: unknown encoding
-        return {}
-    found: dict[str, str] = {}
-    for description in root.iter(f"{RDF}Description"):
-        for name, text in description.attrib.items():
-            _keep(found, name, text)
-        for child in description:
-            _keep(found, child.tag, _text(child))
-    return found
+        lat_deg = text_degrees(lat, table.get("GPSLatitudeRef"), "latitude")
+        lon_deg = text_degrees(lon, table.get("GPSLongitudeRef"), "longitude")
+    except Unclear as error:
+        return None, str(error)
+    return in_wgs84(lat_deg, lon_deg, table.get("GPSMapDatum"), fraction(table.get("GPSHPositioningError")))
 
 
-def _keep(found: dict[str, str], name: str, text: str) -> None:
-    text = " ".join(text.split())
-    if text and isinstance(name, str):
-        found.setdefault(name.rpartition("}")[2], text)
+def _camera(own: Table) -> Camera | None:
+    def first(*names: str) -> float | None:
+        return next((value for name in names if (value := fraction(own.get(name))) is not None), None)
+
+    altitude = first("GPSAltitude", "AbsoluteAltitude")
+    if altitude is not None and own.get("GPSAltitudeRef", "0")[:1] in ("1", "3") and "GPSAltitude" in own:
+        altitude = -abs(altitude)
+    return camera_of(
+        CameraNumbers(
+            focal_mm=first("FocalLength"),
+            focal_35mm=first("FocalLengthIn35mmFilm"),
+            focal_px=first("CalibratedFocalLength"),
+            plane_per_unit=first("FocalPlaneXResolution"),
+            plane_unit=first("FocalPlaneResolutionUnit"),
+            width_px=first("PixelXDimension", "ImageWidth"),
+            height_px=first("PixelYDimension", "ImageLength"),
+            sideways=own.get("Orientation") in ("5", "6", "7", "8"),
+            pitch_deg=first("PosePitchDegrees", "GimbalPitchDegree", "CameraElevationAngle"),
+            roll_deg=first("PoseRollDegrees", "GimbalRollDegree"),
+            altitude_m=altitude,
+        )
+    )
 
 
-def _text(element: Element) -> str:
-    items = [item.text or "" for item in element.iter(f"{RDF}li")]
-    if not items:
-        return element.get(f"{RDF}resource") or element.text or ""
-    # An alternative holds one text in several languages, a sequence several texts.
-    several = element.find(f"{RDF}Alt") is None
-    return ", ".join(item.strip() for item in items if item.strip()) if several else items[0]
+def _panorama(own: Table) -> Panorama | None:
+    def pixels(name: str, least: float = 1) -> int | None:
+        value = between(fraction(own.get(name)), least, 1e6)
+        return None if value is None else int(value)
+
+    found = Panorama(
+        own.get("ProjectionType"),
+        pixels("FullPanoWidthPixels"),
+        pixels("FullPanoHeightPixels"),
+        pixels("CroppedAreaImageWidthPixels"),
+        pixels("CroppedAreaImageHeightPixels"),
+        pixels("CroppedAreaLeftPixels", 0),
+        pixels("CroppedAreaTopPixels", 0),
+    )
+    return None if found == Panorama() else found

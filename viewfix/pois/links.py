@@ -1,4 +1,4 @@
-"""The tags of an object become links that are safe to show, and its names by language."""
+"""Links that are safe to show, and names by language, from the tags of an object."""
 
 from __future__ import annotations
 
@@ -6,16 +6,21 @@ import re
 from collections.abc import Mapping
 from urllib.parse import quote, urlsplit
 
+from ..types import PointOfInterest
+
 LONGEST = 2000
 LONGEST_NAME = 500
 _ITEM = re.compile(r"\s*(?:https?://(?:www\.)?wikidata\.org/wiki/)?(Q[1-9]\d{0,11})\b", re.I)
+_WIKIS = {"nb": "no"}
+"""Where the code of a language is not that of its Wikipedia."""
+
 _ARTICLE = re.compile(r"([a-z]{2,3}(?:-[a-z]+)*|simple):(.+)", re.S)
 _LANGUAGE = re.compile(r"[a-z]{2,3}(?:[-_][A-Za-z0-9]{2,8})*")
-_NO_LANGUAGE = {"old", "alt", "loc", "reg", "int", "nat", "pre"}
+_NOT_A_LANGUAGE = {"old", "alt", "loc", "reg", "int", "nat", "pre"}
 
 
 def links_of(tags: Mapping[str, str]) -> dict[str, str]:
-    """Its page in Wikipedia, its item in Wikidata, its own page: only what is an http or https URL."""
+    """The article in Wikipedia, the item in Wikidata and the website of an object. Only http and https URLs."""
     found = {
         "wikipedia": wikipedia_url(tags),
         "wikidata": wikidata_url(tags.get("wikidata", "")),
@@ -27,12 +32,12 @@ def links_of(tags: Mapping[str, str]) -> dict[str, str]:
 
 
 def names_of(tags: Mapping[str, str]) -> dict[str, str]:
-    """Its names by language code: name:uk, name:sr-Latn; not name:etymology and its kin."""
+    """The names of an object by language code: from name:uk and name:sr-Latn, not from name:etymology and the like."""
     names = {key[5:]: value.strip() for key, value in tags.items() if key.startswith("name:")}
     return {
         code: name
         for code, name in names.items()
-        if 0 < len(name) <= LONGEST_NAME and _LANGUAGE.fullmatch(code) and code not in _NO_LANGUAGE
+        if 0 < len(name) <= LONGEST_NAME and _LANGUAGE.fullmatch(code) and code not in _NOT_A_LANGUAGE
     }
 
 
@@ -47,20 +52,20 @@ def web_url(text: str) -> str | None:
             named = bool(parts.hostname) and parts.port != 0
         except ValueError:
             continue
-        # A name before the host is how a link lies about where it leads.
+        # A user name before the host makes a link look as if it led elsewhere.
         if parts.scheme.lower() in ("http", "https") and named and "@" not in parts.netloc:
             return url.replace("'", "%27")
     return None
 
 
 def wikidata_url(text: str) -> str | None:
-    """ "Q42" as an URL; of "Q1;Q2" the first."""
+    """The URL of "Q42"; of "Q1;Q2" the first."""
     found = _ITEM.match(text)
     return f"https://www.wikidata.org/wiki/{found[1].upper()}" if found else None
 
 
 def wikipedia_url(tags: Mapping[str, str]) -> str | None:
-    """ "en:Tower Bridge", "wikipedia:en=Tower Bridge", or an URL of Wikipedia already."""
+    """The URL of the article that "en:Tower Bridge", "wikipedia:en=Tower Bridge" or a Wikipedia URL names."""
     texts = [tags.get("wikipedia", ""), *(f"{k[10:]}:{v}" for k, v in tags.items() if k.startswith("wikipedia:"))]
     for text in texts:
         url = web_url(text)
@@ -74,3 +79,18 @@ def wikipedia_url(tags: Mapping[str, str]) -> str | None:
             page = quote(title, safe="/:(),!*-._~#", errors="replace")
             return f"https://{found[1]}.wikipedia.org/wiki/{page}"
     return None
+
+
+def best_link(point: PointOfInterest, language: str | None) -> str | None:
+    """The link that tells most about a point, in the language of the name that is shown.
+
+    Where the article that the file names is in another language, Wikidata leads to the article in this one.
+    """
+    _, name_language = point.name_and_language(language)
+    article, item = point.links.get("wikipedia"), point.links.get("wikidata")
+    if article is not None and item is not None and name_language is not None:
+        wiki = name_language.partition("-")[0].lower()
+        wiki = _WIKIS.get(wiki, wiki)
+        if urlsplit(article).hostname != f"{wiki}.wikipedia.org":
+            return f"https://www.wikidata.org/wiki/Special:GoToLinkedPage/{wiki}wiki/{item.rpartition('/')[2]}"
+    return article or point.links.get("website") or item

@@ -1,4 +1,4 @@
-"""A fix and the points of interest around it go in; those worth naming come out, with how far and on which side."""
+"""Choose which points of interest near a fix to name, and say how far they are and on which side."""
 
 from __future__ import annotations
 
@@ -17,95 +17,95 @@ from ..types import Nearby, PointOfInterest, Position
 Floats = npt.NDArray[np.float64]
 
 HALF_M = 100.0
-"""At this distance a sight counts half of what it does at the feet."""
+"""At this distance a sight counts half of what it does next to the viewer."""
 
 SAME_NAME_M = 50.0
 """Two points of one name so near to each other are one sight: a node in the middle of its own building."""
 
-SAME_THING_M = 1000.0
-"""Two points of one Wikidata item so near are one sight, in parts; farther away somebody meant a kind of thing."""
+SAME_ITEM_M = 1000.0
+"""Two points of one Wikidata item so near are parts of one sight. Farther away, the item means a kind of thing."""
 
-FAINT = 0.1
-"""What is worth less than this share of the best is not named: nobody asks for the plaque beside the cathedral."""
+LEAST_SHARE = 0.1
+"""A sight whose score is less than this share of the best is not named: no plaque beside a cathedral."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """How far around a fix sights are looked for, beyond its radius, and how many are named."""
+    """How far around a fix sights are looked for, beyond its radius, and how many at most are named."""
 
     within_m: float = 300.0
-    most: int = 5
+    limit: int = 5
 
     def __post_init__(self) -> None:
         if not (self.within_m >= 0 and math.isfinite(self.within_m)):
-            raise BadInput(f"Sights within {self.within_m} m makes no sense. Give metres, 0 or more.")
-        if self.most < 0:
-            raise BadInput(f"{self.most} sights cannot be named. Give 0 or more.")
+            raise BadInput(f"within_m must be a number of metres, 0 or more; got {self.within_m}.")
+        if self.limit < 0:
+            raise BadInput(f"The number of sights to name must be 0 or more; got {self.limit}.")
 
 
 USUAL_REACH = Reach()
 
 
-def worth(notability: Floats, distances_m: Floats) -> Floats:
-    """(N,) how much each sight is worth naming: the better known and the nearer the more."""
+def score(notability: Floats, distances_m: Floats) -> Floats:
+    """(N,) how much each sight deserves to be named: the better known and the nearer, the more."""
     return np.asarray(notability / (1.0 + distances_m / HALF_M), np.float64)
 
 
 def choose(
-    points: Sequence[PointOfInterest], at: Position, heading_deg: float | None, reach: Reach
+    points: Sequence[PointOfInterest], place: Position, heading_deg: float | None, reach: Reach
 ) -> tuple[Nearby, ...]:
-    """The sights to name at a place, the most worth naming first; no name and no sight twice.
+    """The sights to name at a place, the highest score first; no name and no sight twice.
 
     Args:
         points: in any order.
-        at: where the photo was taken; its radius widens the reach.
-        heading_deg: where it looks, clockwise from north; None when that is not known.
+        place: where the photo was taken; its radius widens the reach.
+        heading_deg: where the camera looked, clockwise from north; None where that is not known.
         reach: how far, and how many.
     """
-    if not points or not reach.most:
+    if not points or not reach.limit:
         return ()
-    away_m = distances_m(at.lat, at.lon, [p.position.lat for p in points], [p.position.lon for p in points])
-    value = worth(np.array([p.notability for p in points], np.float64), away_m)
+    away_m = distances_m(place.lat, place.lon, [p.position.lat for p in points], [p.position.lon for p in points])
+    scores = score(np.array([p.notability for p in points], np.float64), away_m)
     chosen: list[PointOfInterest] = []
-    for each in np.lexsort((away_m, -value)):
-        if away_m[each] > reach.within_m + (at.radius_m or 0.0):
+    for each in np.lexsort((away_m, -scores)):
+        if away_m[each] > reach.within_m + (place.radius_m or 0.0):
             continue
-        if len(chosen) == reach.most or value[each] < FAINT * value.max():
+        if len(chosen) == reach.limit or scores[each] < LEAST_SHARE * scores.max():
             break
         key = name_key(points[each].name)
-        if not any(name_key(other.name) == key or same(points[each], other) for other in chosen):
+        if not any(name_key(other.name) == key or is_same_sight(points[each], other) for other in chosen):
             chosen.append(points[each])
-    return tuple(seen_from(at, heading_deg, point) for point in chosen)
+    return tuple(seen_from(place, heading_deg, point) for point in chosen)
 
 
-def seen_from(at: Position, heading_deg: float | None, point: PointOfInterest) -> Nearby:
-    """How far a point is from a place, in which direction, and on which side of where the photo looks."""
-    towards_deg = bearing_deg(at, point.position)
+def seen_from(place: Position, heading_deg: float | None, point: PointOfInterest) -> Nearby:
+    """How far a point is from a place, in which direction, and on which side of where the camera looked."""
+    towards_deg = bearing_deg(place, point.position)
     side = None if heading_deg is None else side_of(towards_deg, heading_deg)
-    return Nearby(point, distance_m(at, point.position), towards_deg, side)
+    return Nearby(point, distance_m(place, point.position), towards_deg, side)
 
 
 def side_of(bearing_deg: float, heading_deg: float) -> str:
-    """The quarter in which a bearing lies: within 45° of the heading is "ahead"; both in degrees, of any size."""
+    """The quarter in which a bearing lies: within 45° of the heading is "ahead". Both in degrees, of any size."""
     turn_deg = wrap_heading_deg(bearing_deg - heading_deg + 45.0)
     return ("ahead", "right", "behind", "left")[int(turn_deg // 90.0)]
 
 
 def name_key(name: str) -> str:
-    """Equal for names that differ in case, accents' encoding or spaces only."""
+    """Equal for names that differ only in case, spaces, or the encoding of accents."""
     return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
 
 
 def wikidata_of(point: PointOfInterest) -> str | None:
-    """The Q number it links to."""
+    """The Q number of the Wikidata item that a point links to."""
     return point.links["wikidata"].rpartition("/")[2] if "wikidata" in point.links else None
 
 
-def same(a: PointOfInterest, b: PointOfInterest) -> bool:
+def is_same_sight(a: PointOfInterest, b: PointOfInterest) -> bool:
     """Whether two points are one sight, mapped twice."""
     item = wikidata_of(a)
     if item is not None and item == wikidata_of(b):
-        within_m = SAME_THING_M
+        within_m = SAME_ITEM_M
     elif name_key(a.name) == name_key(b.name):
         within_m = SAME_NAME_M
     else:
@@ -114,7 +114,7 @@ def same(a: PointOfInterest, b: PointOfInterest) -> bool:
 
 
 def merged(a: PointOfInterest, b: PointOfInterest) -> PointOfInterest:
-    """One of two that are the same: the better known, the first of equals, with the names and links of both."""
+    """One point from two of the same sight: the better known, or else the first, with the names and links of both."""
     best, other = (b, a) if b.notability > a.notability else (a, b)
     return PointOfInterest(
         best.id,

@@ -1,108 +1,135 @@
-"""An OpenStreetMap file becomes a stream of points of interest: nodes, ways and multipolygons that are named sights."""
+"""Find the named sights of an OpenStreetMap file, and where they are: nodes, ways and multipolygons.
+
+The file is read up to three times: for the sights, for the ways that their relations consist of, and for the nodes of
+all these. So the order of its elements does not matter, and memory holds only what belongs to sights.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 from ..errors import BadInput
-from ..optional import optional
+from ..sources.columns import readable
 from ..types import PointOfInterest, Position, Skipped
-from .links import links_of, names_of
-from .shapes import Ring, inside_point, middle_of, middle_of_line
+from .links import LONGEST_NAME, links_of, names_of
+from .osm_elements import Element, Place, Read, Wanted, from_json, from_pbf, from_xml
+from .shapes import Ring, centre_of, middle_of_line, point_in_area, point_in_polygon
 from .sights import kind_of
 
-ENDINGS = (".osm.pbf", ".pbf", ".osm", ".osm.gz", ".osm.bz2")
-Members = list[tuple[str, int]]
+PBF_ENDINGS = (".osm.pbf", ".pbf")
+XML_ENDINGS = (".osm", ".osm.gz", ".osm.bz2")
+AREA_TYPES = ("multipolygon", "boundary", "site")
 CREDIT = ("© OpenStreetMap contributors", "ODbL")
 
+Item = PointOfInterest | Skipped
 
-def read_osm(path: Path) -> Iterator[PointOfInterest | Skipped]:
-    """Every named sight of a file, and those whose place cannot be told; constant memory but for the places of nodes.
+
+def read_osm(path: Path) -> Iterator[Item]:
+    """Every named sight of a PBF or XML file, and as Skipped those whose place is not known.
 
     Raises:
-        MissingExtra: osmium is not installed.
-        BadInput: it is no OpenStreetMap file, or it ends too early.
+        MissingExtra: osmium (PBF) or shapely (areas) is not installed.
+        BadInput: it is not an OpenStreetMap file, or it ends too early.
     """
-    osmium = optional("osmium")
-    cut: dict[int, tuple[dict[str, str], Members]] = {}  # relations that are sights, until an area of them has come
-    built: set[int] = set()
+    yield from _sights(path, from_pbf if path.name.lower().endswith(PBF_ENDINGS) else from_xml)
+
+
+def read_overpass_json(path: Path) -> Iterator[Item]:
+    """The same of an Overpass export in JSON."""
+    yield from _sights(path, from_json)
+
+
+def _sights(path: Path, read: Read) -> Iterator[Item]:
     try:
-        named = osmium.filter.KeyFilter("name")
-        for item in osmium.FileProcessor(str(path)).with_areas(named).with_filter(osmium.filter.KeyFilter("name")):
-            tags = {tag.k: tag.v for tag in item.tags}
-            sight = kind_of(tags)
-            if sight is None or (item.is_area() and item.from_way()):  # the way has come by itself
-                continue
-            if item.is_relation():
-                if tags.get("type") in ("multipolygon", "site"):
-                    cut[item.id] = tags, [(each.type, each.ref) for each in item.members if each.type in "nw"]
-                continue
-            if item.is_area():
-                built.add(item.orig_id())
-            yield _point(item, tags, osmium.InvalidLocationError)
-        cut = {key: value for key, value in cut.items() if key not in built}
-        yield from _from_parts(osmium, path, cut)
+        shapes: dict[str, Element] = {}
+        nodes: set[str] = set()
+        for element in read(path, Wanted(named=True)):
+            if element.key in nodes or element.key in shapes or kind_of(element.tags) is None:
+                continue  # an export may hold an element twice
+            if element.type == "node":
+                nodes.add(element.key)
+                yield _item(
+                    element,
+                    None if element.place is None else _position(element.place),
+                    "its lat and lon are not numbers of degrees",
+                )
+            elif element.type == "way" or element.tags.get("type") in AREA_TYPES:
+                shapes[element.key] = element
+        yield from _placed(path, read, shapes)
     except (RuntimeError, OSError, ValueError) as error:
-        seen = " ".join(str(error).split())[:160]
+        seen = readable(" ".join(str(error).split()), 160)
         raise BadInput(
-            f"{path} could not be read as OpenStreetMap data ({seen}). Is the file whole? Download it again."
+            f"{path} could not be read as OpenStreetMap data ({seen}). Is the file complete? Download it again."
         ) from error
 
 
-def _from_parts(
-    osmium: Any, path: Path, relations: Mapping[int, tuple[dict[str, str], Members]]
-) -> Iterator[PointOfInterest | Skipped]:
-    """Relations without an area, such as a square that the edge of the extract cuts: the middle of what is there."""
-    if not relations:
-        return
-    wanted = {member for _, members in relations.values() for member in members}
-    places: dict[tuple[str, int], Ring] = {}
-    ids = osmium.filter.IdFilter({ref for _, ref in wanted})
-    for item in osmium.FileProcessor(str(path)).with_locations().with_filter(ids):
-        kind = "n" if item.is_node() else "w" if item.is_way() else ""
-        if (kind, item.id) in wanted:
-            places[kind, item.id] = [(item.lon, item.lat)] if kind == "n" else _ring(item.nodes)
-    for number, (tags, members) in relations.items():
-        key, corners = f"relation/{number}", [at for member in members for at in places.get(member, ())]
-        if corners:
-            yield _sight(key, tags, middle_of(corners))
-        else:
-            yield Skipped(key, f"{tags['name']}: nothing of its outline is in the file")
+def _placed(path: Path, read: Read, shapes: Mapping[str, Element]) -> Iterator[Item]:
+    """Ways and relations, where their nodes are."""
+    parts = [member for shape in shapes.values() for member in shape.members if not member.outline]
+    wanted_ways = {member.ref for member in parts if member.type == "way"}
+    ways: dict[int, Element] = {}
+    if wanted_ways:
+        for way in read(path, Wanted(ways=wanted_ways)):
+            ways.setdefault(way.id, way)
+    outlines = [*shapes.values(), *ways.values()]
+    refs = {ref for shape in outlines for ref, place in shape.nodes if ref is not None and place is None}
+    refs |= {member.ref for member in parts if member.type == "node"}
+    places: dict[int, Place] = {}
+    if refs:
+        for node in read(path, Wanted(nodes=refs)):
+            if node.place is not None:
+                places.setdefault(node.id, node.place)
+    for shape in shapes.values():
+        place = _way_place(shape, places) if shape.type == "way" else _relation_place(shape, ways, places)
+        if place is None and shape.place is not None:  # the centre that Overpass wrote
+            place = _position(shape.place)
+        yield _item(shape, place, "its outline is not in the file")
 
 
-def _point(item: Any, tags: dict[str, str], lost: type[Exception]) -> PointOfInterest | Skipped:
-    try:
-        return _sight(_key(item), tags, _position(item))
-    except (lost, IndexError, BadInput):
-        return Skipped(_key(item), f"{tags['name']}: it has no position, or its nodes are not in the file")
+def _way_place(way: Element, places: Mapping[int, Place]) -> Position | None:
+    line = _line(way, places)
+    if not line:
+        return None
+    return point_in_polygon([line]) if way.is_closed else middle_of_line(line)
 
 
-def _sight(key: str, tags: dict[str, str], at: Position) -> PointOfInterest:
-    sight = kind_of(tags)
-    assert sight is not None
+def _relation_place(relation: Element, ways: Mapping[int, Element], places: Mapping[int, Place]) -> Position | None:
+    """A point inside; where the edge of the file cuts the area, the middle of the part that is there."""
+    outer: list[Ring] = []
+    inner: list[Ring] = []
+    every: list[Place] = []
+    for member in relation.members:
+        line: Ring = member.outline
+        if not line and member.type == "way" and member.ref in ways:
+            line = _line(ways[member.ref], places)
+        elif not line and member.type == "node" and member.ref in places:
+            line = [places[member.ref]]
+        every += line
+        if member.type == "way" and line:
+            (inner if member.role == "inner" else outer).append(line)
+    found = point_in_area(outer, inner) if relation.tags.get("type") != "site" else None
+    return found or (centre_of(every) if every else None)
+
+
+def _line(way: Element, places: Mapping[int, Place]) -> list[Place]:
+    """Where the nodes of a way are. Those that an extract has cut off are left out."""
+    found = (place or (None if ref is None else places.get(ref)) for ref, place in way.nodes)
+    return [place for place in found if place is not None]
+
+
+def _position(place: Place) -> Position:
+    return Position(place[1], place[0])
+
+
+def _item(element: Element, position: Position | None, why_not: str) -> Item:
+    name = element.tags["name"].strip()
+    if len(name) > LONGEST_NAME:
+        return Skipped(element.key, f"its name is longer than {LONGEST_NAME} characters: {readable(name, 120)}")
+    if position is None:
+        return Skipped(element.key, f"{readable(name)}: {why_not}")
+    sight = kind_of(element.tags)
+    assert sight is not None, "only sights are kept"
     kind, notability = sight
-    return PointOfInterest(key, tags["name"].strip(), kind, at, names_of(tags), links_of(tags), notability)
-
-
-def _key(item: Any) -> str:
-    if item.is_area():
-        return f"relation/{item.orig_id()}"
-    return f"{'node' if item.is_node() else 'way'}/{item.id}"
-
-
-def _position(item: Any) -> Position:
-    if item.is_node():
-        return Position(item.location.lat, item.location.lon)
-    if item.is_area():
-        outers = list(item.outer_rings())
-        rings = [[_ring(outer), *map(_ring, item.inner_rings(outer))] for outer in outers]
-        return inside_point(max(rings, key=lambda each: len(each[0])))
-    corners = _ring(item.nodes)
-    return inside_point([corners]) if item.is_closed() else middle_of_line(corners)
-
-
-def _ring(nodes: Any) -> Ring:
-    """Where its nodes are; those that an extract has cut off are left out."""
-    return [(node.lon, node.lat) for node in nodes if node.location.valid()]
+    tags = element.tags
+    return PointOfInterest(element.key, name, kind, position, names_of(tags), links_of(tags), notability)

@@ -1,78 +1,83 @@
-"""The rings of an area go in; one point that stands for it comes out, inside it."""
+"""One point that stands for a line, an area or a group of points: on it, or inside it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from ..geo import wrap_lon_deg
+from ..optional import optional
 from ..types import Position
 
 Ring = Sequence[tuple[float, float]]
 """(lon, lat) in degrees, in GeoJSON's order; closed or not."""
 
 
-def inside_point(rings: Sequence[Ring]) -> Position:
-    """The centroid of an area, or a point inside it where the centroid lies outside.
+def point_in_polygon(rings: Sequence[Ring]) -> Position:
+    """The centroid of a polygon, or a point inside it where the centroid lies outside.
 
     Args:
-        rings: its outer rings and its holes, one or more, each of one point or more; may cross the 180th meridian.
+        rings: the outer ring and its holes, each of one point or more; may cross the 180th meridian.
+
+    Raises:
+        MissingExtra: shapely is not installed.
     """
-    first = rings[0][0][0]
-    # Longitudes counted from the first point, so that an area across the 180th meridian is whole.
-    flat = [[(float(wrap_lon_deg(lon - first)), lat) for lon, lat in ring] for ring in rings]
-    x, y = _centroid(flat[0])
-    if not _inside(x, y, flat):
-        x, y = _middle_of_widest(flat, y)
-    return Position(y, float(wrap_lon_deg(x + first)))
+    shapely = optional("shapely")
+    start_deg = rings[0][0][0]
+    outer, *holes = [_unwrapped(ring, start_deg) for ring in rings]
+    if len(outer) < 3:
+        return centre_of(rings[0])
+    whole = [hole for hole in holes if len(hole) >= 3]
+    return _inside(shapely.Polygon(outer, whole), start_deg) or centre_of(rings[0])
+
+
+def point_in_area(outer_lines: Sequence[Ring], inner_lines: Sequence[Ring]) -> Position | None:
+    """A point in the largest of the areas that lines enclose, outside of its holes; None where they enclose nothing.
+
+    Raises:
+        MissingExtra: shapely is not installed.
+    """
+    shapely = optional("shapely")
+    if not outer_lines:
+        return None
+    start_deg = outer_lines[0][0][0]
+    outer, inner = (_enclosed(shapely, lines, start_deg) for lines in (outer_lines, inner_lines))
+    return None if outer.is_empty else _inside(outer.difference(inner), start_deg)
 
 
 def middle_of_line(line: Ring) -> Position:
-    """The vertex in the middle of a line: it lies on it, however it winds."""
+    """The vertex in the middle of a line: it lies on the line, however that winds."""
     lon, lat = line[len(line) // 2]
     return Position(lat, lon)
 
 
-def middle_of(corners: Ring) -> Position:
+def centre_of(points: Ring) -> Position:
     """The mean of points."""
-    first = corners[0][0]
-    east = sum(float(wrap_lon_deg(lon - first)) for lon, _ in corners) / len(corners)
-    return Position(sum(lat for _, lat in corners) / len(corners), float(wrap_lon_deg(first + east)))
+    start_deg = points[0][0]
+    east_deg = sum(lon for lon, _ in _unwrapped(points, start_deg)) / len(points)
+    return Position(sum(lat for _, lat in points) / len(points), float(wrap_lon_deg(start_deg + east_deg)))
 
 
-def _centroid(ring: Ring) -> tuple[float, float]:
-    x0, y0 = ring[0]
-    area = sum_x = sum_y = 0.0
-    for (ax, ay), (bx, by) in zip(ring, [*ring[1:], ring[0]], strict=True):
-        cross = (ax - x0) * (by - y0) - (bx - x0) * (ay - y0)
-        area += cross
-        sum_x += cross * (ax + bx - 2 * x0)
-        sum_y += cross * (ay + by - 2 * y0)
-    if abs(area) < 1e-18:  # a line or a point: the mean of its corners
-        return sum(x for x, _ in ring) / len(ring), sum(y for _, y in ring) / len(ring)
-    return x0 + sum_x / (3 * area), y0 + sum_y / (3 * area)
+def _unwrapped(ring: Ring, start_deg: float) -> list[tuple[float, float]]:
+    """Longitudes counted from a first one, so that an area across the 180th meridian is whole."""
+    return [(float(wrap_lon_deg(lon - start_deg)), lat) for lon, lat in ring]
 
 
-def _crossings(rings: Sequence[Ring], y: float) -> list[float]:
-    """Where the horizontal through y crosses the outlines, from west to east."""
-    found = []
-    for ring in rings:
-        for (ax, ay), (bx, by) in zip(ring, [*ring[1:], ring[0]], strict=True):
-            if (ay > y) != (by > y):
-                found.append(ax + (y - ay) * (bx - ax) / (by - ay))
-    return sorted(found)
+def _enclosed(shapely: Any, lines: Sequence[Ring], start_deg: float) -> Any:
+    parts = [shapely.LineString(_unwrapped(line, start_deg)) for line in lines if len(line) >= 2]
+    faces = (
+        shapely.polygonize([shapely.node(shapely.MultiLineString(parts))]) if parts else shapely.GeometryCollection()
+    )
+    return shapely.union_all(shapely.get_parts(faces))
 
 
-def _inside(x: float, y: float, rings: Sequence[Ring]) -> bool:
-    return sum(crossing < x for crossing in _crossings(rings, y)) % 2 == 1
-
-
-def _middle_of_widest(rings: Sequence[Ring], y: float) -> tuple[float, float]:
-    """The middle of the widest stretch of area on a horizontal near y."""
-    lats = [lat for _, lat in rings[0]]
-    middle = (min(lats) + max(lats)) / 2
-    for at in (y, middle, (middle + max(lats)) / 2, (middle + min(lats)) / 2):
-        found = _crossings(rings, at)
-        stretches = [(b - a, (a + b) / 2) for a, b in zip(found[::2], found[1::2], strict=False)]
-        if stretches:
-            return max(stretches)[1], at
-    return rings[0][0]
+def _inside(area: Any, start_deg: float) -> Position | None:
+    """The centroid of the largest part of an area, or a point inside that part; None where nothing has an extent."""
+    shapely = optional("shapely")
+    area = area if area.is_valid else shapely.make_valid(area)
+    parts = [part for part in shapely.get_parts([area]) if part.geom_type == "Polygon" and part.area > 0]
+    if not parts:
+        return None
+    largest = max(parts, key=lambda part: part.area)
+    point = largest.centroid if largest.contains(largest.centroid) else largest.representative_point()
+    return Position(point.y, float(wrap_lon_deg(point.x + start_deg)))

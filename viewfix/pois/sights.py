@@ -1,4 +1,4 @@
-"""The tags of an OpenStreetMap object go in; what sight it is comes out, and how well known, or that it is none."""
+"""Decide by the tags of an OpenStreetMap object whether it is a sight, of which kind, and how well known it is."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 Tags = Mapping[str, str]
 
-# What a guide book has a line about, by key=value, and how much it is worth where nothing else tells. Those of FAMED
-# are kept when they have a name; "*" stands for any other value.
-FAMED: dict[str, dict[str, float]] = {
+# What a guide book would mention, by key=value, with its notability where nothing else is known. An object of these
+# kinds is kept if it has a name; "*" stands for any other value.
+WELL_KNOWN: dict[str, dict[str, float]] = {
     "tourism": {
         "museum": 2.5, "attraction": 2.0, "zoo": 3, "aquarium": 3, "theme_park": 2.5, "viewpoint": 1.5,
         "gallery": 0.6, "artwork": 1.0,
@@ -40,8 +40,8 @@ FAMED: dict[str, dict[str, float]] = {
     "waterway": {"waterfall": 2},
 }  # fmt: skip
 
-# What is a sight only when an encyclopaedia has a page about it.
-WRITTEN_ABOUT: dict[str, dict[str, float]] = {
+# What is a sight only if an encyclopaedia has an article about it.
+WITH_ARTICLE: dict[str, dict[str, float]] = {
     "place": {"square": 1.5, "islet": 0.8, "island": 0.8},
     "man_made": {"bridge": 1, "pier": 0.8, "*": 0.5},
     "leisure": {"*": 0.5},
@@ -56,47 +56,52 @@ WRITTEN_ABOUT: dict[str, dict[str, float]] = {
 }
 
 NOT_HISTORIC = {"no", "boundary_stone", "milestone", "highwater_mark", "road", "street", "railway", "railway_station"}
-"""What is old, or stands in a register, and is not what a traveller looks for."""
+"""Values of `historic` that no traveller looks for."""
 
-NOT_AN_ARTICLE_ABOUT_IT = {
+ARTICLE_IS_ABOUT_OPERATOR = {
     "pharmacy", "bank", "atm", "fuel", "parking", "kindergarten", "clinic", "dentist", "doctors", "post_office",
     "police", "car_rental", "bicycle_rental", "fast_food", "embassy", "bureau_de_change", "bus_station",
     "ferry_terminal", "school", "parking_entrance", "toilets", "social_facility", "charging_station", "office",
     "public_building",
 }  # fmt: skip
-"""Amenities whose encyclopaedia page is about the firm or the service, unless the object is the building itself."""
+"""Amenities whose article is about the company or the service, unless the object is the building itself."""
 
 BRANDED = ("brand:wikidata", "brand", "network:wikidata")
 SMALL = {"plaque", "blue_plaque", "stolperstein", "stone", "bench"}
 UNKNOWN = 1.0
-ARTICLE, ITEM, RAISED, LANGUAGE, MOST_LANGUAGES, HERITAGE, ATTRACTION = 1.5, 0.5, 1.5, 0.1, 20, 0.5, 1.0
+UNKNOWN_KIND = "point_of_interest"
+"""The kind of a point whose file does not say what it is."""
+
+ARTICLE, ITEM, ARTICLE_FACTOR, LANGUAGE, MOST_LANGUAGES, HERITAGE, ATTRACTION = 1.5, 0.5, 1.5, 0.1, 20, 0.5, 1.0
 
 
 def kind_of(tags: Tags) -> tuple[str, float] | None:
-    """What sight an object with these tags is ("historic=castle"), and its notability; None when it is none.
+    """The kind of sight that an object with these tags is ("historic=castle"), and its notability; None for no sight.
 
-    Streets, stops, areas of administration, brands and what has no name are none.
+    Streets, stops, administrative areas, brands and objects without a name are not sights.
     """
-    if not tags.get("name", "").strip() or _a_way_to_go(tags) or tags.get("memorial") == "stolperstein":
+    if not tags.get("name", "").strip() or _is_route_or_border(tags) or tags.get("memorial") == "stolperstein":
         return None
-    written = written_about(tags)
-    kinds = [*_listed(tags, FAMED), *(_listed(tags, WRITTEN_ABOUT) if written else ())]
+    written = has_own_item(tags)
+    kinds = [*_listed(tags, WELL_KNOWN), *(_listed(tags, WITH_ARTICLE) if written else ())]
     if not kinds:
         return None
     kind, value = max(kinds, key=lambda each: each[1])
-    if kind == "tourism=attraction":  # says little: what it is beside that says more
+    if kind == "tourism=attraction":  # any other kind says more
         kind = max(kinds, key=lambda each: (each[0] != kind, each[1]))[0]
     return kind, notability(tags, value)
 
 
 def notability(tags: Tags, value: float) -> float:
-    """How well known a sight is: from its kind, and from how much the world has written about it."""
+    """How well known a sight is: from its kind, and from how much has been written about it."""
     if {tags.get("memorial"), tags.get("memorial:type"), tags.get("artwork_type")} & SMALL:
         value = min(value, 0.2)
-    if written_about(tags):
-        # A famous church is worth more than a famous office: an article raises what the kind is worth, and adds to it.
+    if has_own_item(tags):
+        # A famous church counts more than a famous office: an article multiplies the value of the kind, and adds to it.
         value = (
-            value * (RAISED if _has_article(tags) else 1) + ARTICLE * _has_article(tags) + ITEM * ("wikidata" in tags)
+            value * (ARTICLE_FACTOR if _has_article(tags) else 1)
+            + ARTICLE * _has_article(tags)
+            + ITEM * ("wikidata" in tags)
         )
     languages = sum(key.startswith("name:") and len(key) <= 8 for key in tags)
     value += LANGUAGE * min(languages, MOST_LANGUAGES)
@@ -104,8 +109,8 @@ def notability(tags: Tags, value: float) -> float:
     return round(value, 2)
 
 
-def written_about(tags: Tags) -> bool:
-    """Whether an encyclopaedia knows this very thing, and not the chain that it belongs to."""
+def has_own_item(tags: Tags) -> bool:
+    """Whether an encyclopaedia knows this very object, and not the chain that it belongs to."""
     item = tags.get("wikidata")
     if any(key in tags for key in BRANDED) or (item and item == tags.get("operator:wikidata")):
         return False
@@ -117,9 +122,9 @@ def _has_article(tags: Tags) -> bool:
 
 
 def value_of(kind: str) -> float:
-    """What a kind alone is worth, for files that say no more."""
+    """The notability of a kind alone, for files that say no more."""
     key, _, value = kind.partition("=")
-    for values in (FAMED, WRITTEN_ABOUT):
+    for values in (WELL_KNOWN, WITH_ARTICLE):
         found = values.get(key, {}).get(value, values.get(key, {}).get("*"))
         if found is not None:
             return float(found)
@@ -131,25 +136,25 @@ def _listed(tags: Tags, lists: Mapping[str, Mapping[str, float]]) -> list[tuple[
     for key, values in lists.items():
         for value in (part.strip() for part in tags.get(key, "").split(";")):
             known = values.get(value, values.get("*")) if value and value != "no" else None
-            if known is not None and not _dull(key, value, tags):
+            if known is not None and not _excluded(key, value, tags):
                 found.append((f"{key}={value}", float(known)))
     return found
 
 
-def _dull(key: str, value: str, tags: Tags) -> bool:
+def _excluded(key: str, value: str, tags: Tags) -> bool:
     if key == "historic":
         return value in NOT_HISTORIC
     if key == "amenity":
-        return value in NOT_AN_ARTICLE_ABOUT_IT
+        return value in ARTICLE_IS_ABOUT_OPERATOR
     if key == "man_made" and value == "tower":
-        return tags.get("tower:type") == "communication" and not written_about(tags)
+        return tags.get("tower:type") == "communication" and not has_own_item(tags)
     if key == "building":
         return value in ("entrance", "construction")
     return False
 
 
-def _a_way_to_go(tags: Tags) -> bool:
-    """Streets, lines, stops and borders: also when they are old or have a page, unless they are marked as sights."""
+def _is_route_or_border(tags: Tags) -> bool:
+    """Streets, lines, stops and borders, even old ones or ones with an article, unless they are marked as sights."""
     if tags.get("tourism") in ("attraction", "viewpoint", "artwork", "museum"):
         return False
     if "highway" in tags:
@@ -157,3 +162,12 @@ def _a_way_to_go(tags: Tags) -> bool:
     if "railway" in tags or "public_transport" in tags:
         return "building" not in tags and "historic" not in tags
     return "boundary" in tags and "historic" not in tags and "leisure" not in tags
+
+
+def words_of(kind: str) -> str | None:
+    """A kind in words: "place of worship" for "amenity=place_of_worship"; None where it says nothing."""
+    if kind == UNKNOWN_KIND:
+        return None
+    key, _, value = kind.partition("=")
+    word = key if value in ("", "yes") else value
+    return " ".join(word.replace("_", " ").split()) or None

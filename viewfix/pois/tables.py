@@ -1,82 +1,62 @@
-"""A CSV or GeoJSON file becomes a stream of points of interest; what is wrong with one costs only that one."""
+"""Read points of interest from CSV and GeoJSON files, as a stream. What is wrong with one costs only that one."""
 
 from __future__ import annotations
 
-import codecs
-import csv
+import itertools
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from ..errors import BadInput
-from ..sources.columns import decimal
+from ..sources.columns import decimal, readable
+from ..sources.csv_rows import NOT_TEXT, CsvFile
+from ..sources.json_rows import items_of
+from ..sources.tables import placed_row
 from ..types import PointOfInterest, Position, Skipped
-from .features import features_of
 from .links import LONGEST_NAME, links_of, names_of
-from .shapes import inside_point, middle_of, middle_of_line
-from .sights import kind_of, notability, value_of
-
-KIND = "point_of_interest"
-"""The kind of what does not say what it is."""
+from .osm_elements import is_element
+from .shapes import centre_of, middle_of_line, point_in_polygon
+from .sights import UNKNOWN_KIND, kind_of, notability, value_of
 
 LAT, LON = ("lat", "latitude", "y"), ("lon", "lng", "long", "longitude", "x")
-CELL = 1 << 20  # characters: the limit of Python's reader is lower, and one text of 200 KB is no broken file
 
 Item = PointOfInterest | Skipped
 
 
 def read_csv(path: Path) -> Iterator[Item]:
-    """One line a point: lat, lon, name; optional id, kind, wikipedia, wikidata, website, name:uk and the like.
+    """One row a point: lat, lon, name; optional id, kind, wikipedia, wikidata, website, name:uk and the like.
 
     Raises:
-        BadInput: it has no such columns, or is no table.
+        BadInput: it has no such columns, or is not a table.
     """
-    csv.field_size_limit(max(csv.field_size_limit(), CELL))
     try:
-        with path.open(encoding=_encoding(path), newline="", errors="surrogateescape") as file:
-            first = file.readline(CELL)
-            delimiter = max(",;\t", key=first.count)
-            file.seek(0)
-            reader = csv.reader(file, delimiter=delimiter)
-            header = [_column(name.strip()) for name in _line(reader, path) or ()]
-            _check(header, path)
-            while (cells := _line(reader, path)) is not None:
-                where = f"{path.name}/{reader.line_num}"
-                if isinstance(cells, Skipped):
-                    yield Skipped(where, cells.reason)
-                elif any(cell.strip() for cell in cells[len(header) :]):
-                    more = f"it has {len(cells)} cells where the header has {len(header)}"
-                    yield Skipped(where, f"{more}. Put quotes around what holds {delimiter!r}")
-                elif any(cell.strip() for cell in cells):
-                    row = {name: cell.strip() for name, cell in zip(header, cells, strict=False) if cell.strip()}
-                    yield of_cells(row, _first(row, LAT), _first(row, LON), where)
-    except OSError as error:
+        file = CsvFile(path)
+        header, shown = [_column(name) for name in file.header], readable(path.name)
+        _check(header, path)
+        for line, cells in file.rows(placed_row(header)):
+            where = f"{shown}/{line}"
+            if isinstance(cells, str):
+                yield Skipped(where, cells)
+            else:
+                row = {name: cell.strip() for name, cell in zip(header, cells, strict=False) if cell.strip()}
+                yield from_cells(row, _first(row, LAT), _first(row, LON), where)
+    except (OSError, UnicodeError) as error:
         raise _unreadable(path, error) from error
 
 
 def _column(name: str) -> str:
-    """In small letters, but for the code of a language, such as name:sr-Latn."""
+    """In lower case, but for the code of a language, such as name:sr-Latn."""
     return f"name:{name[5:]}" if name[:5].lower() == "name:" else name.lower()
 
 
-def _line(reader: Any, path: Path) -> Any:
-    """The next line's cells; None at the end; Skipped for one that is none."""
-    try:
-        return next(reader, None)
-    except csv.Error as error:
-        return Skipped("", f"it is no line of a table ({error})")
-    except UnicodeError as error:  # UTF-16 that ends in half a character
-        raise _unreadable(path, error) from error
-
-
-def _check(header: Any, path: Path) -> None:
+def _check(header: list[str], path: Path) -> None:
     if not any(header):
         raise BadInput(f"{path} is empty. It needs a first line with lat, lon and name, and a line for every point.")
     missing = [names[0] for names in (LAT, LON, ("name",)) if not set(names) & set(header)]
     if missing:
-        seen = ", ".join(_shown(name) for name in header[:12])
+        seen = ", ".join(readable(name, 120) for name in header[:12])
         raise BadInput(
-            f"{path} has no column {' nor '.join(missing)}. Its columns: {seen[:200]}. "
+            f"{path} has no column {', '.join(missing)}. Its columns: {seen[:200]}. "
             "Call them lat, lon and name, in the first line."
         )
 
@@ -86,44 +66,55 @@ def read_geojson(path: Path) -> Iterator[Item]:
 
     Raises:
         BadInput: it is none of these.
+        MissingExtra: it holds areas, and shapely is not installed.
     """
     number = 0
     try:
-        for number, feature in enumerate(features_of(path), start=1):
-            yield _of_feature(feature, f"{path.name}/{number}")
+        for number, feature in enumerate(items_of(path), start=1):
+            yield _from_feature(feature, f"{readable(path.name)}/{number}")
     except OSError as error:
         raise _unreadable(path, error) from error
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         after = f"after {number} features" if number else "at its beginning"
         raise BadInput(
-            f"{path} is no GeoJSON, or ends too early: {_shown(str(error))} {after}. "
+            f"{path} is not GeoJSON, or ends too early: {readable(str(error), 120)} {after}. "
             "Check the file, or export it again."
         ) from error
     if not number:
-        raise BadInput(f"{path} holds no GeoJSON features. Give a FeatureCollection of named points.")
+        raise BadInput(f"{path} holds no GeoJSON features. Pass a FeatureCollection of named points.")
 
 
-def _of_feature(feature: Any, where: str) -> Item:
+def is_overpass_json(path: Path) -> bool:
+    """Whether a JSON file is an Overpass export and not GeoJSON."""
+    try:
+        return any(map(is_element, itertools.islice(items_of(path), 1)))
+    except (OSError, ValueError):
+        return False
+
+
+def _from_feature(feature: Any, where: str) -> Item:
     if not isinstance(feature, dict):
-        return Skipped(where, "it is no object")
+        return Skipped(where, "it is not an object")
     if "geometry" not in feature and "properties" not in feature:  # a plain list of objects
         row = _cells(feature)
-        return of_cells(row, _first(row, LAT), _first(row, LON), where)
+        return from_cells(row, _first(row, LAT), _first(row, LON), where)
     properties = feature.get("properties")
     row = _cells(properties) if isinstance(properties, dict) else {}
     if isinstance(feature.get("id"), str | int):
         row.setdefault("id", str(feature["id"]))
     try:
-        at = _place(feature.get("geometry"))
+        place = _place(feature.get("geometry"))
     except BadInput as error:
-        return Skipped(_id(row, where), str(error))
+        return Skipped(readable(_id(row, where)), str(error))
     except (TypeError, ValueError, LookupError, OverflowError):
-        return Skipped(_id(row, where), "its geometry is none, or has no coordinates [longitude, latitude]")
-    return of_cells(row, at.lat, at.lon, where)
+        return Skipped(
+            readable(_id(row, where)), "its geometry is missing, or has no coordinates [longitude, latitude]"
+        )
+    return from_cells(row, place.lat, place.lon, where)
 
 
 def _cells(properties: Mapping[str, Any]) -> dict[str, Any]:
-    """Texts and numbers only. The tags of an object of OpenStreetMap may be one level down, as may names and links."""
+    """Texts and numbers only. The tags of an OpenStreetMap object may be one level down, as may names and links."""
     tags, names, links = (
         found if isinstance(found := properties.get(key), dict) else {} for key in ("tags", "names", "links")
     )
@@ -132,19 +123,19 @@ def _cells(properties: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _place(geometry: Any) -> Position:
-    kind, at = geometry["type"], geometry.get("coordinates")
+    kind, coordinates = geometry["type"], geometry.get("coordinates")
     if kind == "Point":
-        return Position(_degrees(at[1]), _degrees(at[0]))  # GeoJSON's order is [lon, lat]
+        return Position(_degrees(coordinates[1]), _degrees(coordinates[0]))  # GeoJSON's order is [lon, lat]
     if kind == "MultiPoint":
-        return middle_of(_ring(at))
+        return centre_of(_ring(coordinates))
     if kind == "LineString":
-        return middle_of_line(_ring(at))
+        return middle_of_line(_ring(coordinates))
     if kind == "MultiLineString":
-        return middle_of_line(_ring(max(at, key=len)))
+        return middle_of_line(_ring(max(coordinates, key=len)))
     if kind == "Polygon":
-        return inside_point([_ring(ring) for ring in at])
+        return point_in_polygon([_ring(ring) for ring in coordinates])
     if kind == "MultiPolygon":
-        return inside_point([_ring(ring) for ring in max(at, key=lambda polygon: len(polygon[0]))])
+        return point_in_polygon([_ring(ring) for ring in max(coordinates, key=lambda polygon: len(polygon[0]))])
     raise ValueError(kind)
 
 
@@ -159,24 +150,26 @@ def _degrees(value: Any) -> float:
     return float(value)
 
 
-def of_cells(row: Mapping[str, Any], lat: Any, lon: Any, where: str) -> Item:
-    """One point from named cells: OpenStreetMap's tags are understood, `kind` comes before them."""
+def from_cells(row: Mapping[str, Any], lat: Any, lon: Any, where: str) -> Item:
+    """One point from named cells. OpenStreetMap's tags are understood; a column `kind` comes before them."""
     key, name = _id(row, where), str(row.get("name", "")).strip()
     north, east = decimal(lat), decimal(lon)
-    if any(0xD800 <= ord(c) <= 0xDFFF for text in row.values() for c in str(text)):
-        return Skipped(_shown(key), "it holds bytes that are no text. Save the file as UTF-8")
+    if any(0xD800 <= ord(char) <= 0xDFFF for text in row.values() for char in str(text)):
+        return Skipped(readable(key), NOT_TEXT)
     if not name:
-        return Skipped(key, "it has no name")
+        return Skipped(readable(key), "it has no name")
     if max(len(name), len(key), len(str(row.get("kind", "")))) > LONGEST_NAME:
-        return Skipped(_shown(key), f"its name, id or kind is longer than {LONGEST_NAME} characters: {_shown(name)}")
+        too_long = f"its name, id or kind is longer than {LONGEST_NAME} characters: {readable(name, 120)}"
+        return Skipped(readable(key, 120), too_long)
     if north is None or east is None:
-        return Skipped(key, f"{name}: its position is {_shown(f'{lat}, {lon}')}, which are not two numbers")
+        written = readable(f"{lat}, {lon}", 120)
+        return Skipped(readable(key), f"{readable(name)}: its position is {written}, which are not two numbers")
     try:
-        at = Position(north, east)
+        position = Position(north, east)
     except BadInput as error:
-        return Skipped(key, f"{name}: {error}")
+        return Skipped(readable(key), f"{readable(name)}: {error}")
     kind, known = _kind(row)
-    return PointOfInterest(key, name, kind, at, names_of(row), links_of(row), known)
+    return PointOfInterest(key, name, kind, position, names_of(row), links_of(row), known)
 
 
 def _kind(row: Mapping[str, Any]) -> tuple[str, float]:
@@ -184,7 +177,7 @@ def _kind(row: Mapping[str, Any]) -> tuple[str, float]:
     sight = None if given else kind_of(row)
     if sight is not None:
         return sight
-    return given or KIND, notability(row, value_of(given))
+    return given or UNKNOWN_KIND, notability(row, value_of(given))
 
 
 def _first(row: Mapping[str, Any], names: tuple[str, ...]) -> Any:
@@ -195,15 +188,6 @@ def _id(row: Mapping[str, Any], where: str) -> str:
     return str(row.get("id") or row.get("@id") or where)
 
 
-def _encoding(path: Path) -> str:
-    with path.open("rb") as file:
-        return "utf-16" if file.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "utf-8-sig"
-
-
-def _shown(text: str) -> str:
-    return "".join(c if c.isprintable() and not 0xD800 <= ord(c) <= 0xDFFF else "?" for c in text)[:120]
-
-
 def _unreadable(path: Path, error: Exception) -> BadInput:
-    why = _shown(str(getattr(error, "strerror", None) or error))
+    why = readable(str(getattr(error, "strerror", None) or error), 120)
     return BadInput(f"{path} could not be read ({why}). Check the file and its permissions.")

@@ -1,20 +1,29 @@
-"""Photos come in: every source is an iterable of Photo | Skipped."""
+"""Where photos come from: every source is an iterable of Photo | Skipped."""
 
 from __future__ import annotations
 
-from .folder import Files, Folder
+from .folder import Files, Folder, Prefer
 from .manifest import Manifest
-from .open import Chain, Source, image_files, open_source, open_sources
+from .open import existing_paths, image_files, open_source, open_sources, pictures_in
+from .paths import Given
+from .source import Chain, Notes, Source, name_of, notes_of
 from .utm import utm_folder
 
 __all__ = [
     "Chain",
     "Files",
     "Folder",
+    "Given",
     "Manifest",
+    "Notes",
+    "Prefer",
     "Source",
+    "existing_paths",
     "image_files",
+    "name_of",
+    "notes_of",
     "open_source",
     "open_sources",
+    "pictures_in",
     "utm_folder",
 ]

@@ -1,4 +1,4 @@
-"""The header of a table becomes knowledge of which column is what, and cells become numbers and times."""
+"""Tell which column of a table is what, and turn cells into numbers and times."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from ..errors import BadInput
-from ..photos.exif import moment, number
+from ..photos.values import moment, number
 
-NAMES = {  # what we look for: under which names, the best first
+NAMES = {  # what is looked for: the names that its column may have, the best first
     "file": "file path filename file_name filepath file_path image image_path photo name url uri image_url",
     "lat": "lat latitude y gps_lat gps_latitude",
     "lon": "lon lng long longitude x gps_lon gps_longitude",
@@ -23,30 +23,47 @@ NAMES = {  # what we look for: under which names, the best first
     "attribution": "attribution author credit creator",
     "licence": "licence license",
     "radius_m": "radius_m accuracy accuracy_m horizontal_accuracy",
+    "view_yaw_deg": "view_yaw_deg",
+    "view_pitch_deg": "view_pitch_deg",
+    "view_fov_deg": "view_fov_deg view_field_of_view_deg",
+    "view_time_s": "view_time_s",
+    "focal_px": "focal_px",
+    "focal_35mm": "focal_35mm focal_length_35mm focal_length_in_35mm_film",
+    "width_px": "width_px image_width",
+    "height_px": "height_px image_height",
+    "pitch_deg": "pitch_deg camera_pitch_deg",
+    "roll_deg": "roll_deg camera_roll_deg",
+    "altitude_m": "altitude_m altitude ele elevation",
 }
 NEEDED = ("file", "lat", "lon")
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
 class Columns:
-    """For each thing that we look for, the name of its column in this table; None where it has none."""
+    """For each thing that is looked for, the name of its column in this table; None where it has none."""
 
     names: Mapping[str, str | None]
 
     def cell(self, row: Mapping[str, Any], what: str) -> Any:
-        """Its content, None where it is empty."""
+        """The content of a cell, None where it is empty."""
         name = self.names[what]
         value = None if name is None else row.get(name)
         if isinstance(value, str):
             return value.strip() or None
         return None if isinstance(value, float) and math.isnan(value) else value
 
+    @property
+    def used(self) -> tuple[str, ...]:
+        """The names of the columns that are read."""
+        return tuple(dict.fromkeys(name for name in self.names.values() if name is not None))
+
 
 def find(header: Sequence[str], table: str) -> Columns:
     """Say which column is what.
 
     Raises:
-        BadInput: file, lat or lon is missing; with what was seen and what is looked for.
+        BadInput: file, lat or lon is missing; with what was found and what is looked for.
     """
     by_name = {_plain(name): name for name in reversed(header)}
     found = {what: _first(names.split(), by_name) for what, names in NAMES.items()}
@@ -68,15 +85,17 @@ def _missing(what: str, header: Sequence[str], used: set[str | None], table: str
     names = NAMES[what].split()
     free = [name for name in header if name not in used]
     close = [name for name in free if difflib.get_close_matches(_plain(name), names, n=1, cutoff=0.7)]
-    seen = ", ".join(header[:12]) + (", ..." if len(header) > 12 else "") if any(header) else "none at all"
-    hint = f"Did you mean {close[0]!r}? Call it {what!r}." if close else f"Call one {what!r}, in the first line."
     if not any(header):
-        return BadInput(f"{table} is empty. It needs a line for every photo, with a file, its lat and its lon.")
+        return BadInput(f"{table} is empty. It needs a row for every photo, with a file, its lat and its lon.")
+    seen = readable(", ".join(header[:12])) + (", ..." if len(header) > 12 else "")
+    hint = (
+        f"Did you mean {readable(close[0])!r}? Call it {what!r}." if close else f"Call one {what!r}, in the first line."
+    )
     return BadInput(f"{table} has no column {what!r}, nor {', '.join(names[1:])}. Its columns: {seen}. {hint}")
 
 
 def decimal(value: Any) -> float | None:
-    """A finite number, also with a decimal comma; None for what is none."""
+    """A finite number, also one with a decimal comma; None for anything else."""
     if isinstance(value, str) and value.count(",") == 1 and "." not in value:
         value = value.replace(",", ".")
     return None if isinstance(value, bool) else number(value)
@@ -86,14 +105,27 @@ def time_of(value: Any) -> datetime | None:
     """A time: ISO 8601, EXIF's "2024:05:01 12:00:00", 20240501, or seconds or milliseconds since 1970 in UTC."""
     if isinstance(value, datetime):
         return value
+    if isinstance(value, date):
+        return datetime(value.year, value.month, value.day)
     text = str(value) if value is not None else ""
     if re.fullmatch(r"(19|20)\d{6}(\d{6})?", text):
         text = f"{text[:4]}:{text[4:6]}:{text[6:8]} {text[8:10] or '00'}:{text[10:12] or '00'}:{text[12:14] or '00'}"
     seconds = number(text)
     if seconds is None:
         return moment(text, None)
+    # In seconds, 1e11 is the year 5138: so large a number is milliseconds.
+    return utc_from_seconds(seconds / 1000 if abs(seconds) >= 1e11 else seconds)
+
+
+def utc_from_seconds(seconds: float) -> datetime | None:
+    """A time from seconds since 1970; None before the year 1 and after 9999. Windows allows no negative ones itself."""
     try:
-        # In seconds, 1e11 is the year 5138: so large a number is milliseconds.
-        return datetime.fromtimestamp(seconds / 1000 if abs(seconds) >= 1e11 else seconds, UTC)
-    except (OverflowError, OSError, ValueError):
+        return EPOCH + timedelta(seconds=seconds)
+    except (OverflowError, ValueError):
         return None
+
+
+def readable(text: str, longest: int = 200) -> str:
+    """Text that a terminal and JSON can hold: without control characters and half characters, cut where it is long."""
+    clean = "".join(c if c.isprintable() and not 0xD800 <= ord(c) <= 0xDFFF else "?" for c in text[: longest + 1])
+    return clean if len(clean) <= longest else f"{clean[:longest]}..."

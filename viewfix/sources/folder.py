@@ -1,47 +1,105 @@
-"""A folder of geotagged photos, or single photo files, become Photo | Skipped."""
+"""Folders of geotagged photos, and single photo files, as sources."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence, Set
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Literal
 
 from .. import photos
 from ..errors import UnreadablePhoto
-from ..geo import wrap_heading_deg
+from ..geo import distance_m, wrap_heading_deg
 from ..photos import Metadata, RemoteFile
-from ..photos.exif import from_xmp
-from ..types import Photo, Skipped
+from ..types import Photo, Position, Skipped
 from . import takeout
+from .sidecars import Siblings, read_xmp, xmp_files
+from .source import Notes
 from .walk import walk
 
-Read = Callable[[Path, Set[str]], Metadata]
-"""How a photo's position is found: its path and the names of all files in its folder give Metadata."""
+Prefer = Literal["sidecar", "exif"]
+"""Which position counts where a photo and the file beside it disagree."""
 
-HINT = "Geotag it, or give its position in a manifest: a CSV with file, lat, lon."
-
-
-def from_files(path: Path, names: Set[str]) -> Metadata:
-    """What the photo itself says; where it is silent, an .xmp file or a Google Takeout .json beside it."""
-    found = photos.metadata(path)
-    for name in (f"{path.name}.xmp", f"{path.stem}.xmp"):
-        if name in names:
-            found = found.filled(from_xmp(photos.read_bytes(path.with_name(name))))
-    sidecar = takeout.sidecar_of(path.name, names)
-    return found.filled(takeout.read(path.with_name(sidecar))) if sidecar else found
+HINT = "Geotag it, or write its position into a manifest: a CSV with the columns file, lat, lon."
+DISAGREE_M = 100.0
+SAME_M = 1.0
+"""A sidecar that repeats the position of its photo rounds it; the photo's own is finer, and knows its error."""
 
 
-def described(path: Path, photo_id: str, names: Set[str], read: Read) -> Photo | Skipped:
-    """One photo with all that is known of it, or why it cannot be used."""
+@dataclass(frozen=True, slots=True)
+class ReadContext:
+    """What a reader of photos is told beside the photo: which position counts, and where notes go."""
+
+    prefer: Prefer = "sidecar"
+    notes: Notes = field(default_factory=Notes)
+    photo_id: str = ""
+
+
+Read = Callable[[Path, Siblings, ReadContext], Metadata]
+"""Find what is known about a photo: from its path, the other files of its folder, and the choices of the caller."""
+
+
+def from_files(path: Path, siblings: Siblings, context: ReadContext) -> Metadata:
+    """What the photo itself says, together with the XMP file and the Google Takeout file beside it.
+
+    A sidecar fills what the photo leaves open. Its position also replaces that of the photo, since it is where people
+    correct a position, unless `context.prefer` is "exif".
+    """
+    own = photos.metadata(path)
+    beside = Metadata()
+    names = []
+    for name in xmp_files(path.name, siblings):
+        names.append(name)
+        beside = beside.filled(read_xmp(path.with_name(name)))
+    written_by_takeout = takeout.sidecar_of(path.name, siblings)
+    if written_by_takeout is not None:
+        names.append(written_by_takeout)
+        beside = beside.filled(takeout.read(path.with_name(written_by_takeout)))
+    if own.position is None or beside.position is None:
+        if own.position is not None and beside.no_position is not None:
+            context.notes.add(f"{context.photo_id}: {beside.no_position}. Its own position is used.")
+        return own.filled(beside)
+    return _chosen(own, beside, " and ".join(names), context)
+
+
+def _chosen(own: Metadata, beside: Metadata, sidecar: str, context: ReadContext) -> Metadata:
+    """One of two positions; the direction comes with it, so that both describe one correction."""
+    assert own.position is not None and beside.position is not None, "both say where the photo was taken"
+    apart_m = distance_m(own.position, beside.position)
+    if apart_m > DISAGREE_M:
+        other = "exif" if context.prefer == "sidecar" else "sidecar"
+        used = sidecar if context.prefer == "sidecar" else "the photo's own"
+        context.notes.add(
+            f"{context.photo_id}: the photo itself says {_degrees(own.position)}, but {sidecar} says "
+            f"{_degrees(beside.position)}, {_length(apart_m)} away. Used: {used}. For the other: --prefer {other}"
+        )
+    if context.prefer == "exif" or apart_m <= SAME_M:
+        return own.filled(beside)
+    own = replace(own, position=beside.position)
+    if beside.heading_deg is not None:
+        own = replace(own, heading_deg=beside.heading_deg, heading_magnetic=beside.heading_magnetic)
+    return own.filled(beside)
+
+
+def _degrees(position: Position) -> str:
+    return f"{position.lat:.6f}, {position.lon:.6f}"
+
+
+def _length(distance_m: float) -> str:
+    return f"{distance_m:.0f} m" if distance_m < 1000 else f"{distance_m / 1000:,.1f} km"
+
+
+def read_photo(path: Path, photo_id: str, siblings: Siblings, read: Read, context: ReadContext) -> Photo | Skipped:
+    """One photo with all that is known about it, or why it cannot be used."""
     try:
         photo_id.encode()
     except UnicodeEncodeError:
         name = photo_id.encode(errors="surrogateescape").decode(errors="replace")
-        return Skipped(name, "its name is not UTF-8, so it cannot be written down. Rename it.")
+        return Skipped(name, "its name is not UTF-8, so it cannot be stored. Rename it.")
     try:
-        found = read(path, names)
+        found = read(path, siblings, replace(context, photo_id=photo_id))
     except UnreadablePhoto as error:
         return Skipped(photo_id, str(error))
     if found.position is None:
@@ -54,47 +112,74 @@ def described(path: Path, photo_id: str, names: Set[str], read: Read) -> Photo |
         taken_at=found.taken_at,
         attribution=found.attribution,
         licence=found.licence,
+        camera=found.camera,
     )
 
 
 @dataclass(frozen=True)
 class Folder:
-    """All photos in a folder and below it; the id of one is its path below the folder, with forward slashes."""
+    """All photos in a folder and below it. The id of a photo is its path below the folder, with forward slashes."""
 
     root: Path
     read: Read = from_files
+    prefer: Prefer = "sidecar"
+    notes: Notes = field(default_factory=Notes, compare=False)
+
+    @property
+    def name(self) -> str:
+        return str(self.root)
 
     @cached_property
     def count(self) -> int:
-        """How many there are. Lists names, opens nothing."""
-        return sum(len(listing.pictures) for listing in walk(self.root))
+        """How many photos there are, by the names of the files, and by the first bytes of what has an odd name."""
+        return sum(len(listing.pictures) + len(listing.other_pictures) for listing in walk(self.root))
 
     def __iter__(self) -> Iterator[Photo | Skipped]:
+        self.notes.clear()
+        context = ReadContext(self.prefer, self.notes)
         root = self.root.resolve()
         for listing in walk(root):
             if listing.trouble:
                 yield Skipped(listing.below or root.name, listing.trouble)
+            siblings = Siblings(listing.names)
             for name in listing.pictures:
-                yield described(listing.folder / name, listing.id_of(name), listing.names, self.read)
+                yield read_photo(listing.folder / name, listing.id_of(name), siblings, self.read, context)
+            for name, what in listing.other_pictures:
+                yield Skipped(listing.id_of(name), f"it is {what}, which is not read. Save it as JPEG or PNG.")
 
 
 @dataclass(frozen=True)
 class Files:
-    """Single photo files; the id of one is its name, with as much of its path as tells it from the others."""
+    """Single photo files. The id of a photo is its name, with as much of its path as tells it from the others."""
 
     paths: Sequence[Path]
+    prefer: Prefer = "sidecar"
+    notes: Notes = field(default_factory=Notes, compare=False)
+
+    @property
+    def name(self) -> str:
+        return ", ".join(map(str, self.paths[:3])) + (", ..." if len(self.paths) > 3 else "")
 
     @property
     def count(self) -> int:
         return len(self.paths)
 
     def __iter__(self) -> Iterator[Photo | Skipped]:
-        listed: dict[Path, frozenset[str]] = {}
+        self.notes.clear()
+        context = ReadContext(self.prefer, self.notes)
+        listed: dict[Path, Siblings] = {}
         paths = list(dict.fromkeys(path.absolute() for path in self.paths))
         for path, photo_id in zip(paths, distinct_tails(paths), strict=True):
             if path.parent not in listed:
-                listed[path.parent] = frozenset(file.name for file in path.parent.iterdir())
-            yield described(path, photo_id, listed[path.parent], from_files)
+                listed[path.parent] = _siblings(path)
+            yield read_photo(path, photo_id, listed[path.parent], from_files, context)
+
+
+def _siblings(path: Path) -> Siblings:
+    try:
+        return Siblings(file.name for file in path.parent.iterdir())
+    except OSError:  # a folder that may be entered and not listed
+        return Siblings([path.name])
 
 
 def distinct_tails(paths: Sequence[Path | RemoteFile]) -> list[str]:

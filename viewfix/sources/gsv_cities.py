@@ -1,4 +1,4 @@
-"""GSV-Cities as published, whose file names hold position, heading and month, becomes Photo | Skipped.
+"""GSV-Cities, as published, as a source: its file names hold position, heading and month.
 
     Images/London/London_0000012_2015_07_134_51.50735_-0.12776_PANOID.JPG
 
@@ -9,14 +9,14 @@ be above 360. Only the name is parsed: the tables in Dataframes/ say the same, a
 from __future__ import annotations
 
 import re
-from collections.abc import Set
 from datetime import datetime
 from pathlib import Path
 
 from ..geo import wrap_heading_deg
 from ..photos import Metadata
-from ..photos.exif import checked
-from .folder import Folder, from_files
+from ..photos.coordinates import checked
+from .folder import Folder, Prefer, ReadContext, from_files
+from .sidecars import Siblings
 
 NAME = re.compile(
     r"(?P<city>[^_]+)_(?P<place>\d+)_(?P<year>\d{4})_(?P<month>\d{1,2})_(?P<bearing>-?\d+(\.\d+)?)"
@@ -29,15 +29,15 @@ def is_gsv_cities_name(name: str) -> bool:
     return NAME.fullmatch(name) is not None
 
 
-def gsv_cities_folder(root: Path) -> Folder:
-    """A source that takes positions from file names; a photo that is named otherwise is read as in any folder."""
-    return Folder(root, read=from_name_or_files)
+def gsv_cities_folder(root: Path, prefer: Prefer = "sidecar") -> Folder:
+    """A source that takes positions from file names. A photo with another name is read as in any folder."""
+    return Folder(root, read=from_name_or_files, prefer=prefer)
 
 
-def from_name_or_files(path: Path, names: Set[str]) -> Metadata:
+def from_name_or_files(path: Path, siblings: Siblings, context: ReadContext) -> Metadata:
     found = NAME.fullmatch(path.name)
     if found is None:
-        return from_files(path, names)
+        return from_files(path, siblings, context)
     position, problem = checked(float(found["lat"]), float(found["lon"]))
     year, month = int(found["year"]), int(found["month"])
     return Metadata(

@@ -1,33 +1,32 @@
-"""Mapillary Street-Level Sequences as unpacked becomes Photo | Skipped: every city, its map and its queries.
+"""Mapillary Street-Level Sequences, as unpacked, as a source: every city, its map and its queries.
 
     train_val/CITY/{database,query}/{raw.csv,images/KEY.jpg}
 
 raw.csv has the columns key, lon, lat, ca (compass angle), captured_at (milliseconds since 1970) and pano
-(Warburg et al., 2020). Panoramas are skipped, as all protocols of this data set do. `viewfix eval`
-reads the same folders by its own rules, which pair the queries of a city with the map of that city.
+(Warburg et al., 2020). Panoramas are skipped, as all protocols of this dataset do. `viewfix eval` reads the same
+folders by its own rules, which pair the queries of a city with the map of that city.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from ..errors import BadInput
 from ..geo import wrap_heading_deg
-from ..photos.exif import checked
+from ..photos.coordinates import checked
 from ..types import Photo, Skipped
-from .columns import decimal
+from .columns import decimal, readable, utc_from_seconds
 from .tables import read_csv
 
 SIDES = ("database", "query")
 INSIDE = (".", "train_val", "test")
-"""Where cities lie, seen from the folder that was given; it may also be a city itself."""
+"""Where cities lie below the folder that was passed, which may also be a city itself."""
 
 
 def sides_of(root: Path) -> list[Path]:
-    """The folders of root with a raw.csv, in order: all sides of all cities; none where this is something else."""
+    """The folders below root with a raw.csv, in order: all sides of all cities. None for any other folder."""
     tops = [root, *(city for inside in INSIDE for city in sorted((root / inside).glob("*/")))]
     found = [top / side for top in tops for side in SIDES if (top / side / "raw.csv").is_file()]
     return list(dict.fromkeys(found))
@@ -48,8 +47,12 @@ class Msls:
             if missing:
                 raise BadInput(
                     f"{side / 'raw.csv'} has no column {', '.join(missing)}. It has: {', '.join(table.columns)}. "
-                    "Unpack the metadata of the data set again."
+                    "Unpack the metadata of the dataset again."
                 )
+
+    @property
+    def name(self) -> str:
+        return str(self.root)
 
     @property
     def count(self) -> int | None:
@@ -65,24 +68,28 @@ class Msls:
                 files = {file.name for file in (side / "images").iterdir()}
             except OSError:
                 files = set()
-            for where, cells in table.rows():
+            for where, cells in table.rows(table.columns):
                 if isinstance(cells, str):
                     yield Skipped(f"{named}/{where}", f"{where} of {side / 'raw.csv'}: {cells}")
                     continue
                 found = _photo(cells, side, named, files)
-                yield found if isinstance(found, Photo) else Skipped(f"{named}/{cells.get('key') or where}", found)
+                yield (
+                    found
+                    if isinstance(found, Photo)
+                    else Skipped(f"{named}/{readable(cells.get('key') or where)}", found)
+                )
 
 
 def _photo(cells: Mapping[str, Any], side: Path, named: str, files: set[str]) -> Photo | str:
-    """A photo, or why its row is none."""
+    """A photo, or what is wrong with its row."""
     name = f"{cells.get('key')}.jpg"
     if str(cells.get("pano", "")).strip().lower() in ("true", "1", "1.0"):
-        return "it is a panorama, which no protocol of this data set uses"
+        return "it is a panorama, which no protocol of this dataset uses"
     if name not in files:
         return f"there is no file {name} in {side / 'images'}; unpack the images too"
     lat, lon = decimal(cells.get("lat")), decimal(cells.get("lon"))
     if lat is None or lon is None:
-        return f"its lat and lon are {cells.get('lat')!r} and {cells.get('lon')!r}, which are no numbers"
+        return f"its lat and lon are {cells.get('lat')!r} and {cells.get('lon')!r}, which are not two numbers"
     position, problem = checked(lat, lon)
     if position is None:
         return problem or "its position is not on Earth"
@@ -92,12 +99,5 @@ def _photo(cells: Mapping[str, Any], side: Path, named: str, files: set[str]) ->
         source=str(side / "images" / name),
         position=position,
         heading_deg=None if heading is None else wrap_heading_deg(heading),
-        taken_at=None if captured_ms is None else _moment(captured_ms),
+        taken_at=None if captured_ms is None else utc_from_seconds(captured_ms / 1000),
     )
-
-
-def _moment(captured_ms: float) -> datetime | None:
-    try:
-        return datetime.fromtimestamp(captured_ms / 1000, UTC)
-    except (OverflowError, OSError, ValueError):
-        return None

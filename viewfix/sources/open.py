@@ -1,97 +1,126 @@
-"""What a caller names (folders, manifests, photo files) becomes one Source, or one line that says why not."""
+"""Open what a caller names (folders, manifests, photo files) as one Source, or say in one line why not."""
 
 from __future__ import annotations
 
-import difflib
 import itertools
+import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, cast
 
 from ..errors import BadInput
-from ..photos import SUFFIXES, RemoteFile, is_remote, is_url
+from ..photos import RemoteFile
 from ..types import Photo, Skipped
-from .folder import Files, Folder, distinct_tails
+from .folder import Files, Folder, Prefer, distinct_tails
 from .gsv_cities import gsv_cities_folder, is_gsv_cities_name
-from .manifest import FORMS, Manifest
+from .manifest import Manifest
 from .msls import Msls, sides_of
+from .paths import Found, Given, distinct, flattened
+from .source import Chain, Notes, Source, is_source, name_of, notes_of
+from .tables import ENDINGS
 from .utm import is_utm_name, utm_folder
-from .walk import walk
+from .walk import SIDECAR_ENDINGS, is_picture, walk
 
 SAMPLE = 100
-"""So many names tell whether a folder holds its positions in them."""
-
-
-class Source(Protocol):
-    """Where photos come from. Lazy: nothing is read before it is asked for. `count` is a hint for progress."""
-
-    @property
-    def count(self) -> int | None: ...
-
-    def __iter__(self) -> Iterator[Photo | Skipped]: ...
+"""How many names tell whether a folder holds its positions in them."""
 
 
 @dataclass(frozen=True)
-class Chain:
-    """Several sources, one after the other; the ids of each with a prefix of its own, so that none are taken twice."""
+class Stream:
+    """An iterable of the caller's own as a source. What it yields is checked; a path that it yields is opened."""
 
-    parts: Sequence[tuple[str, Source]]
+    items: Iterable[Any]
+    prefer: Prefer = "sidecar"
 
     @property
     def count(self) -> int | None:
-        counts = [source.count for _, source in self.parts]
-        known = [count for count in counts if count is not None]
-        return sum(known) if len(known) == len(counts) else None
+        count = getattr(self.items, "count", None)
+        return count if isinstance(count, int) else len(self.items) if isinstance(self.items, list | tuple) else None
+
+    @property
+    def name(self) -> str | None:
+        return name_of(self.items)
+
+    @property
+    def notes(self) -> Notes:
+        return notes_of(self.items)
 
     def __iter__(self) -> Iterator[Photo | Skipped]:
-        for prefix, source in self.parts:
-            for item in source:
-                yield replace(item, id=f"{prefix}/{item.id}") if prefix else item
+        for item in self.items:
+            if isinstance(item, Photo | Skipped):
+                yield item
+            elif isinstance(item, str | os.PathLike):
+                yield from open_sources([item], prefer=self.prefer)
+            else:
+                raise BadInput(
+                    f"A source yielded {type(item).__name__} {str(item)[:60]!r}. Yield Photo, Skipped or paths."
+                )
 
 
-def open_source(spec: str | Path) -> Source:
+def open_source(given: Given, *, prefer: Prefer = "sidecar") -> Source:
     """One source, by what it is: a folder (of photos, UTM or GSV-Cities names, MSLS cities), a manifest, a photo.
 
     Raises:
-        BadInput: there is nothing there, or nothing in it that is a photo.
+        BadInput: there is nothing there, or it holds no photo.
     """
-    return _opened(_existing(spec))
+    return open_sources([given], prefer=prefer)
 
 
-def _opened(path: Path | RemoteFile) -> Source:
-    if isinstance(path, RemoteFile):
-        return Manifest(path)
-    if path.is_dir():
-        return _folder(path)
-    suffix = path.suffix.lower()
-    if suffix in FORMS:
-        return Manifest(path)
-    if suffix in SUFFIXES:
-        return Files([path])
-    raise BadInput(
-        f"{path} is neither a folder, nor a photo, nor a manifest that can be read. "
-        f"Give a folder, a photo, or a manifest ending in {', '.join(FORMS)}."
-    )
-
-
-def open_sources(specs: Sequence[str | Path]) -> Source:
+def open_sources(given: Given, *, prefer: Prefer = "sidecar") -> Source:
     """Several sources as one.
 
-    The ids of a folder or a manifest that does not come alone begin with its own name, so that
-    `a/1.jpg` of two folders stay two photos; with more of its path where two have one name.
+    The ids of a folder or a manifest that does not come alone begin with its own name, so that `a/1.jpg` of two
+    folders stay two photos; with more of its path where two have one name.
+
+    Args:
+        given: paths (folders, manifests, photos, patterns such as "*.jpg"), files that were opened from a path,
+            iterables of Photo and Skipped, or lists of any of these.
+        prefer: which position counts where a photo and its sidecar disagree.
+
+    Raises:
+        BadInput: nothing was passed, a path leads nowhere, or holds no photo.
     """
-    paths = list({path.resolve(): path for path in map(_existing, specs)}.values())  # one folder by two names is one
-    files = [path for path in paths if isinstance(path, Path) and path.is_file() and path.suffix.lower() in SUFFIXES]
+    if prefer not in ("sidecar", "exif"):
+        raise BadInput(f'prefer must be "sidecar" or "exif"; got {prefer!r}.')
+    parts = list(flattened(given))
+    if not parts:
+        raise BadInput("No photos were passed. Pass a folder, a manifest (CSV, GeoJSON, Parquet) or photo files.")
+    streams = [part for part in parts if not isinstance(part, Path | RemoteFile)]
+    paths = distinct(part for part in parts if isinstance(part, Path | RemoteFile))
+    files = [path for path in paths if isinstance(path, Path) and not _is_container(path) and is_picture(path)]
     others = [path for path in paths if path not in set(files)]
-    opened = [_opened(path) for path in others]
+    opened = [_opened(path, prefer) for path in others]
+    chained: list[tuple[str, Source]] = []
     if len(others) == 1 and not files:
-        return opened[0]
-    if not others:
-        return Files(files)
-    prefixes = distinct_tails([path.resolve() for path in others])
-    return Chain([*zip(prefixes, opened, strict=True), *([("", Files(files))] if files else [])])
+        chained = [("", opened[0])]
+    elif others:
+        chained = list(zip(distinct_tails([path.resolve() for path in others]), opened, strict=True))
+    chained += [("", Files(files, prefer))] if files else []
+    chained += [("", cast(Source, each) if is_source(each) else Stream(each, prefer)) for each in streams]
+    return chained[0][1] if len(chained) == 1 else Chain(chained)
+
+
+def pictures_in(given: Given) -> Iterator[Path | Skipped]:
+    """The pictures among files and folders, found as a build finds them, for a query needs no position.
+
+    A file that is named is passed on whatever it is. Of a folder come its pictures, and as Skipped every other file
+    but sidecars, with what it is.
+    """
+    for path in existing_paths(given):
+        if not path.is_dir():
+            yield path
+            continue
+        for listing in walk(path):
+            if listing.trouble:
+                yield Skipped(listing.below or path.name, listing.trouble)
+            yield from (listing.folder / name for name in listing.pictures)
+            named = dict(listing.other_pictures)
+            for name in sorted(listing.names - set(listing.pictures)):
+                if Path(name).suffix.lower() not in SIDECAR_ENDINGS:
+                    what = f"it is {named[name]}, which is not read" if name in named else "it is not a picture"
+                    yield Skipped(listing.id_of(name), what)
 
 
 def image_files(folder_or_file: str | Path) -> list[Path]:
@@ -100,18 +129,52 @@ def image_files(folder_or_file: str | Path) -> list[Path]:
     Raises:
         BadInput: there is nothing there, or no picture in it.
     """
-    path = _existing(folder_or_file)
-    if isinstance(path, RemoteFile):
-        raise BadInput(f"{path} is not on this machine. Download it first.")
-    if not path.is_dir():
-        return [path]
-    found = [listing.folder / name for listing in walk(path) for name in listing.pictures]
-    if not found:
-        raise _no_photos(path)
+    found: list[Path] = []
+    for path in existing_paths(folder_or_file):
+        if path.is_dir():
+            inside = [listing.folder / name for listing in walk(path) for name in listing.pictures]
+            if not inside:
+                raise _no_photos(path)
+            found += inside
+        else:
+            found.append(path)
     return found
 
 
-def _folder(path: Path) -> Source:
+def existing_paths(given: Given) -> list[Path]:
+    """The paths on this machine that were passed, patterns expanded.
+
+    Raises:
+        BadInput: one leads nowhere, or is not on this machine.
+    """
+    found = []
+    for path in flattened(given):
+        if isinstance(path, RemoteFile):
+            raise BadInput(f"{path} is not on this machine. Download it first.")
+        if not isinstance(path, Path):
+            raise BadInput("Photo objects were passed where files are expected. Pass their paths.")
+        found.append(path)
+    return found
+
+
+def _is_container(path: Path) -> bool:
+    return path.is_dir() or path.suffix.lower() in ENDINGS
+
+
+def _opened(path: Found, prefer: Prefer) -> Source:
+    if isinstance(path, RemoteFile):
+        return Manifest(path)
+    if path.is_dir():
+        return _folder(path, prefer)
+    if path.suffix.lower() in ENDINGS:
+        return Manifest(path)
+    raise BadInput(
+        f"{path} is neither a folder, nor a photo, nor a manifest that can be read. "
+        f"Pass a folder, a photo, or a manifest whose name ends in {', '.join(ENDINGS)}."
+    )
+
+
+def _folder(path: Path, prefer: Prefer) -> Source:
     if sides_of(path):
         return Msls(path)
     names = list(itertools.islice((name for listing in walk(path) for name in listing.pictures), SAMPLE))
@@ -119,31 +182,8 @@ def _folder(path: Path) -> Source:
         raise _no_photos(path)
     for named_so, folder in ((is_utm_name, utm_folder), (is_gsv_cities_name, gsv_cities_folder)):
         if sum(map(named_so, names)) * 2 > len(names):
-            return folder(path)
-    return Folder(path)
-
-
-def _existing(spec: str | Path) -> Path | RemoteFile:
-    if is_remote(str(spec)):
-        remote = RemoteFile(str(spec))
-        if remote.suffix.lower() in FORMS:
-            return remote
-        raise BadInput(f"{spec} is no manifest. Write one, with url, lat, lon, and end its name in {', '.join(FORMS)}.")
-    if is_url(str(spec)):
-        raise BadInput(f"{spec} is a web address. Download it, or write a manifest: url, lat, lon.")
-    path = Path(spec).expanduser()
-    try:
-        if path.exists():
-            return path
-    except OSError as error:
-        raise BadInput(f"{path} cannot be reached ({error.strerror}). Check its permissions.") from error
-    try:
-        names = [file.name for file in path.parent.iterdir()]
-    except OSError:
-        raise BadInput(f"There is nothing at {path}, nor a folder at {path.parent}. Check the path.") from None
-    close = difflib.get_close_matches(path.name, names, n=1)
-    hint = f"Did you mean {path.parent / close[0]}?" if close else "Check the path."
-    raise BadInput(f"There is nothing at {path}. {hint}")
+            return folder(path, prefer)
+    return Folder(path, prefer=prefer)
 
 
 def _no_photos(path: Path) -> BadInput:
@@ -154,4 +194,4 @@ def _no_photos(path: Path) -> BadInput:
         kinds.update(Path(name).suffix.lower() or "no ending" for name in listing.names)
     seen = ", ".join(f"{count} x {kind}" for kind, count in kinds.most_common(4)) or "nothing at all"
     looked = "JPEG, PNG, WebP, HEIC, AVIF or TIFF"
-    return BadInput(f"There are no photos in {path}: it holds {seen}. Give a folder with {looked} files.")
+    return BadInput(f"There are no photos in {path}: it holds {seen}. Pass a folder with {looked} files.")

@@ -1,4 +1,4 @@
-"""A folder whose file names hold the positions, as the data sets of the field do, becomes Photo | Skipped.
+"""A folder whose file names hold the positions, as the datasets of the field do, as a source.
 
     @east@north@zone@letter@lat@lon@pano_id@tile@heading@pitch@roll@height@timestamp@note@.jpg
 
@@ -9,16 +9,17 @@ hemisphere are honoured, so a map may cross from one zone into the next.
 from __future__ import annotations
 
 import functools
-from collections.abc import Set
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..geo import distance_m, wrap_heading_deg
 from ..photos import Metadata
-from ..photos.exif import checked, number
+from ..photos.coordinates import checked
+from ..photos.values import number
 from ..types import Position
-from .folder import Folder, from_files
+from .folder import Folder, Prefer, ReadContext, from_files
+from .sidecars import Siblings
 
 if TYPE_CHECKING:
     from pyproj import Transformer
@@ -36,20 +37,20 @@ def is_utm_name(name: str) -> bool:
     return name.startswith("@") and name.count("@") >= 3
 
 
-def utm_folder(root: Path) -> Folder:
-    """A source that takes positions from file names; a photo that is named otherwise is read as in any folder."""
-    return Folder(root, read=from_name_or_files)
+def utm_folder(root: Path, prefer: Prefer = "sidecar") -> Folder:
+    """A source that takes positions from file names. A photo with another name is read as in any folder."""
+    return Folder(root, read=from_name_or_files, prefer=prefer)
 
 
-def from_name_or_files(path: Path, names: Set[str]) -> Metadata:
-    return from_name(path.name) if is_utm_name(path.name) else from_files(path, names)
+def from_name_or_files(path: Path, siblings: Siblings, context: ReadContext) -> Metadata:
+    return from_name(path.name) if is_utm_name(path.name) else from_files(path, siblings, context)
 
 
 def from_name(name: str) -> Metadata:
     """What a file name says.
 
-    Where it says the position twice, in metres and in degrees, both must be the same place;
-    the metres are taken, being the finer.
+    Where it says the position twice, in metres and in degrees, both must be the same place. The metres are finer, so
+    they are used.
     """
     cells = name.split("@")
     cells += [""] * (TIMESTAMP + 1 - len(cells))
@@ -58,9 +59,9 @@ def from_name(name: str) -> Metadata:
     in_metres = _from_metres(cells, in_degrees)
     position = in_metres or in_degrees
     if in_metres and in_degrees and (apart_m := distance_m(in_metres, in_degrees)) > AGREE_M:
-        position, problem = None, f"its name names two places, {apart_m / 1000:.1f} km apart, in metres and in degrees"
+        position, problem = None, f"its name says two places, {apart_m / 1000:.1f} km apart, in metres and in degrees"
     elif position is None:
-        problem = problem or "its name has no UTM zone and letter, nor latitude and longitude, so it names no place"
+        problem = problem or "its name has no UTM zone and letter, nor latitude and longitude, so it says no place"
     heading = number(cells[HEADING])
     return Metadata(
         position=position,
@@ -68,6 +69,18 @@ def from_name(name: str) -> Metadata:
         taken_at=_moment(cells[TIMESTAMP]),
         no_position=problem if position is None else None,
     )
+
+
+def metres_of(name: str) -> tuple[float, float] | None:
+    """East and north in the plane of the publisher, for a name without a zone: enough to compare, but not a position.
+
+    None for a name that says latitude and longitude, or a zone, or no metres at all.
+    """
+    cells = [*name.split("@"), *[""] * LON]
+    east, north = number(cells[EAST]), number(cells[NORTH])
+    if not is_utm_name(name) or east is None or north is None or from_name(name).position is not None:
+        return None
+    return east, north
 
 
 def _from_metres(cells: list[str], near: Position | None) -> Position | None:
@@ -81,7 +94,7 @@ def _from_metres(cells: list[str], near: Position | None) -> Position | None:
 
 
 def _means_band_s(as_band: Position | None, near: Position | None) -> bool:
-    """S is the band from 32 to 40 degrees NORTH; some writers mean the southern hemisphere by it."""
+    """Whether an S is the band from 32 to 40 degrees north, and not short for "south", as some write it."""
     if near is not None:
         return near.lat >= 0
     return as_band is not None and 32 <= as_band.lat <= 40
@@ -89,7 +102,7 @@ def _means_band_s(as_band: Position | None, near: Position | None) -> bool:
 
 def _unprojected(east_m: float, north_m: float, zone: int, *, south: bool) -> Position | None:
     lon, lat = _transformer(zone, south).transform(east_m, north_m)
-    # Metres that are no UTM, as the mock positions of some data sets, come out as infinity or off the projection.
+    # The made-up positions of some datasets are not UTM: the projection gives infinity, or a place far off.
     plausible = 100_000 <= east_m <= 900_000 and 0 <= north_m <= 10_000_000
     return checked(lat, lon)[0] if plausible else None
 
@@ -102,7 +115,7 @@ def _transformer(zone: int, south: bool) -> Transformer:
 
 
 def _moment(text: str) -> datetime | None:
-    """YYYYMMDD_hhmmss, with its end cut off where that is not known; without a day it is no moment."""
+    """YYYYMMDD_hhmmss, whose end may be missing; None without a day."""
     digits = text.replace("_", "")
     for form, length in (("%Y%m%d%H%M%S", 14), ("%Y%m%d%H%M", 12), ("%Y%m%d", 8)):
         if len(digits) >= length and digits[:length].isdigit():

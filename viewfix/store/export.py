@@ -14,9 +14,9 @@ import numpy as np
 from ..errors import BadInput, StorageFailed
 from ..photos import SUFFIXES
 from ..types import Photo, Progress, silent
-from . import parquet
+from . import export_tracks, parquet
 from .paired import described
-from .records import Version, rebased
+from .records import Version, rebased, to_json_text
 from .store import Store
 
 CHUNK = 4096
@@ -32,7 +32,7 @@ def export(store: Store, target: Path, *, form: str | None = None, progress: Pro
     Args:
         store: the map.
         target: where; its ending decides the form where none is given.
-        form: "geojson", "csv", "parquet" (with descriptors) or "projector" (a folder with
+        form: "geojson", "csv", "parquet" (with descriptors), "kml", "gpx" or "projector" (a folder with
             vectors.tsv and metadata.tsv for the TensorBoard projector).
 
     Returns:
@@ -49,11 +49,14 @@ def export(store: Store, target: Path, *, form: str | None = None, progress: Pro
         "json": _geojson,
         "csv": _csv,
         "parquet": _parquet,
+        "kml": _kml,
+        "gpx": _gpx,
         "projector": _projector,
     }
     if form not in writers:
         raise BadInput(
-            f"{target} ends in .{form}, which is no format of ours. Use .geojson, .csv, .parquet or a folder."
+            f"{target} ends in .{form}, which is not a format that is written. "
+            "Use .geojson, .csv, .parquet, .kml, .gpx or a folder."
         )
     if form == "projector" and target.exists() and not target.is_dir():
         raise BadInput(
@@ -98,7 +101,8 @@ def _row(photo: Photo) -> dict[str, Any]:
     at = photo.position
     taken_at = None if photo.taken_at is None else photo.taken_at.isoformat()
     values = (photo.id, photo.source, at.lat, at.lon, at.radius_m, photo.heading_deg, taken_at)
-    return dict(zip(COLUMNS, (*values, photo.attribution, photo.licence), strict=True))
+    parts = (to_json_text(photo.view), to_json_text(photo.camera))
+    return dict(zip(COLUMNS, (*values, photo.attribution, photo.licence, *parts), strict=True))
 
 
 def _counted(store: Store, progress: Progress) -> Iterator[Photo]:
@@ -125,10 +129,23 @@ def _geojson(store: Store, target: Path, progress: Progress) -> list[Path]:
         for photo in _counted(store, progress):
             properties = _row(photo)
             point = [properties.pop("lon"), properties.pop("lat")]  # GeoJSON's order
+            for part in ("view", "camera"):  # objects here, where a table has their JSON text
+                text = properties.pop(part)
+                properties |= {part: json.loads(text)} if text else {}
             feature = {"type": "Feature", "geometry": {"type": "Point", "coordinates": point}, "properties": properties}
             file.write(between + json.dumps(feature, ensure_ascii=False))
             between = ",\n"
         file.write("\n]}\n")
+    return [target]
+
+
+def _kml(store: Store, target: Path, progress: Progress) -> list[Path]:
+    export_tracks.write_kml(_counted(store, progress), target)
+    return [target]
+
+
+def _gpx(store: Store, target: Path, progress: Progress) -> list[Path]:
+    export_tracks.write_gpx(_counted(store, progress), target)
     return [target]
 
 

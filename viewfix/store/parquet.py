@@ -17,15 +17,15 @@ import numpy.typing as npt
 
 from ..errors import BadInput
 from ..optional import optional
-from ..types import Photo, Position, Skipped
-from .records import ModelIdentity, Record, to_values
+from ..types import Camera, Photo, Position, Skipped, View
+from .records import ModelIdentity, Record, from_json_text, to_values
 
-FORMAT = 2
-"""1, of viewfix 0.1.0, had no content_hash and no content_hint, and did not say its format."""
+FORMAT = 3
+"""Format 1 had no content_hash and no content_hint, and did not state its format; 2 had no view and no camera."""
 
 CHUNK = 4096
 COLUMNS = ("id", "file", "lat", "lon", "radius_m", "heading_deg", "taken_at", "attribution", "licence",
-           "content_hash", "content_hint")  # fmt: skip
+           "view", "camera", "content_hash", "content_hint")  # fmt: skip
 _NUMBERS = ("lat", "lon", "radius_m", "heading_deg")
 _WANTED = ("id", "file", "lat", "lon", "descriptor")
 _MOST_TEXT = 100_000  # characters of one field: a stranger's file must not fill a map with one
@@ -235,13 +235,14 @@ def _record(cells: dict[str, Any], halves: npt.NDArray[np.float16]) -> Record | 
     try:
         at = Position(float(cells["lat"]), float(cells["lon"]), None if radius is None else float(radius))
         time = None if taken_at is None else datetime.fromisoformat(taken_at)
+        view, camera = from_json_text(View, cells.get("view")), from_json_text(Camera, cells.get("camera"))
     except BadInput as error:
         return str(error).rstrip(".")
     except ValueError:
         return f"its time is {str(taken_at)[:40]!r}, where one like 2024-05-01T12:00:00 is expected"
     heading = None if heading is None else float(heading)
     credit = (cells.get("attribution"), cells.get("licence"))
-    photo = Photo(cells["id"], cells["file"], at, heading, time, *credit)
+    photo = Photo(cells["id"], cells["file"], at, heading, time, *credit, view, camera)
     # Format 1 did not say what the pixels were: no photo has this hash, so the next `add` looks at its file again.
     content = cells.get("content_hash") or "unknown:" + blake2b(halves.tobytes(), digest_size=16).hexdigest()
     return Record(photo, content, cells.get("content_hint"))

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import shlex
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from ..errors import BadInput, ModelMismatch
-from ..types import Photo, Position
+from ..types import Camera, Photo, Position, View
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,13 +76,16 @@ def rebased(calibration: dict[str, Any], of: Version, onto: Version) -> dict[str
 UNFINISHED_COPY = "copy"
 """In the meta of a map that is being copied to: of what, and how far. Nobody may take it for the whole map."""
 
-PHOTO_COLUMNS = "id, source, lat, lon, radius_m, heading_deg, taken_at, attribution, licence"
+PHOTO_COLUMNS = "id, source, lat, lon, radius_m, heading_deg, taken_at, attribution, licence, view, camera"
 COLUMNS = PHOTO_COLUMNS + ", content_hash, content_hint"
+
+Part = TypeVar("Part", View, Camera)
+_WHOLE_NUMBERS = ("width_px", "height_px")
 
 
 def to_photo(values: Sequence[Any]) -> Photo:
     """PHOTO_COLUMNS to a Photo."""
-    key, source, lat, lon, radius_m, heading_deg, taken_at, attribution, licence = values
+    key, source, lat, lon, radius_m, heading_deg, taken_at, attribution, licence, view, camera = values
     return Photo(
         id=key,
         source=source,
@@ -90,6 +94,8 @@ def to_photo(values: Sequence[Any]) -> Photo:
         taken_at=None if taken_at is None else datetime.fromisoformat(taken_at),
         attribution=attribution,
         licence=licence,
+        view=from_json_text(View, view),
+        camera=from_json_text(Camera, camera),
     )
 
 
@@ -111,9 +117,45 @@ def to_values(record: Record) -> tuple[Any, ...]:
         None if photo.taken_at is None else photo.taken_at.isoformat(),
         photo.attribution,
         photo.licence,
+        to_json_text(photo.view),
+        to_json_text(photo.camera),
         record.content_hash,
         record.content_hint,
     )
+
+
+def to_json_text(part: View | Camera | None) -> str | None:
+    """A view or a camera as the map stores it: a JSON object of its known parts, in a fixed order and form."""
+    if part is None:
+        return None
+    known = {name: value for name, value in asdict(part).items() if value is not None}
+    # Equal values make equal texts: 90 is stored as 90.0, and -0.0 as 0.0.
+    plain = {name: int(value) if name in _WHOLE_NUMBERS else float(value) + 0.0 for name, value in known.items()}
+    return json.dumps(plain, separators=(",", ":"))
+
+
+def from_json_text(kind: type[Part], text: str | None) -> Part | None:
+    """The view or camera that `to_json_text` wrote. Parts that this viewfix does not know are ignored.
+
+    Raises:
+        BadInput: the text is not a JSON object, or a part of it is not a number in its range.
+    """
+    if text is None:
+        return None
+    try:
+        found = json.loads(text)
+        known = {field.name: found[field.name] for field in fields(kind) if found.get(field.name) is not None}
+        return kind(**known)
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
+        raise BadInput(f"{text[:80]!r} is not a {kind.__name__.lower()} of a photo ({error}).") from None
+
+
+def grouped(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
+    """(source, id) pairs as the ids of each source, in their order."""
+    found: dict[str, list[str]] = {}
+    for source, photo_id in pairs:
+        found.setdefault(source, []).append(photo_id)
+    return found
 
 
 def to_halves(

@@ -139,8 +139,12 @@ class Store(ABC):
         """The row of each of those ids; ids that are not in the map are left out."""
 
     @abstractmethod
+    def ids_of_sources(self, sources: Sequence[str]) -> dict[str, list[str]]:
+        """The ids of all photos that were read from each of those files or URLs; sources without any are left out."""
+
     def ids_of_source(self, source: str) -> list[str]:
-        """The ids of the photos that were read from one file or URL."""
+        """The ids of all photos that were read from one file or URL: a panorama has one for each of its views."""
+        return self.ids_of_sources([source]).get(source, [])
 
     @abstractmethod
     def photos(self, rows: npt.ArrayLike) -> list[Photo]:

@@ -1,4 +1,4 @@
-"""Photos are embedded on many machines: an address of a Ray cluster goes in, what `ingest` describes by comes out."""
+"""Describe photos on the workers of a Ray cluster."""
 
 from __future__ import annotations
 

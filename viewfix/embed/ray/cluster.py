@@ -1,4 +1,4 @@
-"""The address of a Ray cluster goes in, a connection to it comes out, or one line that says why there is none."""
+"""Connect to a Ray cluster by its address."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _ADDRESS = re.compile(r"auto|local|(ray://)?[^\s/:@]+:\d{1,5}")
 
 
 CONNECT_S = 10.0
-"""A head that does not take a connection for so long is not there; Ray itself would try for minutes."""
+"""A head node that accepts no connection for this long counts as absent; Ray itself would try for minutes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +35,10 @@ class Cluster:
     def __post_init__(self) -> None:
         if not _ADDRESS.fullmatch(self.address):
             raise BadInput(
-                f"{self.address!r} is no address of a Ray cluster. Give auto, local, HOST:PORT or ray://HOST:PORT."
+                f"{self.address!r} is not an address of a Ray cluster. Use auto, local, HOST:PORT or ray://HOST:PORT."
             )
         if self.workers is not None and self.workers < 1:
-            raise BadInput(f"{self.workers} Ray workers embed nothing. Give 1 or more, or none for all cores.")
+            raise BadInput(f"{self.workers} is not a number of Ray workers. Use 1 or more, or none for all.")
 
     @classmethod
     def of(cls, given: Cluster | str) -> Cluster:
@@ -56,8 +56,8 @@ class Cluster:
         if ray.is_initialized():
             yield ray
             return
-        self._knock()
-        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # a cluster of our own reports to nobody
+        self._check_reachable()
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # a cluster that we start sends no usage statistics
         options = {} if self.address.startswith("ray://") else {"log_to_driver": False}
         try:
             ray.init(self.address, logging_level=logging.ERROR, configure_logging=True, **options)
@@ -68,8 +68,8 @@ class Cluster:
         finally:
             ray.shutdown()
 
-    def _knock(self) -> None:
-        """BadInput at once where nobody listens at the host and port."""
+    def _check_reachable(self) -> None:
+        """Raise BadInput at once where nothing listens at the host and port."""
         host, colon, port = self.address.removeprefix("ray://").rpartition(":")
         if colon:
             try:
@@ -81,7 +81,7 @@ class Cluster:
         why = " ".join(str(error).split())[:160]
         return BadInput(
             f"No Ray cluster could be used at {self.address} ({why}). Start one with ray start --head, "
-            "of the same Ray and Python as here, or give its HOST:PORT."
+            "with the same versions of Ray and Python as here, or pass its HOST:PORT."
         )
 
 

@@ -1,16 +1,16 @@
-"""Photos go to the workers of a Ray cluster, Described | Skipped come back in order, as `embed.describe` gives them.
+"""Send photos to the workers of a Ray cluster and return their descriptors in order, as `embed.describe` does.
 
-Tasks of Ray, and not Ray Data: the stream of a map is not known beforehand, for what was committed a moment ago
-decides what is read next; and every run of a Ray Data pipeline starts a pool of actors of its own, that is, loads every
-model again, which chunk by chunk would cost more than it brings. Nor actors: one whose node died waits for a free
-place, and what it had in work waits with it, where a task goes to any core that is free, new nodes included.
+Ray tasks, not Ray Data: the stream of a map is not known beforehand, since what was committed a moment ago decides
+what is read next; and every run of a Ray Data pipeline starts its own pool of actors, so that every chunk would load
+the model again. Nor actors: one whose node died waits for a free place, and its work waits with it, whereas a task
+runs on any core that is free, new nodes included.
 """
 
 from __future__ import annotations
 
 import itertools
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
@@ -21,64 +21,64 @@ from ...errors import BadInput, ViewfixError
 from ...models import catalogue
 from ...models.model import Model
 from ...models.onnx import OnnxModel
-from ...types import Photo, Skipped
-from ..describe import Describe, Described, describe
+from ...types import Skipped
+from ..describe import Describe, Outcome, Pending, Settled, Work, describe
 from .cluster import Cluster, Where
-from .worker import Absent, Orders, Result, Task, WorkerFailure, describe_chunk
+from .worker import Absent, Job, Result, WorkerFailure, describe_chunk
 
 CHUNK = 16
 """Photos a task: half a second of work, beside which the milliseconds of sending it do not count."""
 
 RETRIES = 5
-"""So often Ray does a task again whose node or process died."""
+"""How often Ray repeats a task whose node or process died."""
 
 AHEAD = 4
-"""Chunks held for each that is in work: so far the others may run ahead of a slow one."""
+"""Chunks kept for each that is in work: how far the others may run ahead of a slow one."""
 
 
 def describer(cluster: Where) -> Describe:
-    """What describes photos on a cluster; on the threads of this machine, where none is given."""
+    """The function that describes photos on a cluster; on this machine where there is none."""
     if cluster is None:
         return describe
     where = Cluster.of(cluster)
 
-    def on_machines(
-        stream: Iterable[Photo | Skipped], model: Model, *, known_hash: Callable[[str], str | None]
-    ) -> Iterator[Described | Skipped]:
+    def on_machines(work: Iterable[Work], model: Model) -> Iterator[Outcome]:
         with where.connected() as ray:
-            crew = _Crew(ray, where.workers, _orders(ray, model))
+            dispatcher = _Dispatcher(ray, where.workers, _job(ray, model))
             try:
-                yield from crew.describe(stream, known_hash)
+                yield from dispatcher.describe(work)
             finally:
-                crew.stop()
+                dispatcher.stop()
 
     return on_machines
 
 
-def _orders(ray: ModuleType, model: Model) -> Orders:
-    """Which model the workers are to use: one that ships by its name, another by the bytes of its file."""
+def _job(ray: ModuleType, model: Model) -> Job:
+    """Which model the workers use: one that ships by its name, another by the bytes of its file."""
     if not isinstance(model, OnnxModel):
-        raise BadInput(f"The model {model.name} is no .onnx file, so it cannot be sent to Ray. Embed on this machine.")
+        raise BadInput(
+            f"The model {model.name} is not an .onnx file, so it cannot be sent to Ray. Embed on this machine."
+        )
     ships = any(known.ships and known.name == model.name and known.file == model.path for known in catalogue.CATALOGUE)
     content = () if ships else [ray.put(model.path.read_bytes())]
-    return Orders(__version__, model.name, model.fingerprint, content)
+    return Job(__version__, model.name, model.fingerprint, content)
 
 
 @dataclass
 class _Chunk:
     """Items of the stream in order, those for a worker as None, and Ray's reference to the results of these."""
 
-    items: list[Skipped | None]
+    items: list[Settled | Skipped | None]
     reference: Any = None
 
 
 @dataclass
-class _Crew:
+class _Dispatcher:
     """Chunks on their way: a bounded number in work, and a bounded number that wait for one before them."""
 
     ray: ModuleType
     workers: int | None
-    orders: Orders
+    job: Job
     chunks: deque[_Chunk] = field(default_factory=deque)
     in_work: list[Any] = field(default_factory=list)
 
@@ -86,15 +86,13 @@ class _Crew:
         options = {"num_cpus": 1, "max_retries": RETRIES, "scheduling_strategy": "SPREAD"}
         self._remote = self.ray.remote(**options)(describe_chunk)
 
-    def describe(
-        self, stream: Iterable[Photo | Skipped], known_hash: Callable[[str], str | None]
-    ) -> Iterator[Described | Skipped]:
-        items = iter(stream)
+    def describe(self, work: Iterable[Work]) -> Iterator[Outcome]:
+        items = iter(work)
         while chunk := list(itertools.islice(items, CHUNK)):
             at_once = self._at_once()
             while len(self.in_work) >= at_once:
                 self._wait()
-            self._send(chunk, known_hash)  # before what is done is handed on: no worker waits while that is written
+            self._send(chunk)  # before results are handed on: no worker waits while those are written
             yield from self._ready()
             while len(self.chunks) >= AHEAD * at_once:
                 self._wait()
@@ -104,7 +102,7 @@ class _Crew:
             yield from self._ready()
 
     def stop(self) -> None:
-        """After Ctrl-C or a full disk nobody wants what is still in work."""
+        """Cancel what is still in work: after Ctrl-C or on a full disk nothing of it is needed."""
         for reference in self.in_work:
             self.ray.cancel(reference)
 
@@ -112,11 +110,11 @@ class _Crew:
         """Tasks in work: one a worker; where their number is left to Ray, two a core, so that none waits for us."""
         return self.workers or max(2, 2 * int(self.ray.cluster_resources().get("CPU", 1)))
 
-    def _send(self, chunk: list[Photo | Skipped], known_hash: Callable[[str], str | None]) -> None:
-        tasks: list[Task] = [(item, known_hash(item.id)) for item in chunk if isinstance(item, Photo)]
-        made = _Chunk([item if isinstance(item, Skipped) else None for item in chunk])
-        if tasks:
-            made.reference = self._remote.remote(tasks, self.orders)
+    def _send(self, chunk: list[Work]) -> None:
+        pending = [item for item in chunk if isinstance(item, Pending)]
+        made = _Chunk([None if isinstance(item, Pending) else item for item in chunk])
+        if pending:
+            made.reference = self._remote.remote(pending, self.job)
             self.in_work.append(made.reference)
         self.chunks.append(made)
 
@@ -125,8 +123,8 @@ class _Crew:
         if self.in_work:
             _, self.in_work = self.ray.wait(self.in_work, num_returns=1)
 
-    def _ready(self) -> Iterator[Described | Skipped]:
-        """What is done and has nothing undone before it."""
+    def _ready(self) -> Iterator[Outcome]:
+        """Results that have nothing unfinished before them."""
         busy = set(self.in_work)
         while self.chunks and self.chunks[0].reference not in busy:
             chunk = self.chunks.popleft()
@@ -135,7 +133,7 @@ class _Crew:
                 yield item if item is not None else _checked(next(results))
 
     def _results(self, reference: Any) -> list[Result]:
-        """What a task brought; its error, or that of Ray, as one line."""
+        """The results of a task; its error, or Ray's, as one line."""
         try:
             results = self.ray.get(reference)
         except self.ray.exceptions.RayError as error:
@@ -145,8 +143,8 @@ class _Crew:
         return list(results)
 
 
-def _checked(result: Result) -> Described | Skipped:
-    """A file that neither a worker nor this machine has is one photo less; one that only we have is a wrong set-up."""
+def _checked(result: Result) -> Outcome:
+    """Skip a file that neither the worker nor this machine has; refuse one that only this machine has."""
     if not isinstance(result, Absent):
         return result
     if Path(result.photo.source).exists():
@@ -162,10 +160,10 @@ def _failed(error: Exception) -> ViewfixError:
     why = " ".join(str(cause).split())
     if "No module named 'viewfix" in why:
         return BadInput(
-            f"A Ray worker has no viewfix that can embed for others ({why[-120:]}). "
+            f"A Ray worker has no viewfix that can embed ({why[-120:]}). "
             f"Install viewfix[cluster]=={__version__} on all machines."
         )
     return ViewfixError(
         f"A Ray worker failed over the photos it had ({type(cause).__name__}: {why[:200]}). What was stored stays; "
-        "look into the logs of Ray, then give the same command again."
+        "read Ray's logs, then run the same command again."
     )

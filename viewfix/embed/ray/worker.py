@@ -1,4 +1,4 @@
-"""What runs on a worker of the cluster: a few photos go in, Described | Skipped come out, in order."""
+"""The work of one Ray task: describe a few photos, in order."""
 
 from __future__ import annotations
 
@@ -16,15 +16,12 @@ from ...models.model import Model
 from ...optional import optional
 from ...photos import is_url
 from ...types import Photo, Skipped
-from ..describe import Described, describe_one
-
-Task = tuple[Photo, str | None]
-"""A photo, and the hash that the map has of its content."""
+from ..describe import Described, Pending, describe_one
 
 
 @dataclass(frozen=True, slots=True)
-class Orders:
-    """All that a worker needs to know beside the photos.
+class Job:
+    """What a worker needs to know beside the photos.
 
     `content` is a list with Ray's reference to the bytes of the model's file, or empty where viewfix ships it:
     within a list, a reference travels as it is, and the bytes only to a process that asks for them.
@@ -38,7 +35,7 @@ class Orders:
 
 @dataclass(frozen=True, slots=True)
 class WorkerFailure:
-    """Why a worker cannot go on, for the driver to raise."""
+    """Why a worker cannot go on; the driver raises it."""
 
     error: ViewfixError
     host: str
@@ -46,7 +43,7 @@ class WorkerFailure:
 
 @dataclass(frozen=True, slots=True)
 class Absent:
-    """A file that this worker does not see; whether anybody else does, the driver knows."""
+    """A file that this worker cannot see; the driver checks whether its own machine can."""
 
     photo: Photo
     reason: str
@@ -56,23 +53,24 @@ class Absent:
 Result = Described | Skipped | Absent
 
 
-def describe_chunk(tasks: Sequence[Task], orders: Orders) -> list[Result] | WorkerFailure:
+def describe_chunk(chunk: Sequence[Pending], job: Job) -> list[Result] | WorkerFailure:
     """Describe a few photos, one after the other: one core a worker."""
     try:
-        if orders.version != __version__:
+        if job.version != __version__:
             raise BadInput(
-                f"it has viewfix {__version__}, where this machine has {orders.version}. Install one version on all."
+                f"it has viewfix {__version__}, but the driver has {job.version}. Install one version on all machines."
             )
-        model = _model(orders)
-        return [_described(photo, model, known_hash) for photo, known_hash in tasks]
+        model = _model(job)
+        return [_described(item, model) for item in chunk]
     except ViewfixError as error:
         return WorkerFailure(error, _host())
 
 
-def _described(photo: Photo, model: Model, known_hash: str | None) -> Result:
-    result = describe_one(photo, model, known_hash)
-    if isinstance(result, Skipped) and not is_url(photo.source) and not Path(photo.source).exists():
-        return Absent(photo, result.reason, _host())
+def _described(item: Pending, model: Model) -> Result:
+    result = describe_one(item, model)
+    source = item.photo.source
+    if isinstance(result, Skipped) and not is_url(source) and not Path(source).exists():
+        return Absent(item.photo, result.reason, _host())
     return result
 
 
@@ -80,16 +78,16 @@ _loaded: dict[str, Model] = {}
 """By fingerprint: a process of Ray serves many tasks, and loads its model for the first."""
 
 
-def _model(orders: Orders) -> Model:
-    if orders.fingerprint not in _loaded:
-        model = _read(optional("ray").get(orders.content[0])) if orders.content else _shipped(orders.model)
-        if model.fingerprint != orders.fingerprint:
+def _model(job: Job) -> Model:
+    if job.fingerprint not in _loaded:
+        model = _read(optional("ray").get(job.content[0])) if job.content else _shipped(job.model)
+        if model.fingerprint != job.fingerprint:
             raise ModelMismatch(
-                f"its model {orders.model} has the fingerprint {model.fingerprint}, where this machine has "
-                f"{orders.fingerprint}. Install viewfix anew on all machines."
+                f"its model {job.model} has the fingerprint {model.fingerprint}, but the driver's has "
+                f"{job.fingerprint}. Install the same viewfix on all machines."
             )
-        _loaded[orders.fingerprint] = model
-    return _loaded[orders.fingerprint]
+        _loaded[job.fingerprint] = model
+    return _loaded[job.fingerprint]
 
 
 def _shipped(name: str) -> Model:

@@ -39,8 +39,8 @@ class DelegatingStore(Store):
     def rows_of(self, ids: Sequence[str]) -> dict[str, int]:
         return self.truth.rows_of(ids)
 
-    def ids_of_source(self, source: str) -> list[str]:
-        return self.truth.ids_of_source(source)
+    def ids_of_sources(self, sources: Sequence[str]) -> dict[str, list[str]]:
+        return self.truth.ids_of_sources(sources)
 
     def photos(self, rows: npt.ArrayLike) -> list[Photo]:
         return self.truth.photos(rows)

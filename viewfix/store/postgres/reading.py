@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -23,9 +23,24 @@ Rows = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 Units = npt.NDArray[np.float32]
 
-PHOTO_COLUMNS = "id, source, at[1], at[0], radius_m, heading_deg, taken_at, attribution, licence"
-COLUMNS = PHOTO_COLUMNS + ", content_hash, content_hint"
-"""In the order of `records.COLUMNS`; a point is (lon, lat)."""
+_PHOTO = "id, source, at[1], at[0], radius_m, heading_deg, taken_at, attribution, licence"
+_CONTENT = "content_hash, content_hint"
+
+
+class Columns(NamedTuple):
+    """What is selected for a photo and for a record, in the order of `records.COLUMNS`; a point is (lon, lat)."""
+
+    photo: str
+    record: str
+
+    @classmethod
+    def of_schema(cls, number: int) -> Columns:
+        """Those of a map of that schema. A reader never changes a map, so it may be an older one."""
+        if number >= 2:
+            return cls(f"{_PHOTO}, view, camera", f"{_PHOTO}, view, camera, {_CONTENT}")
+        # NULL where the columns are missing, and right at once when another process adds them.
+        late = "to_jsonb(photos) ->> 'view', to_jsonb(photos) ->> 'camera'"
+        return cls(f"{_PHOTO}, {late}", f"{_PHOTO}, {late}, {_CONTENT}")
 
 
 def version(connection: Connection, map_id: str) -> Version:
@@ -45,20 +60,20 @@ def one(connection: Connection, query: str, values: Sequence[Any] = ()) -> tuple
     return tuple(found)
 
 
-def known(connection: Connection, ids: Sequence[str]) -> dict[str, Record]:
-    query = f"SELECT {COLUMNS} FROM photos WHERE id = ANY(%s)"
+def known(connection: Connection, columns: Columns, ids: Sequence[str]) -> dict[str, Record]:
+    query = f"SELECT {columns.record} FROM photos WHERE id = ANY(%s)"
     return {found[0]: to_record(found) for found in connection.execute(query, (list(ids),))}
 
 
-def photos(connection: Connection, wanted: npt.ArrayLike) -> dict[int, Photo]:
+def photos(connection: Connection, columns: Columns, wanted: npt.ArrayLike) -> dict[int, Photo]:
     asked = np.asarray(wanted, dtype=np.int64).tolist()
-    query = f"SELECT row, {PHOTO_COLUMNS} FROM photos WHERE row = ANY(%s)"
+    query = f"SELECT row, {columns.photo} FROM photos WHERE row = ANY(%s)"
     return {values[0]: to_photo(values[1:]) for values in connection.execute(query, (asked,))}
 
 
-def records(connection: Connection, after: int, chunk: int) -> tuple[int, list[Record]]:
+def records(connection: Connection, columns: Columns, after: int, chunk: int) -> tuple[int, list[Record]]:
     """The next `chunk` records above a row, and the last of their rows."""
-    query = f"SELECT row, {COLUMNS} FROM photos WHERE row > %s ORDER BY row LIMIT %s"
+    query = f"SELECT row, {columns.record} FROM photos WHERE row > %s ORDER BY row LIMIT %s"
     found = connection.execute(query, (after, chunk)).fetchall()
     return (found[-1][0] if found else after), [to_record(values[1:]) for values in found]
 

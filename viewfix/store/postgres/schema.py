@@ -83,8 +83,13 @@ def _first(connection: Connection, values: Mapping[str, int]) -> None:
         connection.execute("ALTER TABLE descriptors ALTER COLUMN vector SET STORAGE PLAIN")
 
 
+def _views(connection: Connection, values: Mapping[str, int]) -> None:
+    """Many photos of one file: which part of it each shows, and what its camera was. Both are JSON objects."""
+    connection.execute("ALTER TABLE photos ADD COLUMN view text, ADD COLUMN camera text")
+
+
 # STEPS[n] brings a map of schema n to schema n + 1. A released step is never edited: a change is a new step.
-STEPS: list[Callable[[Connection, Mapping[str, int]], None]] = [_first]
+STEPS: list[Callable[[Connection, Mapping[str, int]], None]] = [_first, _views]
 
 
 def version() -> int:

@@ -22,7 +22,7 @@ from ..address import Address
 from ..local_features import LIMIT_BYTES, LocalFeatureCache
 from ..migration import Migration
 from ..points import Points
-from ..records import ModelIdentity, Record, Version
+from ..records import ModelIdentity, Record, Version, grouped
 from ..transactional import TransactionalStore
 from . import connect, facts, files, reading, schema, writing
 from .connect import Pool, Result, advisory, search_path
@@ -48,7 +48,8 @@ class PostgresStore(TransactionalStore):
         self.model = ModelIdentity(**self.meta("model"))
         self.created_at = datetime.fromisoformat(self.meta("created_at"))
         self.map_id: str = self.meta("map_id")
-        self.schema_version = schema.version()
+        self.schema_version: int = self.meta("schema")
+        self._columns = reading.Columns.of_schema(self.schema_version)
 
     # Opening and closing
 
@@ -79,7 +80,7 @@ class PostgresStore(TransactionalStore):
         place = Place.of(address)
         with connect.alone(place) as connection:
             number = schema.found(connection, place)
-            if number < schema.version():
+            if write and number < schema.version():
                 with connection.transaction():
                     connection.execute(f"SET LOCAL search_path TO {search_path(connection, place)}")
                     writing.lock(connection)  # one at a time: the second finds nothing to do
@@ -138,14 +139,14 @@ class PostgresStore(TransactionalStore):
         return self.read(reading.version, self.map_id)
 
     def known(self, ids: Sequence[str]) -> dict[str, Record]:
-        return self.read(reading.known, ids)
+        return self.read(reading.known, self._columns, ids)
 
     def rows_of(self, ids: Sequence[str]) -> dict[str, int]:
         return dict(self.lines("SELECT id, row FROM photos WHERE id = ANY(%s)", (list(ids),)))
 
-    def ids_of_source(self, source: str) -> list[str]:
-        query = "SELECT id FROM photos WHERE source = %s ORDER BY row"
-        return [key for (key,) in self.lines(query, (source,))]
+    def ids_of_sources(self, sources: Sequence[str]) -> dict[str, list[str]]:
+        query = "SELECT source, id FROM photos WHERE source = ANY(%s) ORDER BY row"
+        return grouped((source, key) for source, key in self.lines(query, (list(sources),)))
 
     def photos(self, rows: npt.ArrayLike) -> list[Photo]:
         found = self.photos_by_row(rows)
@@ -153,12 +154,12 @@ class PostgresStore(TransactionalStore):
 
     def photos_by_row(self, rows: npt.ArrayLike) -> dict[int, Photo]:
         """As `photos`, each under its row."""
-        return self.read(reading.photos, rows)
+        return self.read(reading.photos, self._columns, rows)
 
     def records(self, chunk: int = 4096) -> Iterator[Record]:
         after = -1
         while True:
-            last, found = self.read(reading.records, after, chunk)
+            last, found = self.read(reading.records, self._columns, after, chunk)
             if not found:
                 return
             after = last

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from .connect import Connection
 
 Rows = npt.NDArray[np.int64]
-_NAMES = "id, source, at, radius_m, heading_deg, taken_at, attribution, licence, content_hash, content_hint"
+_NAMES = (
+    "id, source, at, radius_m, heading_deg, taken_at, attribution, licence, view, camera, content_hash, content_hint"
+)
 
 
 def lock(connection: Connection) -> int:

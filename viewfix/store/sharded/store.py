@@ -19,7 +19,7 @@ from ..local_features import LocalFeatureCache
 from ..migration import Migration
 from ..points import Points
 from ..postgres.store import PostgresStore
-from ..records import ModelIdentity, Record, Version, to_halves
+from ..records import ModelIdentity, Record, Version, grouped, to_halves
 from ..store import Store
 from .opening import SHARD_BITS, create, open_all
 from .parts import ShardedLocalFeatures, ShardedMigration
@@ -125,8 +125,9 @@ class ShardedStore(Store):
     def rows_of(self, ids: Sequence[str]) -> dict[str, int]:
         return {key: row for part in self._of_ids(ids, PostgresStore.rows_of) for key, row in part.items()}
 
-    def ids_of_source(self, source: str) -> list[str]:
-        return [key for part in self._of_all(lambda shard: shard.ids_of_source(source)) for key in part]
+    def ids_of_sources(self, sources: Sequence[str]) -> dict[str, list[str]]:
+        parts = self._of_all(lambda shard: shard.ids_of_sources(sources))  # the views of one file lie on several
+        return grouped((source, key) for part in parts for source, ids in part.items() for key in ids)
 
     def photos(self, rows: npt.ArrayLike) -> list[Photo]:
         asked = np.asarray(rows, np.int64)

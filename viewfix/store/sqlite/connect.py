@@ -7,7 +7,7 @@ import errno
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -40,9 +40,11 @@ def connect(path: Path, mode: Mode) -> sqlite3.Connection:
 class Pool:
     """Connections for reading, borrowed by one thread at a time and given back; as many as were ever needed at once."""
 
-    def __init__(self, path: Path, mode: Mode) -> None:
+    def __init__(self, path: Path, mode: Mode, prepare: Callable[[sqlite3.Connection], None]) -> None:
+        """`prepare` is called with each new connection."""
         self._path = path
         self._mode: Mode = mode
+        self._prepare = prepare
         self._lock = threading.Lock()
         self._idle: list[sqlite3.Connection] = []
         self._closed = False
@@ -54,7 +56,7 @@ class Pool:
                 raise StorageFailed(f"The map {self._path} was closed. Open it again before you use it.")
             connection = self._idle.pop() if self._idle else None
         with told(self._path):
-            connection = connection or connect(self._path, self._mode)
+            connection = connection or self._connected()
             try:
                 yield connection
             finally:
@@ -63,6 +65,15 @@ class Pool:
                         connection.close()
                     else:
                         self._idle.append(connection)
+
+    def _connected(self) -> sqlite3.Connection:
+        connection = connect(self._path, self._mode)
+        try:
+            self._prepare(connection)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
 
     def close(self) -> None:
         with self._lock:

@@ -10,11 +10,10 @@ from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 
-from ...errors import NotAMap, StorageFailed
+from ...errors import NotAMap
 from ..records import ModelIdentity
 from . import schema
-from .connect import Mode, connect, told
-from .lock import WriterLock
+from .connect import connect, told
 
 
 def look(path: Path) -> None:
@@ -45,21 +44,6 @@ def make(path: Path, model: ModelIdentity) -> None:
         with contextlib.suppress(OSError):
             fresh.unlink(missing_ok=True)
         raise
-
-
-def modernise(path: Path, number: int, mode: Mode) -> None:
-    """Bring a map of an older schema up to date before it is read: we keep one way to read it."""
-    if mode == "immutable":
-        raise StorageFailed(
-            f"{path} has schema {number}, this viewfix reads {schema.version()}, and its folder cannot be written. "
-            "Copy it to a folder that can, and open it there once."
-        )
-    lock = WriterLock(path)
-    try:
-        with told(path), contextlib.closing(connect(path, "rw")) as connection:
-            schema.migrate(connection, schema.found(connection, path))
-    finally:
-        lock.release()
 
 
 def model_beside(path: Path, model: ModelIdentity) -> Path:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from ...errors import ModelMismatch, StorageFailed
 from ...geo import Region
 from ...types import Photo
-from ..records import COLUMNS, PHOTO_COLUMNS, Record, Version, to_photo, to_record, to_units
+from ..records import COLUMNS, PHOTO_COLUMNS, Record, Version, grouped, to_photo, to_record, to_units
 from ..regions import cover
 
 Rows = npt.NDArray[np.int64]
@@ -50,8 +50,9 @@ def rows_of(connection: sqlite3.Connection, ids: Sequence[str]) -> dict[str, int
     return dict(connection.execute(f"SELECT id, row FROM photos WHERE id {_LISTED}", (json.dumps(list(ids)),)))
 
 
-def ids_of_source(connection: sqlite3.Connection, source: str) -> list[str]:
-    return [key for (key,) in connection.execute("SELECT id FROM photos WHERE source = ? ORDER BY row", (source,))]
+def ids_of_sources(connection: sqlite3.Connection, sources: Sequence[str]) -> dict[str, list[str]]:
+    query = f"SELECT source, id FROM photos WHERE source {_LISTED} ORDER BY row"
+    return grouped(connection.execute(query, (json.dumps(list(sources)),)))
 
 
 def photos(connection: sqlite3.Connection, wanted: npt.ArrayLike) -> list[Photo]:

@@ -95,8 +95,33 @@ def _points(connection: sqlite3.Connection) -> None:
         connection.execute(statement)
 
 
+def _views(connection: sqlite3.Connection) -> None:
+    """Many photos of one file: which part of it each shows, and what its camera was. Both are JSON objects."""
+    connection.execute("ALTER TABLE photos ADD COLUMN view TEXT")
+    connection.execute("ALTER TABLE photos ADD COLUMN camera TEXT")
+
+
 # STEPS[n] brings a map of schema n to schema n + 1. A released step is never edited: a change is a new step.
-STEPS: list[Callable[[sqlite3.Connection], None]] = [_first, _local_features, _points]
+STEPS: list[Callable[[sqlite3.Connection], None]] = [_first, _local_features, _points, _views]
+
+# A reader never changes a map. What an older map lacks is laid over it, in the temporary tables of the connection,
+# which SQLite looks into first: (the first schema that has it, what stands in for it before).
+_STAND_INS: list[tuple[int, str]] = [
+    (2, "CREATE TEMP TABLE local_features (number, row, bytes, features)"),
+    (3, "CREATE TEMP TABLE point_sources (source, file, attribution, licence, added_at, points)"),
+    (3, "CREATE TEMP TABLE points (number, source, id, name, name_key, kind, lat, lon, notability, wikidata, names, "
+        "links)"),
+    (3, "CREATE TEMP TABLE point_places (number, south, north, west, east)"),
+    # Once another process migrates the map, its own columns come before these of the same name.
+    (4, "CREATE TEMP VIEW photos AS SELECT *, NULL AS view, NULL AS camera FROM main.photos"),
+]  # fmt: skip
+
+
+def stand_in(connection: sqlite3.Connection, number: int) -> None:
+    """Let a connection read a map of the older schema `number` as if it were of the current one."""
+    for since, statement in _STAND_INS:
+        if number < since:
+            connection.execute(statement)
 
 
 def version() -> int:

@@ -8,6 +8,7 @@ import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -43,7 +44,8 @@ class SqliteStore(TransactionalStore):
         self.model = ModelIdentity(**self.meta("model"))
         self.created_at = datetime.fromisoformat(self.meta("created_at"))
         self.map_id: str = self.meta("map_id")
-        self.schema_version = schema.version()
+        with self._pool.borrowed() as connection:
+            self.schema_version = schema.found(connection, path)
 
     # Opening and closing
 
@@ -77,9 +79,7 @@ class SqliteStore(TransactionalStore):
             connection, mode = open_for_reading(path)
             with contextlib.closing(connection):
                 number = schema.found(connection, path)
-        if number < schema.version():
-            opening.modernise(path, number, mode)
-        return cls._with_pool(path, mode)
+        return cls._with_pool(path, mode, number)
 
     @classmethod
     def taken(cls, address: Address) -> bool:
@@ -92,16 +92,21 @@ class SqliteStore(TransactionalStore):
             try:
                 schema.migrate(writer, schema.found(writer, path))
                 writer.execute("PRAGMA journal_mode = WAL")  # others read on while we write
-                return cls._with_pool(path, "rw", writer, lock)
+                return cls._with_pool(path, "rw", schema.version(), writer, lock)
             except BaseException:
                 writer.close()
                 raise
 
     @classmethod
     def _with_pool(
-        cls, path: Path, mode: Mode, writer: sqlite3.Connection | None = None, lock: WriterLock | None = None
+        cls,
+        path: Path,
+        mode: Mode,
+        number: int,
+        writer: sqlite3.Connection | None = None,
+        lock: WriterLock | None = None,
     ) -> Self:
-        pool = Pool(path, mode)
+        pool = Pool(path, mode, partial(schema.stand_in, number=number))
         try:
             return cls(path, pool, writer, lock)
         except BaseException:
@@ -151,9 +156,9 @@ class SqliteStore(TransactionalStore):
         with self._pool.borrowed() as connection:
             return reading.rows_of(connection, ids)
 
-    def ids_of_source(self, source: str) -> list[str]:
+    def ids_of_sources(self, sources: Sequence[str]) -> dict[str, list[str]]:
         with self._pool.borrowed() as connection:
-            return reading.ids_of_source(connection, source)
+            return reading.ids_of_sources(connection, sources)
 
     def photos(self, rows: npt.ArrayLike) -> list[Photo]:
         with self._pool.borrowed() as connection:

@@ -1,0 +1,102 @@
+"""Local features of the photos of a map: from memory, from the map, or from the photo's file."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from .. import photos
+from ..embed.describe import content_hash, cores
+from ..errors import BadInput, UnreadablePhoto
+from ..models.local import SEEN, LocalFeatures, LocalModel
+from ..photos.views import load_view
+from ..store.local_features import Identity, LocalFeatureCache
+from ..store.store import Store
+from ..types import Photo, Progress, silent
+
+REMEMBERED = 512
+"""Photos whose features stay in memory: 70 MB, and the next query of the same street finds them there."""
+
+
+class PhotoFeatures:
+    """The local features of the photos of one map. Thread-safe.
+
+    What was computed to answer a query is kept in the map when that can be done without waiting.
+    """
+
+    def __init__(self, store: Store, model: LocalModel, cache: LocalFeatureCache | None = None) -> None:
+        self._store, self._model = store, model
+        self.cache = cache or store.local_features(model.fingerprint)
+        self._memory: OrderedDict[Identity, LocalFeatures] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def identities(self, ids: Sequence[str]) -> dict[str, Identity]:
+        """What the photos of these ids hold now; ids that are not in the map are left out."""
+        return {photo_id: (photo_id, record.content_hash) for photo_id, record in self._store.known(ids).items()}
+
+    def known(self, identities: Iterable[Identity]) -> dict[Identity, LocalFeatures]:
+        """The features that need no computing."""
+        wanted = list(identities)
+        with self._lock:
+            known = {identity: self._memory[identity] for identity in wanted if identity in self._memory}
+            for identity in known:
+                self._memory.move_to_end(identity)
+        stored = self.cache.load([identity for identity in wanted if identity not in known])
+        loaded: dict[Identity, LocalFeatures] = {}
+        for identity, packed in stored.items():
+            try:
+                loaded[identity] = LocalFeatures.unpack(packed)
+            except BadInput:  # damaged: computed again
+                continue
+        self._remember(loaded)
+        return {**known, **loaded}
+
+    def compute(self, photo: Photo, identity: Identity) -> LocalFeatures | None:
+        """From the photo's file, if it is here and still holds what was added; None otherwise.
+
+        A query does not wait for a download.
+        """
+        return None if photos.is_url(photo.source) else self._from_source(photo, identity)
+
+    def keep(self, fresh: Mapping[Identity, LocalFeatures]) -> None:
+        """Remember features that were computed, in memory and, if nobody else writes, in the map."""
+        self._remember(fresh)
+        self.cache.keep({identity: features.pack() for identity, features in fresh.items()})
+
+    def store_all(self, *, progress: Progress = silent) -> int:
+        """Store the features of every photo that has none; how many could not be had. The map must be open for writing.
+
+        A kill loses the batch in progress; the next call goes on.
+        """
+        batches: Iterable[list[Photo]] = self.cache.missing(chunk=64)
+        self.cache.keep_all({})  # all are wanted from now on, also where none is missing now
+        done = missed = 0
+        with ThreadPoolExecutor(cores(), thread_name_prefix="features") as pool:
+            for batch in batches:
+                known = self.identities([photo.id for photo in batch])
+                identities = [known[photo.id] for photo in batch]  # open for writing: none can be taken out meanwhile
+                found = dict(zip(identities, pool.map(self._from_source, batch, identities), strict=True))
+                self.cache.keep_all({identity: each.pack() for identity, each in found.items() if each is not None})
+                missed += sum(each is None for each in found.values())
+                done += len(batch)
+                progress("local features", done, None)
+        return missed
+
+    def _remember(self, features: Mapping[Identity, LocalFeatures]) -> None:
+        with self._lock:
+            self._memory.update(features)
+            while len(self._memory) > REMEMBERED:
+                self._memory.popitem(last=False)
+
+    def _from_source(self, photo: Photo, identity: Identity) -> LocalFeatures | None:
+        try:
+            data = photos.read_bytes(photo.source)
+            if content_hash(data, photo.view) != identity[1]:
+                return None
+            picture = load_view(data, photo.view, least_side_px=SEEN.least_side_px)
+            # Packed and unpacked, so that an answer does not depend on whether the map had them.
+            return LocalFeatures.unpack(self._model.extract(picture).pack())
+        except UnreadablePhoto:
+            return None

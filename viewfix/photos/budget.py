@@ -1,0 +1,75 @@
+"""One budget of memory for all pictures that this process decodes at the same time, and the limits of a single one."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ..errors import BadInput, UnreadablePhoto
+
+
+@dataclass(frozen=True, slots=True)
+class DecodeLimits:
+    """What decoding may cost. A service sets its own with `set_limits`; the defaults suit one person's machine.
+
+    `memory_bytes` is shared by all pictures that are being decoded, decoder processes included. A picture that needs
+    more than all of it is decoded alone, or refused if `refuse_larger`. `decode_s` is how long a decoder process may
+    take for one picture before it is killed.
+    """
+
+    memory_bytes: int = 2_000_000_000
+    decode_s: float = 60.0
+    refuse_larger: bool = False
+
+    def __post_init__(self) -> None:
+        if self.memory_bytes <= 0 or not self.decode_s > 0:
+            raise BadInput(
+                f"memory_bytes and decode_s must be more than 0; got {self.memory_bytes} and {self.decode_s}."
+            )
+
+
+class MemoryBudget:
+    """Bytes that pictures reserve while they are decoded; whoever asks for too many waits."""
+
+    def __init__(self) -> None:
+        self.limits = DecodeLimits()
+        self._used = 0
+        self._changed = threading.Condition()
+
+    @property
+    def used_bytes(self) -> int:
+        return self._used
+
+    @contextlib.contextmanager
+    def reserved(self, wanted_bytes: int, name: str) -> Iterator[None]:
+        """Hold `wanted_bytes` for as long as the block lasts.
+
+        Raises:
+            UnreadablePhoto: the picture needs more than there is, and the limits say to refuse it.
+        """
+        with self._changed:
+            limits = self.limits
+            if wanted_bytes > limits.memory_bytes and limits.refuse_larger:
+                raise UnreadablePhoto(
+                    f"{name} takes {wanted_bytes / 1e6:.0f} MB to decode, and {limits.memory_bytes / 1e6:.0f} MB are "
+                    "allowed. Save it smaller."
+                )
+            self._changed.wait_for(lambda: self._used == 0 or self._used + wanted_bytes <= self.limits.memory_bytes)
+            self._used += wanted_bytes
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._used -= wanted_bytes
+                self._changed.notify_all()
+
+
+BUDGET = MemoryBudget()
+"""That of this process."""
+
+
+def set_limits(limits: DecodeLimits) -> None:
+    """Set what decoding may cost in this process, from now on."""
+    BUDGET.limits = limits

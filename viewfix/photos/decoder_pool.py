@@ -1,0 +1,216 @@
+"""Decode a picture in a process of its own that can be killed, as a thread cannot."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from typing import IO, Any
+
+import numpy as np
+
+from ..errors import ViewfixError
+from .decode import Decoded, Pixels
+from .decoder_process import FAILED, LAST, REQUEST, STRIP
+from .formats import Form
+
+MOST_IDLE = 4
+LARGE_BYTES = 200_000_000
+"""A process that decoded a picture of this much memory ends, so that all of it is given back."""
+
+
+class DecodeFailed(Exception):
+    """The decoder could not make pixels of the picture; the message says why."""
+
+
+class DecoderStopped(DecodeFailed):
+    """The decoder process was killed, or ended by itself, at this picture."""
+
+
+class _Process:
+    """One decoder process and the pipes to it."""
+
+    def __init__(self) -> None:
+        path = [entry or os.getcwd() for entry in sys.path]  # noqa: PTH109
+        environment = os.environ | {
+            "PYTHONPATH": os.pathsep.join(path),
+            # One picture at a time needs no more, and each of these reserves memory by the thread.
+            "OPENBLAS_NUM_THREADS": "1",
+            "OMP_NUM_THREADS": "1",
+            "MALLOC_ARENA_MAX": "2",
+        }
+        command = [sys.executable, "-P", "-c", "from viewfix.photos.decoder_process import main; main()"]
+        try:
+            self._process = subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                env=environment,
+                creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+            )
+        except OSError as error:
+            raise ViewfixError(
+                f"The decoder process could not be started ({error.strerror}). Check the limits on processes and "
+                f"memory, and that {sys.executable} can be run."
+            ) from error
+        assert self._process.stdin is not None and self._process.stdout is not None
+        self.requests: IO[bytes] = self._process.stdin
+        self.replies: IO[bytes] = self._process.stdout
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def alive(self) -> bool:
+        return self._process.poll() is None
+
+    def kill(self) -> None:
+        self._process.kill()
+
+    def close(self) -> None:
+        """End the process; at once if it is at work."""
+        for pipe in (self.requests, self.replies):
+            with contextlib.suppress(OSError):
+                pipe.close()
+        try:
+            self._process.wait(1.0)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+
+class DecoderPool:
+    """Decoder processes: one for each picture that is being decoded, and a few idle ones kept for the next."""
+
+    def __init__(self) -> None:
+        self.idle: list[_Process] = []
+        self._lock = threading.Lock()
+        self._pid = os.getpid()
+
+    @contextlib.contextmanager
+    def decoding(
+        self, data: bytes, form: Form, least_side_px: int | None, *, memory_bytes: int, decode_s: float
+    ) -> Iterator[Decoded]:
+        """Decode a picture in a process of its own, for as long as the block lasts.
+
+        Args:
+            data, form, least_side_px: as `decode` takes them.
+            memory_bytes: how much memory it may take (Linux).
+            decode_s: after how many seconds the process is killed.
+
+        Raises:
+            DecodeFailed: it could not be decoded, or not within these limits.
+        """
+        process = self._take()
+        stopped = threading.Event()
+
+        def stop() -> None:
+            stopped.set()
+            process.kill()
+
+        timer = threading.Timer(decode_s, stop)
+        timer.daemon = True
+        timer.start()
+        whole = False
+        try:
+            asked = {
+                "form": form,
+                "least_side_px": least_side_px,
+                "memory_bytes": memory_bytes,
+                "decode_s": decode_s,
+            }
+            yield _conversation(process, data, asked)
+            whole = True
+        except (OSError, EOFError) as error:
+            why = f"it takes more than {decode_s:g} s" if stopped.is_set() else "its decoder crashed"
+            raise DecoderStopped(why) from error
+        except DecodeFailed:
+            whole = True  # the process answered, and waits for the next picture
+            raise
+        finally:
+            timer.cancel()
+            if whole and memory_bytes < LARGE_BYTES and not stopped.is_set():
+                self._give(process)
+            else:
+                process.kill()
+                process.close()
+
+    def _take(self) -> _Process:
+        with self._lock:
+            if self._pid != os.getpid():  # a fork: these processes are the parent's
+                self._forked, self.idle, self._pid = self.idle, [], os.getpid()
+            while self.idle:
+                process = self.idle.pop()
+                if process.alive:
+                    return process
+                process.close()
+        return _Process()
+
+    def _give(self, process: _Process) -> None:
+        with self._lock:
+            if len(self.idle) < MOST_IDLE:
+                self.idle.append(process)
+                return
+        process.close()
+
+    def close(self) -> None:
+        """End the idle processes. The next picture starts a new one."""
+        with self._lock:
+            idle, self.idle = self.idle, []
+        for process in idle:
+            process.close()
+
+
+def _conversation(process: _Process, data: bytes, asked: dict[str, Any]) -> Decoded:
+    text = json.dumps(asked).encode()
+    process.requests.write(REQUEST.pack(len(text), len(data)))
+    process.requests.write(text)
+    process.requests.write(data)
+    process.requests.flush()
+    found = _message(process.replies)
+    width, height = found["size"]
+    return Decoded(width, height, found["orientation"], _strips(process.replies, width))
+
+
+def _strips(replies: IO[bytes], width: int) -> Iterator[Pixels]:
+    while (size := STRIP.unpack(_exactly(replies, STRIP.size))[0]) != LAST:
+        if size == FAILED:
+            raise DecodeFailed(_json(replies)["reason"])
+        strip = np.empty(size, np.uint8)
+        if replies.readinto(strip.data) != size:  # type: ignore[attr-defined]
+            raise EOFError
+        yield strip.reshape(-1, width, 3)
+
+
+def _message(replies: IO[bytes]) -> dict[str, Any]:
+    size = STRIP.unpack(_exactly(replies, STRIP.size))[0]
+    if size == FAILED:
+        raise DecodeFailed(_json(replies)["reason"])
+    found: dict[str, Any] = json.loads(_exactly(replies, size))
+    return found
+
+
+def _json(replies: IO[bytes]) -> dict[str, Any]:
+    size = STRIP.unpack(_exactly(replies, STRIP.size))[0]
+    found: dict[str, Any] = json.loads(_exactly(replies, size))
+    return found
+
+
+def _exactly(replies: IO[bytes], size: int) -> bytes:
+    data = replies.read(size)
+    if len(data) < size:
+        raise EOFError
+    return data
+
+
+POOL = DecoderPool()
+"""The decoder processes of this process."""
+
+atexit.register(POOL.close)

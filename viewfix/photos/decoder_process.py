@@ -1,0 +1,88 @@
+"""The program of a decoder process: pictures come by standard input, strips of pixels leave by standard output.
+
+Started by `decoder_pool`, which kills it when a picture takes too long. What decoders write to standard error is
+thrown away, and on Linux a picture that needs more memory than it was given ends as an error here, not elsewhere.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import faulthandler
+import json
+import os
+import signal
+import struct
+import sys
+import warnings
+from pathlib import Path
+from typing import IO, Any
+
+from .decode import decode
+
+GRACE_S = 5.0
+"""How long after its limit the process ends itself, should whoever started it be gone."""
+
+SLACK_BYTES = 512_000_000
+"""Memory beside the pixels: libraries, stacks of threads, what allocators reserve and do not use."""
+
+REQUEST = struct.Struct(">IQ")
+"""Bytes of the JSON that follows, and bytes of the picture behind it."""
+
+STRIP = struct.Struct(">q")
+"""Bytes of the strip that follows; LAST behind the last one; FAILED before a JSON with the reason."""
+
+LAST, FAILED = 0, -1
+
+
+def main() -> None:
+    """Serve until standard input ends."""
+    for each in (signal.SIGINT, signal.SIGTERM):  # the process that started this one decides when it ends
+        signal.signal(each, signal.SIG_IGN)
+    warnings.simplefilter("ignore")
+    requests, replies = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
+    with open(os.devnull, "wb") as nowhere:  # noqa: PTH123
+        os.dup2(nowhere.fileno(), 1)
+        while len(head := requests.read(REQUEST.size)) == REQUEST.size:
+            asked_bytes, data_bytes = REQUEST.unpack(head)
+            asked = json.loads(requests.read(asked_bytes))
+            faulthandler.dump_traceback_later(asked["decode_s"] + GRACE_S, exit=True, file=nowhere)
+            _limit_memory(asked["memory_bytes"] + data_bytes)
+            try:
+                _answer(requests.read(data_bytes), asked, replies)
+            except BrokenPipeError:
+                return
+            faulthandler.cancel_dump_traceback_later()
+
+
+def _answer(data: bytes, asked: dict[str, Any], replies: IO[bytes]) -> None:
+    try:
+        decoded = decode(data, asked["form"], asked["least_side_px"])
+        _send(replies, {"size": [decoded.width_px, decoded.height_px], "orientation": decoded.orientation})
+        for strip in decoded.strips:
+            replies.write(STRIP.pack(strip.nbytes))
+            replies.write(strip.data if strip.flags.c_contiguous else strip.tobytes())
+        replies.write(STRIP.pack(LAST))
+    except BrokenPipeError:
+        raise
+    except Exception as error:  # whatever hostile bytes lead a decoder to raise
+        replies.write(STRIP.pack(FAILED))
+        _send(replies, {"reason": " ".join(str(error).split()) or type(error).__name__})
+    replies.flush()
+
+
+def _send(replies: IO[bytes], content: dict[str, Any]) -> None:
+    text = json.dumps(content).encode()
+    replies.write(STRIP.pack(len(text)))
+    replies.write(text)
+
+
+def _limit_memory(most_bytes: int) -> None:
+    if sys.platform != "linux":  # elsewhere there is no such limit, and only the time is bounded
+        return
+    import resource
+
+    with contextlib.suppress(OSError, ValueError):
+        held = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+        _, hard = resource.getrlimit(resource.RLIMIT_AS)
+        wanted = held + most_bytes + SLACK_BYTES
+        resource.setrlimit(resource.RLIMIT_AS, (wanted if hard < 0 else min(wanted, hard), hard))

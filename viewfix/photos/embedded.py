@@ -1,0 +1,20 @@
+"""Read the metadata that a photo carries: EXIF, and XMP where EXIF is silent."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from .exif import from_exif
+from .facts import Metadata
+from .header import read_header
+from .xmp import from_xmp
+
+
+def metadata(photo: bytes | str | Path) -> Metadata:
+    """Read the metadata of a photo: the bytes of a file, or its path. No pixel is decoded.
+
+    Raises:
+        UnreadablePhoto: it is not a picture.
+    """
+    header = read_header(photo)
+    return from_exif(header).filled(from_xmp(header.xmp))

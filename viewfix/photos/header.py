@@ -1,0 +1,197 @@
+"""Read the header of a photo: its format, size, EXIF, GPS and XMP. No pixel is decoded and no decoder is asked.
+
+Pillow's own `Image.open` is not used, for three reasons. It warns, through state that all threads share, about
+damaged EXIF and about large pictures, and refuses some that a phone of 200 megapixels takes. It trusts lengths that
+a crafted file may repeat a thousand times. And it offers decoders for fonts, PostScript and medicine, which a server
+has no reason to expose.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO
+
+from ..errors import UnreadablePhoto
+from . import isobmff, jpeg, png, tiff, webp
+from .content import unreadable_file
+from .formats import HEAD_BYTES, Form, description_of, form_of
+from .tiff import Tags
+
+MAX_PIXELS = 200_000_000
+"""0.6 GB of RGB. The largest phone cameras take 199.8 million pixels (16320 x 12240)."""
+
+MAX_TILE_PIXELS = 4_000_000
+"""A tile or strip of a TIFF may have this many, and no more than four times as many as the picture beyond that."""
+
+_TIFF = re.compile(rb"II\*\0|MM\0\*")
+_XMP_ORIENTATION = re.compile(rb"tiff:Orientation(?:=[\"']|>)\s*([1-8])\s*[\"'<]")
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What the header of a photo says.
+
+    `width_px` and `height_px` are as stored, before the picture is turned upright. `orientation` is the EXIF number,
+    1 to 8, of the turn that the decoded pixels still need; 1 where the format's own decoder turns them. `tags` are
+    those of EXIF, `gps` those of its GPS table, `xmp` is the packet as it is written.
+    """
+
+    form: Form
+    width_px: int
+    height_px: int
+    orientation: int = 1
+    tags: Tags = field(default_factory=dict)
+    gps: Tags = field(default_factory=dict)
+    xmp: bytes = b""
+    jpeg: jpeg.Jpeg | None = None
+    png: png.Png | None = None
+
+    @property
+    def pixels(self) -> int:
+        return self.width_px * self.height_px
+
+
+def read_header(photo: bytes | str | Path, name: str | None = None) -> Header:
+    """Read the header of a photo, from its bytes or its path.
+
+    Args:
+        photo: the bytes of a file, or its path.
+        name: what messages call the photo; by default its path, or "The photo".
+
+    Raises:
+        UnreadablePhoto: it is empty, not a picture, damaged, or has more than MAX_PIXELS.
+    """
+    name = name or ("The photo" if isinstance(photo, bytes) else str(photo))
+    with _opened(photo, name) as file, damage_named(name):
+        head = file.read(HEAD_BYTES)
+        form = form_of(head)
+        if form is None:
+            what = description_of(head)
+            raise UnreadablePhoto(f"{name} is not a picture: {what}. Use JPEG, PNG, WebP, HEIC, AVIF or TIFF.")
+        header = _READERS[form](file, form)
+        if header.pixels == 0:
+            raise UnreadablePhoto(f"{name} is damaged (its size is 0). Copy it again from its origin, or leave it out.")
+        check_size((header.width_px, header.height_px), name)
+    return header
+
+
+@contextlib.contextmanager
+def _opened(photo: bytes | str | Path, name: str) -> Iterator[IO[bytes]]:
+    if isinstance(photo, bytes):
+        yield io.BytesIO(photo)
+        return
+    try:
+        file = Path(photo).open("rb")  # noqa: SIM115  closed below: what is raised there is not about opening
+    except (OSError, ValueError) as error:
+        raise unreadable_file(Path(name), error) from error
+    with file:
+        yield file
+
+
+@contextlib.contextmanager
+def damage_named(name: str) -> Iterator[None]:
+    """Turn whatever hostile bytes lead a reader or decoder to raise into one UnreadablePhoto."""
+    try:
+        yield
+    except UnreadablePhoto:
+        raise
+    except Exception as error:  # OSError, struct.error, KeyError, SyntaxError, MemoryError...
+        raise damaged(name, " ".join(str(error).split()) or type(error).__name__) from error
+
+
+def damaged(name: str, why: str) -> UnreadablePhoto:
+    """The error for bytes that begin like a picture and do not go on like one."""
+    early = any(clue in why.lower() for clue in ("trunc", "end of file", "outside of file", "it ends", "eoferror"))
+    what = "ends too early" if early else "is damaged"
+    return UnreadablePhoto(f"{name} {what} ({why[:120]}). Copy it again from its origin, or leave it out.")
+
+
+def check_size(size: tuple[int, int], name: str) -> None:
+    """Refuse, before anything is decoded, a picture that would fill the memory.
+
+    Raises:
+        UnreadablePhoto: it has more than MAX_PIXELS.
+    """
+    width, height = size
+    if width * height > MAX_PIXELS:
+        raise UnreadablePhoto(
+            f"{name} says that it is {width} x {height} pixels, and over {MAX_PIXELS // 1_000_000} million are not "
+            "decoded. Save it smaller."
+        )
+
+
+def _of_jpeg(file: IO[bytes], form: Form) -> Header:
+    found = jpeg.read(file)
+    tags, gps = exif_tags(found.exif)
+    turn = _orientation(tags, found.xmp)
+    return Header(form, found.width_px, found.height_px, turn, tags, gps, found.xmp, jpeg=found)
+
+
+def _of_png(file: IO[bytes], form: Form) -> Header:
+    found = png.read(file)
+    tags, gps = exif_tags(found.exif)
+    turn = _orientation(tags, found.xmp)
+    return Header(form, found.width_px, found.height_px, turn, tags, gps, found.xmp, png=found)
+
+
+def _of_webp(file: IO[bytes], form: Form) -> Header:
+    found = webp.read(file)
+    tags, gps = exif_tags(found.exif)
+    return Header(form, found.width_px, found.height_px, _orientation(tags, found.xmp), tags, gps, found.xmp)
+
+
+def _of_boxes(file: IO[bytes], form: Form) -> Header:
+    found = isobmff.read(file)
+    for size in found.sizes:
+        check_size(size, "A part of the picture")
+    tags, gps = exif_tags(found.exif)
+    # Only the boxes irot and imir turn such a picture, and its decoder obeys them: EXIF and XMP may be stale.
+    return Header(form, found.width_px, found.height_px, 1, tags, gps, found.xmp)
+
+
+def _of_tiff(file: IO[bytes], form: Form) -> Header:
+    tags, gps = tiff.read_tags(file)
+    width, height = tags.get(tiff.WIDTH), tags.get(tiff.HEIGHT)
+    if not isinstance(width, int) or not isinstance(height, int):
+        raise EOFError("it ends before its size")
+    across, down = tags.get(tiff.TILE_WIDTH, width), tags.get(tiff.TILE_HEIGHT)
+    if down is None:
+        rows = tags.get(tiff.ROWS_PER_STRIP, height)
+        down = min(rows, height) if isinstance(rows, int) else height  # more rows than there are mean one strip
+    if not isinstance(across, int) or not isinstance(down, int):
+        raise ValueError("the size of its tiles is not a number")
+    if across * down > max(MAX_TILE_PIXELS, 4 * width * height):
+        raise UnreadablePhoto(
+            f"The TIFF is cut into tiles of {across} x {down} pixels, far more than its own {width} x {height}, and is "
+            "not decoded. Save it again with tiles of 256 x 256, or as a JPEG."
+        )
+    packet = tags.pop(tiff.XMP, b"")
+    return Header(form, width, height, 1, tags, gps, packet if isinstance(packet, bytes) else b"")
+
+
+_READERS = {
+    "JPEG": _of_jpeg,
+    "PNG": _of_png,
+    "WebP": _of_webp,
+    "HEIC": _of_boxes,
+    "AVIF": _of_boxes,
+    "TIFF": _of_tiff,
+}
+
+
+def exif_tags(block: bytes) -> tuple[Tags, Tags]:
+    """The tags of an EXIF block and those of its GPS, with any preamble of up to 64 bytes, or none."""
+    begins = _TIFF.search(block[:72])
+    return tiff.read_tags(io.BytesIO(block), begins.start()) if begins else ({}, {})
+
+
+def _orientation(tags: Tags, xmp: bytes) -> int:
+    turn = tags.get(tiff.ORIENTATION)
+    if turn is None and (match := _XMP_ORIENTATION.search(xmp)):
+        return int(match[1])
+    return turn if isinstance(turn, int) and 1 <= turn <= 8 else 1

@@ -1,0 +1,144 @@
+"""The chunks of a PNG file: its size, EXIF and XMP wherever they lie, and a copy of what a decoder needs."""
+
+from __future__ import annotations
+
+import binascii
+import struct
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import IO
+
+from .formats import Damaged
+
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
+NEEDED = frozenset([b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"])
+SAYING = frozenset([b"eXIf", b"tEXt", b"zTXt", b"iTXt"])
+XMP_KEY = b"XML:com.adobe.xmp"
+
+MAX_CHUNKS = 100_000
+MAX_TEXT_BYTES = 1 << 20
+MAX_UNPACKED = 16
+MAX_EXIF_BYTES = 4_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Png:
+    """What the chunks say, those behind the pixels included.
+
+    `deep_grey` tells that the pixels are grey of 16 bits. `kept` are the spans of bytes that a decoder needs.
+    """
+
+    width_px: int
+    height_px: int
+    exif: bytes
+    xmp: bytes
+    deep_grey: bool
+    kept: tuple[tuple[int, int], ...]
+
+
+def read(file: IO[bytes]) -> Png:
+    """Go from chunk to chunk to the end of the file. No pixel is unpacked.
+
+    A chunk of text over a mebibyte, or one whose checksum is wrong, costs that chunk only.
+
+    Raises:
+        Damaged: the first chunk is not a header, or there are too many chunks.
+    """
+    size: tuple[int, int] | None = None
+    exif = xmp = b""
+    kept: list[tuple[int, int]] = []
+    unpacked, deep_grey = 0, False
+    for kind, start, length in _chunks(file):
+        if size is None:
+            if kind != b"IHDR" or length != 13:
+                raise Damaged("its first chunk is not a header")
+            width, height, depth, colours = struct.unpack(">IIBB", file.read(10))
+            size, deep_grey = (width, height), (depth, colours) == (16, 0)
+        if kind in NEEDED:
+            if kept and kept[-1][1] == start - 8:
+                kept[-1] = kept[-1][0], start + length + 4
+            else:
+                kept.append((start - 8, start + length + 4))
+        elif kind in SAYING and length <= MAX_EXIF_BYTES and unpacked < MAX_UNPACKED and not (exif and xmp):
+            said = _said(kind, _content(file, kind, length))
+            unpacked += said is not None
+            exif, xmp = exif or (said or {}).get("exif", b""), xmp or (said or {}).get("xmp", b"")
+    if size is None:
+        raise EOFError("it ends inside its header")
+    return Png(*size, exif, xmp, deep_grey, tuple(kept))
+
+
+def _chunks(file: IO[bytes]) -> Iterator[tuple[bytes, int, int]]:
+    """Kind, start of the content and its length, of each chunk; the file stands at the content."""
+    at = len(SIGNATURE)
+    for _ in range(MAX_CHUNKS):
+        file.seek(at)
+        head = file.read(8)
+        if len(head) < 8:
+            return
+        length, kind = int.from_bytes(head[:4], "big"), head[4:]
+        yield kind, at + 8, length
+        if kind == b"IEND":
+            return
+        at += 12 + length
+    raise Damaged(f"it has more than {MAX_CHUNKS} chunks")
+
+
+def _content(file: IO[bytes], kind: bytes, length: int) -> bytes:
+    content, checksum = file.read(length), file.read(4)
+    return content if int.from_bytes(checksum, "big") == zlib.crc32(kind + content) else b""
+
+
+def _said(kind: bytes, content: bytes) -> dict[str, bytes] | None:
+    """EXIF or XMP in a chunk; None if its key is of something else."""
+    if kind == b"eXIf":
+        return {"exif": content}
+    key, _, rest = content.partition(b"\0")
+    if key != XMP_KEY and not key.startswith(b"Raw profile type "):
+        return None
+    text = _text(kind, rest)
+    if text is None:
+        return {}
+    if key == XMP_KEY:
+        return {"xmp": text}
+    return _profile(text)
+
+
+def _text(kind: bytes, rest: bytes) -> bytes | None:
+    """The text behind the key of a chunk, unpacked; None where it is damaged or too long."""
+    packed = kind == b"zTXt"
+    if packed:
+        rest = rest[1:]
+    elif kind == b"iTXt":
+        if len(rest) < 2:
+            return None
+        packed, parts = rest[0] == 1, rest[2:].split(b"\0", 2)  # language, key in that language, text
+        rest = parts[2] if len(parts) == 3 else b""
+    if packed:
+        unpacker = zlib.decompressobj()
+        try:
+            rest = unpacker.decompress(rest, MAX_TEXT_BYTES + 1)
+        except zlib.error:
+            return None
+    return rest if len(rest) <= MAX_TEXT_BYTES else None
+
+
+def _profile(text: bytes) -> dict[str, bytes]:
+    """A raw profile as ImageMagick writes it: a name, the number of bytes, and the bytes in hexadecimal."""
+    lines = text.strip().split(b"\n", 2)
+    if len(lines) < 3 or not lines[1].strip().isdigit():
+        return {}
+    try:
+        content = binascii.unhexlify(b"".join(lines[2].split()))
+    except binascii.Error:
+        return {}
+    if content.startswith(b"http://ns.adobe.com/xap/1.0/\0"):
+        return {"xmp": content.partition(b"\0")[2]}
+    return {"xmp": content} if content.lstrip()[:1] == b"<" else {"exif": content}
+
+
+def without_metadata(data: bytes, png: Png) -> bytes:
+    """The file as a decoder needs it: header, palette, transparency and pixels."""
+    view = memoryview(data)
+    return b"".join([SIGNATURE, *(view[start:end] for start, end in png.kept)])

@@ -1,0 +1,230 @@
+"""Read files of points of interest into a map, each file whole or not at all, and say what came of it."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from ..errors import BadInput
+from ..geo import Box, wrap_lon_deg
+from ..sources import existing_paths
+from ..sources.columns import readable
+from ..store.complete import whole
+from ..store.points import Filling, Points, PointSource
+from ..store.store import Address, Place, Store
+from ..types import PointOfInterest, Progress, Skipped, silent
+from . import osm, tables
+from .nearby import SAME_ITEM_M, SAME_NAME_M, is_same_sight, merged, name_key, wikidata_of
+
+Reader = Callable[[Path], Iterable[PointOfInterest | Skipped]]
+
+READERS: dict[str, Reader] = {
+    **dict.fromkeys((*osm.PBF_ENDINGS, *osm.XML_ENDINGS), osm.read_osm),
+    **dict.fromkeys((".geojson", ".json", ".geojsonl"), tables.read_geojson),
+    **dict.fromkeys((".csv", ".tsv"), tables.read_csv),
+}
+PROGRESS_EVERY = 1000
+MOST_SKIPPED = 1000
+"""How many skipped points are kept with their reasons; `skipped_count` counts them all."""
+
+AROUND_DEG = 0.05  # about 5 km
+
+
+class HasAddress(Protocol):
+    """A Map, of which only the address is needed."""
+
+    @property
+    def address(self) -> Address: ...
+
+
+@dataclass(slots=True)
+class AddedPoints:
+    """What came of adding files: how many points were added, and how many were merged, as one sight mapped twice.
+
+    `near_photos` counts the points within about 5 km of the photos of the map, None where it has no photos: 0 is a
+    hint that the file describes another region, or that latitude and longitude are swapped. `credits` must be shown
+    with the points.
+    """
+
+    added: int = 0
+    merged: int = 0
+    skipped_count: int = 0
+    skipped: list[Skipped] = field(default_factory=list)
+    near_photos: int | None = None
+    credits: list[str] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        twice = f", {self.merged} of them mapped twice" if self.merged else ""
+        return f"{self.added} points of interest{twice}, {self.skipped_count} skipped"
+
+    def skip(self, each: Skipped) -> None:
+        self.skipped_count += 1
+        if len(self.skipped) < MOST_SKIPPED:
+            self.skipped.append(each)
+
+
+def add(
+    city: HasAddress | Place,
+    *files: str | Path,
+    attribution: str | None = None,
+    licence: str | None = None,
+    progress: Progress = silent,
+) -> AddedPoints:
+    """Add the points of interest of files to a map. Those that came from the same file before are replaced.
+
+    Each file is one transaction: after a failure or a kill the map is as it was before that file. A map that is open
+    for reading sees the new points at once.
+
+    Args:
+        city: a Map, or its path or URL.
+        files: OpenStreetMap (.osm.pbf, .osm, Overpass's .json; needs the extra `pois`), GeoJSON or CSV.
+        attribution: whom to credit where the points are shown; that of OpenStreetMap is known.
+        licence: the licence of the points.
+        progress: called with what is being done.
+
+    Raises:
+        BadInput: a file does not exist, is none of these, or holds no point that can be used.
+        MissingExtra: osmium or shapely is not installed.
+        MapBusy: another process is writing the map.
+    """
+    if not files:
+        raise BadInput("No files were given. Pass OpenStreetMap (.osm.pbf), GeoJSON or CSV files.")
+    given = existing_paths(files)
+    for file in given:
+        reader_of(file)
+    credit = _text(attribution), _text(licence)
+    outcome = AddedPoints()
+    with whole(Store.open(_address(city), write=True)) as store:
+        for file in given:
+            _add(store, file, outcome, credit, progress)
+    return outcome
+
+
+def remove(city: HasAddress | Place, file: str | Path | None = None) -> int:
+    """Remove the points that came from a file from a map, or all of them, and return how many there were.
+
+    Raises:
+        BadInput: no point came from that file.
+    """
+    with whole(Store.open(_address(city), write=True)) as store:
+        points = store.points
+        return points.remove(None if file is None else _stored_name(points, Path(file)))
+
+
+def _address(city: HasAddress | Place) -> Address:
+    return Address.of(city) if isinstance(city, str | os.PathLike | Address) else city.address
+
+
+def reader_of(file: Path) -> Reader:
+    """The reader of a file, by its ending.
+
+    Raises:
+        BadInput: there is no such file, or no reader for it.
+    """
+    if not _is_utf8(str(file)):
+        raise BadInput(f"The name of {readable(str(file))} is not UTF-8, so it cannot be stored. Rename the file.")
+    if file.is_dir():
+        raise BadInput(f"{file} is a folder. Pass the files in it that hold points of interest.")
+    if not file.exists():
+        raise BadInput(f"There is nothing at {file}. Check the path.")
+    reader = next((READERS[ending] for ending in READERS if file.name.lower().endswith(ending)), None)
+    if reader is None:
+        raise BadInput(
+            f"{file} is not a file of points of interest, going by its name. Pass OpenStreetMap (.osm.pbf, .osm), "
+            "GeoJSON (.geojson, .json) or CSV (.csv)."
+        )
+    return osm.read_overpass_json if reader is tables.read_geojson and tables.is_overpass_json(file) else reader
+
+
+def _text(text: str | None) -> str | None:
+    """Text without half characters, which a shell makes of bytes that are not UTF-8, and which no file can hold."""
+    return None if text is None else text.encode(errors="replace").decode()
+
+
+def _is_utf8(text: str) -> bool:
+    return _text(text) == text
+
+
+def _add(
+    store: Store, file: Path, outcome: AddedPoints, credit: tuple[str | None, str | None], progress: Progress
+) -> None:
+    reader = reader_of(file)
+    is_osm = reader in (osm.read_osm, osm.read_overpass_json)
+    attribution, licence = credit if any(credit) or not is_osm else osm.CREDIT
+    source = PointSource(str(file.resolve()), attribution, licence)
+    around = _around(store)
+    with store.points.replacing(source) as filling:
+        for done, item in enumerate(reader(file), start=1):
+            if isinstance(item, PointOfInterest) and around is not None:
+                near = bool(around.contains(item.position.lat, item.position.lon))
+                outcome.near_photos = (outcome.near_photos or 0) + near
+            refused = item if isinstance(item, Skipped) else _put(filling, item, outcome)
+            if refused is not None:
+                outcome.skip(refused)
+            if done % PROGRESS_EVERY == 0:
+                progress(f"reading {file.name}", done, None)
+        if not filling.count:
+            raise _nothing(file, outcome)
+    outcome.added += filling.count
+    named = ", ".join(part for part in (attribution, licence) if part)
+    if named and named not in outcome.credits:
+        outcome.credits.append(named)
+
+
+def _around(store: Store) -> Box | None:
+    """The area of the photos and about 5 km around it; None for a map without photos."""
+    area = store.info()["area"]
+    if area is None:
+        return None
+    south, north = max(area["south"] - AROUND_DEG, -90.0), min(area["north"] + AROUND_DEG, 90.0)
+    wider_deg = AROUND_DEG / max(math.cos(math.radians(max(abs(south), abs(north)))), 0.01)
+    if (area["east"] - area["west"]) % 360.0 + 2 * wider_deg >= 360.0:
+        return Box(south, -180.0, north, 180.0)
+    west, east = wrap_lon_deg([area["west"] - wider_deg, area["east"] + wider_deg])
+    return Box(south, float(west), north, float(east))
+
+
+def _put(filling: Filling, point: PointOfInterest, outcome: AddedPoints) -> Skipped | None:
+    key, item = name_key(point.name), wikidata_of(point)
+    alike = filling.alike("name_key", key, point.position, SAME_NAME_M)
+    if item is not None:
+        alike += filling.alike("wikidata", item, point.position, SAME_ITEM_M)
+    for number, other in alike:
+        if is_same_sight(point, other):
+            one = merged(other, point)
+            filling.change(number, one, name_key=name_key(one.name), wikidata=wikidata_of(one))
+            outcome.merged += 1
+            return None
+    if filling.has(point.id):
+        return Skipped(
+            readable(point.id),
+            f"{readable(point.name)}: an earlier point of this file has the same id. Use distinct ids.",
+        )
+    filling.put(point, name_key=key, wikidata=item)
+    return None
+
+
+def _stored_name(points: Points, file: Path) -> str:
+    """The name under which a file is stored: as typed, as a path from here, or by its last part if that is unique."""
+    known = [source.file for source in points.sources()]
+    for name in (str(file), str(file.expanduser().resolve())):
+        if name in known:
+            return name
+    by_last = [name for name in known if Path(name).name == str(file)]
+    if len(by_last) == 1:
+        return by_last[0]
+    return str(file)
+
+
+def _nothing(file: Path, outcome: AddedPoints) -> BadInput:
+    if not outcome.skipped:
+        return BadInput(f"{file} holds no named sight. The map was not changed. Is it the right file?")
+    first = outcome.skipped[-1]
+    return BadInput(
+        f"Nothing in {file} could be used ({outcome.skipped_count} skipped). The map was not changed. "
+        f"{first.id}: {first.reason}"
+    )

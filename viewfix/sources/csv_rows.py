@@ -1,0 +1,155 @@
+"""Read CSV files row by row, however long a cell is, and name the rows that are not whole.
+
+A quote that is never closed would swallow every row after it without a word. Here the row in which it stands is named,
+and the rows after it are read. Bytes that are not text cost the row that holds them.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import re
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import IO
+
+from ..photos import RemoteFile
+
+MOST = 1 << 26
+"""Characters of one row. A longer one is a mistake, such as a file without line ends, and costs itself."""
+
+LARGEST_CELL = (1 << 31) - 1
+"""The largest limit that the csv module takes on every system."""
+
+NOT_TEXT = "it holds bytes that are not text. Save the file as UTF-8 (in a spreadsheet: CSV UTF-8)."
+
+NEVER_CLOSED = 'it opens a quote (") that is never closed. Close it, or write "" for a quote in a cell.'
+
+LooksLikeRow = Callable[[Sequence[str]], bool]
+"""Whether cells could be a row of this table by themselves, though they stand inside the quotes of another."""
+
+
+class CsvFile:
+    """One CSV file: divided by comma, semicolon or tab, whichever its first line has most of; UTF-8, or UTF-16."""
+
+    def __init__(self, path: Path | RemoteFile) -> None:
+        """Read the header.
+
+        Raises:
+            OSError: the file cannot be read.
+        """
+        self.path = path
+        with path.open("rb") as raw:
+            marks = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+            self._encoding = "utf-16" if raw.read(2) in marks else "utf-8-sig"
+        with self._opened() as file:
+            first = file.readline(MOST)
+        self.delimiter = max(",;\t", key=re.sub(r'"[^"]*"', "", first).count)
+        _, record, _ = next(self._records(lambda cells: False), (0, "", None))
+        self.header: tuple[str, ...] = tuple(name.strip() for name in self._split(record))
+
+    def rows(self, looks_like_row: LooksLikeRow) -> Iterator[tuple[int, list[str] | str]]:
+        """After the header, for every row that is not blank: the number of its last line, and its cells or what is
+        wrong with it."""
+        records = self._records(looks_like_row)
+        next(records, None)
+        for line, record, problem in records:
+            try:
+                cells = self._split(record)
+            except csv.Error as error:
+                problem = problem or f"it is not a row of a table ({error})."
+            if problem is not None or self._is_damaged(record):
+                yield line, problem or NOT_TEXT
+            elif any(cell.strip() for cell in cells[len(self.header) :]):
+                more = f"it has {len(cells)} cells where the header has {len(self.header)}"
+                yield line, f"{more}. Put quotes around a cell that holds {self.delimiter!r}."
+            elif any(cell.strip() for cell in cells):
+                yield line, cells
+
+    def _opened(self) -> IO[str]:
+        # A row with broken bytes is to be named; the reader must not stop at it.
+        errors = "replace" if self._encoding == "utf-16" else "surrogateescape"
+        if isinstance(self.path, Path):
+            return self.path.open(encoding=self._encoding, newline="", errors=errors)
+        return self.path.open(encoding=self._encoding, newline="")
+
+    def _records(self, looks_like_row: LooksLikeRow) -> Iterator[tuple[int, str, str | None]]:
+        """For every row the number of its last line, its text, and what is wrong with it if it is not whole."""
+        with self._opened() as file:
+            lines = _Lines(file)
+            while (line := lines.next()) is not None:
+                first = lines.number
+                if len(line) >= MOST and not line.endswith(("\n", "\r")):
+                    lines.skip_line()
+                    yield first, "", f"it is longer than {MOST >> 20} million characters."
+                    continue
+                inside = _ends_in_quotes(line, self.delimiter)
+                parts, size = [line], len(line)
+                while inside and size < MOST and (following := lines.next()) is not None:
+                    parts.append(following)
+                    size += len(following)
+                    inside = _ends_in_quotes(following, self.delimiter, inside=True)
+                if inside or (len(parts) > 1 and self._swallows(parts, looks_like_row)):
+                    lines.push_back(parts[1:], first)
+                    yield first, line, NEVER_CLOSED
+                else:
+                    yield lines.number, "".join(parts), None
+
+    def _swallows(self, parts: Sequence[str], looks_like_row: LooksLikeRow) -> bool:
+        """Whether a quote of one row was taken to close that of another, with whole rows between them."""
+        try:
+            self._split("".join(parts), strict=True)
+            return any(looks_like_row(self._split(part)) for part in parts[1:])
+        except csv.Error:
+            return True
+
+    def _split(self, record: str, *, strict: bool = False) -> list[str]:
+        if csv.field_size_limit() < LARGEST_CELL:  # the limit belongs to the process, and others may set it
+            csv.field_size_limit(LARGEST_CELL)
+        return next(csv.reader([record], delimiter=self.delimiter, strict=strict), [])
+
+    def _is_damaged(self, record: str) -> bool:
+        if record.isascii():
+            return False
+        return (
+            "\ufffd" in record if self._encoding == "utf-16" else any("\ud800" <= char <= "\udfff" for char in record)
+        )
+
+
+class _Lines:
+    """The lines of a file, some of which may be read again."""
+
+    def __init__(self, file: IO[str]) -> None:
+        self._file, self._again, self.number = file, list[str](), 0
+
+    def next(self) -> str | None:
+        line = self._again.pop() if self._again else self._file.readline(MOST)
+        self.number += 1
+        return line or None
+
+    def push_back(self, lines: Sequence[str], number: int) -> None:
+        self._again += reversed(lines)
+        self.number = number
+
+    def skip_line(self) -> None:
+        while (rest := self._file.readline(MOST)) and not rest.endswith(("\n", "\r")):
+            pass
+
+
+def _ends_in_quotes(line: str, delimiter: str, *, inside: bool = False) -> bool:
+    """Whether a line ends within quotes, if it begins within them or not."""
+    if '"' not in line:
+        return inside
+    at = 0
+    while True:
+        if inside or line.startswith('"', at):
+            at += 0 if inside else 1
+            inside = False
+            while (at := line.find('"', at)) >= 0 and line.startswith('"', at + 1):
+                at += 2
+            if at < 0:
+                return True
+        at = line.find(delimiter, at)
+        if at < 0:
+            return False
+        at += 1
