@@ -44,13 +44,13 @@ def test_an_orientation_that_does_not_exist_is_ignored(orientation: int) -> None
 def test_a_photo_may_be_passed_in_any_form(way: Any, tmp_path: Path) -> None:
     file = tmp_path / "photo.png"
     file.write_bytes(saved(scene(), "PNG"))
-    handed = way(file)
-    pixels = load(handed)
+    photo = way(file)
+    pixels = load(photo)
     assert pixels.dtype == np.uint8
     assert pixels.flags.c_contiguous and pixels.flags.writeable
     assert (pixels == scene()).all()
-    if isinstance(handed, Image.Image):
-        handed.close()
+    if isinstance(photo, Image.Image):
+        photo.close()
 
 
 def test_the_caller_may_change_the_pixels() -> None:
