@@ -160,6 +160,18 @@ def test_an_array_that_is_not_a_picture_is_refused_with_what_to_do(array: np.nda
         load(array)
 
 
+@pytest.mark.parametrize("mode", ["RGB", "RGBA"])
+@pytest.mark.parametrize("frames", [1, 3])
+def test_the_first_frame_of_a_webp_is_that_of_pillow(mode: str, frames: int) -> None:
+    colours = np.random.default_rng(4).integers(0, 256, (900, 700, len(mode)), np.uint8)
+    pictures = [Image.fromarray(np.roll(colours, i, axis=0)) for i in range(frames)]
+    more = {"save_all": True, "append_images": pictures[1:]} if frames > 1 else {}
+    data = saved(pictures[0], "WEBP", lossless=True, exact=True, **more)
+    with Image.open(io.BytesIO(data)) as expected:
+        assert expected.mode == mode
+        assert (load(data) == load(expected)).all()
+
+
 def test_many_threads_may_load_at_once() -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
