@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import signal
 import subprocess
 import sys
 import threading
@@ -17,7 +15,7 @@ import pytest
 from test_search import COUNT, LISTS, TOY, check, files, indexed, lists, looks, records, sketches
 
 from viewfix.geo import Circle
-from viewfix.search import background, blocks, index_builder, index_file, maintainer
+from viewfix.search import background, blocks, index_builder, index_file, maintainer, manifest
 from viewfix.search.sketches import Sketcher
 from viewfix.store.store import Store
 
@@ -76,7 +74,7 @@ def gate(monkeypatch) -> Gate:
 def far(monkeypatch):
     """As if the cache were too large to be checked before it is used."""
     monkeypatch.setattr(blocks, "BLOCK_BYTES", 1024)
-    monkeypatch.setattr(index_file, "BLOCK_BYTES", 1024)
+    monkeypatch.setattr(manifest, "BLOCK_BYTES", 1024)
     monkeypatch.setattr(index_file, "CHECKED_BLOCKS", 6)
     monkeypatch.setattr(maintainer, "CHECK_AFTER_S", 0.0)
 
@@ -264,7 +262,7 @@ def test_a_kill_in_the_middle_loses_nothing(store, path, part):
     before = files(path)
     process = subprocess.Popen([sys.executable, "-c", KILLED, str(path), part, "60"], stdout=subprocess.PIPE)
     assert process.stdout.readline() == b"there\n"
-    os.kill(process.pid, signal.SIGKILL)
+    process.kill()
     process.communicate(timeout=10)
     assert files(path).items() > before.items() or part == "fresh"
     with Store.open(path, write=True) as again:
