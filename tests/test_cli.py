@@ -71,7 +71,7 @@ def test_locate_speaks_geojson(real_map: Path, query: str, tmp_path: Path, capsy
     told = ["query", "found", "confidence", "radius_m", "heading_deg", "reason", "candidates", "attribution", "nearby"]
     assert list(properties) == told and properties["nearby"] == []
     assert list(properties["candidates"][0]) == [
-        "id", "lat", "lon", "heading_deg", "similarity", "inliers", "attribution",
+        "id", "similarity", "inliers", "position", "heading_deg", "taken_at", "attribution", "licence",
     ]  # fmt: skip
     with Map.open(real_map) as city:
         [truth] = [p.position for p in city.photos() if p.id == Path(query).name]

@@ -2,25 +2,74 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
-from .errors import ViewfixError
+from .errors import (
+    BadInput,
+    MapBusy,
+    MissingExtra,
+    ModelMismatch,
+    NotAMap,
+    StorageFailed,
+    UnknownModel,
+    UnreadablePhoto,
+    ViewfixError,
+)
 from .types import Camera, Candidate, Fix, Nearby, Photo, PointOfInterest, Position, Skipped, View
 
 if TYPE_CHECKING:
+    from .embed.ingest import Added
+    from .explain.explanation import Explanation
+    from .geo import Box, Circle, Region
+    from .locate.confidence import Calibration
+    from .locate.evidence import Evidence
     from .map import Map
+    from .models.model import Model
+    from .pois.nearby import Reach
 
 __version__ = "0.1.0"
+
+_LAZY = {  # these bring numpy, ONNX Runtime or FAISS: imported when they are first used
+    "Added": "embed.ingest",
+    "Box": "geo",
+    "Calibration": "locate.confidence",
+    "Circle": "geo",
+    "Evidence": "locate.evidence",
+    "Explanation": "explain.explanation",
+    "Map": "map",
+    "Model": "models.model",
+    "Reach": "pois.nearby",
+    "Region": "geo",
+}
+
 __all__ = [
+    "Added",
+    "BadInput",
+    "Box",
+    "Calibration",
     "Camera",
     "Candidate",
+    "Circle",
+    "Evidence",
+    "Explanation",
     "Fix",
     "Map",
+    "MapBusy",
+    "MissingExtra",
+    "Model",
+    "ModelMismatch",
     "Nearby",
+    "NotAMap",
     "Photo",
     "PointOfInterest",
     "Position",
+    "Reach",
+    "Region",
     "Skipped",
+    "StorageFailed",
+    "UnknownModel",
+    "UnreadablePhoto",
     "View",
     "ViewfixError",
     "__version__",
@@ -28,8 +77,10 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name == "Map":  # brings ONNX Runtime and FAISS: only for those who use it
-        from .map import Map
+    if name in _LAZY:
+        return getattr(importlib.import_module(f"{__name__}.{_LAZY[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
-        return Map
-    raise AttributeError(f"module 'viewfix' has no attribute {name!r}")
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

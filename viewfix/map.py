@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, TypedDict, Unpack
+from typing import Any, Unpack
 
 import numpy as np
 import numpy.typing as npt
 
 from . import photos
-from .embed.describe import cores
 from .embed.ingest import Added, discard_if_empty, ingest, nothing_usable
 from .embed.ray import Where, describer
 from .errors import BadInput, UnknownModel, UnreadablePhoto
@@ -25,7 +22,8 @@ from .locate.calibrate import keep_calibrated
 from .locate.confidence import PRIOR, Calibration
 from .locate.context import MapContext
 from .locate.evidence import Evidence
-from .locate.options import CANDIDATES, QueryOptions, Verify, region_of
+from .locate.many import in_order
+from .locate.options import CANDIDATES, LocateOptions, QueryOptions, Verify, query_options, region_of
 from .locate.query import Query, answer, gather
 from .locate.verify import Verifier
 from .models import catalogue
@@ -35,24 +33,12 @@ from .pois import with_nearby
 from .pois.nearby import USUAL_REACH, Reach
 from .search.open import open_search
 from .search.search import Search
-from .sources import Given, open_sources
+from .sources import Given, Prefer, open_sources
 from .store.complete import whole
 from .store.export import export
 from .store.points import Points
 from .store.store import Address, ModelIdentity, Place, Store
 from .types import Fix, Photo, Progress, Skipped, silent
-
-
-class LocateOptions(TypedDict, total=False):
-    """The keywords of `Map.locate`, for the methods that pass them on."""
-
-    k: int
-    near: Sequence[float] | None
-    box: Sequence[float] | None
-    least_confidence: float | None
-    false_accepts: float | None
-    verify: Verify
-    budget_ms: float | None
 
 
 class Map:
@@ -76,6 +62,7 @@ class Map:
         place: Place,
         *sources: Given,
         model: Model | str | Path | None = None,
+        prefer: Prefer = "sidecar",
         progress: Progress = silent,
         cluster: Where = None,
     ) -> Map:
@@ -84,8 +71,9 @@ class Map:
         Args:
             place: the map's file, or its URL, such as postgresql://host/db?map=city.
             sources: folders, manifests (CSV, GeoJSON, Parquet), photo files, patterns such as "*.jpg", lists of
-                these (a glob result), or iterables of Photo | Skipped; see `viewfix.sources.open_sources`.
+                these (a glob result), files that were opened from a path, or iterables of Photo | Skipped.
             model: a name of the catalogue, an .onnx file, or a Model; None for the default, or the map's own.
+            prefer: which position counts where a photo and its sidecar disagree: "sidecar" or "exif".
             progress: called with the current step.
             cluster: where photos are embedded: the address of a Ray cluster; None for this machine.
 
@@ -97,7 +85,7 @@ class Map:
             ModelMismatch: the map was built with another model.
             MapBusy: another process is writing it, where there can be only one.
         """
-        stream = open_sources(sources)
+        stream = open_sources(sources, prefer=prefer)
         new = not Store.exists(place)
         if new:
             used = catalogue.given(model)
@@ -124,13 +112,13 @@ class Map:
         """
         return cls(whole(Store.open(place)), model=model, progress=progress)
 
-    def add(self, *sources: Given, calibrate: bool = True, cluster: Where = None) -> Added:
+    def add(self, *sources: Given, prefer: Prefer = "sidecar", calibrate: bool = True, cluster: Where = None) -> Added:
         """Add photos. One with the same id and content is left alone, one whose content changed is replaced.
 
         Without `calibrate`, the minute that it may take is left to the next call that adds or removes.
         """
         with Store.open(self.address, write=True) as writer:
-            return self._add(open_sources(sources), writer, calibrate, cluster)
+            return self._add(open_sources(sources, prefer=prefer), writer, calibrate, cluster)
 
     def store_local_features(self) -> int:
         """Store the local features of every photo in the map, later ones too; returns how many could not be had.
@@ -224,7 +212,7 @@ class Map:
         Returns:
             Pairs of the photo and its fix; Skipped, with the reason, for one that cannot be read.
         """
-        made = _options(**options)
+        made = query_options(**options)
         self.context  # noqa: B018  open the search and the model once, here, before the threads
 
         def one(photo: Readable) -> Fix | Skipped:
@@ -233,7 +221,7 @@ class Map:
             except UnreadablePhoto as error:
                 return Skipped(str(photo) if isinstance(photo, str | Path) else "the photo", str(error))
 
-        return _in_order(photos, one, self._progress)
+        return in_order(photos, one, self._progress)
 
     def locate_descriptor(
         self,
@@ -256,14 +244,14 @@ class Map:
             places: how many places to weigh at most.
             options: the keywords of `locate`.
         """
-        return gather(self._query(photo), _options(**options), self.context, places=places)
+        return gather(self._query(photo), query_options(**options), self.context, places=places)
 
     def explain(self, photo: Readable, **options: Unpack[LocateOptions]) -> Explanation:
         """Answer a photo and show what the answer rests on: `city.explain("a.jpg").save("why.html")`.
 
         Takes the keywords of `locate`. In a notebook the explanation shows itself.
         """
-        return explain(self._query(photo), _options(**options), self.context)
+        return explain(self._query(photo), query_options(**options), self.context)
 
     # Contents
 
@@ -383,35 +371,3 @@ class Map:
         if self._search is None:
             self._search = open_search(self._store, progress=self._progress)
         return self._search
-
-
-def _options(*, near: Sequence[float] | None = None, box: Sequence[float] | None = None, **others: Any) -> QueryOptions:
-    return QueryOptions(region=region_of(near, box), **others)
-
-
-def _in_order(
-    items: Iterable[Readable], one: Callable[[Readable], Fix | Skipped], progress: Progress
-) -> Iterator[tuple[Readable, Fix | Skipped]]:
-    """Each item with its result, in order, on all cores, a bounded number ahead of the consumer."""
-    total = len(items) if isinstance(items, Sequence) else None
-    waiting: deque[tuple[Readable, Future[Fix | Skipped]]] = deque()
-    pool = ThreadPoolExecutor(cores(), thread_name_prefix="locate")
-    done = 0
-
-    def first() -> tuple[Readable, Fix | Skipped]:
-        nonlocal done
-        photo, result = waiting.popleft()
-        found = result.result()
-        done += 1
-        progress("locating", done, total)
-        return photo, found
-
-    try:
-        for item in items:
-            waiting.append((item, pool.submit(one, item)))
-            if len(waiting) >= 4 * cores():
-                yield first()
-        while waiting:
-            yield first()
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)

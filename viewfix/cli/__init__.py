@@ -1,4 +1,4 @@
-"""The command line: a table of commands; each lives in a file of its own, imported when it is used."""
+"""The command line: a table of commands, each in its own module, imported when it is used."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ from ..errors import StorageFailed, ViewfixError
 
 COMMANDS = {  # name: one-line help; viewfix/cli/<name>.py is imported only when it is used
     "demo": "Draw a small town, map it, and find photos in it. Needs nothing.",
-    "build": "Make a map from photos, or go on with one.",
+    "build": "Make a map from photos, or continue one.",
     "add": "Add photos to a map.",
-    "remove": "Take photos out of a map.",
-    "migrate": "Describe the photos of a map by another model, in place.",
+    "remove": "Remove photos from a map.",
+    "migrate": "Re-embed the photos of a map with another model, in place.",
     "adapt": "Fit the model of a map to its photos, and keep it if it finds more.",
     "locate": "Say where photos were taken.",
-    "compare": "How alike photos are: the distance of every pair.",
-    "places": "Say which of a few places photos show. One folder a place.",
+    "compare": "Compare photos: the distance of every pair.",
+    "places": "Say which of a few places photos show: one folder a place.",
     "plot": "Draw the photos of a map by how they look, in two dimensions.",
-    "info": "What is in a map.",
-    "coverage": "Where a map would find photos, where not, and what to photograph next.",
-    "pois": "What is worth seeing near: add points of interest to a map, list them, take them out.",
+    "info": "Show what is in a map.",
+    "coverage": "Show where a map would find photos, where not, and what to photograph next.",
+    "pois": "Add, list and remove the points of interest of a map.",
     "export": "Write a map as GeoJSON, CSV, Parquet or for the TensorBoard projector.",
     "copy": "Copy a map between a file, PostgreSQL, Milvus and Parquet, and compare both.",
     "pack": "Write a map as an app that finds photos on a phone, without a network.",
-    "plan": "What a map of a size takes: memory, disk, machines, and the engine to choose.",
+    "plan": "Estimate memory, disk and machines for a map of a size, and choose the engine.",
     "serve": "Answer over HTTP, with a page for people.",
     "serve-key": "Make a key for a service.",
     "train": "Train a model on photos of places, and export it for maps.",
     "eval": "Measure a model or a map on a dataset.",
     "models": "List the models that can be used.",
-    "doctor": "What is installed, what is missing, and how to get it.",
+    "doctor": "Show what is installed, what is missing, and how to get it.",
 }
 
 
@@ -53,7 +53,7 @@ class _Table(click.Group):
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):  # from the table: click's own way would import them all
+        with formatter.section("Commands"):  # from the table: click itself would import every command
             formatter.write_dl(list(COMMANDS.items()))
 
     def resolve_command(
@@ -68,15 +68,18 @@ class _Table(click.Group):
         return super().resolve_command(ctx, args)
 
 
-@click.group(cls=_Table, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=_Table, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="viewfix")
-def app() -> None:
+@click.pass_context
+def app(ctx: click.Context) -> None:
     """Take a photo, get the place.
 
     First steps: viewfix demo; then viewfix build my.map PATH/TO/YOUR/PHOTOS and viewfix locate my.map PHOTO.
 
     Shell completion: see docs/cli.md.
     """
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())
 
 
 def main(args: Sequence[str] | None = None) -> None:
@@ -87,7 +90,7 @@ def main(args: Sequence[str] | None = None) -> None:
 def run(args: Sequence[str]) -> int:
     """Run a command line and return its exit code."""
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # a name that the terminal cannot show must not cost the answer
+        if isinstance(stream, io.TextIOWrapper):  # a name that the terminal cannot show must not end the command
             stream.reconfigure(errors="backslashreplace")
     before = sys.stdout
     try:
@@ -106,13 +109,11 @@ def run(args: Sequence[str]) -> int:
         click.echo(f"viewfix: {error}", err=True)
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
-        click.echo(
-            "viewfix: stopped. What was stored stays; the same command goes on where this one stopped.", err=True
-        )
+        click.echo("viewfix: stopped. What was stored stays; run the same command again to continue.", err=True)
         return 130
     except SystemExit as stop:
-        # `viewfix … | head`, and the reader has what it wanted: click puts a silent stream in the place of ours.
+        # `viewfix … | head`, and the reader has what it wanted: click puts a silent stream in place of ours.
         return 0 if sys.stdout is not before else int(stop.code or 0)
-    except OSError as error:  # nothing below should let one through; if it does, a line beats a page
+    except OSError as error:  # nothing below should let one through; if it does, a line is better than a traceback
         click.echo(f"viewfix: {error}. Check that the disk has room and that you may write there.", err=True)
         return StorageFailed.exit_code

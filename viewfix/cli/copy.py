@@ -1,4 +1,4 @@
-"""viewfix copy: a map goes to another place, of any engine, or to Parquet and back."""
+"""viewfix copy: copy a map to another place, of any engine, or to Parquet and back."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from .options import json_option, name_some
 @click.command()
 @click.argument("source", metavar="FROM", type=click.Path())
 @click.argument("target", metavar="TO", type=click.Path())
-@click.option("--no-features", is_flag=True, help="Leave local features out (35 KB a photo, where the map has all).")
-@click.option("--no-index", is_flag=True, help="Do not make the search index of TO; the first search there does.")
-@click.option("--no-verify", is_flag=True, help="Do not read both again in the end and compare them.")
-@click.option("--verify-only", is_flag=True, help="Copy nothing: say whether the two are the same.")
-@click.option("--restart", is_flag=True, help="Delete an unfinished copy at TO, and begin anew.")
+@click.option("--no-features", is_flag=True, help="Leave out local features (35 KB a photo, where the map stores all).")
+@click.option("--no-index", is_flag=True, help="Do not build the search index of TO; the first search will.")
+@click.option("--no-verify", is_flag=True, help="Skip the final comparison of both maps.")
+@click.option("--verify-only", is_flag=True, help="Copy nothing; say whether the two are the same.")
+@click.option("--restart", is_flag=True, help="Delete an unfinished copy at TO and start again.")
 @json_option
 @click.option("-q", "--quiet", is_flag=True, help="No progress bar.")
 def command(  # noqa: PLR0913  one parameter an option
@@ -35,8 +35,8 @@ def command(  # noqa: PLR0913  one parameter an option
 ) -> None:
     """Copy the map FROM to TO: files, URLs of other engines, or .parquet files.
 
-    Photos and descriptors are copied to the last bit, with all else that the map knows, and compared in the end.
-    A copy that was stopped goes on with the same command. FROM may be in use meanwhile.
+    Photos and descriptors are copied to the last bit, with everything else in the map, and compared at the end.
+    To continue a copy that was stopped, run the same command. FROM may be in use meanwhile.
     """
     from ..copying import copy, same
 
@@ -53,7 +53,7 @@ def command(  # noqa: PLR0913  one parameter an option
         elif found.same:
             click.echo(str(found))
         if not found.same:
-            raise StorageFailed(f"{target} is not what {source} is: {found}.")
+            raise StorageFailed(f"{target} differs from {source}: {found}.")
         return
     if as_json:
         click.echo(json.dumps(dataclasses.asdict(copied), ensure_ascii=True))

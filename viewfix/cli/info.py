@@ -1,4 +1,4 @@
-"""viewfix info: what is in a map, as a table or JSON."""
+"""viewfix info: show what is in a map, as a table or JSON."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from .options import map_argument, opened
 @click.command()
 @map_argument
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
-@click.option("--skipped", is_flag=True, help="Name every photo that was skipped, and why.")
+@click.option("--skipped", is_flag=True, help="List every photo that was skipped, and why.")
 def command(place: Address, as_json: bool, skipped: bool) -> None:
-    """Say what is in MAP: photos, area, model, calibration, sizes on disk, skipped photos."""
+    """Show what is in MAP: photos, area, model, calibration, sizes on disk, skipped photos."""
     with opened(place, quiet=True) as city:
         facts = city.info()
         left_out = city.store.skipped() if skipped else []

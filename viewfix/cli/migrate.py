@@ -1,4 +1,4 @@
-"""viewfix migrate: the photos of a map are described by another model, in place."""
+"""viewfix migrate: re-embed the photos of a map with another model, in place."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from .options import json_option, map_argument, name_some
 @click.command()
 @map_argument
 @click.option("--model", metavar="NAME|FILE", help="The new model. Default: the one that ships with viewfix.")
-@click.option("--drop-missing", is_flag=True, help="Take photos that cannot be read any more out of the map.")
-@click.option("--restart", is_flag=True, help="Give an unfinished migration up, and begin again.")
+@click.option("--drop-missing", is_flag=True, help="Remove photos that can no longer be read from the map.")
+@click.option("--restart", is_flag=True, help="Discard an unfinished migration and start again.")
 @json_option
 @click.option("-q", "--quiet", is_flag=True, help="No progress bar.")
 def command(place: Address, model: str | None, drop_missing: bool, restart: bool, quiet: bool, as_json: bool) -> None:
     """Re-embed the photos of MAP with another model, in place.
 
-    The map answers with its old descriptors until the new ones are complete. A run that was stopped goes on where
-    it stopped. Photos whose files are gone stop the switch, unless --drop-missing takes them out.
+    The map answers with its old descriptors until the new ones are complete. A run that was stopped continues where
+    it stopped. Photos whose files are gone prevent the switch, unless --drop-missing removes them.
     """
     from ..migrate import migrate
 

@@ -1,4 +1,4 @@
-"""What several commands share: opening a map with progress, and saying what was added."""
+"""Shared by several commands: arguments and options, opening a map with progress, reporting what was added."""
 
 from __future__ import annotations
 
@@ -48,9 +48,9 @@ def prefer_option(command: Command) -> Command:
 
 
 def ray_options(command: Command) -> Command:
-    """Where photos are embedded, if not here."""
+    """The options that choose a Ray cluster to embed on."""
     where = "Embed on a Ray cluster: auto, local, HOST:PORT or ray://HOST:PORT."
-    command = click.option("--ray-workers", type=click.IntRange(1), metavar="N", help="At most so many.")(command)
+    command = click.option("--ray-workers", type=click.IntRange(1), metavar="N", help="Use at most N workers.")(command)
     return click.option("--ray", "ray", metavar="ADDRESS", help=where)(command)
 
 
@@ -59,13 +59,13 @@ def cluster_of(ray: str | None, workers: int | None) -> Cluster | None:
     from ..embed.ray import Cluster
 
     if ray is None and workers is not None:
-        raise BadInput(f"--ray-workers {workers} has no cluster to be of. Name it: --ray ADDRESS")
+        raise BadInput(f"--ray-workers {workers} needs a cluster. Set its address: --ray ADDRESS")
     return None if ray is None else Cluster(ray, workers)
 
 
 @contextmanager
 def opened(place: Address, *, model: str | None = None, quiet: bool = False) -> Iterator[Map]:
-    """A map for as long as the block lasts, its progress shown on standard error."""
+    """Open a map for the length of the block, its progress shown on standard error."""
     from ..map import Map
 
     with console.progress(quiet=quiet) as report, Map.open(place, model=model, progress=report) as city:
@@ -75,13 +75,11 @@ def opened(place: Address, *, model: str | None = None, quiet: bool = False) -> 
 def writable_picture(output: Path, endings: tuple[str, ...], inputs: Sequence[Path] = ()) -> None:
     """Refuse a picture that cannot or must not be written, before the minutes that lead up to it."""
     if output.suffix.lower() not in endings:
-        raise BadInput(
-            f"{output} does not end in {', '.join(endings)}, so it is no picture to draw. Name one that does."
-        )
+        raise BadInput(f"{output} does not end in {', '.join(endings)}. Choose the name of a picture that does.")
     if not output.absolute().parent.is_dir():
-        raise BadInput(f"There is no folder {output.absolute().parent} for {output.name}. Make it first.")
+        raise BadInput(f"There is no folder {output.absolute().parent} for {output.name}. Create it first.")
     if output.exists() and any(output.samefile(each) for each in inputs if each.exists()):
-        raise BadInput(f"{output} is one of the photos that are compared and would be written over. Name another file.")
+        raise BadInput(f"{output} is one of the compared photos and would be overwritten. Choose another file.")
 
 
 def counted(number: int, noun: str) -> str:
@@ -107,7 +105,7 @@ def say_added(added: Added, *, as_json: bool = False) -> None:
 
 
 def name_some(what_happened: str, photos: Sequence[Skipped]) -> None:
-    """The first photos that were left out, and why, on standard error, and where the others are named."""
+    """List the first photos that were left out, and why, on standard error, and say where to see the others."""
     for each in photos[:SHOWN]:
         click.echo(f"  {what_happened} {each.id}: {each.reason}", err=True)
     if len(photos) > SHOWN:

@@ -1,4 +1,4 @@
-"""viewfix serve: maps answer over HTTP, and show their page."""
+"""viewfix serve: answer over HTTP by the photos of maps, with a page for people."""
 
 from __future__ import annotations
 
@@ -9,83 +9,86 @@ from typing import Any
 import click
 
 from ..errors import BadInput
-from ..optional import optional
-
-PACKAGES = ("fastapi", "uvicorn", "httptools", "python_multipart", "prometheus_client", "limits")
 
 
 @click.command()
 @click.argument("maps", metavar="MAP...", nargs=-1, required=True, type=click.Path())
 @click.option("--host", default="127.0.0.1", show_default=True, help="0.0.0.0 for every address of this machine.")
-@click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535))
-@click.option("--model", metavar="FILE", help="The model of the maps, where it is a file of your own.")
+@click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="0 for any free one.")
+@click.option("--model", metavar="FILE", help="The file of a custom model, where the maps need one.")
 @click.option("--keys", type=click.Path(path_type=Path), metavar="KEYS.toml",
-              help="Only who has a key may ask; make one with `viewfix serve-key`.")  # fmt: skip
-@click.option("--per-minute", type=click.IntRange(1), metavar="N", help="Requests a minute from each key or address.")
-@click.option("--verify", type=click.Choice(["accurate", "fast", "off"]), default="fast", show_default=True,
-              help="How candidates are verified where a request does not say.")  # fmt: skip
+              help="Require a key of this file; make keys with `viewfix serve-key`.")  # fmt: skip
+@click.option("--per-minute", type=click.IntRange(1), metavar="N", help="Requests a minute for each key or client.")
+@click.option("--trusted-proxy", "trusted_proxies", multiple=True, metavar="ADDRESS|NETWORK",
+              help="A proxy whose X-Forwarded-For is believed: 10.0.0.7 or 10.0.0.0/8.  [default: none]")  # fmt: skip
+@click.option("--connections-per-client", type=click.IntRange(1), default=128, show_default=True, metavar="N",
+              help="Open connections for each client; its oldest idle one is closed for a new one.")  # fmt: skip
+@click.option("--verify", type=click.Choice(["accurate", "fast", "off"]),
+              help="How candidates are verified if a request does not say.  [default: accurate]")  # fmt: skip
 @click.option("--thumbnails", type=click.Choice(["none", "licensed", "all"]), default="licensed", show_default=True,
-              help="Whose pictures are shown small: those under an open licence; all: you may show them.")  # fmt: skip
+              help="Small pictures: of photos under an open licence, or of all if you may show them.")  # fmt: skip
 @click.option("--write", is_flag=True, help="Let keys with that right add and remove photos.")
 @click.option("--photos-folder", type=click.Path(path_type=Path), metavar="FOLDER", help="Where added photos are kept.")
 @click.option("--keep-queries", type=click.Path(path_type=Path), metavar="FOLDER",
-              help="Store every query. Tell those who ask; by default nothing is kept.")  # fmt: skip
-@click.option("--basemap", metavar="URL|FILE", help="Under the page: {z}/{x}/{y} tiles, a style, or a .pmtiles file.")
+              help="Store every query, and tell the people who send them. By default nothing is kept.")  # fmt: skip
+@click.option(
+    "--basemap", metavar="URL|FILE", help="Base map of the page: {z}/{x}/{y} tiles, a style, or a .pmtiles file."
+)
 @click.option("--basemap-attribution", metavar="TEXT", help="Whom to name for the base map.")
-@click.option("--sprites", metavar="URL", help="Of a vector base map; {theme} becomes light or dark.")
-@click.option("--glyphs", metavar="URL", help="Of a vector base map, with {fontstack} and {range}.")
-@click.option("--cors", multiple=True, metavar="ORIGIN", help="Pages of other sites that may ask, each by its origin.")
-@click.option("--root-path", default="", metavar="/PREFIX", help="Under which a proxy shows the service.")
-@click.option("--workers", type=click.IntRange(1), metavar="N", help="Photos worked on at a time. Default: the cores.")
+@click.option("--sprites", metavar="URL", help="Sprites of a vector base map; {theme} becomes light or dark.")
+@click.option("--glyphs", metavar="URL", help="Glyphs of a vector base map, with {fontstack} and {range}.")
+@click.option("--cors", multiple=True, metavar="ORIGIN", help="Another site whose pages may send requests.")
+@click.option("--root-path", default="", metavar="/PREFIX", help="The prefix under which a proxy shows the service.")
+@click.option("--workers", type=click.IntRange(1), metavar="N",
+              help="Photos that are answered at a time.  [default: the number of cores]")  # fmt: skip
 @click.option("--waiting", type=click.IntRange(1), default=64, show_default=True, metavar="N",
-              help="Photos that may wait; who comes then is told to come again.")  # fmt: skip
-@click.option("--most-mb", type=click.IntRange(1, 200), default=25, show_default=True, help="Of one photo.")
-@click.option("--most-megapixels", type=click.IntRange(1, 200), default=64, show_default=True, help="Of one photo.")
+              help="Photos that may wait; more are refused with status 429.")  # fmt: skip
+@click.option("--most-mb", type=click.IntRange(1, 200), default=25, show_default=True, metavar="N",
+              help="Megabytes of one photo.")  # fmt: skip
+@click.option("--most-megapixels", type=click.IntRange(1, 200), default=64, show_default=True, metavar="N",
+              help="Megapixels of one photo.")  # fmt: skip
+@click.option("--grace", type=click.FloatRange(0, min_open=True), default=70.0, show_default=True, metavar="SECONDS",
+              help="After SIGTERM, the time in which accepted requests are answered.")  # fmt: skip
 def command(maps: tuple[str, ...], host: str, port: int, model: str | None, **given: Any) -> None:
-    """Answer over HTTP by the photos of each MAP, with a page at / for people.
+    """Answer over HTTP by the photos of each MAP, with a page at / for people and the routes at /docs.
 
     Try it: viewfix serve home.map, then http://127.0.0.1:8000 in a browser, or
     curl --data-binary @photo.jpg http://127.0.0.1:8000/v1/locate
     """
-    for package in PACKAGES:
-        optional(package)
-    from ..server.app import create_app
-    from ..server.running import serve
-    from ..server.settings import Settings
+    from ..server import Settings, create_app
+    from ..server.keys import Keys
+    from ..server.process import serve
+    from ..server.proxies import TrustedProxies
 
     basemap, basemap_file = _basemap(given)
-    keys = given["keys"]
-    if keys is not None:
-        from ..server.keys import Keys
-
-        keys = Keys(keys)
-    chosen = {} if given["workers"] is None else {"workers": given["workers"]}
+    keys = None if given["keys"] is None else Keys(given["keys"])
+    chosen = {name: given[name] for name in ("workers", "verify") if given[name] is not None}
+    same = ("waiting", "per_minute", "connections_per_client", "thumbnails", "write", "photos_folder", "keep_queries",
+            "cors")  # fmt: skip
     settings = Settings(
         **chosen,
-        waiting=given["waiting"],
+        **{name: given[name] for name in same},
         most_bytes=given["most_mb"] * 1_000_000,
         most_pixels=given["most_megapixels"] * 1_000_000,
-        verify=given["verify"],
+        grace_s=given["grace"],
         keys=keys,
-        per_minute=given["per_minute"],
-        thumbnails=given["thumbnails"],
-        write=given["write"],
-        photos_folder=given["photos_folder"],
-        keep_queries=given["keep_queries"],
-        cors=given["cors"],
+        trusted_proxies=TrustedProxies(given["trusted_proxies"]),
         basemap=basemap,
         basemap_file=basemap_file,
         root_path=given["root_path"].rstrip("/"),
     )
     app = create_app(maps, settings, model=model)
-    if keys is None and not _is_here(host):
-        click.echo(f"viewfix: {host} can be reached by others, and no --keys are asked: everybody may ask.", err=True)
-    names = ", ".join(f"{served.name} ({len(served.city)} photos)" for served in app.state.context.maps.all())
+    if keys is None and not _is_loopback(host):
+        click.echo(
+            f"viewfix: {host} is reachable from other machines and no key is required. Use --keys to require one.",
+            err=True,
+        )
+    names = ", ".join(f"{served.name} ({served.photos} photos)" for served in app.state.context.maps.all())
     shown = f"[{host}]" if ":" in host else host
     serve(app, host, port, lambda port: click.echo(f"Serving {names} at http://{shown}:{port}. Stop with Ctrl-C."))
 
 
-def _is_here(host: str) -> bool:
+def _is_loopback(host: str) -> bool:
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -93,7 +96,7 @@ def _is_here(host: str) -> bool:
 
 
 def _basemap(given: dict[str, Any]) -> tuple[dict[str, Any] | None, Path | None]:
-    """What the page is told of the base map, and the file of it that is served from here."""
+    """What the page is told about the base map, and its file, if it is served from here."""
     where = given["basemap"]
     if where is None:
         return None, None
@@ -102,10 +105,10 @@ def _basemap(given: dict[str, Any]) -> tuple[dict[str, Any] | None, Path | None]
     if where.endswith(".pmtiles") and not where.startswith(("http://", "https://")):
         file = Path(where)
         if not file.is_file():
-            raise BadInput(f"There is no file {file} for the base map. Name a .pmtiles file, or the address of tiles.")
+            raise BadInput(f"There is no file {file} for the base map. Use a .pmtiles file or the URL of tiles.")
         return {"kind": "pmtiles", "url": "basemap.pmtiles", **about}, file.absolute()
     if not where.startswith(("http://", "https://")):
-        raise BadInput(f"The base map {where} is no .pmtiles file and no address. Give http(s)://… or FILE.pmtiles.")
+        raise BadInput(f"The base map {where} is not a .pmtiles file or a URL. Use http(s)://… or FILE.pmtiles.")
     if "{z}" not in where:
         return {"kind": "pmtiles" if where.endswith(".pmtiles") else "style", "url": where, **about}, None
     vector = where.split("?")[0].endswith((".pbf", ".mvt", ".mlt"))

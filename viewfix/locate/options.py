@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Any, Literal, TypedDict, get_args
 
 from ..errors import BadInput
 from ..geo import Box, Circle, Region
@@ -19,6 +19,18 @@ CANDIDATES = 5
 
 NEAR_RADIUS_M = 500.0
 """The radius of `near` where none is given: the accuracy of a phone that knows its cell."""
+
+
+class LocateOptions(TypedDict, total=False):
+    """The keywords of `Map.locate`, for functions that pass them on."""
+
+    k: int
+    near: Sequence[float] | None
+    box: Sequence[float] | None
+    least_confidence: float | None
+    false_accepts: float | None
+    verify: Verify
+    budget_ms: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,3 +102,10 @@ def _numbers(name: str, given: Sequence[float], counts: tuple[int, ...], form: s
     if len(numbers) not in counts:
         raise BadInput(f"{name} is {given!r}, but it must be {form}.")
     return numbers
+
+
+def query_options(
+    *, near: Sequence[float] | None = None, box: Sequence[float] | None = None, **others: Any
+) -> QueryOptions:
+    """Query options from the keywords of `Map.locate`."""
+    return QueryOptions(region=region_of(near, box), **others)

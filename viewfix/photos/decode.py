@@ -129,7 +129,11 @@ def upright(decoded: Decoded, orientation: int) -> Pixels:
     stored = _as_stored(pixels, orientation)  # a view: what is written there lies upright in `pixels`
     top = 0
     for strip in decoded.strips:
-        stored[top : top + len(strip)] = strip
+        if orientation == 1:
+            stored[top : top + len(strip)] = strip
+        else:  # numpy is four times as fast across rows when it copies one colour at a time
+            for colour in range(3):
+                stored[top : top + len(strip), :, colour] = strip[:, :, colour]
         top += len(strip)
     return pixels
 

@@ -1,24 +1,11 @@
-"""HTTP: maps go in, an application that answers "where was this taken?" comes out. Routes without logic."""
+"""The HTTP service: where was this photo taken? `create_app` makes an ASGI application of maps and `Settings`."""
 
-from __future__ import annotations
+from ..optional import optional
 
-from typing import TYPE_CHECKING, Any
+for _package in ("fastapi", "uvicorn", "httptools", "python_multipart", "prometheus_client", "limits"):
+    optional(_package)  # one line that says what to install, before anything below fails without it
 
-if TYPE_CHECKING:
-    from .app import create_app
-    from .settings import Settings
+from .app import create_app  # noqa: E402
+from .settings import Settings  # noqa: E402
 
 __all__ = ["Settings", "create_app"]
-
-
-def __getattr__(name: str) -> Any:
-    """Imported when used: FastAPI is an extra."""
-    if name == "create_app":
-        from .app import create_app
-
-        return create_app
-    if name == "Settings":
-        from .settings import Settings
-
-        return Settings
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

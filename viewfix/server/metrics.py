@@ -1,39 +1,34 @@
-"""Requests and answers are counted and timed; they come out in the text form that Prometheus reads."""
+"""Counters and times of requests and answers, in the text format that Prometheus reads."""
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from .served import Maps, Served
+    from .registry import MapRegistry
     from .uploads import Receiver
-    from .work import Workers
+    from .workers import Workers
 
 SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 
 
-def _counter(served: Served) -> Callable[[], float]:
-    return lambda: len(served.city)
-
-
 class Metrics:
-    """The counters of one application: two in one process do not share them."""
+    """The counters of one application; two applications in one process do not share them."""
 
-    def __init__(self, maps: Maps, workers: Workers, receiver: Receiver) -> None:
+    def __init__(self, maps: MapRegistry, workers: Workers, receiver: Receiver) -> None:
         self._registry = CollectorRegistry()
         labels = ["route", "method", "status"]
         self._requests = Counter("viewfix_requests", "Requests answered", labels, registry=self._registry)
         self._seconds = Histogram(
-            "viewfix_request_seconds", "From the first byte to the answer", ["route"], buckets=SECONDS,
+            "viewfix_request_seconds", "From the header of a request to its answer", ["route"], buckets=SECONDS,
             registry=self._registry,
         )  # fmt: skip
         self._answers = Counter("viewfix_answers", "Photos answered", ["map", "found"], registry=self._registry)
         gauges = {
-            "viewfix_photos_inside": ("Photos worked on or waiting", lambda: workers.inside),
+            "viewfix_photos_inside": ("Photos being answered or waiting", lambda: workers.inside),
             "viewfix_photos_waiting": ("Photos waiting for a worker", lambda: workers.waiting),
             "viewfix_buffered_bytes": ("Bytes of uploads held", lambda: receiver.buffered_bytes),
         }
@@ -41,7 +36,8 @@ class Metrics:
             Gauge(name, about, registry=self._registry).set_function(read)
         photos = Gauge("viewfix_map_photos", "Photos in a map", ["map"], registry=self._registry)
         for served in maps.all():
-            photos.labels(served.name).set_function(_counter(served))
+            # What the map had when it was last asked: a scrape must not wait for a database.
+            photos.labels(served.name).set_function(partial(getattr, served, "photos"))
 
     def answered(self, route: str, method: str, status: int, took_s: float) -> None:
         self._requests.labels(route, method, str(status)).inc()

@@ -1,176 +1,66 @@
-"""The shapes of what the service says, for the OpenAPI document: nothing is computed here."""
+"""What the service answers: GeoJSON or an OGC GeoPose, and JSON that every reader accepts."""
 
 from __future__ import annotations
 
+import math
 from typing import Any, Literal
+from urllib.parse import quote
 
-from pydantic import BaseModel, Field
+from starlette.responses import JSONResponse
 
-FIX: Any = {
-    "type": "Feature",
-    "geometry": {"type": "Point", "coordinates": [0.1162866, 52.2057554]},
-    "properties": {
-        "found": True,
-        "confidence": 0.98,
-        "radius_m": 25.0,
-        "heading_deg": 141.0,
-        "reason": "similarity 0.67, 0001_180.jpg, 123 local features agree, 0.14 ahead of any other place",
-        "map": "cambridge",
-        "verify": "fast",
-        "took_ms": 64.2,
-        "attribution": ["Ada Lovelace"],
-        "candidates": [],
-        "nearby": [],
-    },
-}
+from ..geojson import to_feature, to_json
+from ..photos.licences import Thumbnails, may_show
+from ..types import Fix
+from .errors import HttpError
+from .parameters import LocateParameters
+
+Form = Literal["geojson", "geopose"]
 
 
-class Point(BaseModel):
-    type: Literal["Point"]
-    coordinates: list[float] = Field(description="longitude, latitude: GeoJSON's order", min_length=2, max_length=2)
+class JsonReply(JSONResponse):
+    """A JSON answer in UTF-8."""
+
+    def render(self, content: Any) -> bytes:
+        return to_json(content).encode()
 
 
-class At(BaseModel):
-    lat: float
-    lon: float
-    radius_m: float | None = None
+def fix_feature(
+    fix: Fix, asked: LocateParameters, map_name: str, thumbnails: Thumbnails, took_ms: float
+) -> dict[str, Any]:
+    """The answer as the shell gives it (`viewfix locate --json`), and what only a service knows beside it."""
+    feature = to_feature(None, fix, k=asked.k, language=asked.language)
+    properties = feature["properties"]
+    properties |= {"map": map_name, "verify": asked.verify, "took_ms": round(took_ms, 1)}
+    for said, candidate in zip(properties["candidates"], fix.candidates, strict=False):
+        shown = may_show(candidate.photo.licence, thumbnails)
+        said["thumbnail"] = thumbnail_address(candidate.photo.id, map_name) if shown else None
+    return feature
 
 
-class CandidateReply(BaseModel):
-    id: str
-    similarity: float = Field(description="cosine of the descriptors, -1 to 1")
-    inliers: int | None = Field(description="local features that agree with the photo's; null: not verified")
-    position: At
-    heading_deg: float | None
-    taken_at: str | None
-    attribution: str | None
-    licence: str | None
-    thumbnail: str | None = Field(description="address relative to the service; null where it is not shown")
+def thumbnail_address(photo_id: str, map_name: str) -> str:
+    """The address of a small picture, relative, so that it holds behind a prefix."""
+    return f"v1/photos/{quote(photo_id, safe='', errors='replace')}/thumbnail?map={quote(map_name, safe='')}"
 
 
-class NearbyReply(BaseModel):
-    id: str
-    name: str
-    names: dict[str, str]
-    kind: str
-    position: At
-    distance_m: float
-    bearing_deg: float
-    side: Literal["ahead", "right", "behind", "left"] | None
-    links: dict[str, str]
+def to_geopose(fix: Fix) -> dict[str, Any]:
+    """The answer as an OGC GeoPose 1.0, Basic-YPR: a position on WGS84 and where the camera looks.
 
+    Yaw turns the camera's forward axis from east towards north, as the standard has it: 90 degrees less the heading.
+    Pitch, roll and height are unknown; the standard requires them, so they are 0: a level camera on the ellipsoid.
 
-class FixProperties(BaseModel):
-    found: bool
-    confidence: float = Field(description="probability that the photo was taken within the radius, 0 to 1")
-    radius_m: float | None
-    heading_deg: float | None = Field(description="where the camera looked, clockwise from north; null: not known")
-    reason: str
-    map: str
-    verify: str
-    took_ms: float
-    attribution: list[str]
-    candidates: list[CandidateReply]
-    nearby: list[NearbyReply]
-
-
-class FixReply(BaseModel):
-    """Where a photo was taken, as a GeoJSON Feature; its geometry is null when the photo is not in the map."""
-
-    model_config = {"json_schema_extra": {"examples": [FIX]}}
-    type: Literal["Feature"]
-    geometry: Point | None
-    properties: FixProperties
-
-
-class Problem(BaseModel):
-    code: str
-    message: str = Field(description="one line: what happened, what was seen, what to do next")
-    request_id: str | None
-    status: int
-
-
-class ErrorReply(BaseModel):
-    error: Problem
-
-
-class BatchReply(BaseModel):
-    """An answer for every photo, in their order; one that cannot be read has an error instead."""
-
-    type: Literal["FeatureCollection"]
-    features: list[FixReply | ErrorReply]
-
-
-class PoseAt(BaseModel):
-    lat: float
-    lon: float
-    h: float = Field(description="metres above the ellipsoid; 0, since no photo tells")
-
-
-class Angles(BaseModel):
-    yaw: float
-    pitch: float
-    roll: float
-
-
-class GeoPoseReply(BaseModel):
-    """OGC GeoPose 1.0, Basic-YPR."""
-
-    position: PoseAt
-    angles: Angles
-
-
-class MapReply(BaseModel):
-    name: str
-    photos: int
-    bounds: list[float] | None = Field(description="west, south, east, north; west > east across the 180th meridian")
-    model: str
-    verify: list[str]
-    calibrated: bool
-    points_of_interest: int
-    writable: bool
-
-
-class MapsReply(BaseModel):
-    maps: list[MapReply]
-    keeps_queries: bool = Field(description="whether the operator stores the photos that are sent to be located")
-
-
-class PhotosReply(BaseModel):
-    """Photos in view: single ones where they are few, else clusters with a `count`."""
-
-    type: Literal["FeatureCollection"]
-    features: list[dict[str, Any]]
-    photos: int
-    approximate: bool
-
-
-class Sides(BaseModel):
-    width: int
-    height: int
-
-
-class InliersReply(BaseModel):
-    query: Sides
-    photo: Sides
-    inliers: list[list[float]] = Field(description="x, y in the query and x, y in the photo, in pixels of the sides")
-    count: int
-
-
-class AddedReply(BaseModel):
-    id: str
-    added: int
-    replaced: int
-    unchanged: int
-
-
-class RemovedReply(BaseModel):
-    removed: int
-
-
-class StateReply(BaseModel):
-    status: str
-
-
-class BasemapReply(BaseModel):
-    style: dict[str, Any] | None
+    Raises:
+        HttpError: the photo is not in the map, or its heading is unknown, so there is no pose.
+    """
+    if fix.position is None:
+        line = (
+            f"The photo is not in this map, so it has no pose ({fix.reason}). Use format=geojson to see the evidence."
+        )
+        raise HttpError(400, "no_pose", line)
+    if fix.heading_deg is None:
+        line = "The heading of the camera is unknown, so there is no pose. Use format=geojson to get the position."
+        raise HttpError(400, "no_pose", line)
+    yaw_deg = math.remainder(90.0 - fix.heading_deg, 360.0)
+    return {
+        "position": {"lat": round(fix.position.lat, 7), "lon": round(fix.position.lon, 7), "h": 0.0},
+        "angles": {"yaw": round(yaw_deg, 2), "pitch": 0.0, "roll": 0.0},
+    }

@@ -1,18 +1,19 @@
-"""A photo of a map goes in; a small JPEG of it comes out, if its licence and owner allow that it is shown."""
+"""Small pictures of the photos of a map, where their licence or the operator allows that they are shown."""
 
 from __future__ import annotations
 
 import hashlib
+import io
 import threading
 from collections import OrderedDict
 from enum import IntEnum
+from typing import Any
 
 from .. import photos
 from ..errors import UnreadablePhoto
 from ..photos.licences import Thumbnails, may_show
 from ..types import Photo
-from .answers import small_jpeg
-from .trouble import HttpError, no_such
+from .errors import not_found
 
 
 class Px(IntEnum):
@@ -24,58 +25,68 @@ class Px(IntEnum):
 
 
 MOST_BYTES = 64 * 2**20
+"""Of small pictures that stay in memory."""
 
 
 class Thumbnailer:
-    """Makes small pictures and keeps the last ones in memory. Thread-safe."""
+    """Makes small pictures, and keeps the latest ones in memory. Thread-safe."""
 
     def __init__(self, thumbnails: Thumbnails, most_bytes: int = MOST_BYTES) -> None:
         self._thumbnails, self._most_bytes = thumbnails, most_bytes
-        self._made: OrderedDict[tuple[str, str, int], bytes] = OrderedDict()
+        self._pictures: OrderedDict[tuple[str, str, int], bytes] = OrderedDict()
         self._bytes = 0
         self._lock = threading.Lock()
 
-    def allow(self, photo: Photo) -> None:
-        """Nothing where it may be shown.
+    def check_shown(self, photo: Photo) -> None:
+        """Do nothing where the photo may be shown.
 
         Raises:
-            Trouble: 404 where it may not; no client learns more than that.
+            HttpError: 404 where it may not; clients learn no more than that.
         """
         if not may_show(photo.licence, self._thumbnails):
-            raise no_such(
-                "picture", f"The picture of {photo.id!r} is not shown: its licence does not say that it may be."
-            )
+            raise not_found("picture", f"The picture of {photo.id!r} is not shown: its licence does not allow it.")
 
     def of(self, photo: Photo, longest_px: int) -> tuple[bytes, str]:
         """The JPEG, and its ETag.
 
         Raises:
-            Trouble: 404 where it may not be shown, or its file is gone.
+            HttpError: 404 where it may not be shown, or its file is gone.
         """
-        self.allow(photo)
+        self.check_shown(photo)
         key = (photo.id, photo.source, longest_px)
         with self._lock:
-            made = self._made.get(key)
-            if made is not None:
-                self._made.move_to_end(key)
-        if made is None:
-            made = self._fresh(photo, longest_px)
-            self._keep(key, made)
-        return made, f'"{hashlib.sha256(made).hexdigest()[:32]}"'
+            picture = self._pictures.get(key)
+            if picture is not None:
+                self._pictures.move_to_end(key)
+        if picture is None:
+            picture = self._make(photo, longest_px)
+            self._keep(key, picture)
+        return picture, f'"{hashlib.sha256(picture).hexdigest()[:32]}"'
 
-    def _fresh(self, photo: Photo, longest_px: int) -> bytes:
+    def _make(self, photo: Photo, longest_px: int) -> bytes:
         if photos.is_url(photo.source):
-            raise no_such("picture", f"The picture of {photo.id!r} is on the web, and is not fetched from there.")
+            raise not_found("picture", f"The picture of {photo.id!r} is on the web and is not fetched from there.")
         try:
             return small_jpeg(photos.load(photo.source, least_side_px=longest_px), longest_px)
-        except UnreadablePhoto:  # what it says names paths of this machine
-            line = f"The picture of {photo.id!r} is not here any more: its file is gone or cannot be read."
-            raise HttpError(404, "no_such_picture", line) from None
+        except UnreadablePhoto:  # its message has a path of this machine
+            line = f"The picture of {photo.id!r} is not available: its file is gone or cannot be read."
+            raise not_found("picture", line) from None
 
-    def _keep(self, key: tuple[str, str, int], made: bytes) -> None:
+    def _keep(self, key: tuple[str, str, int], picture: bytes) -> None:
         with self._lock:
-            self._bytes += len(made) - len(self._made.pop(key, b""))
-            self._made[key] = made
+            self._bytes += len(picture) - len(self._pictures.pop(key, b""))
+            self._pictures[key] = picture
             while self._bytes > self._most_bytes:
-                _, gone = self._made.popitem(last=False)
+                _, gone = self._pictures.popitem(last=False)
                 self._bytes -= len(gone)
+
+
+def small_jpeg(pixels: Any, longest_px: int) -> bytes:
+    """Make a JPEG of (H, W, 3) uint8 RGB, its longer side at most `longest_px`; pixels have no EXIF, so it has none."""
+    from PIL import Image
+
+    picture = Image.fromarray(pixels)
+    picture.thumbnail((longest_px, longest_px))
+    into = io.BytesIO()
+    picture.save(into, "JPEG", quality=80, optimize=True)
+    return into.getvalue()

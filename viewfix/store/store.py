@@ -146,10 +146,6 @@ class Store(ABC):
         """The ids of all photos that were read from one file or URL: a panorama has one for each of its views."""
         return self.ids_of_sources([source]).get(source, [])
 
-    def ids_of_sources(self, sources: Sequence[str]) -> dict[str, list[str]]:
-        """The ids of the photos that were read from each of those files or URLs; sources without any are left out."""
-        return {source: ids for source in sources if (ids := self.ids_of_source(source))}
-
     @abstractmethod
     def photos(self, rows: npt.ArrayLike) -> list[Photo]:
         """The photos of those rows, in the order asked; rows that are gone are left out."""

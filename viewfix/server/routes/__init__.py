@@ -1,1 +1,1 @@
-"""The routes of the service, by what they are about. Each asks, waits and shapes; none decides."""
+"""The routes of the service, by subject. Each reads a request, waits for the work and shapes the answer."""

@@ -1,4 +1,4 @@
-"""The page, its files, and the base map under it."""
+"""Routes of the page for people: its files, and the base map under it."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from fastapi.responses import FileResponse, JSONResponse, Response
 from fastapi.staticfiles import StaticFiles
 
 from ..context import context_of
-from ..replies import BasemapReply
-from ..trouble import HttpError, no_such
-from .documented import troubles
+from ..errors import HttpError, not_found
+from ..schemas import BasemapReply
+from .openapi import problems
 
 WEB = Path(__file__).parents[2] / "web"
-FOLDERS = ("page", "shared", "vendor")
+FOLDERS = ("page", "shared", "vendor", "docs")
 TYPES = {".mjs": "text/javascript", ".js": "text/javascript", ".wasm": "application/wasm", ".json": "application/json"}
 
 router = APIRouter()
@@ -25,39 +25,39 @@ router = APIRouter()
 async def page() -> Response:
     """The page itself."""
     if not (WEB / "vendor" / "maplibre-gl.mjs").exists() or not (WEB / "page" / "index.html").exists():
-        line = "This viewfix was installed without its page: npm could not be asked. The service at v1/ works."
+        line = "This viewfix was installed without its page, because npm could not be reached. The routes at /v1/ work."
         raise HttpError(501, "no_page", line)
     return FileResponse(WEB / "page" / "index.html", headers={"Cache-Control": "no-cache"})
 
 
-@router.get("/v1/basemap", response_model=BasemapReply, responses=troubles(429), tags=["maps"])
+@router.get("/v1/basemap", response_model=BasemapReply, responses=problems(400, 429), tags=["maps"])
 async def basemap(request: Request) -> Any:
-    """What the operator set as the base map of the page; null for a plain ground."""
+    """The base map of the page, as the operator set it; null for a plain background."""
     return JSONResponse({"style": context_of(request).settings.basemap})
 
 
 @router.get("/basemap.pmtiles", include_in_schema=False)
 async def pmtiles(request: Request) -> Response:
-    """The operator's file of tiles, part by part: Range is answered."""
+    """The operator's file of tiles, in parts: Range is supported."""
     file = context_of(request).settings.basemap_file
     if file is None:
-        raise no_such("basemap", "The operator has set no file as the base map.")
+        raise not_found("basemap", "This service has no file of tiles.")
     return FileResponse(file, media_type="application/vnd.pmtiles", headers={"Cache-Control": "public, max-age=86400"})
 
 
 class _Files(StaticFiles):
-    """Files of the page, with the types that a browser wants whatever the machine's own table says."""
+    """Files of the page, with the types that browsers need, whatever the machine's own table says."""
 
     def file_response(self, full_path: Any, *args: Any, **kwargs: Any) -> Response:
         response = super().file_response(full_path, *args, **kwargs)
         if kind := TYPES.get(Path(str(full_path)).suffix):
             response.headers["content-type"] = kind
-        response.headers["cache-control"] = "no-cache"  # asked for again, answered by its ETag
+        response.headers["cache-control"] = "no-cache"  # a browser asks again, with the ETag
         return response
 
 
 def mount_files(app: FastAPI) -> None:
-    """/page, /shared and /vendor, as far as they are there."""
+    """Serve /page, /shared, /vendor and /docs, as far as they are installed."""
     for folder in FOLDERS:
         if (WEB / folder).is_dir():
             app.mount(f"/{folder}", _Files(directory=WEB / folder), name=folder)

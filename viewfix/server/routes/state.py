@@ -1,4 +1,4 @@
-"""How the service is: alive, ready, and in numbers."""
+"""Routes for load balancers and monitoring: alive, ready, and numbers."""
 
 from __future__ import annotations
 
@@ -8,27 +8,37 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 
 from ..context import context_of
-from ..replies import StateReply
-from .documented import troubles
+from ..schemas import StateReply
+from .openapi import problems
 
 router = APIRouter(tags=["state"])
 
 
 @router.get("/healthz", response_model=StateReply)
 async def healthz() -> Any:
-    """200 as long as the process answers."""
+    """200 as long as the process answers; nothing is asked for it."""
     return JSONResponse({"status": "alive"})
 
 
-@router.get("/readyz", response_model=StateReply, responses={503: {"model": StateReply, "description": "Stopping"}})
+@router.get(
+    "/readyz",
+    response_model=StateReply,
+    responses={503: {"model": StateReply, "description": "Stopping, or a map cannot be asked"}},
+)
 async def readyz(request: Request) -> Any:
-    """200 when photos are answered; 503 from the moment the service is told to stop."""
-    if context_of(request).is_draining:
+    """200 when every map has just answered a query; 503 otherwise, and from the moment the service is told to stop."""
+    context = context_of(request)
+    if context.is_draining:
         return JSONResponse({"status": "stopping"}, 503)
+    missing = await context.health.unavailable()
+    if missing:
+        return JSONResponse({"status": f"not ready: {', '.join(missing)}"}, 503)
     return JSONResponse({"status": "ready"})
 
 
-@router.get("/metrics", response_class=Response, responses=troubles(429) | {200: {"content": {"text/plain": {}}}})
+@router.get("/metrics", response_class=Response, responses=problems(429) | {200: {"content": {"text/plain": {}}}})
 async def metrics(request: Request) -> Any:
-    """For Prometheus."""
-    return Response(context_of(request).metrics.text(), media_type="text/plain; version=0.0.4")
+    """For Prometheus. The number of photos is that of the last query to a map: a scrape waits for no database."""
+    context = context_of(request)
+    context.health.start()
+    return Response(context.metrics.text(), media_type="text/plain; version=0.0.4")

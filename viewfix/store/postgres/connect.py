@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from ...errors import BadInput, MapBusy, NotAMap, StorageFailed, ViewfixError
 from ...optional import optional
 from .place import Place
+from .timed import connection_class, unlimited
 
 if TYPE_CHECKING:
     import psycopg
@@ -45,6 +46,7 @@ class Pool:
             self._path = search_path(connection, place)
         with told(place):
             self._pool = pools.ConnectionPool(
+                connection_class=connection_class(place.parameters),
                 kwargs={**place.parameters, "autocommit": True},
                 min_size=0,
                 max_size=MOST_CONNECTIONS,
@@ -93,10 +95,8 @@ class Pool:
 @contextlib.contextmanager
 def alone(place: Place) -> Iterator[Connection]:
     """One connection outside of a pool: what is wrong with the server is said at once, not when a pool gives up."""
-    with (
-        told(place),
-        contextlib.closing(optional("psycopg").connect(**place.parameters, autocommit=True)) as connection,
-    ):
+    kind = connection_class(place.parameters)
+    with told(place), contextlib.closing(kind.connect(**place.parameters, autocommit=True)) as connection:
         yield connection
 
 
@@ -110,7 +110,8 @@ def advisory(place: Place, pool: Pool, purpose: str) -> Iterator[Connection | No
             yield None
             return
         try:
-            yield connection
+            with unlimited(connection):
+                yield connection
         finally:
             if not connection.closed:
                 connection.execute("SELECT pg_advisory_unlock(%s, %s)", key)

@@ -1,0 +1,128 @@
+"""Parameters of requests: from the address or from the fields of a form, checked by one model, unknown ones refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from difflib import get_close_matches
+from typing import Any, Literal, Self, TypeVar
+
+from fastapi import Request
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from ..locate.options import NEAR_RADIUS_M, QueryOptions, Verify
+from .errors import HttpError
+
+DEFAULTS = QueryOptions()
+MOST_K = 50
+
+LAT = r"[+-]?(90(\.0*)?|[0-8]?\d(\.\d*)?)"
+LON = r"[+-]?(180(\.0*)?|(1[0-7]\d|\d?\d)(\.\d*)?)"
+
+Parameters = TypeVar("Parameters", bound=BaseModel)
+
+
+class MapParameters(BaseModel):
+    """The parameter of every request about a map."""
+
+    model_config = ConfigDict(populate_by_name=True)
+    map_name: str | None = Field(
+        None, alias="map", max_length=200, description="which map; may be left out where there is one"
+    )
+
+
+class BatchParameters(MapParameters):
+    """What is asked beside the photos. The defaults are those of the shell and of Python."""
+
+    near: str | None = Field(
+        None, max_length=80, pattern=rf"^{LAT}, ?{LON}$", examples=["52.2053,0.1163"],
+        description="latitude,longitude: only photos of the map within `radius_m` of it",
+    )  # fmt: skip
+    radius_m: float | None = Field(
+        None, gt=0, le=20_000_000, description=f"metres around `near`; {NEAR_RADIUS_M:.0f} if left out"
+    )
+    k: int = Field(DEFAULTS.k, ge=1, le=MOST_K, description="how many candidates to list")
+    verify: Verify | None = Field(None, description="how candidates are verified; if left out, as the operator set")
+    language: str | None = Field(
+        None, pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8}){0,3}$", max_length=20,
+        description="language of the names of sights, such as uk or de",
+    )  # fmt: skip
+
+    @model_validator(mode="after")
+    def _radius_needs_near(self) -> Self:
+        if self.radius_m is not None and self.near is None:
+            raise ValueError("radius_m is a radius around near: pass near=latitude,longitude too")
+        return self
+
+    def circle(self) -> tuple[float, float, float] | None:
+        """(lat, lon, radius_m) of `near`, or None."""
+        if self.near is None:
+            return None
+        lat, lon = (float(part) for part in self.near.split(","))
+        return lat, lon, NEAR_RADIUS_M if self.radius_m is None else self.radius_m
+
+
+class LocateParameters(BatchParameters):
+    """What is asked beside one photo."""
+
+    budget_ms: float | None = Field(
+        None, gt=0, le=60_000, description="begin no verification that would end later than this, milliseconds"
+    )
+    form: Literal["geojson", "geopose"] = Field(
+        "geojson", alias="format", description="geojson, or geopose for AR clients"
+    )
+
+
+class InliersParameters(MapParameters):
+    """Which photo of the map the upload is compared with."""
+
+    photo: str = Field(max_length=2000, description="id of a candidate")
+
+
+def with_fields(given: Parameters, request: Request, fields: Mapping[str, str]) -> Parameters:
+    """Parameters of the address, and those that came as fields of a form beside the photo.
+
+    Raises:
+        HttpError: 400 for a field that is unknown, or contradicts the address; 422 for one out of its range.
+    """
+    if not fields:
+        return given
+    kind = type(given)
+    names = [info.alias or name for name, info in kind.model_fields.items()]
+    for name, value in fields.items():
+        if name not in names:
+            raise unknown("field", name, names)
+        if (other := request.query_params.get(name)) is not None and other != value:
+            line = f"{name} is {other[:40]!r} in the address and {value[:40]!r} in the form. Send it once."
+            raise HttpError(400, "bad_parameter", line)
+    try:
+        return kind.model_validate({**request.query_params, **fields})
+    except ValidationError as error:
+        raise out_of_range(error.errors()) from None
+
+
+def refuse_unknown(given: Sequence[tuple[str, str]], known: Iterable[str]) -> None:
+    """Refuse a request with a parameter that its route does not have, or that is given twice.
+
+    A misspelt parameter that is ignored gives a wrong answer that looks like a right one.
+    """
+    names, seen = list(known), dict[str, str]()
+    for name, value in given:
+        if name not in names:
+            raise unknown("parameter", name, names)
+        if seen.setdefault(name, value) != value:
+            raise HttpError(400, "bad_parameter", f"The parameter {name} is given twice. Send it once.")
+
+
+def unknown(what: str, name: str, known: Sequence[str]) -> HttpError:
+    near = get_close_matches(name, known, n=1)
+    hint = f"Did you mean {near[0]!r}?" if near else f"Use: {', '.join(known)}." if known else "Use none."
+    return HttpError(400, f"unknown_{what}", f"There is no {what} {name[:60]!r} here. {hint}")
+
+
+def out_of_range(errors: Sequence[Any]) -> HttpError:
+    """The first of the errors that pydantic found, in one line."""
+    first = errors[0]
+    where = [str(part) for part in first["loc"] if part not in ("query", "path", "body")]
+    said = first["msg"].removeprefix("Value error, ")
+    line = f"{'.'.join(where) or 'The request'}: {said}. See /v1/openapi.json for what is allowed."
+    return HttpError(422, "bad_parameter", " ".join(line.split()))

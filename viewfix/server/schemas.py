@@ -1,0 +1,178 @@
+"""The shapes of all answers, for the OpenAPI document. No logic."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, Field
+
+FIX: Any = {
+    "type": "Feature",
+    "geometry": {"type": "Point", "coordinates": [0.1162866, 52.2057554]},
+    "properties": {
+        "found": True,
+        "confidence": 0.98,
+        "radius_m": 25.0,
+        "heading_deg": 141.0,
+        "reason": "similarity 0.67, 0001_180.jpg, 123 local features agree, 0.14 ahead of any other place",
+        "map": "cambridge",
+        "verify": "accurate",
+        "took_ms": 64.2,
+        "attribution": ["Ada Lovelace"],
+        "candidates": [],
+        "nearby": [],
+    },
+}
+
+
+class Point(BaseModel):
+    type: Literal["Point"]
+    coordinates: list[float] = Field(description="longitude, latitude: GeoJSON's order", min_length=2, max_length=2)
+
+
+class At(BaseModel):
+    lat: float
+    lon: float
+    radius_m: float | None = None
+
+
+class CandidateReply(BaseModel):
+    id: str
+    similarity: float = Field(description="cosine of the descriptors, -1 to 1")
+    inliers: int | None = Field(
+        description="local features that agree with those of the query; null where not verified"
+    )
+    position: At
+    heading_deg: float | None
+    taken_at: str | None
+    attribution: str | None
+    licence: str | None
+    thumbnail: str | None = Field(description="address relative to the service; null where it may not be shown")
+
+
+class NearbyReply(BaseModel):
+    id: str
+    name: str
+    names: dict[str, str]
+    kind: str
+    position: At
+    distance_m: float
+    bearing_deg: float
+    side: Literal["ahead", "right", "behind", "left"] | None
+    links: dict[str, str]
+
+
+class FixProperties(BaseModel):
+    found: bool
+    confidence: float = Field(description="probability that the photo was taken within the radius, 0 to 1")
+    radius_m: float | None
+    heading_deg: float | None = Field(description="where the camera looked, clockwise from north; null where unknown")
+    reason: str
+    map: str
+    verify: str
+    took_ms: float
+    attribution: list[str]
+    candidates: list[CandidateReply]
+    nearby: list[NearbyReply]
+
+
+class FixReply(BaseModel):
+    """Where a photo was taken, as a GeoJSON Feature; its geometry is null when the photo is not in the map."""
+
+    model_config = {"json_schema_extra": {"examples": [FIX]}}
+    type: Literal["Feature"]
+    geometry: Point | None
+    properties: FixProperties
+
+
+class Problem(BaseModel):
+    code: str
+    message: str = Field(description="one line: what happened, what was found, what to do next")
+    request_id: str | None
+    status: int
+
+
+class ErrorReply(BaseModel):
+    error: Problem
+
+
+class BatchReply(BaseModel):
+    """An answer for every photo, in their order; an error in the place of a photo that cannot be read."""
+
+    type: Literal["FeatureCollection"]
+    features: list[FixReply | ErrorReply]
+
+
+class PoseAt(BaseModel):
+    lat: float
+    lon: float
+    h: float = Field(description="metres above the ellipsoid; 0, since it is unknown")
+
+
+class Angles(BaseModel):
+    yaw: float
+    pitch: float
+    roll: float
+
+
+class GeoPoseReply(BaseModel):
+    """OGC GeoPose 1.0, Basic-YPR."""
+
+    position: PoseAt
+    angles: Angles
+
+
+class MapReply(BaseModel):
+    name: str
+    photos: int
+    bounds: list[float] | None = Field(description="west, south, east, north; west > east across the 180th meridian")
+    model: str
+    verify: list[str]
+    calibrated: bool
+    points_of_interest: int
+    writable: bool
+
+
+class MapsReply(BaseModel):
+    maps: list[MapReply]
+    keeps_queries: bool = Field(description="whether the operator stores the photos that are sent")
+
+
+class PhotosReply(BaseModel):
+    """Photos in view: single ones where they are few, else clusters with a `count`."""
+
+    type: Literal["FeatureCollection"]
+    features: list[dict[str, Any]]
+    photos: int
+    approximate: bool
+
+
+class Sides(BaseModel):
+    width: int
+    height: int
+
+
+class InliersReply(BaseModel):
+    query: Sides
+    photo: Sides
+    inliers: list[list[float]] = Field(description="x, y in the query and x, y in the photo, in pixels of the sides")
+    count: int
+
+
+class AddedReply(BaseModel):
+    id: str
+    added: int
+    replaced: int
+    unchanged: int
+
+
+class RemovedReply(BaseModel):
+    removed: int
+
+
+class StateReply(BaseModel):
+    status: str
+
+
+class BasemapReply(BaseModel):
+    style: dict[str, Any] | None
