@@ -194,7 +194,7 @@ def test_a_sidecar_overrules_the_position_of_the_photo_and_nothing_else(tmp_path
         open_source(tmp_path, prefer="both")  # type: ignore[arg-type]
 
 
-def test_a_sidecar_that_says_zero_zero_does_not_know(tmp_path: Path) -> None:
+def test_zero_zero_in_a_sidecar_means_unknown(tmp_path: Path) -> None:
     write(tmp_path, "1.jpg", data=saved(scene()))
     write(tmp_path, "1.jpg.json", data=takeout(0.0, 0.0))
     assert "it carries no GPS position" in skipped(open_source(tmp_path))
@@ -203,7 +203,7 @@ def test_a_sidecar_that_says_zero_zero_does_not_know(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("data", [b"", b"{", b"[]", b"null", b'{"geoData": 3}', b"\xff\xfe"])
-def test_a_damaged_sidecar_costs_only_what_it_would_have_said(data: bytes, tmp_path: Path) -> None:
+def test_a_damaged_sidecar_loses_only_what_it_would_have_said(data: bytes, tmp_path: Path) -> None:
     write(tmp_path, "1.jpg")
     write(tmp_path, "1.jpg.json", data=data)
     assert only(open_source(tmp_path)).taken_at is None

@@ -1,4 +1,4 @@
-"""Open what a caller names (folders, manifests, photo files) as one Source, or say in one line why not."""
+"""Open what a caller passes (folders, manifests, photo files) as one Source, or say in one line why not."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def open_sources(given: Given, *, prefer: Prefer = "sidecar") -> Source:
 
 
 def pictures_in(given: Given) -> Iterator[Path | Skipped]:
-    """The pictures among files and folders, found as a build finds them, for a query needs no position.
+    """The pictures among files and folders, found as a build finds them, except that they need no position.
 
     A file that is named is passed on whatever it is. Of a folder come its pictures, and as Skipped every other file
     but sidecars, with what it is.
