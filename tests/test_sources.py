@@ -13,7 +13,7 @@ import pytest
 from drawn import GPS, INGEST, real, saved, scene, with_exif
 
 from viewfix.errors import BadInput
-from viewfix.sources import Files, Folder, image_files, notes_of, open_source, open_sources
+from viewfix.sources import Files, Folder, image_files, notes_of, open_source, open_sources, pictures_in
 from viewfix.sources.sidecars import Siblings
 from viewfix.sources.takeout import sidecar_of
 from viewfix.types import Photo, Position, Skipped
@@ -119,6 +119,12 @@ def test_a_name_that_is_not_utf_8_is_skipped_and_can_be_printed(tmp_path: Path) 
     (item,) = Folder(tmp_path)
     assert isinstance(item, Skipped) and "Rename it" in item.reason
     assert item.id.encode()
+    (tmp_path / "1.jpg").write_bytes(with_exif(GPS))
+    for name, data in ((b"gif\xe9.gif", b"GIF89a"), (b"1.jpg.xmp", b"<x"), (b"notes\xe9.txt", b"")):
+        Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + name)).write_bytes(data)
+    source = Folder(tmp_path)
+    found = [*source, *(item for item in pictures_in(tmp_path) if isinstance(item, Skipped))]
+    assert len(found) == 5 and all(item.id.encode() for item in found) and notes_of(source).kept[0].encode()
 
 
 def test_an_xmp_file_beside_a_photo_tells_what_the_photo_does_not(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Sidecars are found whatever case, Unicode form, language and length their names have; a damaged one loses no photo."""
+"""Sidecars are found whatever the case, Unicode form, language and length of their names; a damaged one is borne."""
 
 import unicodedata
 from pathlib import Path
