@@ -30,15 +30,16 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from benchmarks import streets  # noqa: E402
 from tests.engines.servers import PostgresServer  # noqa: E402
 from viewfix.models import catalogue  # noqa: E402
+from viewfix.search.open import open_search  # noqa: E402
 from viewfix.store.store import ModelIdentity, Store  # noqa: E402
 
-FILE = Path(__file__).parents[1] / "viewfix" / "plan" / "constants.json"
+FILE = Path(__file__).parents[1] / "viewfix" / "capacity" / "constants.json"
 COMMAND = "python benchmarks/constants.py"
 MADE = ModelIdentity("made", "0" * 64, streets.DIM)
 
 
 def search_ms(store: Store, photos: int) -> float:
-    search, times = store.search(), []
+    search, times = open_search(store), []
     for question in streets.queries(200, photos):
         began = time.perf_counter()
         search.nearest(question, 10)
@@ -47,19 +48,17 @@ def search_ms(store: Store, photos: int) -> float:
     return round(statistics.median(times[20:]), 2)
 
 
-def filled(place: str, photos: int) -> tuple[Store, float]:
-    store, spent = Store.create(place, MADE), 0.0
+def filled(place: str, photos: int) -> Store:
+    store = Store.create(place, MADE)
     for records, descriptors in streets.photos(photos):
-        began = time.perf_counter()
         store.put(records, descriptors)
-        spent += time.perf_counter() - began
-    return store, photos / spent
+    return store
 
 
 def of_file(photos: int, folder: Path) -> dict[str, Any]:
-    store, _ = filled(str(folder / "made.map"), photos)
+    store = filled(str(folder / "made.map"), photos)
     with store:
-        search = store.search()
+        search = open_search(store)
         search.refresh()
         search.close()
         milliseconds = search_ms(store, photos)
@@ -73,17 +72,16 @@ def of_file(photos: int, folder: Path) -> dict[str, Any]:
 def of_postgres(photos: int) -> dict[str, Any]:
     server = PostgresServer(shared_buffers="512MB", max_wal_size="2GB")
     try:
-        store, rate = filled(server.url("made"), photos)
+        store = filled(server.url("made"), photos)
         with store:
             before = store.info()
             began = time.perf_counter()
-            store.search().refresh()
+            open_search(store).refresh()
             seconds = time.perf_counter() - began
             after = store.info()
             found = {
                 "postgres_table_bytes": round(after["map_bytes"] / photos),
                 "postgres_index_bytes": round(before["index_bytes"] / photos),
-                "postgres_put_per_s": round(rate),
                 "postgres_search_ms": search_ms(store, photos),
             }
             if after["index_bytes"] > before["index_bytes"]:

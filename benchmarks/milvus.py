@@ -17,6 +17,7 @@ import numpy as np
 import streets
 
 from viewfix.geo import Circle
+from viewfix.search.open import open_search
 from viewfix.store.milvus.collection import Collection
 from viewfix.store.milvus.place import Place
 from viewfix.store.store import Address, ModelIdentity, Store
@@ -52,7 +53,7 @@ def measure(url: str, index: str, count: int, folder: Path, pid: int | None) -> 
         print(f"{index}, {total:,} photos: put {total / put_s:,.0f} a second; indexed after {index_s:.0f} s more")
     with Store.open(place) as store:
         began = time.perf_counter()
-        search = store.search()
+        search = open_search(store)
         print(f"  open to search {time.perf_counter() - began:.2f} s")
         rows, lats, lons = store.positions()
         units = store.present(rows)[1]

@@ -122,7 +122,7 @@ def main() -> None:
         if given.pack is None:
             made_map(folder / "made.map", given.photos)
             with Map.open(folder / "made.map") as city:
-                packed = pack(city, target)
+                packed = pack(city.store, city.model, city.calibration, target)
             for what, size in packed.sizes.items():
                 print(f"{what}: {size / 1e6:.2f} MB")
             print(

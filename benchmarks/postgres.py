@@ -26,6 +26,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from benchmarks import streets  # noqa: E402
 from tests.engines.servers import PostgresServer  # noqa: E402
 from viewfix.geo import Circle  # noqa: E402
+from viewfix.search.open import open_search  # noqa: E402
 from viewfix.store.records import to_units  # noqa: E402
 from viewfix.store.store import ModelIdentity, Store  # noqa: E402
 
@@ -98,12 +99,12 @@ def main() -> None:
                     s.put(records, descriptors)
         with Store.open(place) as store:
             with timed("make the indexes, where there are none"):
-                store.search().refresh()
+                open_search(store).refresh()
             about = store.info()
             sizes = {key: f"{about[key] / about['photos']:.0f} bytes a photo" for key in ("map_bytes", "index_bytes")}
             print(json.dumps({"photos": about["photos"], **sizes}))
             questions = streets.queries(QUERIES, total)
-            search = store.search()
+            search = open_search(store)
             expected = [set(rows.tolist()) for rows in truth(store, questions)]
             measured(lambda n: search.nearest(questions[n], TOP)[0], expected, "everywhere")
             near(store, questions)
@@ -117,7 +118,7 @@ def main() -> None:
 
 def near(store: Store, questions: np.ndarray) -> None:
     """The same questions within 2 km of the photo that is truly most alike: where a rough fix would lie."""
-    search = store.search()
+    search = open_search(store)
     circles, expected, sizes = [], [], []
     for question in questions:
         [photo] = store.photos(search.nearest(question, 1)[0])

@@ -17,7 +17,7 @@ import pytest
 from test_search import COUNT, LISTS, TOY, check, files, indexed, lists, looks, records, sketches
 
 from viewfix.geo import Circle
-from viewfix.search import background, blocks, index_builder, index_file, maintainer
+from viewfix.search import background, blocks, index_builder, index_file, maintainer, manifest
 from viewfix.search.sketches import Sketcher
 from viewfix.store.store import Store
 
@@ -76,7 +76,7 @@ def gate(monkeypatch) -> Gate:
 def far(monkeypatch):
     """As if the cache were too large to be checked before it is used."""
     monkeypatch.setattr(blocks, "BLOCK_BYTES", 1024)
-    monkeypatch.setattr(index_file, "BLOCK_BYTES", 1024)
+    monkeypatch.setattr(manifest, "BLOCK_BYTES", 1024)
     monkeypatch.setattr(index_file, "CHECKED_BLOCKS", 6)
     monkeypatch.setattr(maintainer, "CHECK_AFTER_S", 0.0)
 

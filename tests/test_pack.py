@@ -2,13 +2,17 @@
 
 import functools
 import hashlib
+import io
 import json
 import lzma
 import os
+import posixpath
+import re
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +20,22 @@ import numpy as np
 import onnxruntime
 import pytest
 from conftest import Toy
+from packing import pack
+from PIL import Image
 
 from viewfix import Map, photos
 from viewfix.cli import run
 from viewfix.errors import BadInput
+from viewfix.locate.confidence import LEAST_CONFIDENCE, PRIOR
+from viewfix.locate.options import QueryOptions
 from viewfix.models import catalogue
-from viewfix.pack import PackOptions, app, folder, making, model, pack, squeeze
+from viewfix.pack import PackOptions, app, build, compress, folder, model, read_pack
+from viewfix.pack import pack as pack_store
+from viewfix.pack.text import whole_characters
+from viewfix.pois.nearby import Reach
+from viewfix.store.address import Address
 from viewfix.store.store import ModelIdentity, Store
+from viewfix.types import Camera, Photo, PointOfInterest, Position, View
 
 VENDORED = (app.VENDOR / "made-from.sha256").exists()
 needs_libraries = pytest.mark.skipif(not VENDORED, reason="viewfix was built without the libraries of its pages")
@@ -30,10 +43,10 @@ needs_libraries = pytest.mark.skipif(not VENDORED, reason="viewfix was built wit
 
 @pytest.fixture(autouse=True)
 def light(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without the engine, and the model squeezed once: both take seconds; tests/browser packs everything."""
+    """Without the engine, and the model compressed once: both take seconds; tests/browser packs everything."""
     monkeypatch.setattr(app, "LIBRARIES", ("maplibre-gl.css",))
-    monkeypatch.setattr(making, "squeezed", functools.cache(squeeze.squeezed) if not KEPT else KEPT[0])
-    KEPT[:] = [making.squeezed]
+    monkeypatch.setattr(build, "compressed", functools.cache(compress.compressed) if not KEPT else KEPT[0])
+    KEPT[:] = [build.compressed]
 
 
 KEPT: list[Callable[[str, bytes], bytes | None]] = []
@@ -108,12 +121,13 @@ def test_a_killed_pack_leaves_the_old_one(real_map: Path, tmp_path: Path) -> Non
     before = every_file(tmp_path / "pocket")
     code = (
         "import os, sys\nfrom pathlib import Path\nfrom viewfix import Map\n"
-        "from viewfix.pack import PackOptions, app, making, pack\nmaking.squeezed = lambda *_: None\n"
+        "from viewfix.pack import PackOptions, app, build, pack\nbuild.compressed = lambda *_: None\n"
         "app.LIBRARIES = ('maplibre-gl.css',)\nwrite = Path.write_bytes\nwritten = []\n"
         "def dying(self, content):\n    written.append(self)\n    len(written) > 9 and os._exit(9)\n"
         "    write(self, content)\n"
         "Path.write_bytes = dying\n"
-        "pack(Map.open(sys.argv[1]), Path(sys.argv[2]), PackOptions(title='Another'))\n"
+        "city = Map.open(sys.argv[1])\n"
+        "pack(city.store, city.model, city.calibration, Path(sys.argv[2]), PackOptions(title='Another'))\n"
     )
     done = subprocess.run([sys.executable, "-c", code, str(real_map), str(tmp_path / "pocket")], env=os.environ)
     assert done.returncode == 9
@@ -171,12 +185,12 @@ def test_what_cannot_be_packed_is_one_clear_line(
     cases = {
         (str(tmp_path / "none.map"), "-o", pocket): "There is no map",
         (str(tmp_path / "empty.map"), "-o", pocket): "has 0 photos",
-        (str(real_map), "-o", str(tmp_path / "mine")): "not a pack, and would be written over",
-        (str(real_map), "-o", str(tmp_path / "file")): "not a pack, and would be written over",
+        (str(real_map), "-o", str(tmp_path / "mine")): "not a pack, and would be overwritten",
+        (str(real_map), "-o", str(tmp_path / "file")): "not a pack, and would be overwritten",
         (str(real_map), "-o", str(tmp_path / "no" / "pocket")): "There is no folder",
         (str(real_map), "-o", pocket, "--basemap", str(tmp_path / "no.pmtiles")): "is not a PMTiles file",
         (str(real_map), "-o", pocket, "--basemap", str(tmp_path / "none.pmtiles")): "cannot be read",
-        (str(real_map), "-o", pocket, "--thumbnails", "4"): "make no sense",
+        (str(real_map), "-o", pocket, "--thumbnails", "4"): "Thumbnails must be 16 to 1024 px",
     }
     for arguments, said in cases.items():
         assert run(["pack", *arguments]) == 2, arguments
@@ -190,13 +204,14 @@ def test_what_cannot_be_packed_is_one_clear_line(
 
 
 def test_a_model_that_no_browser_can_run_is_refused(city: Map, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = Address.of("home town.map")
     with pytest.raises(BadInput, match="no browser can run it"):
         pack(city, tmp_path / "pocket")
     monkeypatch.setattr(model, "LARGEST_BYTES", 1_000_000)
     with pytest.raises(BadInput, match="more than the 1 MB"):
-        model.packed_model(catalogue.load(None))
+        model.packed_model(catalogue.load(None), here)
     with pytest.raises(BadInput, match="no browser can run it"):
-        model.packed_model(Toy())
+        model.packed_model(Toy(), here)
 
 
 @needs_libraries
@@ -204,6 +219,9 @@ def test_the_command_says_what_is_how_large(real_map: Path, tmp_path: Path, caps
     assert run(["pack", str(real_map), "-o", str(tmp_path / "pocket"), "--title", "Old Town"]) == 0
     said = capsys.readouterr().out
     assert "to download" in said and "version" in said
+    lead, line = said.splitlines()[-2:]
+    assert lead == f"Try it: python -m http.server --directory {tmp_path / 'pocket'} 8000"
+    assert "http://localhost:8000/" in line
     assert manifest(tmp_path / "pocket")["title"] == "Old Town"
     assert "<title>Old Town</title>" in (tmp_path / "pocket" / "index.html").read_text()
     assert run(["pack", str(real_map), "-o", str(tmp_path / "pocket"), "--title", "</title><b>", "--json"]) == 0
@@ -217,7 +235,7 @@ def test_weights_are_rounded_and_descriptors_stay(street: Path) -> None:
     content = (app.WEB.parent / "models" / "data" / f"{shipped.name}.onnx").read_bytes()
     rounded = model.rounded(content)
     assert len(rounded) == len(content) and rounded != content
-    packed, before = squeeze.squeezed("model.onnx", rounded), squeeze.squeezed("model.onnx", content)
+    packed, before = compress.compressed("model.onnx", rounded), compress.compressed("model.onnx", content)
     assert packed is not None and before is not None and len(packed) < 0.8 * len(before)
     session = onnxruntime.InferenceSession(rounded, providers=["CPUExecutionProvider"])
     pictures = [photos.load(path) for path in sorted(street.iterdir())[:6]]
@@ -247,6 +265,125 @@ def varint(value: int) -> bytes:
         written.append(value & 127 | 128)
         value >>= 7
     return bytes([*written, value])
+
+
+@needs_libraries
+def test_a_pack_is_read_back_as_it_was_packed(real_map: Path, tmp_path: Path) -> None:
+    with Map.open(real_map) as city:
+        pack(city, tmp_path / "pocket", PackOptions(thumbnails_px=64, rule="all"))
+        photos_there = list(city.photos())
+        units = city.store.descriptors(city.store.rows())
+    content = read_pack(tmp_path / "pocket")
+    about, arrays = content.photos.about, content.photos.arrays
+    assert about["ids"] == [photo.id for photo in photos_there]
+    rows = arrays["rows"].reshape(len(units), -1) * arrays["scales"][:, None]
+    assert np.abs(rows - units).max() < 0.002
+    assert "views" not in about and "cameras" not in about, "no photo of the street has either"
+    assert len(content.whole["thumbnails.bin"]) == arrays["thumbnails"][-1]
+
+
+@needs_libraries
+def test_views_and_cameras_of_photos_are_packed(street: Path, tmp_path: Path) -> None:
+    file = next(street.iterdir())
+    at = Position(50.0, 20.0)
+    camera = Camera(focal_35mm=26.0)
+    made = [
+        Photo("a", str(file), at, view=View(yaw_deg=90.0, field_of_view_deg=70.0), camera=camera),
+        Photo("b", str(file), at, view=View(time_s=1.5), camera=camera),
+        Photo("c", str(file), at),
+    ]
+    store = OnlyStored(made)
+    model = catalogue.load(None)
+    pack_store(store, model, PRIOR, tmp_path / "pocket")
+    about = read_pack(tmp_path / "pocket").photos.about
+    assert about["views"] == [{"yaw_deg": 90.0, "field_of_view_deg": 70.0}, {"time_s": 1.5}, None]
+    assert about["cameras"] == [{"focal_35mm": 26.0}, None]
+    assert about["camera_of"] == [0, 0, 1]
+
+
+class OnlyStored:
+    """The smallest store that can be packed, without a map around it."""
+
+    def __init__(self, made: list[Photo]) -> None:
+        self.made = made
+        self.address = Address.of("home.map")
+        self.points = NoPoints()
+
+    def __len__(self) -> int:
+        return len(self.made)
+
+    def rows(self) -> np.ndarray:
+        return np.arange(len(self.made))
+
+    def photos(self, rows: object) -> list[Photo]:
+        return self.made
+
+    def present(self, rows: object) -> tuple[np.ndarray, np.ndarray]:
+        return self.rows(), np.eye(len(self.made), 512, dtype=np.float32)
+
+
+class NoPoints:
+    def all(self) -> list[PointOfInterest]:
+        return []
+
+
+@needs_libraries
+def test_the_thumbnail_of_a_view_shows_that_view(tmp_path: Path) -> None:
+    sphere = np.zeros((64, 128, 3), np.uint8)
+    sphere[:, 32:96] = (250, 0, 0)  # red in the middle, black behind
+    Image.fromarray(sphere).save(tmp_path / "sphere.png")
+    at, source = Position(50.0, 20.0), str(tmp_path / "sphere.png")
+    views = [View(yaw_deg=yaw, field_of_view_deg=60.0) for yaw in (0.0, 180.0)]
+    store = OnlyStored([Photo(f"{n}", source, at, view=view) for n, view in enumerate(views)])
+    options = PackOptions(thumbnails_px=16, rule="all")
+    pack_store(store, catalogue.load(None), PRIOR, tmp_path / "pocket", options)
+    content = read_pack(tmp_path / "pocket")
+    ends, whole = content.photos.arrays["thumbnails"], content.whole["thumbnails.bin"]
+    seen = [np.asarray(Image.open(io.BytesIO(whole[a:b])).convert("RGB")).mean((0, 1)) for a, b in pairwise(ends)]
+    assert seen[0][0] > 200 and seen[1][0] < 50
+
+
+@needs_libraries
+def test_a_name_that_is_not_unicode_becomes_whole_characters(tmp_path: Path) -> None:
+    store = OnlyStored([Photo("caf\udce9.jpg", "/nowhere", Position(50.0, 20.0), attribution="\ud83d half")])
+    pack_store(store, catalogue.load(None), PRIOR, tmp_path / "pocket", PackOptions(title="Caf\udce9"))
+    content = read_pack(tmp_path / "pocket")
+    assert content.photos.about["ids"] == ["caf\ufffd.jpg"]
+    assert content.photos.about["credits"][0]["attribution"] == "\ufffd half"
+    assert content.manifest["title"] == "Caf\ufffd"
+    assert whole_characters("\ud83d\ude00") == "\U0001f600", "two halves that belong together are one character"
+
+
+@needs_libraries
+def test_the_defaults_of_a_query_travel_with_the_pack(real_map: Path, tmp_path: Path) -> None:
+    with Map.open(real_map) as city:
+        pack(city, tmp_path / "pocket")
+    query = read_pack(tmp_path / "pocket").photos.about["query"]
+    assert query["k"] == QueryOptions().k
+    assert query["least_confidence"] == LEAST_CONFIDENCE
+    assert query["nearby"]["within_m"] == Reach().within_m
+
+
+def test_everything_that_the_first_screen_imports_is_left_uncompressed() -> None:
+    waiting, seen = ["phone/start.js", "phone/unpack.js"], set()
+    while waiting:
+        path = waiting.pop()
+        if path not in seen:
+            seen.add(path)
+            found = re.findall(r'^import .*?from "(.+?)";', (app.WEB / path).read_text("utf-8"), re.MULTILINE)
+            waiting += [posixpath.normpath(posixpath.join(posixpath.dirname(path), each)) for each in found]
+    assert {path for path in seen if app.may_compress(path)} == set()
+    assert {path for path in app.FIRST if path.endswith(".js")} == seen
+
+
+@needs_libraries
+def test_a_pack_says_in_plain_html_what_to_do_when_it_is_opened_as_a_file(real_map: Path, tmp_path: Path) -> None:
+    with Map.open(real_map) as city:
+        pack(city, tmp_path / "pocket")
+    html = (tmp_path / "pocket" / "index.html").read_text("utf-8")
+    for language in ("en", "de", "uk"):
+        [said] = re.findall(rf'<p lang="{language}">(.*?)</p>', html, re.DOTALL)
+        assert "file:" in said and "python -m http.server" in said and "https" in said
 
 
 def test_only_a_pack_is_replaced(tmp_path: Path) -> None:

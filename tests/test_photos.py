@@ -1,4 +1,4 @@
-"""Any file becomes upright RGB pixels of the size that is asked for."""
+"""Photos of any format are loaded as upright RGB pixels, not larger than needed."""
 
 import io
 import subprocess
@@ -19,7 +19,7 @@ from viewfix.photos import load
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("form", ["JPEG", "PNG", "TIFF", "WEBP"])
-def test_a_photo_comes_out_upright_however_the_camera_was_held(orientation: int, form: str) -> None:
+def test_a_photo_is_upright_however_the_camera_was_held(orientation: int, form: str) -> None:
     exif = Image.Exif()
     exif[0x0112] = orientation
     data = saved(STORED[orientation](scene()), form, exif=exif, **({"lossless": True} if form == "WEBP" else {}))
@@ -27,21 +27,21 @@ def test_a_photo_comes_out_upright_however_the_camera_was_held(orientation: int,
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_a_pillow_picture_that_remembers_its_orientation_comes_out_upright(orientation: int) -> None:
+def test_a_pillow_picture_with_an_orientation_is_turned_upright(orientation: int) -> None:
     picture = Image.fromarray(np.ascontiguousarray(STORED[orientation](scene())))
     picture.getexif()[0x0112] = orientation
     assert difference(load(picture), scene()) == 0
 
 
 @pytest.mark.parametrize("orientation", [0, 9, 65535])
-def test_an_orientation_that_does_not_exist_is_no_orientation(orientation: int) -> None:
+def test_an_orientation_that_does_not_exist_is_ignored(orientation: int) -> None:
     exif = Image.Exif()
     exif[0x0112] = orientation
     assert difference(load(saved(scene(), exif=exif)), scene()) < 3
 
 
 @pytest.mark.parametrize("way", [str, Path, Path.read_bytes, Image.open, lambda p: np.asarray(Image.open(p))])
-def test_a_photo_may_be_handed_over_in_any_form(way: Any, tmp_path: Path) -> None:
+def test_a_photo_may_be_passed_in_any_form(way: Any, tmp_path: Path) -> None:
     file = tmp_path / "photo.png"
     file.write_bytes(saved(scene(), "PNG"))
     handed = way(file)
@@ -53,16 +53,16 @@ def test_a_photo_may_be_handed_over_in_any_form(way: Any, tmp_path: Path) -> Non
         handed.close()
 
 
-def test_the_pixels_are_the_callers_own() -> None:
+def test_the_caller_may_change_the_pixels() -> None:
     array = scene().copy()
     load(array)[:] = 0
     assert (array == scene()).all()
 
 
 @pytest.mark.parametrize("form", ["HEIF", "AVIF"])
-def test_phones_write_heic_and_avif(form: str) -> None:
+def test_heic_and_avif_are_read(form: str) -> None:
     if form == "HEIF":
-        heif = pytest.importorskip("pillow_heif")
+        heif = pytest.importorskip("pillow_heif", reason="pillow-heif writes the HEIC files of the tests")
         file = io.BytesIO()
         heif.from_pillow(Image.fromarray(scene())).save(file, quality=95)
         data = file.getvalue()
@@ -71,8 +71,8 @@ def test_phones_write_heic_and_avif(form: str) -> None:
     assert difference(load(data), scene()) < 6
 
 
-def test_heic_is_read_without_changing_pillow_for_everybody() -> None:
-    heif = pytest.importorskip("pillow_heif")
+def test_heic_is_read_without_changing_pillow_for_the_whole_program() -> None:
+    heif = pytest.importorskip("pillow_heif", reason="pillow-heif writes the HEIC files of the tests")
     file = io.BytesIO()
     heif.from_pillow(Image.fromarray(scene())).save(file)
     load(file.getvalue())
@@ -111,7 +111,7 @@ def test_grey_becomes_rgb() -> None:
         assert (load(photo) == grey[:, :, None]).all()
 
 
-def test_sixteen_bit_grey_is_scaled_and_not_cut_off() -> None:
+def test_sixteen_bit_grey_is_scaled_not_cut_off() -> None:
     deep = (np.linspace(0, 65535, 256).round().astype(np.uint16)).reshape(16, 16)
     for form in ("PNG", "TIFF"):
         pixels = load(saved(Image.fromarray(deep), form))
@@ -131,7 +131,7 @@ def test_cmyk_becomes_rgb() -> None:
     assert load(data, least_side_px=16).shape == (16, 24, 3)
 
 
-def test_what_is_transparent_becomes_white() -> None:
+def test_transparent_pixels_become_white() -> None:
     colour = np.full((4, 4, 4), (200, 100, 0, 255), np.uint8)
     colour[:2, :, 3] = 0
     colour[2, :, 3] = 51
@@ -155,7 +155,7 @@ def test_what_is_transparent_becomes_white() -> None:
         np.zeros((4, 4), np.int64),
     ],
 )
-def test_an_array_that_is_no_picture_is_refused_with_what_to_do(array: np.ndarray) -> None:
+def test_an_array_that_is_not_a_picture_is_refused_with_what_to_do(array: np.ndarray) -> None:
     with pytest.raises(UnreadablePhoto, match=r"is not a photo. Pass uint8 from 0 to 255"):
         load(array)
 

@@ -11,7 +11,7 @@ from drawn import GPS, STORED, difference, saved, scene, with_exif
 from PIL import Image
 from test_photos_position import packet
 
-from viewfix.photos import SUFFIXES, Metadata, form_of, form_of_file, load, metadata, read_header
+from viewfix.photos import HEAD_BYTES, SUFFIXES, Metadata, form_of, load, metadata, read_header
 from viewfix.types import Position
 
 HERE = Position(-(33 + 52 / 60 + 10.44 / 3600), 151 + 12 / 60 + 30 / 3600)
@@ -135,7 +135,7 @@ def test_only_the_boxes_of_heic_and_avif_turn_a_picture(form: str) -> None:
 def heic(picture: np.ndarray, **options: bytes) -> bytes:
     import io
 
-    heif = pytest.importorskip("pillow_heif")
+    heif = pytest.importorskip("pillow_heif", reason="pillow-heif writes the HEIC files of the tests")
     file = io.BytesIO()
     heif.from_pillow(Image.fromarray(np.ascontiguousarray(picture))).save(file, quality=95, **options)
     return file.getvalue()
@@ -170,14 +170,12 @@ def test_the_size_and_xmp_of_every_format_are_read_without_a_decoder(
 def test_a_jpeg_is_one_by_its_first_bytes_whatever_its_ending(name: str, tmp_path: Path) -> None:
     file = tmp_path / name
     file.write_bytes(with_exif(GPS))
-    assert form_of_file(file) == "JPEG"
+    assert form_of(file.read_bytes()[:HEAD_BYTES]) == "JPEG"
     assert metadata(file).position == HERE
     assert (Path(name).suffix.lower() in SUFFIXES) == (name not in ("f", "g.jpg_large"))
 
 
-def test_what_is_not_a_picture_has_no_format(tmp_path: Path) -> None:
-    (tmp_path / "notes.jpg").write_text("no picture")
-    assert form_of_file(tmp_path / "notes.jpg") is None
-    assert form_of_file(tmp_path / "none.jpg") is None
-    assert form_of_file(tmp_path) is None
+def test_what_is_not_a_picture_has_no_format() -> None:
+    assert form_of(b"") is None
+    assert form_of(b"no picture") is None
     assert form_of(b"\0\0\0\x18ftypisom\0\0\0\0isommp42") is None

@@ -1,4 +1,4 @@
-"""The header of a photo says where, which way, when and by whom it was taken; what it does not say is unknown."""
+"""The metadata of a photo: where, which way, when and by whom it was taken. What is missing stays unknown."""
 
 import io
 import re
@@ -38,7 +38,7 @@ def test_a_camera_says_where_which_way_and_when() -> None:
     )
 
 
-def test_a_photo_without_a_header_says_nothing() -> None:
+def test_a_photo_without_metadata_says_nothing() -> None:
     for form in ("JPEG", "PNG", "TIFF", "WEBP", "AVIF"):
         assert metadata(saved(scene(), form)) == Metadata()
 
@@ -47,7 +47,7 @@ def test_a_photo_without_a_header_says_nothing() -> None:
 def test_every_format_carries_a_position(form: str) -> None:
     exif = piexif.dump({"GPS": GPS})
     if form == "HEIF":
-        heif = pytest.importorskip("pillow_heif")
+        heif = pytest.importorskip("pillow_heif", reason="pillow-heif writes the HEIC files of the tests")
         file = io.BytesIO()
         heif.from_pillow(Image.fromarray(scene())).save(file, exif=exif)
         data = file.getvalue()
@@ -99,7 +99,7 @@ def test_a_heading_that_no_compass_shows_is_unknown(direction: tuple[int, int]) 
         ({4: None}, "only one of latitude and longitude"),
     ],
 )
-def test_a_position_that_is_none_says_why(changes: dict[int, Any], reason: str) -> None:
+def test_a_position_that_cannot_be_used_says_why(changes: dict[int, Any], reason: str) -> None:
     gps = {tag: value for tag, value in (GPS | changes).items() if value is not None}
     about = metadata(with_exif(gps))
     assert about.position is None
@@ -128,7 +128,7 @@ def test_a_time_has_a_zone_only_where_one_is_known(camera: Any, gps: Any, taken_
     assert metadata(with_exif(GPS | gps, camera)).taken_at == taken_at
 
 
-def test_what_exif_does_not_say_xmp_may() -> None:
+def test_xmp_fills_what_exif_leaves_open() -> None:
     packet = xmp(
         'exif:GPSLatitude="50,5.4N" exif:GPSLongitude="14,25,12W" GPano:PoseHeadingDegrees="350.5" '
         'exif:DateTimeOriginal="2020-07-23T10:00:00+02:00"',
@@ -145,7 +145,7 @@ def test_what_exif_does_not_say_xmp_may() -> None:
     )
 
 
-def test_exif_goes_before_xmp() -> None:
+def test_exif_has_precedence_over_xmp() -> None:
     packet = xmp('exif:GPSLatitude="50,5.4N" exif:GPSLongitude="14,25,12E" exif:GPSImgDirection="1234/10"')
     about = metadata(saved(scene(), exif=piexif.dump({"GPS": GPS}), xmp=packet))
     assert about.position is not None and about.position.lat < 0
@@ -166,7 +166,7 @@ def test_a_drone_says_where_its_camera_looked() -> None:
     assert (about.position, about.heading_deg) == (Position(50.5, -14.25), 270.0)
 
 
-def test_xmp_that_is_an_attack_or_no_xml_says_nothing() -> None:
+def test_xmp_that_is_an_attack_or_not_xml_says_nothing() -> None:
     laughs = b'<!DOCTYPE x [<!ENTITY a "gps"><!ENTITY b "&a;&a;&a;">]>'
     for packet in (
         laughs + xmp(elements="<dc:creator>&b;</dc:creator>").split(b"?>", 1)[1],
@@ -177,7 +177,7 @@ def test_xmp_that_is_an_attack_or_no_xml_says_nothing() -> None:
         assert metadata(saved(scene(), xmp=packet)) == Metadata()
 
 
-def test_the_header_of_what_is_no_picture_is_refused(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_picture_is_refused(tmp_path: Path) -> None:
     (tmp_path / "notes.jpg").write_text("no picture")
     with pytest.raises(UnreadablePhoto, match="it is text that begins with 'no picture'"):
         metadata(tmp_path / "notes.jpg")

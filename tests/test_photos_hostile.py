@@ -204,7 +204,7 @@ def test_a_decoder_that_needs_more_memory_than_it_was_given_fails_alone() -> Non
 
 def test_many_threads_may_decode_apart_at_once() -> None:
     data = saved(scene(640, 480), "TIFF", compression="tiff_lzw")
-    with ThreadPoolExecutor(6) as threads:
+    with ThreadPoolExecutor(3) as threads:
         results = list(threads.map(lambda _: load(data), range(24)))
     assert all((result == scene(640, 480)).all() for result in results)
 
@@ -267,6 +267,64 @@ def test_a_small_file_of_many_pixels_costs_two_copies_and_gives_them_back() -> N
     copies, left_mb = map(float, run.stdout.split())
     assert copies < 1.3, "this process holds the pixels and a strip of them; the rest was another's"
     assert left_mb < 30
+
+
+CROWD = """
+import resource, sys, threading, time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+resource.setrlimit(resource.RLIMIT_AS, (2_000_000_000, 2_000_000_000))
+from viewfix.errors import UnreadablePhoto
+from viewfix.photos import DecodeLimits, load, set_limits
+from viewfix.photos.decoder_pool import POOL
+set_limits(DecodeLimits(memory_bytes=900_000_000, decode_s=60, refuse_larger=True))
+hostile, scans, honest = (Path(name).read_bytes() for name in sys.argv[1:])
+page = resource.getpagesize()
+
+def resident(pid):
+    try:
+        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * page / 1e6
+    except OSError:
+        return 0.0
+
+def one(data):
+    try:
+        return load(data).shape
+    except UnreadablePhoto as error:
+        return str(error)
+
+most, over = [0.0], threading.Event()
+def watch():
+    me = Path(f"/proc/self/task")
+    while not over.is_set():
+        children = {pid for task in me.iterdir() for pid in (task / "children").read_text().split()}
+        most[0] = max(most[0], sum(map(resident, ["self", *children])))
+        time.sleep(0.02)
+
+watcher = threading.Thread(target=watch); watcher.start()
+with ThreadPoolExecutor(8) as threads:
+    results = list(threads.map(one, [hostile, honest, scans, honest] * 8))
+over.set(); watcher.join()
+large = sum(shape == (4000, 4000, 3) for shape in results[0::4])
+fine = sum(shape == (64, 96, 3) for shape in results[1::2])
+scanned = sum("scans" in text for text in results[2::4])
+POOL.close(); time.sleep(0.1)
+print(large, fine, scanned, most[0], resident("self"))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="limits and reads memory as Linux does")
+def test_hostile_pictures_among_honest_ones_stay_within_two_gigabytes(tmp_path: Path) -> None:
+    Image.new("RGB", (4000, 4000), (9, 99, 199)).save(tmp_path / "large.webp", lossless=True)
+    (tmp_path / "scans.jpg").write_bytes(progressive(2000))
+    (tmp_path / "honest.jpg").write_bytes(saved(scene()))
+    files = [str(tmp_path / name) for name in ("large.webp", "scans.jpg", "honest.jpg")]
+    run = subprocess.run([sys.executable, "-c", CROWD, *files], check=True, capture_output=True, text=True)
+    large, fine, scanned, most_mb, left_mb = map(float, run.stdout.split())
+    assert (large, fine, scanned) == (8, 16, 8)
+    assert most_mb < 1500
+    assert left_mb < 300
 
 
 @pytest.mark.parametrize("depth", [20_000, 200_000])

@@ -1,4 +1,4 @@
-"""What is no photo is refused with one line that says what happened, what was seen and what to do."""
+"""A file that is not a photo is refused in one line: what happened, what was found and what to do."""
 
 import struct
 import threading
@@ -19,14 +19,14 @@ from viewfix.photos import Metadata, load, metadata, read_bytes
 
 
 def refused(photo: Any) -> str:
-    """The one line that a caller is told."""
+    """The message that the caller gets."""
     with pytest.raises(UnreadablePhoto) as error:
         load(photo)
     assert "\n" not in str(error.value)
     return str(error.value)
 
 
-def test_a_cut_off_file_is_not_shown_half_grey(tmp_path: Path) -> None:
+def test_a_file_that_is_cut_short_is_refused_not_filled_with_grey(tmp_path: Path) -> None:
     noise = np.random.default_rng(1).integers(0, 256, (64, 96, 3)).astype(np.uint8)
     for form in ("JPEG", "PNG", "TIFF", "WEBP", "AVIF"):
         whole = saved(noise, form)
@@ -55,12 +55,12 @@ def test_a_cut_off_file_is_not_shown_half_grey(tmp_path: Path) -> None:
         (b"version https://git-lfs.github.com/spec/v1\n", "Git LFS"),
     ],
 )
-def test_what_is_no_picture_is_said_to_be_what_it_is(data: bytes, what: str) -> None:
+def test_the_message_says_what_a_file_is_that_is_not_a_picture(data: bytes, what: str) -> None:
     assert what in refused(data)
 
 
 @pytest.mark.parametrize("magic", [b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"II*\0", b"RIFF\x10\0\0\0WEBPVP8 "])
-def test_garbage_behind_a_good_beginning_is_damage(magic: bytes) -> None:
+def test_garbage_after_a_good_beginning_is_damage(magic: bytes) -> None:
     assert "Copy it again" in refused(magic + bytes(range(256)))
 
 
@@ -77,7 +77,7 @@ def test_a_picture_that_would_fill_the_memory_is_refused_before_it_is_decoded(si
     assert f"{size[0]} x {size[1]} pixels, and over 200 million" in refused(bomb(*size))
 
 
-def test_a_large_picture_below_the_limit_makes_no_warning() -> None:
+def test_a_large_picture_below_the_limit_gives_no_warning() -> None:
     # Pillow's own limit of 89 million would warn here, and warnings are errors in these tests.
     assert "is damaged" in refused(bomb(12_000, 12_000)) or "ends too early" in refused(bomb(12_000, 12_000))
 
@@ -142,12 +142,12 @@ def web() -> Any:
     server.server_close()
 
 
-def test_a_photo_is_fetched_from_the_web_and_a_hiccup_is_overlooked(web: str) -> None:
+def test_a_photo_is_fetched_from_the_web_despite_a_temporary_failure(web: str) -> None:
     for name in ("photo.jpg", "moved.jpg", "flaky.jpg"):
         assert difference(load(read_bytes(f"{web}/{name}")), scene()) < 3
 
 
-def test_what_the_web_does_not_give_is_unreadable(web: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_photo_that_the_web_does_not_deliver_is_unreadable(web: str, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UnreadablePhoto, match="status 404"):
         read_bytes(f"{web}/none.jpg")
     monkeypatch.setattr(photos.content, "MAX_BYTES", 1_000_000)

@@ -19,7 +19,7 @@ from viewfix.search import index_builder, index_file
 from viewfix.search.exact import ExactSearch
 from viewfix.search.indexed import IndexedSearch
 from viewfix.search.open import open_search
-from viewfix.search.search import Search
+from viewfix.search.search import Search, best
 from viewfix.store.regions import inside
 from viewfix.store.store import ModelIdentity, Record, Store
 from viewfix.types import Photo, Position
@@ -196,6 +196,50 @@ def test_threads_share_a_search_while_the_map_grows(store, engine):
         thread.join()
     assert not wrong
     check(search, store)
+
+
+@every_engine
+@pytest.mark.parametrize("region", REGIONS)
+def test_a_smaller_number_gives_the_beginning_of_a_larger_one(store, engine, region):
+    search, where = ENGINES[engine](store), REGIONS[region]
+    store.put(records(150, 5, "new "), looks(150, 5))
+    store.remove([str(i) for i in range(0, COUNT, 7)])
+    for query in looks(PLACES, seed=77)[::12]:
+        longer, similarities = search.nearest(query, 300, where)
+        for k in (100, 60, 33, 20, 19, 10, 3, 1):
+            rows, of_rows = search.nearest(query, k, where)
+            assert rows.tolist() == longer[:k].tolist(), k
+            assert of_rows.tolist() == similarities[:k].tolist(), "to the last bit"
+            longer, similarities = rows, of_rows
+
+
+@every_engine
+@pytest.mark.parametrize("region", ["everywhere", "a circle across the 180th meridian", "half the world"])
+@pytest.mark.parametrize("copies", [60, 500])
+def test_of_photos_that_look_the_same_the_oldest_come_first(tmp_path, engine, region, copies):
+    """More of them than any shortlist holds, scattered over the map, and some of them are only added later."""
+    same, where = looks(1, 3)[0], REGIONS[region]
+    order = np.random.default_rng(1).permutation(COUNT)
+    with Store.create(tmp_path / "x.map", TOY) as store:
+        units = looks(COUNT, 0)
+        units[order[:copies]] = same
+        store.put(records(COUNT), units)
+        search = ENGINES[engine](store)
+        store.put(records(150, 5, "new "), np.repeat(same[None], 150, axis=0))
+        within = store.rows() if where is None else store.rows_in(where)
+        alike = [row for row in within if store.descriptors([row])[0] @ same > 0.999]
+        for k in (1, 5, 10, 20, 50, 100, 200):
+            assert search.nearest(same, k, where)[0][: len(alike)].tolist() == alike[:k], k
+
+
+@pytest.mark.parametrize("k", [1, 2, 5, 10, 100, 200])
+def test_the_best_of_equal_similarities_are_the_lowest_rows(k):
+    rows = np.random.default_rng(0).permutation(np.arange(1, 101))
+    equal = np.full(100, 0.5, np.float32)
+    assert best(rows, equal, k)[0].tolist() == list(range(1, min(k, 100) + 1))
+    equal[rows == 50] = 0.75
+    equal[rows == 1] = 0.25
+    assert best(rows, equal, k)[0].tolist() == [50, *(row for row in range(2, 101) if row != 50), 1][:k]
 
 
 circles = st.builds(

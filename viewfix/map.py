@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from . import photos
-from .embed.ingest import Added, Source, discard_if_empty, ingest, nothing_usable, stream_of
+from .embed.ingest import Added, discard_if_empty, ingest, nothing_usable
 from .embed.ray import Where, describer
 from .errors import BadInput, UnknownModel, UnreadablePhoto
 from .explain.assemble import explain
@@ -33,6 +33,7 @@ from .pois import with_nearby
 from .pois.nearby import USUAL_REACH, Reach
 from .search.open import open_search
 from .search.search import Search
+from .sources import Given, Prefer, open_sources
 from .store.complete import whole
 from .store.export import export
 from .store.points import Points
@@ -59,8 +60,9 @@ class Map:
     def build(
         cls,
         place: Place,
-        *sources: Source,
+        *sources: Given,
         model: Model | str | Path | None = None,
+        prefer: Prefer = "sidecar",
         progress: Progress = silent,
         cluster: Where = None,
     ) -> Map:
@@ -68,9 +70,10 @@ class Map:
 
         Args:
             place: the map's file, or its URL, such as postgresql://host/db?map=city.
-            sources: folders, manifests (CSV, GeoJSON, Parquet), photo files, lists of these (a glob result), or
-                iterables of Photo | Skipped.
+            sources: folders, manifests (CSV, GeoJSON, Parquet), photo files, lists of these (a glob result), files
+                that were opened from a path, or iterables of Photo | Skipped.
             model: a name of the catalogue, an .onnx file, or a Model; None for the default, or the map's own.
+            prefer: which position counts where a photo and its sidecar disagree: "sidecar" or "exif".
             progress: called with the current step.
             cluster: where photos are embedded: the address of a Ray cluster; None for this machine.
 
@@ -82,7 +85,7 @@ class Map:
             ModelMismatch: the map was built with another model.
             MapBusy: another process is writing it, where there can be only one.
         """
-        stream = stream_of(sources)
+        stream = open_sources(sources, prefer=prefer)
         new = not Store.exists(place)
         if new:
             used = catalogue.given(model)
@@ -109,13 +112,13 @@ class Map:
         """
         return cls(whole(Store.open(place)), model=model, progress=progress)
 
-    def add(self, *sources: Source, calibrate: bool = True, cluster: Where = None) -> Added:
+    def add(self, *sources: Given, prefer: Prefer = "sidecar", calibrate: bool = True, cluster: Where = None) -> Added:
         """Add photos. One with the same id and content is left alone, one whose content changed is replaced.
 
         Without `calibrate`, the minute that it may take is left to the next call that adds or removes.
         """
         with Store.open(self.address, write=True) as writer:
-            return self._add(stream_of(sources), writer, calibrate, cluster)
+            return self._add(open_sources(sources, prefer=prefer), writer, calibrate, cluster)
 
     def store_local_features(self) -> int:
         """Store the local features of every photo in the map, later ones too; returns how many could not be had.

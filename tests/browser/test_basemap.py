@@ -1,4 +1,4 @@
-"""What lies under the photos: a plain ground that asks nobody, pictures, vector tiles of a file, a style."""
+"""Base maps: a plain background without requests, raster tiles, vector tiles from a file, a style."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def test_pictures_are_drawn_and_dimmed_at_night(looker: Page, real_map: Path) ->
         assert shares(looker, {"day": (250, 200, 40)})["day"] < 0.01
 
 
-def test_a_style_of_somebodys_lies_under_the_photos_and_one_that_fails_leaves_the_plain_ground(
+def test_a_style_lies_under_the_photos_and_one_that_fails_leaves_the_plain_background(
     looker: Page, real_map: Path
 ) -> None:
     style = {
@@ -135,4 +135,4 @@ def test_a_style_of_somebodys_lies_under_the_photos_and_one_that_fails_leaves_th
         looker.unroute("**/styles/**")
         looker.route("**/styles/**", lambda route: route.fulfill(status=500))
         look(looker, address, "plain", colours)
-        expect(looker.locator("#toast")).to_contain_text("The base map did not come.")
+        expect(looker.locator("#toast")).to_contain_text("The base map could not be loaded.")

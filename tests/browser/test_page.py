@@ -189,7 +189,7 @@ def test_points_that_agree_are_drawn_over_both_pictures(visit: Callable[..., Vis
     reader.locate(query)
     page.get_by_role("button", name="Show matching points").click()
     expect(page.locator("#inliers-said")).to_contain_text(
-        re.compile(r"\d+ points? (is|are) in both pictures"), timeout=20_000
+        re.compile(r"\d+ points? (lies|lie) in the same arrangement in both pictures"), timeout=20_000
     )
     colours = page.evaluate(
         """() => { const canvas = document.getElementById("inliers-canvas");
@@ -210,7 +210,7 @@ def test_a_photo_from_elsewhere_is_told_kindly_that_it_is_not_in_the_map(
     expect(page.locator(".verdict-title")).to_have_text("Not in this map")
     expect(page.locator(".advice li")).to_have_count(3)
     expect(page.locator(".fix-marker")).to_have_count(0)
-    page.get_by_role("button", name="Look more closely").click()
+    page.get_by_role("button", name="Compare more closely").click()
     expect(page.locator(".advice li")).to_have_count(2, timeout=20_000)  # there is nothing closer to offer
 
 
@@ -287,7 +287,7 @@ def test_a_link_shows_the_fix_to_somebody_else_without_the_photo(visit: Callable
 
 
 def test_a_hostile_link_is_refused_in_one_line(visit: Callable[..., Visit]) -> None:
-    refused = "This link does not hold a place that can be shown."
+    refused = "This link does not contain a place that can be shown."
     page = visit().open(f"#at=50,20&map={HOSTILE}{HOSTILE}")
     expect(page.locator("#toast")).to_have_text(refused)
     for fragment in (
@@ -505,9 +505,9 @@ def test_trouble_is_one_kind_line_and_the_servers_own_below_it(visit: Callable[.
     page = reader.open()
     for status, words in (
         (413, "too large for this server"),
-        (415, "not a photo that the server can read"),
+        (415, "cannot read this as a photo"),
         (422, "could not be read"),
-        (500, "had a fault"),
+        (500, "Something went wrong on the server"),
         (504, "took too long"),
     ):
         reader.will_answer({"error": {"code": "x", "message": "It said why.", "request_id": "1"}}, status=status)
@@ -569,7 +569,7 @@ def test_a_server_that_wants_a_key_is_given_one_for_this_tab(visit: Callable[...
     page.set_input_files("#choose-photo", query)
     page.get_by_label("Key", exact=True).fill("wrong")
     page.keyboard.press("Enter")
-    expect(page.locator("#key-wrong")).to_have_text("The server does not know this key.")
+    expect(page.locator("#key-wrong")).to_have_text("The server does not accept this key.")
     page.get_by_label("Key", exact=True).fill("sesame")
     page.keyboard.press("Enter")
     expect(page.locator(".verdict-title")).to_have_text("Very likely here")
@@ -624,7 +624,7 @@ def test_one_of_several_maps_can_be_chosen(visit: Callable[..., Visit], query: P
     expect(page.locator(".about-map")).to_have_text("5 photos in this map")
     page.get_by_label("Map", exact=True).first.select_option(HOSTILE)
     expect(page.locator(".about-map")).to_have_text("1 photo in this map")
-    expect(page.locator(".intake .fine")).to_have_text("The photo is sent to this server, which keeps a copy of it.")
+    expect(page.locator(".intake .fine")).to_have_text("The photo is sent to this server, which stores a copy of it.")
     assert page.evaluate("window.harmed") is None
 
 

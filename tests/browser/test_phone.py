@@ -1,8 +1,10 @@
-"""The phone: installed once, it finds photos with the network cut, as the core does; updates come whole or not."""
+"""The phone app: installed once, it answers without a network as the core does; updates arrive whole or not at all."""
 
 from __future__ import annotations
 
 import functools
+import hashlib
+import json
 import shutil
 import threading
 from collections.abc import Iterator
@@ -12,13 +14,15 @@ import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from conftest import SHARED
+from packing import pack
 from PIL import Image
 from playwright.sync_api import Browser, expect
 
 from viewfix import Map, pois
 from viewfix.demo.town import Town, write_views
 from viewfix.geo import distance_m, moved
-from viewfix.pack import Packed, PackOptions, app, making, pack
+from viewfix.pack import Packed, PackOptions, app, build, read_pack
+from viewfix.pack.bundle import bundled
 from viewfix.types import Position
 
 from .conftest import QUIET, executable
@@ -50,10 +54,10 @@ def town_map(street: Path, real_map: Path, tmp_path_factory: pytest.TempPathFact
 
 
 @pytest.fixture(scope="module", autouse=True)
-def squeezed_once() -> Iterator[None]:
-    """The engine and the model take seven seconds to squeeze, and are the same in every pack."""
+def compressed_once() -> Iterator[None]:
+    """The engine and the model take seven seconds to compress, and are the same in every pack."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(making, "squeezed", functools.cache(making.squeezed))
+        patch.setattr(build, "compressed", functools.cache(build.compressed))
         yield
 
 
@@ -95,7 +99,7 @@ def test_after_the_first_load_photos_are_found_with_the_network_cut(
     chromium: Browser, folder: Folder, street: Path, town_map: Path
 ) -> None:
     phone = opened(chromium, folder)
-    expect(phone.page.locator(".status")).to_contain_text("Ready without network")
+    expect(phone.page.locator(".status")).to_contain_text("Ready without a network")
     assert phone.page.evaluate("crossOriginIsolated"), "threads, though the server knows nothing of it"
     folder.gone = True
     phone.context.set_offline(True)
@@ -111,7 +115,7 @@ def test_after_the_first_load_photos_are_found_with_the_network_cut(
     expect(phone.page.locator(".pair img").nth(1)).to_have_js_property("complete", True)
     assert phone.page.evaluate("document.querySelectorAll('.pair img')[1].naturalWidth") == 96
     assert set(folder.asked[asked:]) <= {"pack.json", "sw.js"}, "only whether there is an update, and in vain"
-    expect(phone.page.locator(".status")).to_contain_text("Ready without network")
+    expect(phone.page.locator(".status")).to_contain_text("Ready without a network")
     phone.context.close()
 
 
@@ -212,7 +216,145 @@ def test_sights_are_named_in_the_readers_language(chromium: Browser, folder: Fol
     close(phone)
 
 
-def test_a_file_that_is_no_picture_is_said_kindly(chromium: Browser, folder: Folder, tmp_path: Path) -> None:
+def test_sights_without_a_name_in_the_readers_language_are_named_in_english(
+    chromium: Browser, folder: Folder, town_map: Path, tmp_path: Path
+) -> None:
+    phone = opened(chromium, folder, locale="de-DE")
+    script = """async ([names, links]) => {
+        const base = `v-${document.documentElement.dataset.version}/shared`;
+        const { named } = await import(new URL(`${base}/language.js`, location.href));
+        const { answerView } = await import(new URL(`${base}/answer.js`, location.href));
+        const sight = { id: "1", name: "Міська вежа", names, kind: "", position: { lat: 50, lon: 20 }, links,
+            distance_m: 9, bearing_deg: 0, side: null };
+        const properties = { found: true, confidence: 0.9, radius_m: 9, heading_deg: null, reason: "", map: "",
+            attribution: [], candidates: [], nearby: [sight] };
+        const answer = { type: "Feature", geometry: { type: "Point", coordinates: [20, 50] }, properties };
+        return [named(sight), answerView(answer).element.querySelector("a")?.href ?? null]; }"""
+    wiki = {language: f"https://{language}.wikipedia.org/wiki/T" for language in ("de", "en", "fr", "uk")}
+    for names, links, wanted in (
+        ({"de": "Stadtturm", "en": "Town Tower"}, {"wikipedia": wiki["uk"]}, ("Stadtturm", wiki["uk"])),
+        ({"en": "Town Tower"}, {"wikipedia": wiki["fr"], "wikipedia:en": wiki["en"]}, ("Town Tower", wiki["en"])),
+        ({"en": "Town Tower"}, {"wikipedia": wiki["en"], "wikipedia:de": wiki["de"]}, ("Town Tower", wiki["de"])),
+        (
+            {},
+            {"wikipedia": "javascript:alert(1)", "website": "https://a.example/"},
+            ("Міська вежа", "https://a.example/"),
+        ),
+        ({}, {}, ("Міська вежа", None)),
+    ):
+        assert phone.page.evaluate(script, [names, links]) == list(wanted)
+    close(phone)
+
+
+def test_an_answer_can_be_shared_and_saved_also_when_the_photo_is_not_in_the_map(
+    chromium: Browser, folder: Folder, street: Path, queries: list[Path]
+) -> None:
+    phone = opened(chromium, folder, accept_downloads=True)
+    phone.page.evaluate("navigator.share = async shared => { globalThis.shared = shared; }")
+    for photo, found in ((sorted(street.iterdir())[3], True), (next(q for q in queries if "strange" in str(q)), False)):
+        phone.page.set_input_files("#choose", photo)
+        phone.page.locator(".verdict:not(.not-found)" if found else ".verdict.not-found").wait_for(timeout=READY_MS)
+        phone.page.get_by_role("button", name="Share").click()
+        shared = phone.page.evaluate("globalThis.shared")
+        assert ("#at=" in shared["url"]) == found
+        assert shared["title"] == "Little Town" and shared["text"]
+        with phone.page.expect_download() as download:
+            phone.page.get_by_role("button", name="Save as GeoJSON").click()
+        assert download.value.suggested_filename == f"{photo.stem}.geojson"
+        saved = json.loads(download.value.path().read_text("utf-8"))
+        assert saved["properties"]["query"] == photo.name
+        assert saved["properties"]["found"] == found and (saved["geometry"] is not None) == found
+        if found:
+            link = shared["url"]
+    other = opened(chromium, folder)
+    other.page.goto(link)
+    other.page.reload()
+    expect(other.page.locator(".kicker")).to_have_text("Shared with you", timeout=READY_MS)
+    close(other)
+    close(phone)
+
+
+def test_a_photo_that_is_not_in_the_map_brings_the_whole_map_into_view(
+    chromium: Browser, folder: Folder, street: Path, queries: list[Path]
+) -> None:
+    phone = opened(chromium, folder, reduced_motion="reduce")
+    scale = "document.querySelector('.map-foot').innerText"
+    phone.page.wait_for_timeout(1000)
+    whole = phone.page.evaluate(scale)
+    phone.show(sorted(street.iterdir())[3])
+    expect(phone.page.locator(".map-foot")).not_to_have_text(whole, use_inner_text=True, timeout=READY_MS)
+    phone.page.set_input_files("#choose", next(q for q in queries if "strange" in str(q)))
+    phone.page.locator(".verdict.not-found").wait_for(timeout=READY_MS)
+    expect(phone.page.locator(".map-foot")).to_have_text(whole, use_inner_text=True, timeout=READY_MS)
+    close(phone)
+
+
+def test_a_pack_opened_as_a_file_says_what_to_do(chromium: Browser, packs: tuple[Path, Path]) -> None:
+    context = chromium.new_context()
+    page = context.new_page()
+    page.goto((packs[0] / "index.html").as_uri())
+    expect(page.locator("#start-help p").first).to_be_visible(timeout=READY_MS)
+    expect(page.locator("#start-help")).to_contain_text("python -m http.server")
+    context.close()
+
+
+def before(pack_folder: Path, target: Path) -> None:
+    """A pack with the data of the version before: no numbers of a query in its photos."""
+    shutil.copytree(pack_folder, target)
+    listed = json.loads((target / "pack.json").read_text("utf-8"))
+    folder = target / f"v-{listed['version']}"
+    content = read_pack(target)
+    about = {name: value for name, value in content.photos.about.items() if name != "query"}
+    old = bundled(about, content.photos.arrays)
+    (folder / "photos.bin.lzma").unlink(missing_ok=True)
+    (folder / "photos.bin").write_bytes(old)
+    entry = next(entry for entry in listed["files"] if entry["path"] == "photos.bin")
+    entry.pop("file", None)
+    entry |= {"bytes": len(old), "download": len(old), "sha256": hashlib.sha256(old).hexdigest()}
+    (target / "pack.json").write_text(json.dumps(listed), "utf-8")
+
+
+def test_a_pack_of_the_version_before_opens_and_is_updated(
+    chromium: Browser, folder: Folder, packs: tuple[Path, Path], street: Path, town_map: Path, tmp_path: Path
+) -> None:
+    before(packs[0], tmp_path / "old")
+    folder.path = tmp_path / "old"
+    phone = opened(chromium, folder)
+    photo = sorted(street.iterdir())[3]
+    phone.show(photo)
+    with Map.open(town_map) as city:
+        wanted = city.locate(photo, verify="off").candidates[0].photo.id
+    expect(phone.page.locator(".about-candidate")).to_contain_text(f"file {wanted}")
+    folder.path = packs[1]
+    look_for_update(phone)
+    expect(phone.page.locator("dialog .soft")).to_contain_text("A new map is ready", timeout=READY_MS)
+    assert offline_title(phone) == "Larger Town"
+    phone.context.close()
+
+
+def test_a_damaged_pack_is_told_on_the_first_screen_and_gives_way_to_a_good_one(
+    chromium: Browser, folder: Folder, packs: tuple[Path, Path], tmp_path: Path
+) -> None:
+    before(packs[0], tmp_path / "bad")
+    listed = json.loads((tmp_path / "bad" / "pack.json").read_text("utf-8"))
+    file = tmp_path / "bad" / f"v-{listed['version']}" / "photos.bin"
+    content = bytearray(file.read_bytes())
+    content[:4] = b"HTML"
+    file.write_bytes(content)
+    entry = next(entry for entry in listed["files"] if entry["path"] == "photos.bin")
+    entry["sha256"] = hashlib.sha256(content).hexdigest()
+    (tmp_path / "bad" / "pack.json").write_text(json.dumps(listed), "utf-8")
+    folder.path = tmp_path / "bad"
+    phone = opened(chromium, folder, wait=False)
+    expect(phone.page.locator("#start-says")).to_contain_text("This map cannot be opened", timeout=READY_MS)
+    folder.path = packs[1]
+    phone.page.reload()
+    ready(phone.page)
+    assert phone.page.locator(".head h1").inner_text() == "Larger Town"
+    phone.context.close()
+
+
+def test_a_file_that_is_not_a_picture_gets_a_kind_message(chromium: Browser, folder: Folder, tmp_path: Path) -> None:
     (tmp_path / "diary.jpg").write_text("no picture")
     phone = opened(chromium, folder)
     phone.page.set_input_files("#choose", tmp_path / "diary.jpg")
@@ -223,7 +365,7 @@ def test_a_file_that_is_no_picture_is_said_kindly(chromium: Browser, folder: Fol
 def test_a_broken_first_load_installs_nothing_and_can_be_tried_again(chromium: Browser, folder: Folder) -> None:
     folder.tamper = lambda path, content: content[:-1] + b"!" if path.endswith("model.onnx.lzma") else content
     phone = opened(chromium, folder, wait=False)
-    expect(phone.page.locator("#start-says")).to_contain_text("did not arrive as it was sent", timeout=READY_MS)
+    expect(phone.page.locator("#start-says")).to_contain_text("A file arrived damaged", timeout=READY_MS)
     folder.tamper = lambda path, content: None if path.endswith("photos.bin.lzma") else content
     phone.page.get_by_role("button", name="Try again").click()
     expect(phone.page.locator("#start-says")).to_contain_text("The download stopped", timeout=READY_MS)
@@ -237,7 +379,7 @@ def test_a_broken_first_load_installs_nothing_and_can_be_tried_again(chromium: B
 
 def look_for_update(phone: Phone) -> None:
     phone.page.get_by_role("button", name="Settings").click()
-    phone.page.get_by_role("button", name="Look for an update").click()
+    phone.page.get_by_role("button", name="Check for an update").click()
 
 
 def offline_title(phone: Phone) -> str:
@@ -263,7 +405,7 @@ def test_an_update_comes_whole_or_not_at_all(
         folder.tamper = tamper
         folder.path = packs[1]
         look_for_update(phone)
-        expect(status).to_contain_text("The one you have goes on working", timeout=READY_MS)
+        expect(status).to_contain_text("The one you have still works", timeout=READY_MS)
         assert offline_title(phone) == "Little Town", what
         phone.show(sorted(street.iterdir())[3])
         expect(phone.page.locator(".verdict-title")).to_be_visible()
@@ -374,6 +516,55 @@ def test_the_live_camera_moves_the_fix_on_the_map(
         close(phone)
     finally:
         browser.close()
+
+
+END = """() => { for (const track of document.querySelector("video").srcObject.getVideoTracks()) {
+    track.stop();
+    track.dispatchEvent(new Event("ended")); } }"""
+
+
+@pytest.fixture
+def filmed(chromium: Browser, film: Path) -> Iterator[Browser]:
+    """A browser whose camera shows the film."""
+    arguments = [
+        *QUIET,
+        "--use-fake-ui-for-media-stream",
+        "--use-fake-device-for-media-stream",
+        f"--use-file-for-fake-video-capture={film}",
+    ]
+    browser = chromium.browser_type.launch(executable_path=executable(), args=arguments)
+    yield browser
+    browser.close()
+
+
+@pytest.mark.parametrize("told", [True, False], ids=["with an event", "without an event"])
+def test_a_camera_that_was_taken_away_ends_the_live_view(filmed: Browser, folder: Folder, told: bool) -> None:
+    phone = opened(filmed, folder, permissions=["camera"])
+    phone.page.get_by_role("button", name="Live camera").click()
+    phone.page.locator(".live-card .likely").wait_for(timeout=READY_MS)
+    phone.page.evaluate(END if told else END.replace('track.dispatchEvent(new Event("ended"));', ""))
+    expect(phone.page.locator(".content")).to_contain_text("The camera has stopped", timeout=READY_MS)
+    expect(phone.page.locator(".preview")).to_be_hidden()
+    phone.page.get_by_role("button", name="Live camera").click()
+    expect(phone.page.locator(".preview video")).to_be_visible()
+    phone.page.locator(".live-card .likely").wait_for(timeout=READY_MS)
+    close(phone)
+
+
+def test_a_frozen_frame_is_never_asked_about(filmed: Browser, folder: Folder) -> None:
+    phone = opened(filmed, folder, permissions=["camera"])
+    phone.page.evaluate("""() => { globalThis.framesSeen = 0;
+        const made = globalThis.createImageBitmap;
+        globalThis.createImageBitmap = (...given) => { globalThis.framesSeen++; return made(...given); }; }""")
+    phone.page.get_by_role("button", name="Live camera").click()
+    phone.page.locator(".live-card .likely").wait_for(timeout=READY_MS)
+    phone.page.evaluate("document.querySelector('video').srcObject.getVideoTracks()[0].enabled = false")
+    phone.page.evaluate("document.querySelector('video').pause()")
+    phone.page.wait_for_timeout(1500)
+    before = phone.page.evaluate("globalThis.framesSeen")
+    phone.page.wait_for_timeout(3000)
+    assert before > 0 and phone.page.evaluate("globalThis.framesSeen") == before
+    close(phone)
 
 
 def test_a_phone_without_a_camera_says_so(chromium: Browser, folder: Folder) -> None:

@@ -1,9 +1,10 @@
-"""What the phone works out in JavaScript is what the core works out in Python: geodesy, votes, odds, sights, pixels."""
+"""The phone computes in JavaScript what the core computes in Python: geodesy, votes, probabilities, sights, pixels."""
 
 from __future__ import annotations
 
 import base64
 import io
+import json
 import lzma
 import math
 from collections.abc import Iterator
@@ -15,25 +16,29 @@ from PIL import Image
 from playwright.sync_api import Browser, Page
 
 from viewfix.geo import Circle, Plane, bearing_deg, distance_m, moved
-from viewfix.locate.answer import answer
+from viewfix.geojson import to_feature
 from viewfix.locate.confidence import PRIOR, Calibration, Weights
+from viewfix.locate.decide import decide
+from viewfix.locate.evidence import Evidence, weigh
 from viewfix.locate.fuse import fuse
+from viewfix.locate.options import QueryOptions
 from viewfix.models.preprocessing import Preprocessing
 from viewfix.pack.app import WEB
 from viewfix.pack.check import SIDE_PX, pattern
-from viewfix.pack.photos import calibration_of, rows_of
-from viewfix.pack.squeeze import squeezed
+from viewfix.pack.compress import compressed
+from viewfix.pack.defaults import query_defaults
+from viewfix.pack.photos import calibration_of, quantized
 from viewfix.photos import load
 from viewfix.pois.lookup import SPARE
 from viewfix.pois.nearby import Reach, choose, worth
-from viewfix.types import Candidate, Photo, PointOfInterest, Position
+from viewfix.types import Candidate, Fix, Nearby, Photo, PointOfInterest, Position
 
 from .static_server import served
 
 CALIBRATION = Calibration(
     weights={**PRIOR.weights, "off": Weights(bias=-3.1, similarity=2.2, margin=15.0, agreement=1.3, density=0.2)},
     radius_m=25.0,
-    stranger=0.61,
+    out_of_map={**PRIOR.out_of_map, "off": 0.61},
 )
 
 
@@ -54,7 +59,7 @@ const bytes = text => Uint8Array.from(atob(text), letter => letter.charCodeAt(0)
 
 
 def call(page: Page, module: str, body: str, *given: Any) -> Any:
-    """What `body`, a function of the module's exports and of what is given, returns."""
+    """The value of `body`, a function of the module's exports and of the values given."""
     script = f"given => {{ {HELPERS} return import('/phone/{module}.js').then(m => ({body})(m, ...given)); }}"
     return page.evaluate(script, list(given))
 
@@ -96,7 +101,7 @@ def test_a_circle_holds_the_photos_that_it_holds_in_the_core(page: Page) -> None
 
 
 def drawn(rng: np.random.Generator, count: int, spread_m: float, middle: Position) -> list[Candidate]:
-    """Candidates that were drawn by lot, the most similar first, as a search would give them."""
+    """Random candidates, the most similar first, as a search returns them."""
     similarities = np.sort(rng.uniform(0.2, 0.9, count).astype(np.float32))[::-1]
     plane = Plane(middle)
     at = [plane.to_position(*map(float, xy)) for xy in rng.normal(0, spread_m, (count, 2))]
@@ -123,17 +128,18 @@ def test_votes_and_odds_are_those_of_the_core(page: Page) -> None:
         candidates = drawn(rng, int(rng.integers(1, 21)), float(rng.choice([3.0, 30.0, 400.0])), middle)
         elsewhere = drawn(rng, int(rng.integers(0, 6)), 500.0, middle) if rng.random() < 0.5 else []
         cases.append((candidates, elsewhere, int(rng.integers(0, 201))))
-    body = """(m, cases, odds) => import('/phone/confidence.js').then(c => cases.map(([some, others, around]) => {
-        const consensus = m.fuse(some, others);
-        return [consensus, c.answer(odds, consensus, around, `${consensus.best}.jpg`)]; }))"""
+    body = """(m, cases, odds, rules) => import('/phone/confidence.js').then(c =>
+        cases.map(([some, others, around]) => {
+            const consensus = m.fuse(some, others, rules);
+            return [consensus, c.answer(odds, consensus, around, `${consensus.best}.jpg`, rules)]; }))"""
     given = [[as_javascript(a), as_javascript(b), n] for a, b, n in cases]
-    found = call(page, "fuse", body, given, calibration_of(CALIBRATION))
+    found = call(page, "fuse", body, given, calibration_of(CALIBRATION), query_defaults())
     seen = set()
     for (candidates, elsewhere, around), (consensus, decided) in zip(cases, found, strict=True):
         wanted = fuse(candidates, elsewhere=elsewhere)
         assert wanted is not None
-        given_answer = answer(candidates, wanted, CALIBRATION, neighbours=around, line=0.5, k=8)
-        fix = given_answer.fix
+        evidence = Evidence(tuple(candidates), (weigh(wanted, around, CALIBRATION),), "off")
+        fix = decide(evidence, CALIBRATION, QueryOptions(verify="off"))
         assert consensus["best"] == wanted.best
         assert consensus["agreement"] == pytest.approx(wanted.agreement, abs=1e-9)
         assert consensus["rival"] == pytest.approx(wanted.rival, abs=1e-9)
@@ -147,10 +153,10 @@ def test_votes_and_odds_are_those_of_the_core(page: Page) -> None:
     assert seen == {True, False}
 
 
-def test_nobody_to_vote_is_an_answer(page: Page) -> None:
-    body = "(m, c) => m.answer(c, null, 0, '')"
-    decided = call(page, "confidence", body, calibration_of(CALIBRATION))
-    fix = answer((), None, CALIBRATION, neighbours=0, line=0.5, k=8).fix
+def test_no_candidates_are_an_answer_too(page: Page) -> None:
+    body = "(m, c, rules) => m.answer(c, null, 0, '', rules)"
+    decided = call(page, "confidence", body, calibration_of(CALIBRATION), query_defaults())
+    fix = decide(Evidence((), (), "off"), CALIBRATION, QueryOptions(verify="off"))
     assert (decided["found"], decided["confidence"], decided["reason"]) == (False, 0, fix.reason)
 
 
@@ -175,9 +181,9 @@ def test_the_sights_that_are_named_are_those_of_the_core(page: Page) -> None:
     for heading_deg in (None, 0.0, 200.0):
         spots = [plane.to_position(*map(float, xy), 12.0) for xy in rng.normal(0, 300, (12, 2))]
         for at in spots:
-            body = "(m, points, at, heading) => m.nearbyOf(m.pointsOf(points), at, heading)"
+            body = "(m, points, at, heading, rules) => m.nearbyOf(m.pointsOf(points), at, heading, rules)"
             here = {"lat": at.lat, "lon": at.lon, "radius": at.radius_m}
-            found = call(page, "nearby", body, as_json, here, heading_deg)
+            found = call(page, "nearby", body, as_json, here, heading_deg, query_defaults()["nearby"])
             reached = [p for p in points if distance_m(at, p.position) <= Reach().within_m + (at.radius_m or 0)]
             # The core reads so many from a map, too.
             away_m = np.array([distance_m(at, p.position) for p in reached])
@@ -187,12 +193,12 @@ def test_the_sights_that_are_named_are_those_of_the_core(page: Page) -> None:
             assert [each["id"] for each in found] == [each.point.id for each in wanted]
             assert [each["side"] for each in found] == [each.side for each in wanted]
             for mine, theirs in zip(found, wanted, strict=True):
-                assert mine["distance_m"] == pytest.approx(theirs.distance_m, abs=0.5001)
+                assert mine["distance_m"] == pytest.approx(theirs.distance_m, abs=0.0501)
                 assert mine["bearing_deg"] == pytest.approx(theirs.bearing_deg, abs=0.0501)
 
 
 def picture(width: int, height: int, seed: int) -> np.ndarray:
-    """Something with edges, slopes and noise, (height, width, 3) uint8."""
+    """A picture with edges, slopes and noise, (height, width, 3) uint8."""
     rng = np.random.default_rng(seed)
     y, x = np.mgrid[:height, :width]
     waves = [
@@ -248,27 +254,90 @@ def decoded(page: Page, content: bytes, least_px: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_a_photo_however_it_was_held_is_decoded_as_in_the_core(page: Page, orientation: int) -> None:
+def test_a_turned_photo_is_decoded_as_in_the_core(page: Page, orientation: int) -> None:
     content = jpeg(picture(203, 117, seed=7), orientation, quality=90)
     np.testing.assert_allclose(decoded(page, content, 320), load(content, least_side_px=320).astype(int), atol=2)
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("size", [(651, 333), (1301, 700), (1347, 1291)])
-def test_a_large_photo_is_made_smaller_as_the_core_decodes_it(
-    page: Page, size: tuple[int, int], orientation: int
-) -> None:
+def test_a_large_photo_is_reduced_as_the_core_decodes_it(page: Page, size: tuple[int, int], orientation: int) -> None:
     smooth = np.asarray(Image.fromarray(picture(*size, seed=8)).reduce(2).resize(size), np.uint8)
     content = jpeg(smooth, orientation, quality=92, subsampling=0)
     wanted = load(content, least_side_px=160)
     assert max(wanted.shape) <= max(size) / 2 + 1, "the core decodes it at a half, a quarter or an eighth"
     found = decoded(page, content, 160)
     assert found.shape == wanted.shape
-    inner = np.abs(found - wanted)[4:-4, 4:-4]  # a block that is cut by the edge holds what no picture shows
+    inner = np.abs(found - wanted)[4:-4, 4:-4]  # a block that the edge cuts holds pixels of no picture
     assert inner.max() <= 3 and inner.mean() < 0.5
 
 
-def test_what_is_transparent_is_white(page: Page) -> None:
+def test_a_jpeg_with_much_before_its_size_is_decoded_as_in_the_core(page: Page) -> None:
+    content = jpeg(picture(1301, 700, seed=8), 1, quality=92, subsampling=0)
+    comment = b"\xff\xfe" + (65533).to_bytes(2, "big") + b"c" * 65531
+    content = content[:2] + comment * 9 + content[2:]
+    assert decoded(page, content, 160).shape == load(content, least_side_px=160).shape
+
+
+def test_a_coarse_gps_fix_is_never_a_circle_that_may_exclude_the_truth(page: Page) -> None:
+    body = """(m, accuracies) => accuracies.map(accuracy => {
+        let tell;
+        const geolocation = { watchPosition: ok => ((tell = ok), 1), clearWatch: () => {} };
+        Object.defineProperty(navigator, "geolocation", { value: geolocation, configurable: true });
+        const gps = new m.Gps(() => {});
+        gps.switchOn();
+        tell({ coords: { latitude: 60, longitude: 24, accuracy }, timestamp: Date.now() });
+        return [gps.state, gps.near()?.radius ?? null]; })"""
+    accuracies = [10, 500, 666, 700, 6000, 20_000, -1, None]
+    circle = [["on", 150], ["on", 1500], ["on", 1998]] + [["coarse", None]] * 5
+    assert call(page, "gps", body, accuracies) == circle
+
+
+def test_the_age_of_a_gps_fix_counts_from_its_arrival(page: Page) -> None:
+    body = """(m, behind) => {
+        let tell, later = 0;
+        const [date, steady] = [Date.now, performance.now.bind(performance)];
+        const geolocation = { watchPosition: ok => ((tell = ok), 1), clearWatch: () => {} };
+        Object.defineProperty(navigator, "geolocation", { value: geolocation, configurable: true });
+        try {
+            return behind.map(ms => {
+                const gps = new m.Gps(() => {});
+                gps.switchOn();
+                tell({ coords: { latitude: 60, longitude: 24, accuracy: 10 }, timestamp: date() - ms });
+                const seen = [gps.near() !== null];
+                Date.now = () => date() + 30_000;
+                seen.push(gps.near() !== null);
+                Date.now = () => date() + 61_000; // the device slept: its steady clock may have stood still
+                seen.push(gps.state);
+                Date.now = () => date() - 3_600_000; // the clock was set back
+                performance.now = () => steady() + 61_000;
+                seen.push(gps.near());
+                [Date.now, performance.now] = [date, steady];
+                return seen; });
+        } finally { [Date.now, performance.now] = [date, steady]; } }"""
+    for seen in call(page, "gps", body, [0, 61_000, 978_307_200_000]):
+        assert seen == [True, True, "waiting", None]
+
+
+def test_the_phone_exports_the_geojson_of_the_core(page: Page) -> None:
+    point = PointOfInterest("node/1", "Museum", "tourism=museum", Position(50.001, 20.0), {"uk": "Музей"}, {}, 3.0)
+    near = Nearby(point, 12.0, 3.0, "ahead")
+    candidate = Candidate(Photo("a.jpg", "", Position(50.0, 20.0), 9.0), 0.8)
+    fix = Fix(Position(50.0, 20.0, 9.0), 0.9, (candidate,), "said", 12.0, (near,))
+    wanted = to_feature("query.jpg", fix)
+    given = json.loads(json.dumps(wanted))
+    at = given["properties"]["candidates"][0]
+    given["properties"]["candidates"] = [
+        {**at, "position": {"lat": at["lat"], "lon": at["lon"]}, "licence": None, "thumbnail": None, "taken_at": None}
+    ]
+    given["properties"] |= {"map": "town", "verify": "off", "took_ms": 3}
+    for each in given["properties"]["nearby"]:
+        each |= {"attribution": None, "licence": None, "notability": 3.0}
+    script = """given => import('/shared/geojson.js').then(m => m.toGeoJson(given, 'query.jpg'))"""
+    assert page.evaluate(script, given) == wanted
+
+
+def test_transparent_pixels_are_white(page: Page) -> None:
     written = io.BytesIO()
     half = np.zeros((40, 60, 4), np.uint8)
     half[:, 30:] = (200, 10, 90, 255)
@@ -276,13 +345,13 @@ def test_what_is_transparent_is_white(page: Page) -> None:
     np.testing.assert_array_equal(decoded(page, written.getvalue(), 16), load(written.getvalue()))
 
 
-def test_what_is_no_picture_is_refused(page: Page) -> None:
+def test_bytes_that_are_not_a_picture_are_refused(page: Page) -> None:
     body = "(m) => m.pixelsOf(new Blob(['no picture']), 16).then(() => 'decoded', () => 'refused')"
     assert call(page, "decode", body) == "refused"
 
 
 @pytest.mark.parametrize("kind", ["noise", "text", "zeros", "mixed", "halves"])
-def test_what_python_packs_the_phone_unpacks(page: Page, kind: str) -> None:
+def test_the_phone_decompresses_what_python_compresses(page: Page, kind: str) -> None:
     rng = np.random.default_rng(9)
     noise = rng.integers(0, 256, 70_000, np.uint8).tobytes()
     texts = (b"the same words again and again, " * 4000)[:120_001]
@@ -294,7 +363,7 @@ def test_what_python_packs_the_phone_unpacks(page: Page, kind: str) -> None:
         "mixed": texts + noise + texts,
         "halves": halves,
     }[kind]
-    packed = squeezed("a.onnx" if kind == "halves" else "a.js", content)
+    packed = compressed("a.onnx" if kind == "halves" else "a.js", content)
     if packed is None:
         chain = [{"id": lzma.FILTER_LZMA1, "preset": 6}]
         packed = lzma.compress(content, format=lzma.FORMAT_ALONE, filters=chain)
@@ -307,9 +376,9 @@ def test_what_python_packs_the_phone_unpacks(page: Page, kind: str) -> None:
     )
 
 
-def test_packed_bytes_that_were_changed_never_hang_the_phone(page: Page) -> None:
+def test_damaged_compressed_bytes_never_hang_the_phone(page: Page) -> None:
     content = b"some words that are said again, " * 300
-    packed = squeezed("a.js", content)
+    packed = compressed("a.js", content)
     assert packed is not None
     rng = np.random.default_rng(10)
     wrong = []
@@ -327,7 +396,7 @@ def test_the_check_picture_is_the_same(page: Page) -> None:
     np.testing.assert_array_equal(np.frombuffer(data, np.uint8).reshape(SIDE_PX, SIDE_PX, 3), pattern())
 
 
-def test_the_codes_bring_what_is_truly_most_similar_to_the_second_look(page: Page) -> None:
+def test_the_scan_of_codes_finds_the_most_similar_photos(page: Page) -> None:
     rng = np.random.default_rng(11)
     dim, count = 512, 6000
     places = rng.standard_normal((count // 10, dim)).repeat(10, axis=0)
@@ -335,7 +404,7 @@ def test_the_codes_bring_what_is_truly_most_similar_to_the_second_look(page: Pag
     units = (units / np.linalg.norm(units, axis=1, keepdims=True)).astype(np.float32)
     queries = units[::300] + 0.05 * rng.standard_normal((20, dim)).astype(np.float32)
     queries /= np.linalg.norm(queries, axis=1, keepdims=True)
-    rows, scales = rows_of(units)
+    rows, scales = quantized(units)
     body = """(m, dim, rows, scales, middle, queries) => {
         const numbers = values => Float32Array.from(values);
         const index = new m.Index(dim, new Int8Array(bytes(rows).buffer), numbers(scales), numbers(middle));

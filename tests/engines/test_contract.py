@@ -198,6 +198,27 @@ def test_what_changes_is_seen_by_who_reads_meanwhile(engine: Engine) -> None:
         assert version.removals - before.removals == 2 and version.last_row - before.last_row == 1
 
 
+@pytest.mark.parametrize("region", [None, Circle(60.1, 24.9, 50_000.0)])
+def test_a_smaller_number_gives_the_beginning_and_of_equal_photos_the_oldest_come_first(
+    engine: Engine, region: Circle | None
+) -> None:
+    units = descriptors(300)
+    units[50:250] = units[7]  # with that of row 7 more than any shortlist for up to 20 holds
+    with Store.create(engine.place(), TOY) as store:
+        store.put(records(300), units)
+        within = store.rows() if region is None else store.rows_in(region)
+        ids = [photo.id for photo in store.photos(within)]
+        alike = [ids.index(record(7).photo.id), *(ids.index(record(n).photo.id) for n in range(50, 250))]
+        oldest = sorted(int(within[at]) for at in alike)
+        search = open_search(store)
+        for query in (units[7], units[299]):
+            longer = search.nearest(query, 60, region)[0].tolist()
+            for k in (20, 10, 5, 1):
+                assert search.nearest(query, k, region)[0].tolist() == longer[:k]
+            if query is units[7]:
+                assert longer == oldest[:60]
+
+
 def test_a_photo_that_moved_gets_a_new_row_and_keeps_its_descriptor(engine: Engine) -> None:
     place, units = filled(engine)
     told: list[int] = []

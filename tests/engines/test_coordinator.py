@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import viewfix.search.postgres as module
+import viewfix.store.postgres.vector_index as module
 from viewfix.errors import StorageFailed
 from viewfix.geo import Circle
 from viewfix.search.open import open_search

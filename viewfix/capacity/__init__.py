@@ -1,6 +1,7 @@
-"""How many photos and questions go in; memory, disk, machines and the engine to choose come out, as was measured."""
+"""Capacity planning: the memory, disks, machines and engine that a map of a given size needs."""
 
 from .constants import Constant, load
-from .planning import Machine, Part, Plan, Workload, plan
+from .estimate import Part, Plan, plan
+from .workload import Machine, Workload
 
 __all__ = ["Constant", "Machine", "Part", "Plan", "Workload", "load", "plan"]

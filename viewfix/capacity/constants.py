@@ -1,4 +1,4 @@
-"""The constants that were measured, read from the file that benchmarks/constants.py writes."""
+"""The measured constants that plans are made from, as benchmarks/constants.py writes them."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ FILE = "constants.json"
 
 @dataclass(frozen=True, slots=True)
 class Constant:
-    """One number, or one by the size of the map, and where it is from: a command, or "arithmetic".
+    """A number, or a curve over the number of photos in a map.
 
-    `of_dims` are the numbers of a descriptor that it was measured with, None where it does not depend on them;
-    `measured_to` the largest map it was measured on.
+    `source` is the command that measured it, or "arithmetic". `of_dims` is the length of the descriptors it was
+    measured with; None if it does not depend on that. `measured_to` is the size of the largest map it was measured on;
+    None if it does not depend on that.
     """
 
     value: float | Sequence[tuple[float, float]]
@@ -29,17 +30,20 @@ class Constant:
     measured_to: float | None
 
     def at(self, photos: float, dims: int = 512) -> float:
-        """Its value for a map of so many photos: as measured, or further along the line through the last two."""
+        """The value for a map of that many photos.
+
+        Between measurements it follows a power law, and beyond the last it continues the last one.
+        """
         if isinstance(self.value, int | float):
-            return self._of(float(self.value), dims)
+            return self._scaled(float(self.value), dims)
         points = sorted(self.value)
         if photos <= points[0][0]:
-            return self._of(points[0][1], dims)
+            return self._scaled(points[0][1], dims)
         low, high = next(((a, b) for a, b in pairwise(points) if photos <= b[0]), (points[-2], points[-1]))
-        steepness = math.log(high[1] / low[1]) / math.log(high[0] / low[0])
-        return self._of(low[1] * (photos / low[0]) ** steepness, dims)
+        exponent = math.log(high[1] / low[1]) / math.log(high[0] / low[0])
+        return self._scaled(low[1] * (photos / low[0]) ** exponent, dims)
 
-    def _of(self, value: float, dims: int) -> float:
+    def _scaled(self, value: float, dims: int) -> float:
         return value if self.of_dims is None else value * dims / self.of_dims
 
     def reaches(self, photos: float) -> bool:
@@ -49,7 +53,7 @@ class Constant:
 
 @lru_cache(maxsize=1)
 def load() -> Mapping[str, Constant]:
-    """All constants by name."""
+    """All constants, by name."""
     text = resources.files(__package__).joinpath(FILE).read_text(encoding="utf-8")
     return {
         name: Constant(

@@ -1,4 +1,4 @@
-"""viewfix export: a map is written as GeoJSON, CSV, Parquet or for the TensorBoard projector."""
+"""viewfix export: write the photos of a map for other programs."""
 
 from __future__ import annotations
 
@@ -7,21 +7,32 @@ from pathlib import Path
 import click
 
 from .. import console
+from ..errors import BadInput
 from ..store.address import Address
 from .options import map_argument
+
+FORMS = ("geojson", "csv", "parquet", "kml", "gpx", "projector")
 
 
 @click.command()
 @map_argument
-@click.argument("target", type=click.Path(path_type=Path))
-@click.option("--form", type=click.Choice(["geojson", "csv", "parquet", "projector"]),
+@click.argument("target", type=click.Path(path_type=Path), required=False)
+@click.option("-o", "--output", type=click.Path(path_type=Path), metavar="TARGET", help="The same as TARGET.")
+@click.option("--form", type=click.Choice(FORMS),
               help="Default: by the ending of TARGET; a folder is for the projector.")  # fmt: skip
-def command(place: Address, target: Path, form: str | None) -> None:
-    """Write the photos of MAP to TARGET: .geojson, .csv, .parquet (with descriptors) or a folder (projector)."""
+def command(place: Address, target: Path | None, output: Path | None, form: str | None) -> None:
+    """Write the photos of MAP to TARGET: .geojson, .csv, .parquet (with descriptors), .kml, .gpx, or a folder.
+
+    A folder gets the two files of the TensorBoard projector.
+    """
     from ..store.complete import whole
     from ..store.export import export
     from ..store.store import Store
 
+    if (target is None) == (output is None):
+        raise BadInput("Name one file to write: viewfix export MAP photos.geojson, or -o photos.geojson")
+    chosen = target or output
+    assert chosen is not None
     with whole(Store.open(place)) as store, console.progress() as report:
-        written = export(store, target, form=form, progress=report)
+        written = export(store, chosen, form=form, progress=report)
     click.echo(f"wrote {', '.join(str(file) for file in written)}")

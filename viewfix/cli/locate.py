@@ -1,10 +1,10 @@
-"""viewfix locate: photos become fixes, as lines for people or GeoJSON for scripts."""
+"""viewfix locate: say where photos were taken, as lines for people or GeoJSON for scripts."""
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +12,14 @@ import click
 
 from ..errors import BadInput, StorageFailed, UnreadablePhoto
 from ..store.address import Address
-from ..types import Candidate, Fix
+from ..types import Candidate, Fix, Skipped
 from .nearby import language_option, line_of
 from .options import map_argument, model_option, opened
 
+CANDIDATES, NEAR_RADIUS_M = 5, 500.0  # as in locate/options.py, which would bring numpy to --help; a test compares
 
-def _numbers(count: int, form: str) -> Callable[..., tuple[float, ...] | None]:
+
+def _numbers(counts: tuple[int, ...], form: str) -> Callable[..., tuple[float, ...] | None]:
     def read(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[float, ...] | None:
         if value is None:
             return None
@@ -25,8 +27,8 @@ def _numbers(count: int, form: str) -> Callable[..., tuple[float, ...] | None]:
             numbers = tuple(float(part) for part in value.split(","))
         except ValueError:
             numbers = ()
-        if len(numbers) != count:
-            raise click.BadParameter(f"{value!r} is not {form}: {count} numbers with commas between")
+        if len(numbers) not in counts:
+            raise click.BadParameter(f"{value!r} is not {form}: numbers with commas between them")
         return numbers
 
     return read
@@ -36,10 +38,11 @@ def _numbers(count: int, form: str) -> Callable[..., tuple[float, ...] | None]:
 @map_argument
 @click.argument("queries", metavar="PHOTO...", nargs=-1, required=True)
 @click.option("--json", "as_json", is_flag=True, help="One GeoJSON Feature a line and photo.")
-@click.option("-k", default=3, show_default=True, type=click.IntRange(1), help="Candidates to give as evidence.")
-@click.option("--near", callback=_numbers(3, "LAT,LON,RADIUS_M"), metavar="LAT,LON,RADIUS_M",
-              help="Only photos of the map within this circle, e.g. 52.2,0.12,500.")  # fmt: skip
-@click.option("--box", callback=_numbers(4, "SOUTH,WEST,NORTH,EAST"), metavar="SOUTH,WEST,NORTH,EAST",
+@click.option("-k", default=CANDIDATES, show_default=True, type=click.IntRange(1),
+              help="Candidates to give as evidence.")  # fmt: skip
+@click.option("--near", callback=_numbers((2, 3), "LAT,LON or LAT,LON,RADIUS_M"), metavar="LAT,LON[,RADIUS_M]",
+              help="Only photos of the map within this circle, e.g. 52.2,0.12; 500 m if no radius is set.")  # fmt: skip
+@click.option("--box", callback=_numbers((4,), "SOUTH,WEST,NORTH,EAST"), metavar="SOUTH,WEST,NORTH,EAST",
               help="Only photos of the map between these degrees.")  # fmt: skip
 @click.option("--least-confidence", type=click.FloatRange(0, 1),
               help='Below this probability the answer is "not in this map".  [default: 0.5]')  # fmt: skip
@@ -52,7 +55,7 @@ def _numbers(count: int, form: str) -> Callable[..., tuple[float, ...] | None]:
 @click.option("--explain", "explain", type=click.Path(path_type=Path), metavar="OUT.html",
               help="Write a page with the evidence; of several photos, a page each into the folder OUT.")  # fmt: skip
 @click.option("-v", "--verbose", is_flag=True, help="The reason and the candidates under every answer.")
-@click.option("--nearby", "most", default=5, show_default=True, type=click.IntRange(0), metavar="N",
+@click.option("--nearby", "limit", default=5, show_default=True, type=click.IntRange(0), metavar="N",
               help="Points of interest to name with each fix, where the map has some.")  # fmt: skip
 @click.option("--nearby-m", default=300.0, show_default=True, type=click.FloatRange(0), metavar="METRES",
               help="How far they may be, beyond the radius of the fix.")  # fmt: skip
@@ -68,10 +71,11 @@ def command(
     language: str | None,
     **asked: Any,
 ) -> int:
-    """Say where each PHOTO was taken, by the photos of MAP. PHOTO may be - for standard input.
+    """Say where each PHOTO was taken, by the photos of MAP.
 
-    A photo that is not in the map is an answer, not a failure. The exit code is 2 when a PHOTO could not
-    be read; the others are answered all the same, and with --json its line has the reason.
+    PHOTO is a file, a folder (searched as `viewfix build` searches it), or - for standard input. A photo that is not
+    in the map is an answer, not a failure. The exit code is 2 when a PHOTO could not be read; the others are
+    answered all the same, and with --json its line has the reason.
     """
     from ..geojson import to_feature
     from ..map import Map  # noqa: F401  the heavy imports, before the first line of output
@@ -79,58 +83,93 @@ def command(
 
     failed = 0
     credits: dict[str, None] = {}
-    reach = Reach(asked.pop("nearby_m"), asked.pop("most"))
+    reach = Reach(asked.pop("nearby_m"), asked.pop("limit"))
     with opened(place, model=model) as city:
-        pages = _pages(explain, queries)
-        for query, page in zip(queries, pages, strict=True):
+        page_of = _Pages(explain, single=len(queries) == 1 and not Path(queries[0]).is_dir())
+        for query in _pictures(queries):
+            if isinstance(query, Skipped):
+                click.echo(f"viewfix: skipped {query.id}: {query.reason}", err=True)
+                continue
             try:
                 fix = city.locate(_read(query), nearby=reach, **asked)
+                page = page_of.next(query)
+                if page is not None:
+                    city.explain(_read(query), **asked).save(page)
             except UnreadablePhoto as error:
                 failed += 1
                 click.echo(f"viewfix: {query}: {error}" if query not in str(error) else f"viewfix: {error}", err=True)
                 if as_json:  # a line for every photo, so that a script can count on it
-                    click.echo(json.dumps(to_feature(query, Fix(None, 0.0, (), str(error))), ensure_ascii=True))
+                    unread = Fix(None, 0.0, (), str(error))
+                    click.echo(json.dumps(to_feature(query, unread), ensure_ascii=True))
                 continue
-            if page is not None:
-                city.explain(_read(query), **asked).save(page)
             if as_json:
-                click.echo(json.dumps(to_feature(query, fix), ensure_ascii=True))
+                click.echo(json.dumps(to_feature(query, fix, language=language), ensure_ascii=True))
                 continue
             click.echo(f"{query}: {fix}" + (f" (why: {page})" if page is not None else ""))
-            for near in fix.nearby:
-                click.echo(f"  {line_of(near, language)}")
-                credits.update(dict.fromkeys([near.point.credit] if near.point.credit else []))
-            if verbose:
-                click.echo(f"  {fix.reason}")
-                for candidate in fix.candidates:
-                    at = candidate.photo.position
-                    credit = f", {candidate.photo.attribution}" if candidate.photo.attribution else ""
-                    click.echo(
-                        f"  {candidate.photo.id}: {at.lat:.6f}, {at.lon:.6f}, similarity {candidate.similarity:.3f}, "
-                        f"distance {candidate.distance:.3f}{_inliers(candidate)}{credit}"
-                    )
+            _print_details(fix, language, verbose=verbose)
+            credits.update(dict.fromkeys(near.point.credit for near in fix.nearby if near.point.credit))
     if credits:
         click.echo(f"Points of interest: {'; '.join(credits)}")
     return BadInput.exit_code if failed else 0
 
 
+def _pictures(queries: Sequence[str]) -> Iterator[str | Skipped]:
+    """The photos to locate, in order: files as they are named, and the pictures of folders."""
+    from ..sources import pictures_in
+
+    for query in queries:
+        if query == "-" or not (Path(query).is_dir() or any(c in query for c in "*?[")):
+            yield query
+            continue
+        for found in pictures_in(query):
+            yield found if isinstance(found, Skipped) else str(found)
+
+
+_stdin: list[bytes] = []
+
+
 def _read(query: str) -> str | bytes:
-    return sys.stdin.buffer.read() if query == "-" else query
+    if query != "-":
+        return query
+    if not _stdin:
+        _stdin.append(sys.stdin.buffer.read())
+    return _stdin[0]
 
 
-def _inliers(candidate: Candidate) -> str:
-    return "" if candidate.inliers is None else f", {candidate.inliers} inliers"
+def _print_details(fix: Fix, language: str | None, *, verbose: bool) -> None:
+    for near in fix.nearby:
+        click.echo(f"  {line_of(near, language)}")
+    if verbose:
+        click.echo(f"  {fix.reason}")
+        for candidate in fix.candidates:
+            click.echo(f"  {_line(candidate)}")
 
 
-def _pages(target: Path | None, queries: Sequence[str]) -> Sequence[Path | None]:
-    """Where the explanation of each query goes: the file itself for one, a file each in a folder for more."""
-    if target is None:
-        return [None] * len(queries)
-    if len(queries) == 1:
-        return [target]
-    try:
-        target.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StorageFailed(f"The folder {target} cannot be made ({error.strerror}). Choose another.") from error
-    stems = ["photo" if query == "-" else Path(query).stem for query in queries]
-    return [target / f"{number}-{stem}.html" for number, stem in enumerate(stems, start=1)]
+def _line(candidate: Candidate) -> str:
+    at = candidate.photo.position
+    inliers = "" if candidate.inliers is None else f", {candidate.inliers} inliers"
+    credit = f", {candidate.photo.attribution}" if candidate.photo.attribution else ""
+    return (
+        f"{candidate.photo.id}: {at.lat:.6f}, {at.lon:.6f}, similarity {candidate.similarity:.3f}, "
+        f"distance {candidate.distance:.3f}{inliers}{credit}"
+    )
+
+
+class _Pages:
+    """Where the explanation of each query goes: the file itself for one photo, a file each in a folder for more."""
+
+    def __init__(self, target: Path | None, *, single: bool) -> None:
+        self._target, self._single, self._count = target, single, 0
+        if target is None or single:
+            return
+        try:
+            target.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StorageFailed(f"The folder {target} cannot be made ({error.strerror}). Choose another.") from error
+
+    def next(self, query: str) -> Path | None:
+        """The page of the next photo; None where none is wanted."""
+        if self._target is None or self._single:
+            return self._target
+        self._count += 1
+        return self._target / f"{self._count}-{'photo' if query == '-' else Path(query).stem}.html"

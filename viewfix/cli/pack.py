@@ -1,8 +1,9 @@
-"""viewfix pack: a map becomes a folder of static files that finds photos on a phone, without a network."""
+"""viewfix pack: write a map as an app for phones without a network."""
 
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 from typing import Any, get_args
 
@@ -20,15 +21,15 @@ from .options import counted, json_option, map_argument
               help="The folder to write; a pack that is there is replaced.")  # fmt: skip
 @click.option("--title", help="The name of the app on a phone.  [default: the map's]")
 @click.option("--thumbnails", "thumbnails_px", metavar="PX", default=0, show_default="none", type=click.IntRange(0),
-              help="Pack small photos, their longer side PX pixels: 160 is good, and 4 KB each.")  # fmt: skip
+              help="Pack thumbnails whose longer side is PX pixels. 160 is a good size, about 4 KB each.")  # fmt: skip
 @click.option("--thumbnails-of", "rule", default="licensed", show_default=True, type=click.Choice(get_args(Rule)),
-              help="Whose thumbnails: those of photos under an open licence, or all, on your word.")  # fmt: skip
+              help="Whose thumbnails: those of photos under an open licence, or all if you may show them.")  # fmt: skip
 @click.option("--basemap", metavar="FILE.pmtiles", type=click.Path(path_type=Path),
-              help="Streets and names under the photos.  [default: a plain ground]")  # fmt: skip
-@click.option("--webgpu", is_flag=True, help="Pack the engine for graphics processors too: 3.8 MB more.")
+              help="Streets and names under the photos.  [default: a plain background]")  # fmt: skip
+@click.option("--webgpu", is_flag=True, help="Add the engine for graphics processors, 3.8 MB.")
 @json_option
-@click.option("-q", "--quiet", is_flag=True, help="No progress bar.")
-def command(place: Address, target: Path, as_json: bool, quiet: bool, **wished: Any) -> None:
+@click.option("-q", "--quiet", is_flag=True, help="Show no progress bar.")
+def command(place: Address, target: Path, as_json: bool, quiet: bool, **given: Any) -> None:
     """Write MAP as a folder of static files: an app that finds photos on a phone without a network.
 
     Put the folder on any web server with https; see docs/phone.md.
@@ -36,9 +37,9 @@ def command(place: Address, target: Path, as_json: bool, quiet: bool, **wished: 
     from ..map import Map
     from ..pack import PackOptions, pack
 
-    wishes = PackOptions(**wished)
+    options = PackOptions(**given)
     with console.progress(quiet=quiet) as report, Map.open(place) as city:
-        packed = pack(city, target, wishes, progress=report)
+        packed = pack(city.store, city.model, city.calibration, target, options, progress=report)
     if as_json:
         click.echo(json.dumps(packed.to_json(), ensure_ascii=True))
         return
@@ -47,9 +48,11 @@ def command(place: Address, target: Path, as_json: bool, quiet: bool, **wished: 
             click.echo(f"{what:<20}{size / 1e6:8.2f} MB")
     without = f"{packed.bytes_without_engine / 1e6:.2f} MB without engine and app"
     click.echo(f"{'to download':<20}{packed.bytes_in_all / 1e6:8.2f} MB ({without})")
-    if wishes.thumbnails_px:
+    if options.thumbnails_px:
         left = packed.photos - packed.thumbnails - packed.unread
         unread = f", {packed.unread} could not be read" if packed.unread else ""
-        reason = f", {left} not shown: --thumbnails-of {wishes.rule}" if left else ""
+        reason = f", {left} not shown because of --thumbnails-of {options.rule}" if left else ""
         click.echo(f"{counted(packed.thumbnails, 'thumbnail')}{reason}{unread}")
     click.echo(f"wrote {target}: {counted(packed.photos, 'photo')}, version {packed.version}")
+    click.echo(f"Try it: python -m http.server --directory {shlex.quote(str(target))} 8000")
+    click.echo("then open http://localhost:8000/ in a browser.")

@@ -80,8 +80,8 @@ def list_(place: Address, near: str | None, radius_m: float | None, as_json: boo
                 click.echo(_json(each.point, each) if as_json else line_of(each, language))
         else:
             for point in points.all():
-                place = f"{point.position.lat:.6f}, {point.position.lon:.6f}"
-                line = f"{plain(point.id)}: {place}, {plain(point.kind)}, {description(point, language, kind=False)}"
+                at = f"{point.position.lat:.6f}, {point.position.lon:.6f}"
+                line = f"{plain(point.id)}: {at}, {plain(point.kind)}, {description(point, language, kind=False)}"
                 click.echo(_json(point) if as_json else line)
         for source in () if as_json else points.sources():
             named = ", ".join(part for part in (source.attribution, source.licence) if part)

@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
 from ..errors import BadInput
 from ..models.model import Model
-from ..sources import open_sources
+from ..sources import notes_of
 from ..store.store import Record, Store
 from ..types import Photo, Progress, Skipped, silent
 from .changes import Changes, same_photo
 from .describe import Describe, Described, Settled
 from .describe import describe as on_this_machine
-
-Source = str | os.PathLike[str] | Iterable[Any]
-"""A folder, a manifest or a photo by its path or URL; a list of these; or an iterable of Photo | Skipped."""
 
 BATCH = 64
 """Photos a commit: a second of work on two cores, the most that a killed build does again."""
@@ -28,12 +23,16 @@ BATCH = 64
 
 @dataclass(slots=True)
 class Added:
-    """The outcome of adding photos: how many were new, changed, or there already, and which were skipped and why."""
+    """The outcome of adding photos: how many were new, changed, or there already, and which were skipped and why.
+
+    `notes` are remarks about photos that were used all the same, such as two positions that disagree.
+    """
 
     added: int = 0
     replaced: int = 0
     unchanged: int = 0
     skipped: list[Skipped] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
     @property
     def done(self) -> int:
@@ -75,6 +74,7 @@ def ingest(
             _commit(store, batch, fresh, tally)
         progress("embedding", tally.done + len(batch) + len(fresh), total)
     _commit(store, batch, fresh, tally)
+    tally.notes = notes_of(stream).kept
     progress("embedding", tally.done, total)
     return tally
 
@@ -105,47 +105,7 @@ def _commit(store: Store, batch: list[Described], skipped: list[Skipped], tally:
     skipped.clear()
 
 
-def stream_of(sources: Sequence[Source]) -> Iterable[Photo | Skipped]:
-    """One stream of all sources; refuses at once what cannot be read at all.
-
-    Raises:
-        BadInput: no source was passed, or one does not exist or is of a kind that is not read.
-    """
-    named: list[str] = []
-    made: list[Iterable[Any]] = []
-    for source in sources:
-        if isinstance(source, str | os.PathLike):
-            named.append(os.fspath(source))
-        elif isinstance(source, list | tuple | set | frozenset):  # a glob result, a list of paths
-            named += [os.fspath(each) for each in source if isinstance(each, str | os.PathLike)]
-            rest = [each for each in source if not isinstance(each, str | os.PathLike)]
-            made += [rest] if rest else []
-        elif isinstance(source, Iterable) and not isinstance(source, bytes):
-            made.append(source)
-        else:
-            raise BadInput(
-                f"{type(source).__name__} is not a source of photos. Pass a folder, a manifest (CSV, GeoJSON, "
-                "Parquet), photo files, a list of these, or an iterable of Photo."
-            )
-    if not named and not made:
-        raise BadInput("No photos were passed. Pass a folder, a manifest (CSV, GeoJSON, Parquet) or photo files.")
-    if not made:
-        return open_sources(named)
-    return itertools.chain(*([open_sources(named)] if named else []), *map(_checked, made))
-
-
-def _checked(made: Iterable[Any]) -> Iterable[Photo | Skipped]:
-    """A caller's own iterable; what is neither a Photo nor a path is refused by name."""
-    for item in made:
-        if isinstance(item, Photo | Skipped):
-            yield item
-        elif isinstance(item, str | os.PathLike):
-            yield from open_sources([os.fspath(item)])
-        else:
-            raise BadInput(f"A source yielded {type(item).__name__} {str(item)[:60]!r}. Yield Photo, Skipped or paths.")
-
-
-def nothing_usable(sources: Sequence[Source], added: Added) -> BadInput:
+def nothing_usable(sources: Sequence[object], added: Added) -> BadInput:
     """Why a build made an empty map."""
     paths = [str(source) for source in sources if isinstance(source, str | os.PathLike)]
     where = ", ".join(paths) or "what was passed"

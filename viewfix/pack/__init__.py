@@ -1,7 +1,9 @@
-"""A map goes in; a folder of static files comes out: the map, its model and an app for phones without a network."""
+"""A map as a folder of static files: an app that finds photos on a phone without a network."""
 
 from __future__ import annotations
 
-from .making import Packed, PackOptions, pack
+from .build import Packed, PackOptions, pack
+from .photos import PhotoStore
+from .reader import PackContent, read_pack
 
-__all__ = ["Packed", "PackOptions", "pack"]
+__all__ = ["PackContent", "PackOptions", "Packed", "PhotoStore", "pack", "read_pack"]

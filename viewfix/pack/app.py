@@ -1,9 +1,10 @@
-"""Nothing goes in; the files of the app come out: its own, those that it shares with the page, and its libraries."""
+"""The files of the app: its own, those it shares with the page of `viewfix serve`, and its libraries."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from html import escape
 from pathlib import Path
 
 from ..errors import BadInput
@@ -28,17 +29,17 @@ FOR_WEBGPU = (
     "ort-wasm-simd-threaded.asyncify.wasm",
 )
 ENGINE = ("vendor/", "phone/", "shared/")
-"""Folders of what is the same in every pack."""
+"""Folders that are the same in every pack."""
 
 SIDES_PX = (192, 512)
 AT_ROOT = ("index.html", "sw.js")
-FIRST = {"phone/start.js", "phone/install.js", "phone/unpack.js", "phone/lzma.js", "phone/stored.js", "phone/start.css",
-         "shared/language.js", "shared/dom.js", "shared/icons.js"}  # fmt: skip
-"""What the first screen needs before anything is installed: never squeezed. And all words."""
+FIRST = {"phone/start.js", "phone/install.js", "phone/manifest.js", "phone/checks.js", "phone/unpack.js",
+         "phone/lzma.js", "phone/stored.js", "phone/start.css", "shared/language.js"}  # fmt: skip
+"""What the first screen needs before anything is installed, beside the words: never compressed."""
 
 
 def versioned(*, basemap: bool, webgpu: bool) -> Iterator[tuple[str, bytes]]:
-    """Paths within the version's own folder, and contents.
+    """Paths within the version's folder, and contents.
 
     Raises:
         BadInput: viewfix was built without the libraries of its pages.
@@ -51,21 +52,20 @@ def versioned(*, basemap: bool, webgpu: bool) -> Iterator[tuple[str, bytes]]:
     missing = [name for name in wanted if not (VENDOR / name).is_file()]
     if missing:
         raise BadInput(
-            f"The libraries of the app are not there ({VENDOR / missing[0]} is missing): viewfix was built without the "
-            "network. Build it again with it: pip install --force-reinstall viewfix, or in a checkout: "
-            "python hatch_build.py"
+            f"The libraries of the app are missing ({VENDOR / missing[0]}): viewfix was built without the network. "
+            "Connect, then run: pip install --force-reinstall viewfix, or in a checkout: python hatch_build.py"
         )
     for name in wanted:
         yield f"vendor/{name}", (VENDOR / name).read_bytes()
 
 
-def may_squeeze(path: str) -> bool:
-    """Whether a file is only asked for when the pack is installed."""
+def may_compress(path: str) -> bool:
+    """Whether a file is first needed when the pack is installed, by an app that can decompress it."""
     return path not in FIRST and not path.startswith("shared/words/")
 
 
 def at_root(title: str) -> dict[str, bytes]:
-    """What lies beside the version's folder, but for index.html: what a browser looks for in its place."""
+    """The files beside the version's folder, without index.html: those that browsers look for by a fixed name."""
     name = title if len(title) <= 30 else title[:29] + "…"
     manifest = {
         "name": title,
@@ -91,12 +91,10 @@ def at_root(title: str) -> dict[str, bytes]:
 
 
 def page_template() -> str:
-    """index.html with its two blanks."""
+    """index.html with placeholders for the title and the version."""
     return (WEB / "phone" / "index.html").read_text("utf-8")
 
 
 def page(title: str, version: str) -> bytes:
     """index.html of one version."""
-    from html import escape
-
     return page_template().replace("{{version}}", version).replace("{{title}}", escape(title)).encode()

@@ -1,4 +1,4 @@
-"""Named arrays and a JSON object go in; one run of bytes comes out, read by viewfix/web/phone/bundle.js."""
+"""Named arrays and a JSON object in one file; viewfix/web/phone/bundle.js reads it, docs/spec/pack.md defines it."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import numpy.typing as npt
 
 MAGIC = b"VFKP"
 START = 8
-ALIGNED = 8  # a typed array of JavaScript begins at a multiple of its own size
+ALIGNED = 8  # a typed array of JavaScript begins at a multiple of the size of its numbers
 
 
 def bundled(about: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> bytes:
-    """Magic, the length of the header, the header (JSON), then the arrays, little-endian."""
+    """The magic, the length of the header, the header (JSON), then the arrays, little-endian."""
     offsets = [0] * len(arrays)
     while True:  # the header holds the offsets, and its own length moves them
         header = _header(about, arrays, offsets)

@@ -1,16 +1,18 @@
-"""Files go in; a folder comes out that is one version of a pack, a checksum for every file: whole or not at all."""
+"""One version of a pack as a folder: a checksum for every file, and written whole or not at all."""
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..errors import BadInput, StorageFailed
+from .compress import SUFFIX
 
 MANIFEST = "pack.json"
 FORMAT = 1
@@ -18,36 +20,39 @@ FORMAT = 1
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """One file of a pack: where the app finds it, its size then, and what lies in the folder in its stead.
+    """One file of a pack: its path in the app, its size there, and the bytes that lie in the folder.
 
-    `at_root`: beside the version's folder rather than in it. `kept`: the app keeps it when it is installed.
+    `compressed`: the folder holds it as an .lzma file. `at_root`: it lies beside the version's folder, not in it.
+    `kept`: the app keeps it when it is installed.
     """
 
     path: str
     content: bytes
-    bytes_: int
-    squeezed: bool = False
+    size: int
+    compressed: bool = False
     at_root: bool = False
     kept: bool = True
 
     @property
     def file(self) -> str:
-        return f"{self.path}.lzma" if self.squeezed else self.path
+        """Its path in the folder."""
+        return f"{self.path}{SUFFIX}" if self.compressed else self.path
 
     def to_json(self) -> dict[str, Any]:
+        """Its entry in pack.json."""
         return {
             "path": self.path,
-            **({"file": self.file} if self.squeezed else {}),
+            **({"file": self.file} if self.compressed else {}),
             **({"root": True} if self.at_root else {}),
             **({} if self.kept else {"kept": False}),
-            "bytes": self.bytes_,
+            "bytes": self.size,
             "download": len(self.content),
             "sha256": hashlib.sha256(self.content).hexdigest(),
         }
 
 
 def version_of(files: Sequence[Stored], *others: bytes) -> str:
-    """16 hex digits: the same for the same files, whenever and wherever they were packed."""
+    """16 hex digits: equal for equal files, whenever and wherever they were packed."""
     digest = hashlib.sha256()
     for file in sorted(files, key=lambda file: file.path):
         digest.update(f"{file.path}\0{hashlib.sha256(file.content).hexdigest()}\n".encode())
@@ -65,33 +70,35 @@ def manifest_of(version: str, about: dict[str, Any], files: Sequence[Stored]) ->
 
 
 def refuse_others(target: Path) -> None:
-    """A folder that is there already is replaced only if it is a pack."""
-    if not target.absolute().parent.is_dir():
-        raise BadInput(f"There is no folder {target.absolute().parent}. Make it first, then pack to {target}.")
+    """Raise BadInput unless the target is free, an empty folder, or a pack, which may be replaced."""
+    parent = target.absolute().parent
+    if not parent.is_dir():
+        raise BadInput(f"There is no folder {parent}. Create it, then pack to {target}.")
     if not target.exists() or (target.is_dir() and (not any(target.iterdir()) or is_pack(target))):
         return
-    what = "a folder with other things in it" if target.is_dir() else "a file"
-    raise BadInput(f"{target} is {what}, not a pack, and would be written over. Choose another name with --output.")
+    what = "a folder with other files" if target.is_dir() else "a file"
+    raise BadInput(f"{target} is {what}, not a pack, and would be overwritten. Choose another name with --output.")
 
 
 def is_pack(folder: Path) -> bool:
+    """Whether a folder looks like a pack; its files are not checked."""
     try:
         about = json.loads((folder / MANIFEST).read_text("utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return False
     return isinstance(about, dict) and isinstance(about.get("format"), int) and "version" in about
 
 
 def write(target: Path, version: str, manifest: bytes, files: Sequence[Stored]) -> None:
-    """Write everything beside the target and put it in its place; what was there before stays until then.
+    """Write the folder beside the target, then put it in its place; until then the old pack stays.
 
     Raises:
-        StorageFailed: no room, or not allowed; the target is as it was.
+        StorageFailed: no space, or not allowed; the target is as it was.
     """
     fresh, old = (target.with_name(f".{target.name}.{word}") for word in ("new", "old"))
-    try:
-        for left_over in (fresh, old):
-            shutil.rmtree(left_over, ignore_errors=True)
+    for left_over in (fresh, old):
+        shutil.rmtree(left_over, ignore_errors=True)
+    with _undone_on_failure(target, fresh, old):
         for file in files:
             path = (fresh if file.at_root else fresh / f"v-{version}") / file.file
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -100,12 +107,18 @@ def write(target: Path, version: str, manifest: bytes, files: Sequence[Stored]) 
         if target.exists():
             target.rename(old)
         fresh.rename(target)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _undone_on_failure(target: Path, fresh: Path, old: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         if old.exists() and not target.exists():
             old.rename(target)
         shutil.rmtree(fresh, ignore_errors=True)
         raise StorageFailed(
             f"The pack could not be written to {target} ({error.strerror}); what was there is untouched. "
-            "Make room, or choose another folder with --output."
+            "Free some space, or choose another folder with --output."
         ) from error
-    shutil.rmtree(old, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""A size goes in; the app's icon comes out as PNG: a pin with an eye, drawn here so that no picture has to be kept."""
+"""The app's icon, a pin with an eye, drawn at any size."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import io
 import math
 
 GROUND, PIN, EYE = (15, 76, 69), (255, 255, 255), (240, 163, 60)
-FINER = 4  # drawn larger and shrunk: smooth edges
+FINER = 4  # drawn this many times larger, then reduced: smooth edges
 
 
 def icon(side_px: int, *, whole: bool) -> bytes:
-    """A square PNG; `whole` fills the corners, for systems that cut a shape of their own out of it."""
+    """A square PNG; `whole` fills the corners, for systems that cut their own shape out of it."""
     from PIL import Image, ImageDraw
 
     side = side_px * FINER
@@ -18,9 +18,9 @@ def icon(side_px: int, *, whole: bool) -> bytes:
     draw = ImageDraw.Draw(picture)
     if not whole:
         draw.rounded_rectangle((0, 0, side - 1, side - 1), radius=side * 0.22, fill=GROUND)
-    size = side * (0.24 if whole else 0.29)  # of the pin's head; a mask may cut away a fifth on every side
+    size = side * (0.24 if whole else 0.29)  # radius of the pin's head; a mask may cut a fifth away on every side
     middle, top = side / 2, side * 0.44
-    # The point of the pin: tangents from it to the circle of the head.
+    # The point of the pin lies where two tangents of the head meet.
     low = top + size * 2.05
     angle = math.acos(size / (low - top))
     for sign in (-1, 1):

@@ -1,4 +1,4 @@
-"""The model file of a map goes in; a file that a phone can run, and the description that the app needs, come out."""
+"""The model of a map as a file that a phone can run, and what the app has to know about it."""
 
 from __future__ import annotations
 
@@ -9,15 +9,17 @@ from typing import Any
 import numpy as np
 
 from ..errors import BadInput
+from ..models.catalogue import DEFAULT
 from ..models.model import Model
 from ..models.onnx import OnnxModel
+from ..store.address import Address
 
 LARGEST_BYTES = 64_000_000
 """The largest model that a browser of a phone is asked to hold."""
 
 KEPT_BITS = 6
-"""Of the ten of a float16's fraction. The descriptor turns by a three-hundredth of its length, similarities by 0.0002:
-less than by eight bits a number in the map, and the default model packs to 4.2 MB instead of 5.6 (docs/phone.md)."""
+"""Kept of the ten bits of a float16's fraction. Similarities change by 0.0002, less than the eight bits a number of the
+photos change them, and the default model takes 4.2 MB instead of 5.6 (docs/phone.md)."""
 
 LEAST_WEIGHTS = 32_768
 
@@ -27,29 +29,29 @@ _GRAPH, _INITIALIZER, _TYPE, _RAW = 7, 5, 2, 9  # fields of ModelProto, GraphPro
 
 @dataclass(frozen=True, slots=True)
 class PackedModel:
-    """`content` of the .onnx; `about` is what the app has to know of it."""
+    """`content` is the .onnx file; `about` is what the app has to know about it."""
 
     content: bytes
     about: dict[str, Any]
 
 
-def packed_model(model: Model) -> PackedModel:
-    """The model as it is, large float16 weights rounded.
+def packed_model(model: Model, place: Address) -> PackedModel:
+    """The model of the map at `place`, its large float16 weights rounded.
 
     Raises:
         BadInput: it is not an .onnx file, or too large for a phone.
     """
     if not isinstance(model, OnnxModel):
         raise BadInput(
-            f"The model {model.name} of this map is no .onnx file, so no browser can run it. "
-            "Re-embed the map with one that can: viewfix migrate MAP --model lite0-refined-512"
+            f"The model {model.name} of this map is not an .onnx file, so no browser can run it. "
+            f"Change the map to one that browsers run: viewfix migrate {place.typed} --model {DEFAULT}"
         )
     content = model.path.read_bytes()
     if len(content) > LARGEST_BYTES:
         raise BadInput(
-            f"The model {model.name} of this map has {len(content) / 1e6:.0f} MB, more than the "
+            f"The model {model.name} of this map is {len(content) / 1e6:.0f} MB, more than the "
             f"{LARGEST_BYTES / 1e6:.0f} MB that a phone's browser can hold. "
-            "Re-embed the map with a small one: viewfix migrate MAP --model lite0-refined-512"
+            f"Change the map to a small one: viewfix migrate {place.typed} --model {DEFAULT}"
         )
     about = {
         "name": model.name,
@@ -77,7 +79,7 @@ def rounded(content: bytes) -> bytes:
 
 
 def _float16_weights(content: bytes) -> Iterator[tuple[int, int]]:
-    """Where the raw data of large float16 initializers stand in an .onnx file."""
+    """Begin and end of the raw data of large float16 initializers in an .onnx file."""
     for field, start, end in _fields(content, 0, len(content)):
         if field != _GRAPH:
             continue
@@ -91,7 +93,7 @@ def _float16_weights(content: bytes) -> Iterator[tuple[int, int]]:
 
 
 def _fields(content: bytes, at: int, end: int) -> Iterator[tuple[int, int, int]]:
-    """The fields of a protocol buffer message: number, and where the value begins and ends."""
+    """The fields of a protocol buffer message: number, begin and end of the value."""
     while at < end:
         key, at = _varint(content, at)
         kind = key & 7

@@ -1,5 +1,8 @@
-"""A large file goes in; parts of it come out, each with a checksum of its own: a download that stops goes on, and an
-update fetches only what changed. The app's service worker answers for the whole."""
+"""Large files in parts, each with its own checksum.
+
+A download that stops goes on where it was, and an update fetches only what changed. The app's service worker answers
+requests for the whole file.
+"""
 
 from __future__ import annotations
 

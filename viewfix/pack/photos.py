@@ -1,26 +1,55 @@
-"""The photos of a map go in; the bytes that a phone searches come out: descriptors, places, headings, ids, credits."""
+"""The photos of a map in the form that a phone searches: descriptors, positions, headings, ids, credits."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from ..errors import BadInput
 from ..locate.confidence import Calibration
-from ..map import Map
-from ..types import Photo
+from ..store.address import Address
+from ..types import Camera, Photo, PointOfInterest, View
 from .bundle import bundled
+from .text import whole_characters
 
-DEGREE = 1e7  # a centimetre
+DEGREE = 1e7  # one step is about a centimetre
 NO_HEADING = 65535
 MOST_PHOTOS = 1_000_000
 
-Rows = npt.NDArray[np.int8]
+Rows = npt.NDArray[np.int64]
 Units = npt.NDArray[np.float32]
+
+
+class Points(Protocol):
+    """The points of interest of a map."""
+
+    def all(self) -> Iterable[PointOfInterest]:
+        """Every point, always in the same order."""
+
+
+class PhotoStore(Protocol):
+    """The part of a map's store that is packed; every `Store` has it."""
+
+    @property
+    def address(self) -> Address: ...
+
+    @property
+    def points(self) -> Points: ...
+
+    def __len__(self) -> int: ...
+
+    def rows(self) -> Rows:
+        """The number of every photo, ascending."""
+
+    def photos(self, rows: npt.ArrayLike) -> list[Photo]:
+        """The photos of those rows, in the order asked; rows that are gone are left out."""
+
+    def present(self, rows: npt.ArrayLike) -> tuple[Rows, Units]:
+        """Those of the rows that are there, and their (N, dim) float32 descriptors of length 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,33 +60,36 @@ class Content:
     units: Units
 
 
-def content_of(city: Map) -> Content:
-    """Everything, as it is at one moment.
+def content_of(store: PhotoStore) -> Content:
+    """Every photo with its descriptor, as the map is at one moment.
 
     Raises:
-        BadInput: the map is empty, or has more photos than a phone can hold.
+        BadInput: the map is empty, has more photos than a phone can hold, or changed meanwhile.
     """
-    store = city.store
     if not 0 < len(store) <= MOST_PHOTOS:
         raise BadInput(
-            f"{city.address} has {len(store)} photos; a pack holds 1 to {MOST_PHOTOS}. "
-            + ("Add some: viewfix add MAP PHOTOS" if not len(store) else "Build a map of each part, and pack those.")
+            f"{store.address} has {len(store)} photos, but a pack holds 1 to {MOST_PHOTOS}. "
+            + (
+                f"Add some: viewfix add {store.address.typed} PHOTOS"
+                if not len(store)
+                else "Build one map for each part, and pack those."
+            )
         )
     rows = store.rows()
     photos, (present, units) = store.photos(rows), store.present(rows)
     if not len(photos) == len(present) == len(rows):
-        raise BadInput(f"{city.address} is being changed by another process. Pack it again when that is done.")
+        raise BadInput(f"Another process is changing {store.address}. Pack it again when that has ended.")
     return Content(photos, units)
 
 
-def rows_of(units: Units) -> tuple[Rows, npt.NDArray[np.float32]]:
-    """(N, dim) unit rows as eight bits a number, and what a one of each row stands for."""
+def quantized(units: Units) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.float32]]:
+    """(N, dim) unit rows in eight bits a number, and (N,) the value that one step of each row stands for."""
     scales = (np.abs(units).max(axis=1) / 127).astype(np.float32)
     return np.rint(units / scales[:, None]).astype(np.int8), scales
 
 
 def calibration_of(calibration: Calibration) -> dict[str, Any]:
-    """What the app needs to give the same probability without verification."""
+    """What the app needs to compute the same probability; it verifies nothing."""
     weights = calibration.weights["off"]
     names = ("bias", "similarity", "margin", "agreement", "density")
     return {
@@ -72,12 +104,12 @@ def photos_bundle(content: Content, about: dict[str, Any], thumbnails: npt.NDArr
     """The bytes of photos.bin.
 
     Args:
-        content: what is packed.
-        about: what else the app has to know.
-        thumbnails: (N + 1,) where in thumbnails.bin that of each photo begins and ends; None where there are none.
+        content: the photos.
+        about: what else the app has to know, for the header.
+        thumbnails: (N + 1,) where the thumbnail of each photo begins and ends in thumbnails.bin; None without any.
     """
     photos = content.photos
-    rows, scales = rows_of(content.units)
+    rows, scales = quantized(content.units)
     headings = [NO_HEADING if p.heading_deg is None else round(p.heading_deg * 100) % 36000 for p in photos]
     arrays: dict[str, npt.NDArray[Any]] = {
         "rows": rows.reshape(-1),
@@ -92,20 +124,41 @@ def photos_bundle(content: Content, about: dict[str, Any], thumbnails: npt.NDArr
         arrays["radii"] = np.array(radii, np.float32)
     if thumbnails is not None:
         arrays["thumbnails"] = thumbnails
-    return bundled({**about, **_texts(photos)}, arrays)
+    return bundled({**about, **_texts(photos), **_origins(photos)}, arrays)
 
 
 def _texts(photos: Sequence[Photo]) -> dict[str, Any]:
-    """Ids, times and whom to thank; the last once each, for a map has many photos and few photographers."""
+    """Ids, times and credits; each credit once, for a map has many photos and few photographers."""
     credits = list(dict.fromkeys((p.attribution, p.licence) for p in photos))
     number = {credit: at for at, credit in enumerate(credits)}
     texts: dict[str, Any] = {
         "photos": len(photos),
-        "ids": [p.id for p in photos],
-        "credits": [{"attribution": attribution, "licence": licence} for attribution, licence in credits],
+        "ids": [whole_characters(p.id) for p in photos],
+        "credits": [
+            {"attribution": whole_characters(attribution), "licence": whole_characters(licence)}
+            for attribution, licence in credits
+        ],
     }
     if len(credits) > 1:
         texts["credit_of"] = [number[p.attribution, p.licence] for p in photos]
     if any(p.taken_at is not None for p in photos):
         texts["taken_at"] = [None if p.taken_at is None else p.taken_at.isoformat() for p in photos]
     return texts
+
+
+def _origins(photos: Sequence[Photo]) -> dict[str, Any]:
+    """Which part of its source each photo shows, and the cameras; nothing where no photo has either."""
+    origins: dict[str, Any] = {}
+    if any(p.view is not None for p in photos):
+        origins["views"] = [_known(p.view) for p in photos]
+    cameras = list(dict.fromkeys(p.camera for p in photos))
+    if cameras != [None]:
+        origins["cameras"] = [_known(camera) for camera in cameras]
+        number = {camera: at for at, camera in enumerate(cameras)}
+        origins["camera_of"] = [number[p.camera] for p in photos]
+    return origins
+
+
+def _known(part: View | Camera | None) -> dict[str, Any] | None:
+    """The fields that are known."""
+    return None if part is None else {name: value for name, value in asdict(part).items() if value is not None}

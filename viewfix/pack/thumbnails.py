@@ -1,4 +1,4 @@
-"""Photos and a rule go in; one run of small pictures, and where in it each begins and ends, come out."""
+"""Thumbnails of a map's photos in one file, and where each begins and ends in it."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from .. import photos
 from ..errors import UnreadablePhoto
 from ..photos.licences import Thumbnails as Rule
 from ..photos.licences import may_show
+from ..photos.views import load_view
 from ..types import Photo, Progress
 
 QUALITY = 60
@@ -20,9 +21,9 @@ QUALITY = 60
 
 @dataclass(frozen=True, slots=True)
 class Thumbnails:
-    """`ends` is (N + 1,): that of photo n is content[ends[n]:ends[n + 1]], nothing where it is not to be shown.
+    """The bytes of thumbnails.bin: that of photo n is content[ends[n]:ends[n + 1]], empty where it is not shown.
 
-    `shown` of them there are; `unread` could not be had (no file any more, a web address).
+    `ends` is (N + 1,). `shown` of them are there; `unread` could not be made: the file is gone, or is a web address.
     """
 
     content: bytes
@@ -32,7 +33,7 @@ class Thumbnails:
 
 
 def thumbnails_of(every: Sequence[Photo], side_px: int, rule: Rule, progress: Progress) -> Thumbnails:
-    """Thumbnails of those photos that the rule lets go, their longer side `side_px`, without any metadata."""
+    """Thumbnails of the photos that the rule allows, their longer side `side_px`, without any metadata."""
     pieces: list[bytes] = []
     unread = 0
     for done, photo in enumerate(every):
@@ -46,13 +47,13 @@ def thumbnails_of(every: Sequence[Photo], side_px: int, rule: Rule, progress: Pr
 
 
 def _small(photo: Photo, side_px: int) -> bytes | None:
-    """As WebP, which every browser that can run the app reads and which is a third smaller than JPEG."""
+    """The photo as WebP, which every browser that can run the app reads, a third smaller than JPEG."""
     from PIL import Image
 
     if photos.is_url(photo.source):
         return None
     try:
-        picture = Image.fromarray(photos.load(photo.source, least_side_px=side_px))
+        picture = Image.fromarray(load_view(photo.source, photo.view, least_side_px=side_px))
     except UnreadablePhoto:
         return None
     picture.thumbnail((side_px, side_px))

@@ -6,7 +6,7 @@ from .budget import DecodeLimits, set_limits
 from .content import MAX_BYTES, is_remote, is_url, read_bytes
 from .embedded import metadata
 from .facts import Metadata, Panorama
-from .formats import HEAD_BYTES, SUFFIXES, form_of, form_of_file
+from .formats import HEAD_BYTES, SUFFIXES, form_of
 from .header import MAX_PIXELS, Header, read_header
 from .pixels import Readable, load
 from .remote import RemoteFile
@@ -23,7 +23,6 @@ __all__ = [
     "Readable",
     "RemoteFile",
     "form_of",
-    "form_of_file",
     "is_remote",
     "is_url",
     "load",

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pyproj import Transformer
 
-# Names without blanks and punctuation. These differ from WGS 84 by 2 m at most.
+# Names without blanks and punctuation: data that differ from WGS 84 by 2 m at most, and words for "not said".
 _SAME = re.compile(
     r"WGS(19)?84.*|WORLDGEODETICSYSTEM(19)?84|ITRF.*|ETRS(19)?89|ETRF.*|NAD(19)?83.*|JGD(2000|2011|2024)|GDA(19)?94|"
-    r"GDA2020|NZGD2000|CGCS2000|PZ90.*|SIRGAS.*|GPS|EPSG4326"
+    r"GDA2020|NZGD2000|CGCS2000|PZ90.*|SIRGAS.*|GPS|EPSG4326|UNKNOWN|UNDEFINED|NONE|NA"
 )
 # Name without blanks and punctuation: EPSG code of the geographic coordinates.
 _EPSG = {
-    **dict.fromkeys(("TOKYO", "TOKYODATUM", "TOKYO97", "TOKYOMEAN", "OLDTOKYO", "EPSG4301"), 4301),
+    **dict.fromkeys(("TOKYO", "TOKYODATUM", "TOKYOMEAN", "OLDTOKYO", "EPSG4301"), 4301),
     **dict.fromkeys(("NAD27", "NAD1927", "NORTHAMERICANDATUM1927", "NORTHAMERICAN1927", "EPSG4267"), 4267),
     **dict.fromkeys(("ED50", "EUROPEANDATUM1950", "EUROPEAN1950", "ED1950", "EPSG4230"), 4230),
     **dict.fromkeys(("OSGB36", "OSGB1936", "OSGB", "ORDNANCESURVEYGREATBRITAIN1936", "EPSG4277"), 4277),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
 from typing import Literal
 
 Form = Literal["JPEG", "PNG", "WebP", "HEIC", "AVIF", "TIFF"]
@@ -60,17 +58,6 @@ def form_of(head: bytes) -> Form | None:
         if brands & _HEIC_BRANDS:
             return "HEIC"
     return None
-
-
-def form_of_file(path: str | Path) -> Form | None:
-    """The format that the first bytes of a file announce; None for any other file, or one that cannot be read."""
-    try:
-        if not os.path.isfile(path):  # noqa: PTH113  a pipe would never end, and a Path for each file is slow
-            return None
-        with open(path, "rb", buffering=0) as file:  # noqa: PTH123
-            return form_of(file.read(HEAD_BYTES))
-    except (OSError, ValueError):
-        return None
 
 
 def description_of(head: bytes) -> str:

@@ -28,6 +28,7 @@ MAX_PIXELS = 200_000_000
 MAX_TILE_PIXELS = 4_000_000
 """A tile or strip of a TIFF may have this many, and no more than four times as many as the picture beyond that."""
 
+_TIFF = re.compile(rb"II\*\0|MM\0\*")
 _XMP_ORIENTATION = re.compile(rb"tiff:Orientation(?:=[\"']|>)\s*([1-8])\s*[\"'<]")
 
 
@@ -184,10 +185,9 @@ _READERS = {
 
 
 def exif_tags(block: bytes) -> tuple[Tags, Tags]:
-    """The tags of an EXIF block and those of its GPS, whichever preamble the block has."""
-    if block.startswith(b"Exif\0"):
-        block = block[6:]
-    return tiff.read_tags(io.BytesIO(block)) if block else ({}, {})
+    """The tags of an EXIF block and those of its GPS, with any preamble of up to 64 bytes, or none."""
+    begins = _TIFF.search(block[:72])
+    return tiff.read_tags(io.BytesIO(block), begins.start()) if begins else ({}, {})
 
 
 def _orientation(tags: Tags, xmp: bytes) -> int:

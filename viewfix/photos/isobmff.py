@@ -20,7 +20,11 @@ Extents: TypeAlias = list[tuple[int, int]]
 
 @dataclass(frozen=True, slots=True)
 class Boxes:
-    """What the boxes say. `sizes` are those of all pictures in the file: tiles and thumbnails too."""
+    """What the boxes say.
+
+    `exif` begins with the length of what lies before the EXIF block, as the format has it. `sizes` are those of all
+    pictures in the file: tiles and thumbnails too.
+    """
 
     width_px: int
     height_px: int
@@ -60,10 +64,8 @@ def read(file: IO[bytes]) -> Boxes:
     size = next((found.sizes[p] for p in found.properties.get(found.primary or 0, ()) if p in found.sizes), None)
     if size is None:
         raise Damaged("it does not say its size")
-    exif = _item(file, found, found.exif)
-    if len(exif) > 4:  # the first four bytes say how many more lie before the EXIF block
-        exif = exif[4 + min(int.from_bytes(exif[:4], "big"), len(exif)) :]
-    return Boxes(*size, exif, _item(file, found, found.xmp), tuple(found.sizes.values()))
+    exif, xmp = _item(file, found, found.exif), _item(file, found, found.xmp)
+    return Boxes(*size, exif, xmp, tuple(found.sizes.values()))
 
 
 def _top(file: IO[bytes]) -> Iterator[tuple[bytes, int, int]]:

@@ -21,7 +21,7 @@ MAX_SCANS = 64
 MOST_SCANNED_PIXELS = 300_000_000
 """Scans times pixels that are decoded in this process: 30 megapixels in 10 scans take about a second."""
 
-MOST_BYTES_HERE = 400_000_000
+MOST_BYTES_HERE = 200_000_000
 
 OUTPUT_BYTES = 3
 PICTURE_BYTES = 4  # Pillow keeps RGB in four bytes a pixel

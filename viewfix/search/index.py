@@ -71,12 +71,34 @@ def assemble(
     if any(len(parts[kind]) != size for kind, size in shape.bytes().items()):
         raise UnusableIndex("its parts do not fit together")
     places = parts["places"].view(np.float64).reshape(4, shape.rows)
-    sketcher = Sketcher(parts["projection"].view(np.float32).reshape(shape.dim + 1, BITS))
-    sketches = Sketches(sketcher, places, parts["codes"].reshape(shape.rows, BITS // 8))
+    projection = parts["projection"].view(np.float32).reshape(shape.dim + 1, BITS)
+    if not np.isfinite(projection).all():
+        raise UnusableIndex("its projection is not made of numbers")
+    sketches = Sketches(Sketcher(projection), places, parts["codes"].reshape(shape.rows, BITS // 8))
     lists = None
     if shape.lists:
         centroids, sizes = parts["centroids"].reshape(shape.lists, BITS // 8), parts["sizes"].view(np.int64)
-        if sizes.min() < 0 or sizes.sum() != shape.rows:
+        # FAISS finds each list by the sizes of those before it, and checks nothing. One by one and as Python numbers:
+        # four sizes of 2**62 and a few more also add up to a few, in 64 bits.
+        if sizes.min() < 0 or sizes.max() > shape.rows or sum(sizes.tolist()) != shape.rows:
             raise UnusableIndex("its lists do not hold as many photos as it has")
         lists = Lists.of(centroids, sizes, parts["lists"], stored.file("lists"))
     return Index(version, sketches, lists, trained_on, unchecked)
+
+
+def flaw(index: Index) -> str | None:
+    """What is wrong with the photos that an index names; None if each is named once, at a position.
+
+    Reads all of `places` and `lists`. Wrong rows or positions cannot do harm, but give wrong answers.
+    """
+    places = index.sketches.places
+    if not np.isfinite(places).all() or (places[3] != np.floor(places[3])).any():
+        return "its positions or rows are not numbers"
+    rows = np.sort(places[3].astype(np.int64))
+    if len(rows) and (rows[0] < 1 or rows[-1] > index.version.last_row or not (np.diff(rows) > 0).all()):
+        return "it does not name each photo once"
+    if index.lists is not None:
+        listed = np.concatenate([found for _, found in index.lists.each()])
+        if not np.array_equal(np.sort(listed), rows):
+            return "its lists do not name each photo once"
+    return None

@@ -75,8 +75,8 @@ def extend(store: Store, old: Index, options: BuildOptions) -> Index:
     """
     version = store.version
     new = _sketch_new_rows(store, old, version, options)
-    kept = _kept_rows(store, old, version, options)
-    rows = _write_places(old, new, kept, options)
+    removed = _removed_rows(store, old, version, options)
+    rows = _write_places(old, new, removed, options)
     codes = options.blocks.read("codes").reshape(-1, BITS // 8)
     count, trained_on = 0, 0
     if len(rows) >= options.lists_from:
@@ -90,7 +90,7 @@ def extend(store: Store, old: Index, options: BuildOptions) -> Index:
         if old.lists is None or retrain:
             _write_lists(_new_lists(codes, rows, centroids, options), options)
         else:
-            _write_lists(_extended_lists(old.lists, new, kept, options), options)
+            _write_lists(_extended_lists(old.lists, new, removed, options), options)
         count = len(centroids)
     del codes
     with options.blocks.writer("projection") as write:
@@ -121,20 +121,25 @@ def _sketch_new_rows(store: Store, old: Index, version: Version, options: BuildO
     return _NewRows(rows, lats, lons, codes)
 
 
-def _kept_rows(store: Store, old: Index, version: Version, options: BuildOptions) -> Mask | None:
-    """(last row + 1,) whether a row of the old index is still in the map; None to keep all."""
-    if not options.clean or version.removals == old.version.removals or not len(old.sketches):
-        return None
-    kept = np.zeros(old.version.last_row + 1, bool)
-    rows = store.rows()
-    kept[rows[rows <= old.version.last_row]] = True
-    return kept
+def _removed_rows(store: Store, old: Index, version: Version, options: BuildOptions) -> Rows:
+    """The rows of the old index that are not in the map any more, ascending."""
+    if not options.clean or version.removals == old.version.removals:
+        return np.empty(0, np.int64)
+    return np.setdiff1d(old.sketches.places[3].astype(np.int64), store.rows())
 
 
-def _write_places(old: Index, new: _NewRows, kept: Mask | None, options: BuildOptions) -> Rows:
+def _kept(rows: Rows, removed: Rows) -> Mask:
+    """Which rows were not removed: (N,) bool. Whatever an index says, no row addresses anything here."""
+    at = np.minimum(np.searchsorted(removed, rows), len(removed) - 1)
+    return np.asarray(removed[at] != rows)
+
+
+def _write_places(old: Index, new: _NewRows, removed: Rows, options: BuildOptions) -> Rows:
     """Write positions and sketches, sorted by place; returns the (N,) rows in that order."""
     before = old.sketches
-    stay: Rows | slice = slice(None) if kept is None else np.flatnonzero(kept[before.places[3].astype(np.int64)])
+    stay: Rows | slice = slice(None)
+    if len(removed):
+        stay = np.flatnonzero(_kept(before.places[3].astype(np.int64), removed))
     keys = np.concatenate([before.places[0][stay], keys_of(new.lats, new.lons)])
     order = np.argsort(keys, kind="stable")
     options.check_stopped()
@@ -170,9 +175,7 @@ def _new_lists(codes: Codes, rows: Rows, centroids: Codes, options: BuildOptions
     yield from _split(codes, rows, numbers, len(centroids))
 
 
-def _extended_lists(
-    before: Lists, new: _NewRows, kept: Mask | None, options: BuildOptions
-) -> Iterator[tuple[Codes, Rows]]:
+def _extended_lists(before: Lists, new: _NewRows, removed: Rows, options: BuildOptions) -> Iterator[tuple[Codes, Rows]]:
     """The sketches and rows of each earlier list, without the removed photos and with the new ones."""
     numbers = [
         inverted_lists.assign(new.codes[start : start + CHUNK], before.centroids)
@@ -181,8 +184,8 @@ def _extended_lists(
     added = _split(new.codes, new.rows, np.concatenate([np.empty(0, np.int32), *numbers]), len(before.centroids))
     for (codes, rows), (more_codes, more_rows) in zip(before.each(), added, strict=True):
         options.check_stopped()
-        if kept is not None:
-            there = kept[rows]
+        if len(removed):
+            there = _kept(rows, removed)
             codes, rows = codes[there], rows[there]
         yield np.concatenate([codes, more_codes]), np.concatenate([rows, more_rows])
 

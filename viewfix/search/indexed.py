@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
@@ -15,18 +16,29 @@ from ..store.store import Store
 from ..types import Progress, silent
 from . import index_file
 from .index import Index, UnusableIndex
+from .levels import Levels, levels_of, merge, rounded_up
 from .live_index import LiveIndex
 from .maintainer import IndexMaintainer, Limits
-from .search import Rows, Similarities, Units, best, cosines
+from .search import Rows, Similarities, Units, cosines
 
 # Measured with benchmarks/million.py on one core, 512 numbers a photo. Comparing with all of 20,000 photos takes 4 ms
 # and 40 MB, read from the store in 0.3 s; of 50,000 10 ms, 100 MB and 0.5 s. Sketches of 200,000 are made in 2.3 s and
 # searched in 1.3 ms, of a million in 3 ms.
 EXACT_BELOW = 20_000
 LISTS_FROM = 300_000
-# Candidates beyond 2 k that are compared exactly, at 4 microseconds each. Of the true ten that were in the searched
-# lists, 150 candidates held 0.999 in a million and 0.989 in ten million; 300 held 0.998 there.
-SPARE, SPARE_PER_ROOT = 130, 1 / 12
+# Candidates beyond 2 k that are compared exactly, at 4 microseconds each; 150 in all for up to 20 photos. Of the true
+# ten that were in the searched lists, 150 candidates held 0.999 in a million and 0.989 in ten million; 300 held 0.998
+# there.
+SPARE, SPARE_PER_ROOT = 110, 1 / 12
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidates:
+    """The rows of a shortlist that are still in the map, nearest sketch first, with descriptors and levels."""
+
+    rows: Rows
+    units: Units
+    levels: Levels
 
 
 class IndexedSearch:
@@ -77,30 +89,34 @@ class IndexedSearch:
         version = self._store.version
         self._maintainer.check(version)
         now = self._live.snapshot(version)
-        rows, similarities = now.tail.nearest(query, k, region)
+        rows, similarities = now.tail.nearest(query, rounded_up(k), region)
+        levels = np.zeros(len(rows), np.int8)
         for index in now.indexes:
-            distrust = now.damaged and index is now.main
-            old_rows, units = self._candidates(index, query, k, region, distrust=distrust)
-            rows = np.concatenate([rows, old_rows])
-            similarities = np.concatenate([similarities, cosines(units, query)])
-        return best(rows, similarities, k)
+            found = self._candidates(index, query, rounded_up(k), region, distrust=now.damaged and index is now.main)
+            rows, levels = np.concatenate([rows, found.rows]), np.concatenate([levels, found.levels])
+            similarities = np.concatenate([similarities, cosines(found.units, query)])
+        return merge(rows, similarities, levels, k)
 
-    def _candidates(
-        self, index: Index, query: Units, k: int, region: Region | None, *, distrust: bool
-    ) -> tuple[Rows, Units]:
-        """At least k rows of an index that are still in the map, if there are so many, with their descriptors."""
-        count = max(SPARE, int(SPARE_PER_ROOT * len(index.sketches) ** 0.5)) + 2 * k
+    def _candidates(self, index: Index, query: Units, k: int, region: Region | None, *, distrust: bool) -> _Candidates:
+        """At least k rows of an index that are still in the map, if there are so many."""
+        spare = max(SPARE, int(SPARE_PER_ROOT * len(index.sketches) ** 0.5))
+        count = spare + 2 * k
         code = index.sketches.sketcher.sketch(query[None])
         if index.lists is not None and region is None:
-            rows, units = self._store.present(index.lists.shortlist(code, count))
-            if len(rows) >= k:
-                return rows, units
+            found = self._present(index.lists.shortlist(code, count), k, spare)
+            if len(found.rows) >= k:
+                return found
         while True:
             asked = index.sketches.shortlist(code, count, region)
-            rows, units = self._store.present(self._inside(region, asked) if distrust and region else asked)
-            if len(rows) >= k or len(asked) < count or count >= len(index.sketches):
-                return rows, units
+            found = self._present(self._inside(region, asked) if distrust and region else asked, k, spare)
+            if len(found.rows) >= k or len(asked) < count or count >= len(index.sketches):
+                return found
             count *= 4  # most of them were removed from the map: look further
+
+    def _present(self, asked: Rows, k: int, spare: int) -> _Candidates:
+        rows, units = self._store.present(asked)
+        present = np.ones(len(asked), bool) if len(rows) == len(asked) else np.isin(asked, rows)
+        return _Candidates(rows, units, levels_of(present, k, spare)[present])
 
     def _inside(self, region: Region, rows: Rows) -> Rows:
         """The rows that lie in a region according to the store."""

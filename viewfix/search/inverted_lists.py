@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from .blocks import Array, Stopped
 from .search import Rows
-from .sketches import BITS, Codes
+from .sketches import BITS, Codes, with_ties
 from .threads import one_thread
 
 Numbers = npt.NDArray[np.int32]
@@ -66,10 +66,13 @@ class Lists:
         yield from _lists_of(self.sizes, self.packed)
 
     def shortlist(self, code: Codes, count: int) -> Rows:
-        """The rows of the `count` sketches nearest to a (1, 64) one, in the lists nearest to it."""
+        """The rows of the `count` sketches nearest to a (1, 64) one, in the lists nearest to it. See Sketches."""
         with one_thread():
-            _, rows = self._index.search(code, count)
-        return np.asarray(rows[0][rows[0] >= 0], dtype=np.int64)
+            found, rows = (each[0] for each in self._index.search(code, with_ties(count)))
+            found, rows = found[rows >= 0], rows[rows >= 0]
+            if len(rows) == with_ties(count) and found[-1] == found[count - 1]:
+                _, found, rows = self._index.range_search(code, int(found[-1]) + 1)  # many look the same
+        return np.asarray(rows[np.lexsort((rows, found))[:count]], dtype=np.int64)
 
 
 def list_count(photos: int) -> int:

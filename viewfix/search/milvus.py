@@ -17,12 +17,13 @@ from ..store.milvus.filling import Filled, why_unfit
 from ..store.records import to_units
 from ..types import Progress, silent
 from .exact import ExactSearch
+from .levels import rounded_up
 from .search import Rows, Similarities, Units, best, cosines
 
 if TYPE_CHECKING:
     from ..store.milvus.store import MilvusStore
 
-SPARE = 130  # candidates beyond 2 k that are compared with the records
+SPARE = 110  # candidates beyond 2 k that are compared with the records
 SMALL_REGION = 1_000  # photos: in a region with at most so many, all are compared, and Milvus is not asked
 EXACT_BELOW = 20_000  # photos that Milvus may lack: they are compared one by one, 4 ms for all of them
 FOLLOW_FROM = 2_000  # photos added before we look again how far the collection is filled
@@ -92,6 +93,7 @@ class MilvusSearch:
 
     def _of_collection(self, filled: Filled, query: Units, k: int, region: Region | None) -> tuple[Rows, Similarities]:
         """At least k rows up to `filled.through`, if there are so many, with their similarities."""
+        k = rounded_up(k)
         count = SPARE + 2 * k
         while count <= MOST:
             asked = self._collection.shortlist(query, count, region, filled.at)

@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from ..geo import Region
-from ..store.postgres import wire
+from ..store.postgres import vector_index, wire
 from ..store.postgres.reading import corners, vectors
-from ..store.postgres.vector_index import BUILD_MEMORY, INDEX, INDEX_FROM, order_of
 from ..store.records import to_units
 from ..store.regions import cover, inside
 from ..types import Progress, silent
+from .levels import rounded_up
 from .search import Rows, Similarities, Units, best, cosines
 
 if TYPE_CHECKING:
     from ..store.postgres.connect import Connection
     from ..store.postgres.store import PostgresStore
 
-SPARE = 30  # candidates beyond 2 k that are compared with full precision
+SPARE = 20  # candidates beyond 2 k that are compared with full precision
 SMALL_REGION = 8_000  # photos: in a region with at most so many, all are compared
 
 
@@ -33,7 +33,8 @@ class PostgresSearch:
     def __init__(self, store: PostgresStore, progress: Progress = silent) -> None:
         self._store = store
         self._progress = progress
-        self._over, self._order = order_of(store.model.dim)
+        self._dim = store.model.dim
+        self._distance = vector_index.by_distance(self._dim)
 
     @classmethod
     def opened(
@@ -45,12 +46,20 @@ class PostgresSearch:
     def nearest(self, query: Units, k: int, region: Region | None = None) -> tuple[Rows, Similarities]:
         """See Search. In a large map, about 2 in 100 of the true ten may be missed if no region is given."""
         query = np.ascontiguousarray(query, dtype=np.float32)
-        values = {"query": wire.literal(query), "count": 2 * k + SPARE}
+        values = {"query": wire.literal(query), "count": 2 * rounded_up(k) + SPARE}
         if region is None:
             rows, units = self._of_all(values)
         else:
-            rows, units = self._of_region(values, k, region)
+            rows, units = self._of_region(values, rounded_up(k), region)
         return best(rows, cosines(units, query), k)
+
+    @property
+    def _order(self) -> str:
+        """What candidates of the whole map, or of a large region, are ordered by: what the index is over."""
+        if self._dim <= vector_index.MOST_DIM:
+            return self._distance
+        ready = self._store.read(vector_index.state, self._store.place.map, self._dim) == "ready"
+        return vector_index.by_signs(self._dim) if ready else self._distance
 
     def _of_region(self, values: dict[str, Any], k: int, region: Region) -> tuple[Rows, Units]:
         """The candidates in a region: every photo of a small one is compared, in a large one the graph is followed."""
@@ -61,18 +70,17 @@ class PostgresSearch:
             f"WITH here AS MATERIALIZED (SELECT coalesce(array_agg(row), '{{}}') AS rows FROM "
             f"(SELECT row FROM photos WHERE {within} LIMIT %(most)s) AS those) "
             "SELECT row, vector, at[1], at[0], (SELECT cardinality(rows) FROM here) FROM (SELECT row, vector FROM "
-            f"descriptors WHERE row = ANY((SELECT rows FROM here)::bigint[]) ORDER BY {self._order} LIMIT %(count)s) "
-            "AS best JOIN photos USING (row)"
-        )
-        large = (
-            f"SELECT row, vector, at[1], at[0] FROM descriptors JOIN photos USING (row) WHERE {within} "
-            f"ORDER BY {self._order} LIMIT %(count)s"
+            "descriptors WHERE row = ANY((SELECT rows FROM here)::bigint[]) "
+            f"ORDER BY {self._distance}, row LIMIT %(count)s) AS best JOIN photos USING (row)"
         )
         query = small
         while True:
             found = self._store.lines(query, values, binary=True)
             if query is small and found and found[0][4] > SMALL_REGION:
-                query = large
+                query = (
+                    f"SELECT row, vector, at[1], at[0] FROM descriptors JOIN photos USING (row) WHERE {within} "
+                    f"ORDER BY {self._order}, row LIMIT %(count)s"
+                )
                 continue
             lats, lons = (np.array([line[at] for line in found], np.float64) for at in (2, 3))
             kept = [found[at] for at in np.flatnonzero(inside(region, lats, lons))]
@@ -83,31 +91,25 @@ class PostgresSearch:
             values["count"] *= 4  # many lay in the box but outside the circle
 
     def _of_all(self, values: dict[str, Any]) -> tuple[Rows, Units]:
-        query = f"SELECT row, vector FROM descriptors ORDER BY {self._order} LIMIT %(count)s"
+        query = f"SELECT row, vector FROM descriptors ORDER BY {self._order}, row LIMIT %(count)s"
         store = self._store
         rows, halves = store.read(vectors, query, values, store.model.dim, store.address)
         return rows, to_units(halves) if len(rows) else halves.astype(np.float32)
 
     def refresh(self) -> None:
         """Build the index once there are enough photos, while others read and write."""
-        if len(self._store) >= INDEX_FROM:
+        if len(self._store) >= vector_index.INDEX_FROM:
             with self._store.alone(f"index of {self._store.map_id}") as connection:
-                if connection is not None and not self._exists(connection):
-                    self._progress("making the search index", 0, None)
+                if connection is not None:
                     self._build(connection)
 
-    def _exists(self, connection: Connection) -> bool:
-        query = "SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass(%s)"
-        found = connection.execute(query, (f'"{self._store.place.map}".{INDEX}',)).fetchone()
-        if found is not None and not found[0]:  # left by a build that was killed
-            connection.execute(f"DROP INDEX IF EXISTS {INDEX}")
-        return bool(found and found[0])
-
     def _build(self, connection: Connection) -> None:
-        connection.execute(f"SET maintenance_work_mem = '{BUILD_MEMORY}'")
-        connection.execute(f"CREATE INDEX CONCURRENTLY {INDEX} ON descriptors USING hnsw ({self._over})")
-        connection.execute("RESET maintenance_work_mem")
-        connection.execute("ANALYZE descriptors, photos")
+        state = vector_index.state(connection, self._store.place.map, self._dim)
+        if state == "unusable":
+            connection.execute(f"DROP INDEX IF EXISTS {vector_index.INDEX}")
+        if state != "ready":
+            self._progress("making the search index", 0, None)
+            vector_index.build(connection, self._dim)
 
     def close(self) -> None:
         """Do nothing: there is nothing to release."""

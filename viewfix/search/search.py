@@ -47,9 +47,17 @@ def cosines(units: Units, query: Units) -> Similarities:
 
 
 def best(rows: Rows, similarities: Similarities, k: int) -> tuple[Rows, Similarities]:
-    """The k highest similarities, decreasing, and their rows; of equal ones the older row first."""
+    """The k highest similarities, decreasing, and their rows; of equal ones the older row first.
+
+    That holds at the edge too, so the best k are always the first k of the best of any larger number.
+    """
     if len(rows) > k:
-        top = np.argpartition(similarities, -k)[-k:]
+        top = at_least(similarities, k)
         rows, similarities = rows[top], similarities[top]
-    order = np.lexsort((rows, -similarities))
+    order = np.lexsort((rows, -similarities))[:k]
     return rows[order], similarities[order].astype(np.float32, copy=False)
+
+
+def at_least(values: npt.NDArray[np.floating], k: int) -> Rows:
+    """Where the k highest of (N > k,) values are, and all that equal the lowest of them."""
+    return np.flatnonzero(values >= np.partition(values, -k)[-k])

@@ -78,17 +78,18 @@ class Sketches:
         return Sketches(self.sketcher, self.places[:, at], self.codes[at])
 
     def shortlist(self, code: Codes, count: int, region: Region | None) -> Rows:
-        """The rows of the `count` sketches nearest to a (1, 64) one; fewer only if there are fewer."""
+        """The rows of the `count` sketches nearest to a (1, 64) one, nearest first; fewer only if there are fewer.
+
+        Of equally near ones the older row comes first, at the edge too: a longer shortlist begins with a shorter one.
+        """
         if region is None:
-            return self._rows(_closest(code, self.codes, min(count, len(self))))
+            return self._rows(self._closest(code, None, count))
         spans = self._spans(region)
         most = sum(end - start for start, end in spans)
         if most <= _FEW * count:
             slots = _slots(spans)
             slots = slots[self._inside(region, slots)]
-            if len(slots) > count:
-                slots = slots[_closest(code, self.codes[slots], count)]
-            return self._rows(slots)
+            return self._rows(self._closest(code, slots, count))
         differences = _differences(code, [self.codes[start:end] for start, end in spans])
         wanted = 2 * count  # a circle fills 0.79 of the box around it
         while True:
@@ -96,9 +97,20 @@ class Sketches:
             slots = _picked(spans, at)
             inner = self._inside(region, slots)
             if np.count_nonzero(inner) >= count or wanted >= most:
-                best = np.argsort(differences[at[inner]], kind="stable")[:count]
-                return self._rows(slots[inner][best])
+                return self._rows(self._first(slots[inner], differences[at[inner]], count))
             wanted *= 4
+
+    def _closest(self, code: Codes, slots: Rows | None, count: int) -> Rows:
+        """The `count` slots nearest to a code, of some slots or of all, in the order of a shortlist."""
+        codes = self.codes if slots is None else self.codes[slots]
+        if not len(codes):
+            return np.empty(0, np.int64)
+        differences, at = _nearest(code, codes, min(count, len(codes)))
+        return self._first(at if slots is None else slots[at], differences, count)
+
+    def _first(self, slots: Rows, differences: npt.NDArray[np.int32], count: int) -> Rows:
+        """The `count` slots with the lowest differences; of equal ones the older row first."""
+        return slots[np.lexsort((self.places[3, slots], differences))[:count]]
 
     def _rows(self, slots: Rows) -> Rows:
         return np.asarray(self.places[3, slots], dtype=np.int64)
@@ -163,14 +175,24 @@ def _lowest(differences: npt.NDArray[np.int32], count: int) -> Rows:
     return np.flatnonzero(differences <= np.searchsorted(upto, min(count, len(differences))))
 
 
-def _closest(code: Codes, codes: Codes, count: int) -> Rows:
-    """Where the `count` codes nearest to one code are."""
+def _nearest(code: Codes, codes: Codes, count: int) -> tuple[npt.NDArray[np.int32], Rows]:
+    """The distances and places of the `count` codes nearest to one code, and of all as near as the last of them."""
     import faiss
 
+    wanted = min(with_ties(count), len(codes))
     with one_thread():
         # "mc" counts distances; a heap of 1,000 takes three times as long.
-        _, at = faiss.knn_hamming(code, codes, count, variant="mc")
-    return np.asarray(at[0], dtype=np.int64)
+        distances, at = faiss.knn_hamming(code, codes, wanted, variant="mc")
+    if wanted < len(codes) and distances[0].max() == np.partition(distances[0], count - 1)[count - 1]:
+        differences = _differences(code, [codes])  # a large part of the map looks the same
+        places = _lowest(differences, count)
+        return differences[places], places
+    return np.asarray(distances[0], np.int32), np.asarray(at[0], np.int64)
+
+
+def with_ties(count: int) -> int:
+    """How many sketches to ask for so that those which tie with the last of `count` are nearly always among them."""
+    return count + count // 2 + 32
 
 
 def _band(lats: npt.ArrayLike) -> Floats:

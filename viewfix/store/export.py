@@ -14,7 +14,7 @@ import numpy as np
 from ..errors import BadInput, StorageFailed
 from ..photos import SUFFIXES
 from ..types import Photo, Progress, silent
-from . import parquet
+from . import export_tracks, parquet
 from .paired import described
 from .records import Version, rebased, to_json_text
 from .store import Store
@@ -32,7 +32,7 @@ def export(store: Store, target: Path, *, form: str | None = None, progress: Pro
     Args:
         store: the map.
         target: where; its ending decides the form where none is given.
-        form: "geojson", "csv", "parquet" (with descriptors) or "projector" (a folder with
+        form: "geojson", "csv", "parquet" (with descriptors), "kml", "gpx" or "projector" (a folder with
             vectors.tsv and metadata.tsv for the TensorBoard projector).
 
     Returns:
@@ -49,11 +49,14 @@ def export(store: Store, target: Path, *, form: str | None = None, progress: Pro
         "json": _geojson,
         "csv": _csv,
         "parquet": _parquet,
+        "kml": _kml,
+        "gpx": _gpx,
         "projector": _projector,
     }
     if form not in writers:
         raise BadInput(
-            f"{target} ends in .{form}, which is no format of ours. Use .geojson, .csv, .parquet or a folder."
+            f"{target} ends in .{form}, which is not a format that is written. "
+            "Use .geojson, .csv, .parquet, .kml, .gpx or a folder."
         )
     if form == "projector" and target.exists() and not target.is_dir():
         raise BadInput(
@@ -133,6 +136,16 @@ def _geojson(store: Store, target: Path, progress: Progress) -> list[Path]:
             file.write(between + json.dumps(feature, ensure_ascii=False))
             between = ",\n"
         file.write("\n]}\n")
+    return [target]
+
+
+def _kml(store: Store, target: Path, progress: Progress) -> list[Path]:
+    export_tracks.write_kml(_counted(store, progress), target)
+    return [target]
+
+
+def _gpx(store: Store, target: Path, progress: Progress) -> list[Path]:
+    export_tracks.write_gpx(_counted(store, progress), target)
     return [target]
 
 

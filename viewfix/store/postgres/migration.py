@@ -12,10 +12,9 @@ from ...errors import BadInput
 from ...types import Photo, Skipped
 from ..migration import KEY, Migration
 from ..records import ModelIdentity, Record, to_halves
-from . import wire, writing
+from . import vector_index, wire, writing
 from .reading import one
 from .store import PostgresStore, Units, put_meta
-from .vector_index import BUILD_MEMORY, INDEX, INDEX_FROM, order_of
 
 _SWITCH = (
     "UPDATE photos SET content_hash = fresh.content_hash, content_hint = fresh.content_hint "
@@ -25,7 +24,6 @@ _SWITCH = (
     "DROP TABLE descriptors",
     "ALTER TABLE migrating RENAME TO descriptors",
     "ALTER INDEX migrating_pkey RENAME TO descriptors_pkey",
-    f"ALTER INDEX IF EXISTS migrating_by_likeness RENAME TO {INDEX}",
     "DROP TABLE migrating_contents",
     "DELETE FROM meta WHERE key IN ('migration', 'calibration')",
 )
@@ -56,6 +54,7 @@ class PostgresMigration(Migration):
     def forget(self) -> None:
         with self._store.transaction() as connection:
             connection.execute("DROP TABLE IF EXISTS migrating, migrating_contents")
+            connection.execute(f"DROP FUNCTION IF EXISTS {vector_index.NEW_SIGNS}(halfvec)")
             connection.execute("DELETE FROM meta WHERE key = %s", (KEY,))
 
     def done(self) -> int:
@@ -97,12 +96,9 @@ class PostgresMigration(Migration):
                     )
 
     def finish(self, dropped: Sequence[Skipped] = ()) -> None:
-        if len(self._store) >= INDEX_FROM:  # before the switch: the old descriptors answer meanwhile
-            over, _ = order_of(self.model.dim)
+        if len(self._store) >= vector_index.INDEX_FROM:  # before the switch: the old descriptors answer meanwhile
             with self._store.pool.borrowed() as connection:
-                connection.execute(f"SET maintenance_work_mem = '{BUILD_MEMORY}'")
-                connection.execute(f"CREATE INDEX IF NOT EXISTS migrating_by_likeness ON migrating USING hnsw ({over})")
-                connection.execute("RESET maintenance_work_mem")
+                vector_index.build_new(connection, self.model.dim)
         with self._store.transaction() as connection:
             writing.lock(connection)
             writing.remove(connection, [each.id for each in dropped])
@@ -116,5 +112,6 @@ class PostgresMigration(Migration):
                 )
             for statement in _SWITCH:
                 connection.execute(statement)
+            vector_index.switch(connection)
             put_meta(connection, "model", asdict(self.model))
             put_meta(connection, "map_id", uuid.uuid4().hex)

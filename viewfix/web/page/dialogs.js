@@ -1,4 +1,4 @@
-/** The page's dialogs: settings, the key, matching points, a link to copy. Escape, a click beside and a button close them. */
+/** The dialogs of the page: settings, the key, matching points, a link to copy. */
 import { LANGUAGES, language, t } from "../shared/language.js";
 import { setTheme, theme } from "../shared/theme.js";
 import { element } from "../shared/dom.js";
@@ -7,12 +7,12 @@ import { drawInliers } from "./inliers.js";
 /** @param {string} id @returns {any} */
 const byId = (id) => document.getElementById(id);
 
-/** Every dialog can be closed by a click on its button or beside it; Escape is the browser's own. */
+/** Let every dialog be closed by its button or a click outside; the browser itself closes it on Escape. */
 export function prepareDialogs() {
   for (const dialog of document.querySelectorAll("dialog")) {
     dialog.querySelector("[data-close]")?.addEventListener("click", () => dialog.close());
     dialog.addEventListener("click", (event) => {
-      if (event.target === dialog) dialog.close(); // its inside fills it: only the ground behind is the dialog itself
+      if (event.target === dialog) dialog.close(); // its content fills it: only the backdrop is the dialog itself
     });
   }
 }
@@ -44,8 +44,8 @@ export function settingsDialog({ onLanguage, onVerify, onForget }) {
 
 /**
  * Ask for the server's key.
- * @param {boolean} wasWrong one was given, and refused
- * @returns {Promise<string | null>} null when the reader closed the dialog
+ * @param {boolean} wasWrong a key was given, and refused
+ * @returns {Promise<string | null>} null if the user closed the dialog
  */
 export function askForKey(wasWrong) {
   const [dialog, form, value, wrong] = ["key", "key-form", "key-value", "key-wrong"].map(byId);
@@ -62,7 +62,7 @@ export function askForKey(wasWrong) {
   });
 }
 
-/** For browsers that do not let a page write to the clipboard. @param {string} link */
+/** Show a link, for browsers that do not let a page write to the clipboard. @param {string} link */
 export function showLink(link) {
   byId("link-value").value = link;
   byId("link").showModal();
@@ -99,7 +99,7 @@ export async function showInliers(query, thumbnail, ask) {
   }
 }
 
-/** @param {Blob} photo @returns {Promise<ImageBitmap | null>} upright; null where the browser cannot read it */
+/** @param {Blob} photo @returns {Promise<ImageBitmap | null>} upright; null if the browser cannot read it */
 function bitmap(photo) {
   return createImageBitmap(photo, { imageOrientation: "from-image" }).catch(() => null);
 }

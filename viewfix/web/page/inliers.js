@@ -1,4 +1,4 @@
-/** Two pictures and the points that they share go in; one drawing comes out, side by side or, where it is narrow, stacked. */
+/** A drawing of two pictures and the points they share, side by side, or stacked on a narrow screen. */
 
 const GAP_PX = 10;
 const NARROW_PX = 560;
@@ -13,7 +13,7 @@ const NARROW_PX = 560;
 /**
  * @param {HTMLCanvasElement} canvas as wide as its parent
  * @param {Matches} matches
- * @param {{query: CanvasImageSource | null, photo: CanvasImageSource | null}} pictures null: a plain field in its place
+ * @param {{query: CanvasImageSource | null, photo: CanvasImageSource | null}} pictures null: a plain box instead
  * @param {{lines: boolean}} how
  */
 export function drawInliers(canvas, matches, pictures, { lines }) {
@@ -34,14 +34,14 @@ export function drawInliers(canvas, matches, pictures, { lines }) {
     else pen.drawImage(picture, place.x, place.y, place.width, place.height);
   }
   const pairs = matches.inliers.map(([x1, y1, x2, y2]) => [...within(left, x1, y1), ...within(right, x2, y2)]);
-  // The colour tells how high a point lies in the query, so that a line that crosses the others is one that is wrong.
+  // The colour shows how high a point lies in the query, so that wrong matches, which cross the others, stand out.
   const hues = matches.inliers.map(([, y]) => 170 + (190 * y) / matches.query.height);
   const faint = Math.min(1, 0.35 + 12 / pairs.length);
   pairs.forEach((pair, index) => lines && drawLine(pen, pair, hues[index], faint));
   pairs.forEach((pair, index) => drawPoints(pen, pair, hues[index]));
 }
 
-/** Where the two pictures lie: of one height beside each other, of one width below each other. */
+/** Where the two pictures lie: side by side with one height, or stacked with one width. */
 function places({ query, photo }, width, stacked) {
   if (stacked) {
     const heights = [query, photo].map((each) => (width * each.height) / each.width);
@@ -72,7 +72,7 @@ function drawLine(pen, [x1, y1, x2, y2], hue, alpha) {
   pen.stroke();
 }
 
-/** A light dot with a dark rim is seen over any picture. */
+/** A light dot with a dark rim, visible over any picture. */
 function drawPoints(pen, [x1, y1, x2, y2], hue) {
   for (const [x, y] of [[x1, y1], [x2, y2]]) {
     pen.beginPath();

@@ -1,4 +1,4 @@
-/** The page: a photo comes in, the server is asked, the answer is shown in the panel and on the map. */
+/** The page: asks the server about a photo, and shows the answer in the panel and on the map. */
 import { answerView, spoken } from "../shared/answer.js";
 import { element } from "../shared/dom.js";
 import { drawIcons } from "../shared/icons.js";
@@ -6,10 +6,10 @@ import { distance, language, named, preferredLanguage, speak, t, translate } fro
 import { asAnswer, readShared, shareLink } from "../shared/share.js";
 import { isDark, onTheme, startTheme } from "../shared/theme.js";
 import { askForKey, prepareDialogs, settingsDialog, showInliers, showLink } from "./dialogs.js";
-import { listenForPhotos } from "./intake.js";
-import { whereThisDeviceIs } from "./place.js";
-import { Scenery, WIDE } from "./scenery.js";
-import { Service, Trouble } from "./service.js";
+import { listenForPhotos } from "./photo_input.js";
+import { deviceLocation } from "./location.js";
+import { MapView, WIDE } from "./mapview.js";
+import { Service, ServiceError } from "./service.js";
 import { Sheet } from "./sheet.js";
 import { busyView, button, emptyView, fileButton, intakeView, troubleView } from "./views.js";
 
@@ -23,7 +23,7 @@ class Page {
     this.maps = [];
     /** @type {any} */
     this.map = null; // of GET v1/maps
-    this.scenery = new Scenery(this.service, {
+    this.mapView = new MapView(this.service, {
       onCandidate: (index) => this.chooseCandidate(index, true),
       onSight: (index) => this.shown?.point(index),
       onTrouble: (words) => this.toast(words),
@@ -36,7 +36,7 @@ class Page {
     /** @type {{photo: File, picture: string} | null} */
     this.asked = null;
     this.asking = new AbortController();
-    this.shown = null; // the view of the answer, which the map talks to
+    this.shown = null; // what the panel shows now
   }
 
   async start() {
@@ -44,7 +44,7 @@ class Page {
     drawIcons(document);
     prepareDialogs();
     await speak(preferredLanguage());
-    this.sheet = new Sheet(byId("panel"), byId("handle"), () => this.scenery.fitFoot());
+    this.sheet = new Sheet(byId("panel"), byId("handle"), () => this.mapView.fitFoot());
     this.inWords();
     const openSettings = settingsDialog({
       onLanguage: (code) => this.changeLanguage(code),
@@ -56,17 +56,17 @@ class Page {
     byId("map-choice").addEventListener("change", (event) => this.chooseMap(event.target.value));
     listenForPhotos(byId("dropping"), (photo) => this.map && document.querySelector("dialog[open]") === null && this.locate(photo));
     addEventListener("hashchange", () => this.openLink());
-    onTheme((dark) => this.scenery.drawing?.setLook({ dark, language: language() }));
+    onTheme((dark) => this.mapView.drawing?.setLook({ dark, language: language() }));
     await this.load();
   }
 
-  /** Ask the server what it has, and draw it. Also after trouble, to try again. */
+  /** Load the list of maps and draw the first; also to try again after a failure. */
   async load() {
     let drawn;
     try {
       const [told, basemap] = await this.withKey(() => Promise.all([this.service.maps(), this.service.basemap()]));
       Object.assign(this, { maps: told.maps, keepsQueries: told.keeps_queries });
-      drawn = this.scenery.draw(basemap).then(() => this.inWords()); // the panel does not wait for it
+      drawn = this.mapView.draw(basemap).then(() => this.inWords()); // the panel does not wait for it
     } catch (error) {
       this.fail(error, () => this.load());
       return;
@@ -81,7 +81,7 @@ class Page {
     const hash = location.hash;
     this.chooseMap(this.maps[0].name);
     await drawn;
-    this.scenery.lookAtWhole({ jump: true });
+    this.mapView.lookAtWhole({ jump: true });
     if (hash.length > 1) {
       history.replaceState(null, "", hash);
       this.openLink();
@@ -94,12 +94,12 @@ class Page {
     if (chosen === undefined) return;
     this.map = chosen;
     byId("map-choice").value = name;
-    this.scenery.show(chosen);
+    this.mapView.show(chosen);
     this.restart({ focus: false });
-    if (look) this.scenery.lookAtWhole({ jump: true });
+    if (look) this.mapView.lookAtWhole({ jump: true });
   }
 
-  // A photo, from the question to the answer
+  // From a photo to its answer
 
   /** @param {File} photo */
   async locate(photo, { near = this.near, verify = this.verify } = {}) {
@@ -111,7 +111,7 @@ class Page {
       this.asked = { photo, picture: URL.createObjectURL(photo) };
     }
     this.forgetLink();
-    this.scenery.drawing?.showAnswer(null);
+    this.mapView.drawing?.showAnswer(null);
     this.show({ view: "busy" });
     const again = () => this.locate(photo, { near, verify });
     try {
@@ -131,7 +131,7 @@ class Page {
 
   async around() {
     this.shown?.say?.(t("busy.location"));
-    const place = await whereThisDeviceIs();
+    const place = await deviceLocation();
     if (place === null) this.toast(t("trouble.location"));
     this.shown?.say?.(t("busy.photos", { count: this.map.photos }));
     return place;
@@ -146,42 +146,42 @@ class Page {
 
   /** @param {import("../shared/types.js").Answer} answer */
   drawAnswer(answer) {
-    this.scenery.drawing?.showAnswer(answer);
-    this.scenery.drawing?.showSights(answer.properties.nearby.map(named));
-    this.scenery.drawing?.choose(answer.properties.candidates.length > 0 ? 0 : -1);
-    if (answer.properties.found) this.scenery.drawing?.lookAtAnswer();
-    else this.scenery.lookAtWhole();
+    this.mapView.drawing?.showAnswer(answer);
+    this.mapView.drawing?.showSights(answer.properties.nearby.map(named));
+    this.mapView.drawing?.choose(answer.properties.candidates.length > 0 ? 0 : -1);
+    if (answer.properties.found) this.mapView.drawing?.lookAtAnswer();
+    else this.mapView.lookAtWhole();
   }
 
   /** @param {number} index @param {boolean} fromMap */
   chooseCandidate(index, fromMap) {
-    this.scenery.drawing?.choose(index);
+    this.mapView.drawing?.choose(index);
     if (fromMap) this.shown?.choose(index);
     const position = this.state.answer?.properties.candidates[index]?.position;
-    if (position && !fromMap) this.scenery.drawing?.lookAt([position.lon, position.lat]);
+    if (position && !fromMap) this.mapView.drawing?.lookAt([position.lon, position.lat]);
   }
 
-  /** Back to the invitation. */
+  /** Go back to the start. */
   restart({ focus = true } = {}) {
     this.asking.abort();
     this.forgetLink();
-    this.scenery.drawing?.showAnswer(null);
+    this.mapView.drawing?.showAnswer(null);
     this.show({ view: "intake" }, { focus });
   }
 
   /** @param {unknown} error @param {() => void} again */
   fail(error, again) {
-    const trouble = error instanceof Trouble ? error : new Trouble("server", String(error));
+    const trouble = error instanceof ServiceError ? error : new ServiceError("server", String(error));
     this.show({ view: "trouble", trouble, again });
   }
 
-  /** Do something; if the server asks for a key, ask the reader for one and do it again. */
+  /** Run a request; if the server requires a key, ask the user for one and run it again. */
   async withKey(act) {
     for (;;) {
       try {
         return await act();
       } catch (error) {
-        if (!(error instanceof Trouble) || error.kind !== "key") throw error;
+        if (!(error instanceof ServiceError) || error.kind !== "key") throw error;
         const key = await askForKey(this.service.key !== null);
         if (key === null) throw error;
         this.service.key = key;
@@ -203,7 +203,7 @@ class Page {
     this.showAnswer({ answer: asAnswer(shared), shared: true });
   }
 
-  /** @param {string} name as a link says; it may say anything */
+  /** @param {string} name from a link, unchecked */
   chooseMapOfLink(name) {
     if (name === this.map?.name) return;
     const hash = location.hash;
@@ -224,7 +224,7 @@ class Page {
         this.toast(t("answer.shared"));
       }
     } catch (error) {
-      if (/** @type {Error} */ (error).name !== "AbortError") showLink(link); // AbortError: the reader thought better of it
+      if (/** @type {Error} */ (error).name !== "AbortError") showLink(link); // AbortError: the user changed their mind
     }
   }
 
@@ -239,7 +239,7 @@ class Page {
     if (focus) this.shown?.heading?.focus({ preventScroll: true });
   }
 
-  /** Draw what the state says; again when the language changes. */
+  /** Draw the state; again when the language changes. */
   render() {
     const makers = { intake: () => this.intake(), busy: () => this.busy(), answer: () => this.answer(), trouble: () => this.trouble(), empty: emptyView };
     this.shown = makers[this.state.view]?.() ?? null;
@@ -280,7 +280,7 @@ class Page {
     });
   }
 
-  /** What else can be tried with a photo that was not found. */
+  /** What else can be tried if the photo was not found. */
   advice() {
     const { near, answer } = this.state;
     const photo = this.asked?.photo;
@@ -306,13 +306,13 @@ class Page {
   lookAtSight(index) {
     const { position } = this.state.answer.properties.nearby[index];
     if (!WIDE.matches) this.sheet.to("half");
-    this.scenery.drawing?.lookAt([position.lon, position.lat]);
+    this.mapView.drawing?.lookAt([position.lon, position.lat]);
   }
 
   seeOnMap() {
     if (!WIDE.matches) this.sheet.to("low");
-    this.scenery.drawing?.lookAtAnswer();
-    this.scenery.drawing?.map.getCanvas().focus();
+    this.mapView.drawing?.lookAtAnswer();
+    this.mapView.drawing?.map.getCanvas().focus();
   }
 
   // Words
@@ -320,18 +320,18 @@ class Page {
   async changeLanguage(code) {
     await speak(code, { remember: true });
     this.inWords();
-    if (this.state.answer) this.scenery.drawing?.showSights(this.state.answer.properties.nearby.map(named));
+    if (this.state.answer) this.mapView.drawing?.showSights(this.state.answer.properties.nearby.map(named));
     this.render();
-    this.scenery.drawing?.setLook({ dark: isDark(), language: language() });
+    this.mapView.drawing?.setLook({ dark: isDark(), language: language() });
   }
 
-  /** Write the words of the language into what stands on the page all the time. */
+  /** Write the words that stay on the page, in the language that was chosen. */
   inWords() {
     translate(document);
     byId("panel").setAttribute("aria-label", t("page.panel"));
     byId("map").setAttribute("aria-label", t("page.map_choice"));
     this.sheet?.label();
-    this.scenery.drawing?.setLabel(t("map.label"));
+    this.mapView.drawing?.setLabel(t("map.label"));
   }
 
   /** @param {string} words */
@@ -339,7 +339,7 @@ class Page {
     byId("said").textContent = words;
   }
 
-  /** A line that goes by itself. @param {string} words */
+  /** A line that disappears by itself. @param {string} words */
   toast(words) {
     const toast = byId("toast");
     toast.textContent = words;

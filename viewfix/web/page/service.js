@@ -1,13 +1,13 @@
-/** Questions to the server go in, its answers come out; what goes wrong becomes a Trouble with a kind that has words. */
+/** Requests to the server. A failure is a ServiceError whose kind has words. */
 
 const KEY = "viewfix.key";
 const LONGEST_WAIT_S = 60;
 const SMALLER_PX = 1600;
-const LARGE_PX = 640; // of a thumbnail; the server makes a few sizes only
+const LARGE_PX = 640; // of a thumbnail; the server makes only a few sizes
 const TYPES = { heic: "image/heic", heif: "image/heif", avif: "image/avif", webp: "image/webp", png: "image/png" };
 const KINDS = { 400: "unreadable", 401: "key", 403: "forbidden", 404: "gone", 408: "slow", 413: "too_large", 415: "not_a_photo", 422: "unreadable", 429: "busy", 503: "busy", 504: "slow" };
 
-export class Trouble extends Error {
+export class ServiceError extends Error {
   /** @param {string} kind the end of a key "trouble.…" @param {string} [detail] what the server said, in English */
   constructor(kind, detail = "") {
     super(detail || kind);
@@ -25,7 +25,7 @@ export class Trouble extends Error {
  */
 
 export class Service {
-  /** @param {string} [base] address of the page: everything is asked for beside it, whatever prefix it lies under */
+  /** @param {string} [base] address of the page; all requests are relative to it, whatever prefix it lies under */
   constructor(base = document.baseURI) {
     this.base = base;
     /** @type {Map<string, Promise<string>>} */
@@ -50,8 +50,8 @@ export class Service {
   }
 
   /**
-   * Ask where a photo was taken. When the server is busy it is asked once more, at the time that it names; a photo
-   * that is too large for it is made smaller here, and sent once more.
+   * Ask where a photo was taken. If the server is busy, it is asked once more at the time that it names; a photo that is
+   * too large for it is reduced here and sent once more.
    * @param {Blob} photo
    * @param {Question} question
    * @param {{signal: AbortSignal, onWait?: (seconds: number) => void, onSmaller?: () => void}} how
@@ -74,7 +74,7 @@ export class Service {
   }
 
   /**
-   * An address that an image can show. With a key, the picture is fetched here: an image cannot send one.
+   * An address that an image can show. With a key, the picture is fetched here, because an image cannot send the key.
    * @param {string} address of a thumbnail, relative to the page
    * @param {boolean} [large]
    * @returns {Promise<string>}
@@ -94,7 +94,7 @@ export class Service {
     try {
       return sessionStorage.getItem(KEY);
     } catch {
-      return null; // storage is forbidden: no key can be kept
+      return null; // storage is not allowed: no key can be kept
     }
   }
 
@@ -104,12 +104,12 @@ export class Service {
     else sessionStorage.setItem(KEY, key);
   }
 
-  // What follows is how it asks.
+  // How requests are made
 
-  /** Of another host than the page's nothing is ever asked, whatever an answer names. @param {string} address */
+  /** The whole address; another host than the page's is refused, whatever an answer names. @param {string} address */
   absolute(address) {
     const whole = new URL(address, this.base);
-    if (whole.origin !== new URL(this.base).origin) throw new Trouble("server", `It named an address elsewhere: ${whole.origin}`);
+    if (whole.origin !== new URL(this.base).origin) throw new ServiceError("server", `It named an address of another host: ${whole.origin}`);
     return whole.href;
   }
 
@@ -121,7 +121,7 @@ export class Service {
       try {
         return await this.json(address, { method: "POST", body: sent, headers, signal: how.signal });
       } catch (error) {
-        if (!(error instanceof Trouble)) throw error;
+        if (!(error instanceof ServiceError)) throw error;
         const seconds = error.retryAfter;
         if (error.kind === "busy" && !waited && seconds !== null && seconds <= LONGEST_WAIT_S) {
           waited = true;
@@ -140,7 +140,7 @@ export class Service {
       return await response.json();
     } catch (error) {
       if (request.signal?.aborted) throw error;
-      throw new Trouble("server", "Its answer was no JSON.");
+      throw new ServiceError("server", "Its answer was not JSON.");
     }
   }
 
@@ -151,8 +151,8 @@ export class Service {
     try {
       response = await fetch(this.absolute(address), { ...request, headers });
     } catch (error) {
-      if (request.signal?.aborted || error instanceof Trouble) throw error;
-      throw new Trouble("network");
+      if (request.signal?.aborted || error instanceof ServiceError) throw error;
+      throw new ServiceError("network");
     }
     if (!response.ok) throw await trouble(response);
     return response;
@@ -163,7 +163,7 @@ export class Service {
 async function trouble(response) {
   const said = await response.json().catch(() => null);
   const detail = typeof said?.error?.message === "string" ? said.error.message : "";
-  const made = new Trouble(KINDS[response.status] ?? "server", detail);
+  const made = new ServiceError(KINDS[response.status] ?? "server", detail);
   const after = Number(response.headers.get("Retry-After") ?? NaN);
   made.retryAfter = Number.isFinite(after) && after >= 0 ? after : null;
   made.status = response.status;
@@ -187,7 +187,7 @@ async function pause(seconds, { signal, onWait }) {
   }
 }
 
-/** A copy of a photo that is small enough for any server; the trouble itself where the browser cannot read it. */
+/** A copy of a photo that is small enough for any server. If the browser cannot read it, the error is thrown on. */
 async function smaller(photo, trouble) {
   try {
     const picture = await createImageBitmap(photo);

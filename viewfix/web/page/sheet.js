@@ -1,4 +1,4 @@
-/** The panel on a narrow screen is a sheet over the map: low, half or full. It is dragged or, by its button, opened. */
+/** The panel on a narrow screen: a sheet over the map, low, half or full, dragged or opened by its button. */
 import { t } from "../shared/language.js";
 
 const HEIGHTS = ["low", "half", "full"];
@@ -51,7 +51,7 @@ export class Sheet {
     this.label();
   }
 
-  /** Name the button by what it does next. */
+  /** Name the button after what it does next. */
   label() {
     const label = t(this.height === "full" ? "page.panel_less" : "page.panel_more");
     this.handle.setAttribute("aria-label", label);
@@ -65,7 +65,7 @@ export class Sheet {
     this.panel.style.height = this.panel.style.maxHeight = `${Math.round(height_px)}px`;
   }
 
-  /** Let go: it settles at the nearest of its heights. */
+  /** Released: it settles at the nearest of its heights. */
   settle() {
     const share = this.panel.offsetHeight / innerHeight;
     this.to(HEIGHTS[share < 0.3 ? 0 : share < 0.72 ? 1 : 2]);

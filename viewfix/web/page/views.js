@@ -1,4 +1,4 @@
-/** What the panel shows goes in, elements come out: the invitation, the wait, the trouble. The answer is in shared/. */
+/** The contents of the panel as elements: start, progress, failure. The answer is in shared/. */
 import { element } from "../shared/dom.js";
 import { icon } from "../shared/icons.js";
 import { t } from "../shared/language.js";
@@ -6,7 +6,7 @@ import { t } from "../shared/language.js";
 const ACCEPTED = "image/*,.heic,.heif,.avif";
 
 /**
- * The invitation to show a photo.
+ * The start: choose a photo.
  * @param {any} map one of GET v1/maps
  * @param {{near: boolean, isKept: boolean, onPhoto: (photo: File) => void, onNear: (near: boolean) => void}} how
  */
@@ -33,7 +33,7 @@ export function intakeView(map, { near, isKept, onPhoto, onNear }) {
   return { element: whole, heading };
 }
 
-/** A button that opens the device's files or its camera. The input itself cannot be drawn, so that its label is the button. */
+/** A button that opens the device's files or its camera. An input cannot be styled, so its label is the button. */
 export function fileButton(id, drawing, label, look, onPhoto, attributes = {}) {
   const input = /** @type {HTMLInputElement} */ (element("input", { type: "file", id, accept: ACCEPTED, class: "unseen", ...attributes }));
   input.addEventListener("change", () => {
@@ -53,7 +53,7 @@ function aboutMap(map) {
 }
 
 /**
- * The wait, with the photo that is looked for.
+ * The progress, with the photo that was chosen.
  * @param {{picture: string | null, photos: number, onCancel: () => void}} how
  */
 export function busyView({ picture, photos, onCancel }) {
@@ -72,7 +72,7 @@ export function busyView({ picture, photos, onCancel }) {
 }
 
 /**
- * @param {import("./service.js").Trouble} trouble
+ * @param {import("./service.js").ServiceError} trouble
  * @param {{actions: HTMLElement[]}} how
  */
 export function troubleView(trouble, { actions }) {

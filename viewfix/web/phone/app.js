@@ -1,8 +1,9 @@
-// The app: a photo or the camera goes in, the worker is asked, the answer is shown in the panel and on the map.
+// The app: asks the worker about a photo or a frame of the camera, and shows the answer in the panel and on the map.
 
 import { answerView, spoken } from "../shared/answer.js";
 import { element } from "../shared/dom.js";
-import { distance, language, percent, speak, t, translate } from "../shared/language.js";
+import { distance, language, speak, t, translate } from "../shared/language.js";
+import { asAnswer, readShared } from "../shared/share.js";
 import { setTheme, startTheme, theme } from "../shared/theme.js";
 import { Camera } from "./camera.js";
 import { Engine } from "./engine.js";
@@ -10,18 +11,20 @@ import { Gps } from "./gps.js";
 import { Ground } from "./ground.js";
 import { layout } from "./layout.js";
 import { LiveCard } from "./live.js";
+import { Messages } from "./messages.js";
+import { shareButtons } from "./share.js";
 import { makeSheet } from "./sheet.js";
 import { Updates } from "./update.js";
 
 const STYLES = ["../vendor/maplibre-gl.css", "../shared/shared.css", "style.css"];
-const TOAST_MS = 6000;
 
-/** Open the app in this page. @param {string} version of the pack that it belongs to */
+/** Open the app in this page. @param {string} version of its pack */
 export async function open(version) {
   startTheme();
+  const engine = new Engine();
+  const about = await engine.ask("open"); // before anything is drawn: a damaged pack is told on the first screen
   await Promise.all(STYLES.map(styled));
-  const app = new App(version);
-  await app.start();
+  await new App(version, engine, about).start();
 }
 
 /** @param {string} name */
@@ -34,31 +37,30 @@ function styled(name) {
 }
 
 class App {
-  /** @param {string} version */
-  constructor(version) {
+  /** @param {string} version @param {Engine} engine @param {any} about what the worker says about the pack */
+  constructor(version, engine, about) {
     this.version = version;
-    this.engine = new Engine();
+    this.engine = engine;
+    this.about = about;
     this.parts = layout();
-    /** @type {any} */
-    this.about = null;
-    /** @type {{engine: string} | null} null as long as no photo can be described */
+    /** @type {{engine: string} | null} null until photos can be described */
     this.prepared = null;
-    /** @type {{answer: any, photo: Blob, address: string} | null} */
+    /** @type {{answer: any, photo: Blob | null, address: string | null, near: any} | null} no photo: from a link */
     this.answered = null;
     /** @type {LiveCard | null} */
     this.card = null;
     this.shown = null;
     this.asked = 0;
+    this.messages = new Messages(this.parts);
     this.gps = new Gps(() => this.tellGps());
-    this.camera = new Camera(this.parts.video, (frame) => this.seen(frame));
-    this.updates = new Updates(version, (state, asked) => this.tellUpdate(state, asked));
+    this.camera = new Camera(this.parts.video, (frame) => this.seen(frame), () => this.cameraEnded());
+    this.updates = new Updates(version, (state, asked) => this.messages.tellUpdate(state, asked));
     /** @type {Map<number, Promise<string>>} */
     this.pictures = new Map();
   }
 
   async start() {
     const { parts } = this;
-    this.about = await this.engine.ask("open");
     const picture = (/** @type {number} */ index) => this.picture(index);
     const onCandidate = (/** @type {number} */ index) => this.choose(index);
     this.ground = new Ground({ engine: this.engine, parts, about: this.about, picture, onCandidate, onSight: (index) => this.shown?.point(index) });
@@ -76,6 +78,8 @@ class App {
     }
     this.inWords();
     this.invite();
+    this.openLink();
+    addEventListener("hashchange", () => this.openLink());
     document.documentElement.dataset.ready = "true";
     this.updates.start();
   }
@@ -109,7 +113,7 @@ class App {
     update.addEventListener("click", () => this.updates.look({ asked: true }));
   }
 
-  /** Write all words that stay, in the language that is spoken. */
+  /** Write all words that stay on the screen, in the language that was chosen. */
   inWords() {
     const { parts } = this;
     translate(document);
@@ -146,12 +150,14 @@ class App {
   async locate(photo, { everywhere = false } = {}) {
     this.stopLive();
     const mine = ++this.asked;
-    if (this.answered && this.answered.photo !== photo) URL.revokeObjectURL(this.answered.address);
-    const address = this.answered?.photo === photo ? this.answered.address : URL.createObjectURL(photo);
+    const isSame = this.answered?.photo === photo;
+    if (this.answered?.address && !isSame) URL.revokeObjectURL(this.answered.address);
+    const address = (isSame && this.answered?.address) || URL.createObjectURL(photo);
     const near = everywhere ? null : this.gps.near();
+    this.tellGps();
     this.busy(address);
     try {
-      const { answer } = await this.engine.ask("locate", { photo, near, k: 8 });
+      const { answer } = await this.engine.ask("locate", { photo, near });
       if (mine !== this.asked) return;
       this.answered = { answer, photo, address, near };
       this.showAnswer(this.answered);
@@ -175,9 +181,12 @@ class App {
 
   /** @param {any} answered @param {{focus?: boolean}} [how] */
   showAnswer({ answer, photo, address, near }, { focus = true } = {}) {
-    const advice = near ? [this.everywhere(photo, near)] : [];
+    const advice = near && photo ? [this.everywhere(photo, near)] : [];
+    const query = photo && "name" in photo ? String(photo.name) : "";
     this.shown = answerView(answer, {
       query: address,
+      shared: photo === null,
+      actions: photo ? shareButtons(answer, { title: this.about.title, query, say: (words) => this.messages.toast(words) }) : [],
       picture: (thumbnail) => this.picture(Number(thumbnail.split("/").pop())),
       onCandidate: (index) => this.choose(index),
       onSight: (index) => this.ground?.lookAt(answer.properties.nearby[index].position),
@@ -208,11 +217,24 @@ class App {
     return known;
   }
 
+  /** Show the position that the address of the page holds, as a shared link does. */
+  openLink() {
+    if (location.hash.length <= 1) return;
+    const shared = readShared(location.hash);
+    history.replaceState(null, "", location.pathname + location.search);
+    if (shared === null) return this.messages.toast(t("shared.broken"));
+    this.stopLive();
+    this.asked++;
+    this.answered = { answer: asAnswer(shared), photo: null, address: null, near: null };
+    this.showAnswer(this.answered);
+    this.ground?.show(this.answered.answer);
+  }
+
   // The camera
 
   async startLive() {
     this.asked++;
-    this.card = new LiveCard();
+    const card = (this.card = new LiveCard());
     this.parts.content.replaceChildren(this.card.element);
     this.parts.preview.hidden = false;
     this.labelLive();
@@ -220,9 +242,17 @@ class App {
       await this.camera.start();
     } catch (error) {
       console.warn(error);
+      if (this.card !== card) return; // it was switched off meanwhile
       this.stopLive();
       this.invite(t("phone.live_none"));
     }
+  }
+
+  /** Another app or the system took the camera. */
+  cameraEnded() {
+    this.stopLive();
+    this.invite(t("phone.live_ended"));
+    this.parts.said.textContent = t("phone.live_ended");
   }
 
   stopLive() {
@@ -243,40 +273,21 @@ class App {
 
   /** @param {ImageBitmap} frame */
   async seen(frame) {
-    const { answer } = await this.engine.ask("locate", { photo: frame, near: this.gps.near(), k: 3 }, [frame]);
-    if (!this.card) return;
-    this.card.show(answer);
+    const { card } = this;
+    this.tellGps();
+    const { answer } = await this.engine.ask("locate", { photo: frame, near: this.gps.near() }, [frame]);
+    if (!card || this.card !== card) return; // switched off, or on again, meanwhile
+    card.show(answer);
     if (answer.properties.found) this.ground?.follow(answer);
   }
 
-  // What is told beside the answer
+  // Messages beside the answer
 
   tellGps() {
     const { gps, parts } = this;
     const near = gps.near();
-    const words = { off: "", waiting: t("phone.gps_waiting"), none: t("phone.gps_none"), on: near ? t("phone.gps_on", { distance: distance(near.radius) }) : t("phone.gps_waiting") };
-    parts.gpsWords.textContent = words[gps.state];
+    const words = near ? t("phone.gps_on", { distance: distance(near.radius) }) : gps.state === "off" ? "" : t(`phone.gps_${gps.state}`);
+    if (parts.gpsWords.textContent !== words) parts.gpsWords.textContent = words; // else a screen reader says it again
     parts.gps.checked = gps.state !== "off";
-  }
-
-  /** @param {import("./update.js").UpdateState} state @param {boolean} asked */
-  tellUpdate(state, asked) {
-    const share = state.kind === "coming" ? percent(state.share) : "";
-    const words = t(`phone.update_${state.kind}`, { percent: share });
-    this.parts.settings.updateWords.textContent = words;
-    if (state.kind === "ready") {
-      const use = element("button", { type: "button", class: "button", onclick: () => location.reload() }, t("phone.update_use"));
-      this.toast(words, use);
-      if (asked) this.parts.settings.updateWords.replaceChildren(`${words} `, use.cloneNode(true));
-      this.parts.settings.updateWords.querySelector("button")?.addEventListener("click", () => location.reload());
-    }
-    if (state.kind === "failed") this.toast(words);
-  }
-
-  /** @param {string} words @param {HTMLElement} [button] it stays as long as there is something to press */
-  toast(words, button) {
-    const { toast } = this.parts;
-    toast.replaceChildren(element("span", {}, words), ...(button ? [button] : []));
-    if (!button) setTimeout(() => toast.replaceChildren(), TOAST_MS);
   }
 }

@@ -1,4 +1,4 @@
-// A picture made by a formula: described by the browser, it shows whether the browser computes as the core does.
+// A picture made by a formula: its descriptor shows whether this browser computes as the core does.
 
 /**
  * The same as `pattern` in viewfix/pack/check.py.

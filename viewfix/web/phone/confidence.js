@@ -1,24 +1,23 @@
-// What the candidates say together goes in; a calibrated probability and the answer "here" or "not in this map" come out.
-// The same as viewfix/locate/confidence.py and answer.py without verification; a test holds both against each other.
+// The calibrated probability of a fix, and the answer: found, or not in this map.
+// The same as viewfix/locate/confidence.py and answer.py without verification; a test compares both.
 
 /** @typedef {import("./fuse.js").Consensus} Consensus */
+/** @typedef {import("./query.js").QueryRules} QueryRules */
 /**
  * @typedef {{bias: number, similarity: number, margin: number, agreement: number, density: number, stranger: number,
- *   radius_m: number}} Calibration  the map's own, as packed
+ *   radius_m: number}} Calibration  of the map
  */
-
-const TWIN = 40;
-export const LEAST_CONFIDENCE = 0.5;
 
 /** @param {number} x */
 const sigmoid = (x) => 0.5 * (1 + Math.tanh(x / 2));
 
 /**
- * The probability that the true place lies within the radius of the fix.
+ * The probability that the true position lies within the radius of the fix.
  * @param {Calibration} calibration @param {Consensus} consensus
  * @param {number} neighbours photos of the map around the fix
+ * @param {QueryRules} rules
  */
-export function probability(calibration, consensus, neighbours) {
+export function probability(calibration, consensus, neighbours, { twin }) {
   const margin = consensus.similarity - (consensus.rival ?? calibration.stranger);
   const alone =
     calibration.bias +
@@ -26,21 +25,22 @@ export function probability(calibration, consensus, neighbours) {
       calibration.margin * margin +
       calibration.agreement * consensus.agreement +
       calibration.density * Math.log1p(neighbours));
-  return sigmoid(alone) * sigmoid(TWIN * margin);
+  return sigmoid(alone) * sigmoid(twin * margin);
 }
 
 /**
  * Decide.
  * @param {Calibration} calibration @param {Consensus | null} consensus @param {number} neighbours
- * @param {string} bestId the id of the strongest photo
- * @param {number} [line] below this probability the answer is no
+ * @param {string} bestId the id of the strongest photo of the place
+ * @param {QueryRules} rules below their least confidence the answer is no
  */
-export function answer(calibration, consensus, neighbours, bestId, line = LEAST_CONFIDENCE) {
+export function answer(calibration, consensus, neighbours, bestId, rules) {
   if (!consensus) {
     const reason = "no photo of the map lies where it was looked for";
     return { found: false, confidence: 0, position: null, radius: null, heading: null, reason };
   }
-  const confidence = probability(calibration, consensus, neighbours);
+  const confidence = probability(calibration, consensus, neighbours, rules);
+  const line = rules.least_confidence;
   const seen = inWords(consensus, bestId);
   if (confidence < line) {
     const reason = `the probability ${confidence.toFixed(2)} is below ${line.toFixed(2)}; ${seen}`;

@@ -1,4 +1,4 @@
-// The photos of the pack and a view of the map go in; what to draw of them comes out: clusters, or single photos.
+// What to draw of the photos in a view of the map: clusters, or single photos.
 
 const MOST_SINGLE = 400;
 

@@ -1,30 +1,39 @@
-// The bytes of a photo, or a frame of the camera, go in; upright RGB pixels come out, as the core's decoder gives them.
+// Upright RGB pixels of a photo or of a frame of the camera, equal to those of the core's decoder.
 
 import { draftScale, drafted, withoutAlpha } from "./pixels.js";
 
 /** @typedef {import("./pixels.js").Picture} Picture */
 
 const STRIP_PX = 256;
-const MOST_PIXELS = 50_000_000; // a browser shrinks what is larger: 200 MB of RGBA is what a phone can spare
+const MOST_PIXELS = 50_000_000; // the browser reduces larger ones: a phone can spare 200 MB of RGBA
+const HEAD_BYTES = 1 << 18; // enough for most headers; a longer one is read further
 
 /**
  * @param {Blob | ImageBitmap} photo
- * @param {number} least the most pixels that the shorter side will be needed with
+ * @param {number} least the most pixels that the shorter side ever needs
  * @returns {Promise<Picture>}
- * @throws {Error} where the browser cannot decode it
+ * @throws {Error} if the browser cannot decode it
  */
 export async function pixelsOf(photo, least) {
   if (!(photo instanceof Blob)) return whole(photo);
-  const head = jpegHeader(new Uint8Array(await photo.slice(0, 1 << 18).arrayBuffer()));
+  const head = await headOf(photo);
   const bitmap = await createImageBitmap(photo, { colorSpaceConversion: "none", ...(await shrunk(head)) });
   try {
     const { width, height } = bitmap;
-    // By the file's own sides: EXIF may turn it, and a browser may have made it smaller.
+    // By the sides in the file: EXIF may turn the picture, and the browser may have reduced it.
     const scale = head && width * height === head.width * head.height ? draftScale(head.width, head.height, least) : 1;
     if (scale === 1) return whole(bitmap);
     return drafted(stripsOf(bitmap), width, height, scale, mirroredBy(head?.orientation ?? 1));
   } finally {
     bitmap.close();
+  }
+}
+
+/** The header of a JPEG, however much stands before its size; null for anything else. @param {Blob} photo */
+async function headOf(photo) {
+  for (let length = HEAD_BYTES; ; length *= 4) {
+    const head = jpegHeader(new Uint8Array(await photo.slice(0, length).arrayBuffer()));
+    if (head !== undefined || length >= photo.size) return head ?? null;
   }
 }
 
@@ -36,10 +45,10 @@ async function shrunk(head) {
   return { resizeWidth: Math.round(width * part), resizeQuality: /** @type {const} */ ("high") };
 }
 
-/** What a picture is painted on: white shows through where it is transparent, as in the core. */
+/** A white canvas, which shows where a picture is transparent, as in the core. */
 function paper(/** @type {number} */ width, /** @type {number} */ height) {
   const context = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true });
-  if (!context) throw new Error("this browser gives no canvas");
+  if (!context) throw new Error("this browser offers no canvas");
   context.fillStyle = "white";
   return context;
 }
@@ -53,14 +62,14 @@ function whole(bitmap) {
   return { width, height, data: withoutAlpha(context.getImageData(0, 0, width, height).data) };
 }
 
-/** A reader of rows that holds a strip at a time: the whole of a large photo would be too much for a small phone. */
+/** A reader of rows that holds one strip at a time: a small phone has no room for the whole of a large photo. */
 function stripsOf(/** @type {ImageBitmap} */ bitmap) {
   const { width, height } = bitmap;
   const context = paper(width, STRIP_PX);
   let [held, rows] = [-1, new Uint8ClampedArray()];
   return (/** @type {number} */ top, /** @type {number} */ count) => {
     if (held < 0 || top < held || top + count > held + STRIP_PX) {
-      // A block of eight that a strip would cut begins the next one, or ends it where rows come from below.
+      // A block of eight that a strip would cut begins the next strip, or ends it if rows are read from below.
       held = top < held ? Math.max(0, top + count - STRIP_PX) : top;
       context.fillRect(0, 0, width, STRIP_PX);
       context.drawImage(bitmap, 0, -held);
@@ -70,14 +79,16 @@ function stripsOf(/** @type {ImageBitmap} */ bitmap) {
   };
 }
 
-/** Whether EXIF's orientation turned the right side, or the lower one, of the file to the front. */
+/** Whether EXIF's orientation turned the right side of the file to the left, and its lower side to the top. */
 export function mirroredBy(/** @type {number} */ orientation) {
   return { x: [2, 3, 6, 7].includes(orientation), y: [3, 4, 7, 8].includes(orientation) };
 }
 
 /**
- * The sides of a JPEG as stored, and how EXIF turns it (1 where it says nothing); null for what is no JPEG.
+ * The sides of a JPEG as stored, and its EXIF orientation (1 if there is none).
  * @param {Uint8Array} bytes its beginning
+ * @returns {{width: number, height: number, orientation: number} | null | undefined} null if it is not a JPEG, undefined
+ *   if the bytes end before its size
  */
 export function jpegHeader(bytes) {
   if (bytes[0] !== 0xff || bytes[1] !== 0xd8) return null;
@@ -97,7 +108,7 @@ export function jpegHeader(bytes) {
     if (marker === 0xe1) orientation = exifOrientation(view, at + 4, at + 2 + size) ?? orientation;
     at += 2 + size;
   }
-  return null;
+  return undefined;
 }
 
 /** @param {DataView} view @param {number} from @param {number} end */

@@ -1,4 +1,4 @@
-// Questions of the page go in; they are put to the worker, and its answers come out as promises.
+// The worker as an object: each question becomes a message, each answer a promise.
 
 export class Engine {
   constructor() {
@@ -22,7 +22,7 @@ export class Engine {
   /**
    * @param {string} task one of worker.js
    * @param {any} [asked]
-   * @param {Transferable[]} [given] handed over rather than copied
+   * @param {Transferable[]} [given] moved to the worker, not copied
    * @returns {Promise<any>}
    */
   ask(task, asked = {}, given = []) {

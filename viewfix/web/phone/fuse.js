@@ -1,35 +1,33 @@
-// Candidates go in; what they say together comes out: one place, its spread, and the numbers that tell how far to trust it.
-// The same as viewfix/locate/fuse.py without verification; a test holds both against each other.
+// The consensus of candidates: one place, its spread, and the numbers that tell how far to trust it.
+// The same as viewfix/locate/fuse.py without verification; a test compares both.
 
 import { fromPlane, metresBetween, toPlane, wrapHeading } from "./geodesy.js";
 
-export const AGREE_M = 25;
-const SHARPNESS = 20;
-const AGREE_HEADING_DEG = 45;
 const RAD = Math.PI / 180;
 
 /**
  * @typedef {{index: number, similarity: number, lat: number, lon: number, heading: number | null}} Candidate
- *   `index` is that of the photo in the pack, `heading` in degrees, null where it is not known
+ *   `index` is the number of the photo in the pack, `heading` in degrees, null if it is not known
  * @typedef {{position: {lat: number, lon: number, radius: number}, heading: number | null, similarity: number,
  *   rival: number | null, agreement: number, best: number}} Consensus
- *   `best` is the place of the strongest among the candidates, `rival` the similarity of the best photo of another place
+ *   `best` is the index of the strongest candidate of the place, `rival` the similarity of the best photo elsewhere
  */
 
 /**
  * Let candidates vote for a place.
  * @param {Candidate[]} candidates the most similar first
- * @param {Candidate[]} [elsewhere] the best of the whole map, which a place must lead over
- * @returns {Consensus | null} null where there is nobody to vote
+ * @param {Candidate[]} elsewhere the best of the whole map, which a place must lead
+ * @param {import("./query.js").QueryRules} rules
+ * @returns {Consensus | null} null without candidates
  */
-export function fuse(candidates, elsewhere = []) {
+export function fuse(candidates, elsewhere, { agree_m, agree_heading_deg, sharpness }) {
   if (!candidates.length) return null;
   const strengths = candidates.map((each) => each.similarity);
   const strongest = Math.max(...strengths);
-  const weights = strengths.map((each) => Math.exp(SHARPNESS * (each - strongest)));
+  const weights = strengths.map((each) => Math.exp(sharpness * (each - strongest)));
   const origin = candidates[0];
   const points = candidates.map((each) => toPlane(origin, each));
-  const together = points.map((a) => points.map((b) => Math.hypot(a[0] - b[0], a[1] - b[1]) <= AGREE_M));
+  const together = points.map((a) => points.map((b) => Math.hypot(a[0] - b[0], a[1] - b[1]) <= agree_m));
   const votes = together.map((row) => sum(weights, (weight, i) => (row[i] ? weight : 0)));
   const members = together[firstOfHighest(votes)];
   const share = weights.map((weight, i) => (members[i] ? weight : 0));
@@ -41,11 +39,11 @@ export function fuse(candidates, elsewhere = []) {
   const best = firstOfHighest(strengths.map((each, i) => (members[i] ? each : -Infinity)));
   const at = fromPlane(origin, east, north);
   // A rival must stand clear of the winner's place: its own neighbours are no second opinion.
-  const rivals = strengths.filter((_, i) => !members[i] && apart[i] > AGREE_M);
-  for (const each of elsewhere) if (metresBetween(at, each) > AGREE_M) rivals.push(each.similarity);
+  const rivals = strengths.filter((_, i) => !members[i] && apart[i] > agree_m);
+  for (const each of elsewhere) if (metresBetween(at, each) > agree_m) rivals.push(each.similarity);
   return {
     position: { ...at, radius: spread },
-    heading: headingOf(candidates, share, best),
+    heading: headingOf(candidates, share, best, agree_heading_deg),
     similarity: strengths[best],
     rival: rivals.length ? rivals.reduce((a, b) => Math.max(a, b)) : null,
     agreement: total / sum(weights, (each) => each),
@@ -63,14 +61,17 @@ function firstOfHighest(values) {
   return values.reduce((best, value, i) => (value > values[best] ? i : best), 0);
 }
 
-/** The mean direction of those members that look the way the best one does. */
-function headingOf(/** @type {Candidate[]} */ candidates, /** @type {number[]} */ share, /** @type {number} */ best) {
+/**
+ * The mean direction of the members that look the way the best one does.
+ * @param {Candidate[]} candidates @param {number[]} share @param {number} best @param {number} agreeDeg
+ */
+function headingOf(candidates, share, best, agreeDeg) {
   const towards = candidates[best].heading;
   if (towards === null) return null;
   let [east, north] = [0, 0];
   candidates.forEach(({ heading }, i) => {
     if (heading === null || share[i] === 0) return;
-    if (Math.abs(wrapHeading(heading - towards + 180) - 180) > AGREE_HEADING_DEG) return;
+    if (Math.abs(wrapHeading(heading - towards + 180) - 180) > agreeDeg) return;
     east += share[i] * Math.sin(heading * RAD);
     north += share[i] * Math.cos(heading * RAD);
   });

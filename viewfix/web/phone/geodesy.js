@@ -1,4 +1,4 @@
-// Degrees go in, metres and bearings come out: the ellipsoid WGS84, by Vincenty's formulas, to a tenth of a millimetre.
+// Distances, bearings and moves on the WGS84 ellipsoid, by Vincenty's formulas, to a tenth of a millimetre.
 
 const A_M = 6378137;
 const FLATTENING = 1 / 298.257223563;
@@ -26,16 +26,16 @@ function series(u2) {
   return [A, B];
 }
 
-/** What has to be added to an arc on the sphere. */
+/** The difference between an arc on the ellipsoid and on the sphere. */
 function correction(/** @type {number} */ B, /** @type {number} */ sin, /** @type {number} */ cos, /** @type {number} */ cos2) {
   const inner = cos * (2 * cos2 * cos2 - 1) - (B / 6) * cos2 * (4 * sin * sin - 3) * (4 * cos2 * cos2 - 3);
   return B * sin * (cos2 + (B / 4) * inner);
 }
 
 /**
- * The way from one point to another.
+ * The shortest line from one point to another.
  * @param {Place} from @param {Place} to
- * @returns {{metres: number, bearing: number}} bearing in degrees, clockwise from north, where the way begins
+ * @returns {{metres: number, bearing: number}} bearing in degrees, clockwise from north, where the line begins
  */
 export function inverse(from, to) {
   if (from.lat === to.lat && from.lon === to.lon) return { metres: 0, bearing: 180 }; // as PROJ says
@@ -62,7 +62,7 @@ export function inverse(from, to) {
       return { metres, bearing: wrapHeading(Math.atan2(east, north) / RAD) };
     }
   }
-  return { metres: Math.PI * B_M, bearing: 0 }; // nearly opposite on the globe, where the formulas do not settle
+  return { metres: Math.PI * B_M, bearing: 0 }; // nearly opposite on the globe, where the formulas do not converge
 }
 
 /** @param {Place} from @param {Place} to */
@@ -71,7 +71,7 @@ export function metresBetween(from, to) {
 }
 
 /**
- * Where one comes to.
+ * The point at a distance and bearing from another.
  * @param {Place} from @param {number} bearing degrees, clockwise from north @param {number} metres
  * @returns {Place}
  */
@@ -101,7 +101,7 @@ export function moved(from, bearing, metres) {
 }
 
 /**
- * A flat map in metres around a point: distances from it are true.
+ * A place on a flat map in metres around a point; distances from that point are true.
  * @param {Place} origin @param {Place} place
  * @returns {[number, number]} metres east and north
  */

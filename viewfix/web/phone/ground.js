@@ -1,4 +1,4 @@
-// The engine and the place for a map go in; a map that shows the pack's photos and the answers comes out.
+// The map of the app: the photos of the pack, and the answers.
 
 import { mapButtons, scaleBar } from "../shared/controls.js";
 import { credits } from "../shared/credits.js";
@@ -9,30 +9,30 @@ import { language, named, t, translate } from "../shared/language.js";
 import { isDark, onTheme } from "../shared/theme.js";
 
 const QUIET_MS = 120;
-const CELL_PX = 48; // of a cluster: smaller ones lie on each other
+const CELL_PX = 48; // of a cluster: smaller ones would overlap
 
 /**
- * @typedef {object} Wishes
+ * @typedef {object} GroundOptions
  * @property {import("./engine.js").Engine} engine
  * @property {import("./layout.js").Layout} parts
- * @property {any} about what the worker says of the pack
+ * @property {any} about what the worker reports about the pack
  * @property {(index: number) => void} onCandidate
  * @property {(index: number) => void} onSight
  * @property {(index: number) => Promise<string>} picture the address of a thumbnail
  */
 
 export class Ground {
-  /** @param {Wishes} wishes */
-  constructor(wishes) {
-    this.wishes = wishes;
-    /** @type {FixMap | null} null where the browser draws no map */
+  /** @param {GroundOptions} options */
+  constructor(options) {
+    this.options = options;
+    /** @type {FixMap | null} null if the browser cannot draw a map */
     this.drawing = null;
     this.scale = scaleBar();
     this.timer = 0;
   }
 
   async start() {
-    const { parts, about } = this.wishes;
+    const { parts, about } = this.options;
     const basemap = about.basemap ? { kind: /** @type {const} */ ("pmtiles"), url: new URL("../basemap.pmtiles", import.meta.url).href } : null;
     try {
       this.drawing = await FixMap.make(parts.map, {
@@ -41,8 +41,8 @@ export class Ground {
         language: language(),
         margins: () => this.margins(),
         onPhoto: (photo, at) => this.openPhoto(photo, at),
-        onCandidate: this.wishes.onCandidate,
-        onSight: this.wishes.onSight,
+        onCandidate: this.options.onCandidate,
+        onSight: this.options.onSight,
         onMoved: (map) => this.moved(map),
       });
     } catch (error) {
@@ -59,7 +59,7 @@ export class Ground {
 
   /** The language changed. */
   inWords() {
-    translate(this.wishes.parts.corner);
+    translate(this.options.parts.corner);
     this.drawing?.setLabel(t("map.label"));
   }
 
@@ -69,7 +69,7 @@ export class Ground {
   }
 
   lookAtWhole({ jump = false } = {}) {
-    const [west, south, east, north] = this.wishes.about.bounds;
+    const [west, south, east, north] = this.options.about.bounds;
     const isPoint = west === east && south === north;
     this.drawing?.lookAtBox(isPoint ? boxAround([west, south], 100) : [[west, south], [east, north]], { jump });
   }
@@ -78,10 +78,12 @@ export class Ground {
   show(answer, { look = true } = {}) {
     this.drawing?.showAnswer(answer);
     this.drawing?.showSights((answer?.properties.nearby ?? []).map(named));
-    if (look && answer?.geometry) this.drawing?.lookAtAnswer();
+    if (!look || !answer) return;
+    if (answer.geometry) this.drawing?.lookAtAnswer();
+    else this.lookAtWhole(); // not in this map: what the map does cover
   }
 
-  /** Go on after a fix that moves: only when it comes near the edge of what is seen. @param {import("../shared/types.js").Answer} answer */
+  /** Follow a moving fix: the map moves only when the fix comes near the edge. @param {import("../shared/types.js").Answer} answer */
   follow(answer) {
     const map = this.drawing?.map;
     const isFirst = !this.drawing?.answer?.geometry;
@@ -106,7 +108,7 @@ export class Ground {
   }
 
   margins() {
-    const { panel, map } = this.wishes.parts;
+    const { panel, map } = this.options.parts;
     const { clientWidth, clientHeight } = map;
     const box = panel.getBoundingClientRect();
     const isBeside = box.width < clientWidth * 0.7;
@@ -121,23 +123,23 @@ export class Ground {
     this.timer = window.setTimeout(async () => {
       const box = map.getBounds();
       const view = { west: box.getWest(), south: box.getSouth(), east: box.getEast(), north: box.getNorth() };
-      this.drawing?.showPhotos(await this.wishes.engine.ask("coverage", { view, cells: map.getContainer().clientWidth / CELL_PX }));
+      this.drawing?.showPhotos(await this.options.engine.ask("coverage", { view, cells: map.getContainer().clientWidth / CELL_PX }));
     }, QUIET_MS);
   }
 
-  /** Whom the base map and the sights are owed to. @param {any} map */
+  /** Show the credits of the base map and of the sights. @param {any} map */
   credit(map) {
     const sources = Object.values(map.getStyle()?.sources ?? {}).map((/** @type {any} */ each) => each.attribution);
     const loaded = Object.keys(map.getStyle()?.sources ?? {}).map((name) => map.getSource(name)?.attribution);
-    const owed = [...sources, ...loaded, ...this.wishes.about.credits].filter(Boolean);
-    this.wishes.parts.foot.querySelector(".map-credits")?.replaceChildren(credits(owed));
+    const owed = [...sources, ...loaded, ...this.options.about.credits].filter(Boolean);
+    this.options.parts.foot.querySelector(".map-credits")?.replaceChildren(credits(owed));
   }
 
   /** @param {{id: string, heading_deg: number | null, thumbnail: string | null}} photo @param {[number, number]} at */
   async openPhoto(photo, at) {
     const content = element("figure", { class: "popup" });
     if (photo.thumbnail) {
-      const source = await this.wishes.picture(Number(photo.thumbnail)).catch(() => null);
+      const source = await this.options.picture(Number(photo.thumbnail)).catch(() => null);
       if (source) content.append(element("img", { src: source, alt: t("map.photo") }));
     }
     content.append(element("figcaption", {}, photo.id));

@@ -1,8 +1,10 @@
-// The address of a pack goes in; a version of it that is whole comes out, kept by the browser: all of it, or none.
+// Install a version of a pack: all of it, or nothing.
 //
-// Every file is checked by its SHA-256 before it is kept. What stopped goes on where it was; what the version in use
-// has already is copied from there. Only when nothing is missing does the pointer move.
+// Every file is checked by its SHA-256 before it is kept. A download that stopped goes on where it was, and files that the
+// version in use has already are copied from there. The pointer moves only when nothing is missing.
 
+import { PackError } from "./checks.js";
+import { FORMAT, checkedManifest } from "./manifest.js";
 import { ROOT, cacheOf, clearOthers, currentVersion, keyOf, useVersion } from "./stored.js";
 
 const AT_ONCE = 4;
@@ -19,10 +21,10 @@ const KINDS = {
   txt: "text/plain; charset=utf-8",
 };
 
-/** @typedef {{path: string, file?: string, root?: boolean, kept?: boolean, bytes: number, download: number, sha256: string}} File */
-/** @typedef {{format: number, version: string, title: string, photos: number, files: File[]}} Pack */
+/** @typedef {import("./manifest.js").File} File */
+/** @typedef {import("./manifest.js").Manifest} Manifest */
 
-/** What went wrong, by a key of the words: "broken" (a checksum), "network", "room" or "newer". */
+/** What went wrong, by the end of a key of the words: "broken" (a checksum), "network", "room" or "newer". */
 export class InstallError extends Error {
   /** @param {"broken" | "network" | "room" | "newer"} kind @param {string} detail */
   constructor(kind, detail) {
@@ -31,30 +33,32 @@ export class InstallError extends Error {
   }
 }
 
-/** What the server offers now. @returns {Promise<Pack>} */
+/** The manifest of the version that the server offers now. @returns {Promise<Manifest>} */
 export async function offered() {
   const response = await asked("pack.json", String(Date.now()));
-  /** @type {Pack} */
-  let pack;
+  let value;
   try {
-    pack = await response.json();
+    value = await response.json();
   } catch {
-    throw new InstallError("broken", "pack.json is damaged");
+    throw new InstallError("broken", "pack.json is not JSON");
   }
-  if (pack.format !== 1) throw new InstallError("newer", `pack.json is of format ${pack.format}`);
-  if (!/^[0-9a-f]{16}$/.test(pack.version) || !Array.isArray(pack.files)) throw new InstallError("broken", "pack.json is damaged");
-  return pack;
+  if (Number.isInteger(value?.format) && value.format > FORMAT) throw new InstallError("newer", `pack.json has format ${value.format}`);
+  try {
+    return checkedManifest(value);
+  } catch (error) {
+    throw error instanceof PackError ? new InstallError("broken", error.message) : error;
+  }
 }
 
 /**
  * Install a version, and use it from the next start on.
- * @param {Pack} pack
+ * @param {Manifest} pack
  * @param {(done: number, total: number) => void} [tell] bytes
  */
 export async function install(pack, tell = () => {}) {
   await navigator.locks.request(`${cacheOf("")}installing`, async () => {
     const before = await currentVersion();
-    await clearOthers([before, pack.version]); // half of a version that nobody offers any more
+    await clearOthers([before, pack.version]); // such as half of a version that is no longer offered
     const cache = await caches.open(cacheOf(pack.version));
     const files = pack.files.filter((file) => file.kept !== false);
     const total = files.reduce((sum, file) => sum + file.download, 0);
@@ -77,7 +81,7 @@ export async function install(pack, tell = () => {}) {
 }
 
 /**
- * Handle files, some at once; after one failed those that were begun are waited for, so that nothing goes on behind its back.
+ * Handle files, some at once. After a failure, wait for those that were begun, so that nothing goes on in the background.
  * @param {File[]} files @param {(file: File) => Promise<void>} handle
  */
 async function several(files, handle) {
@@ -102,7 +106,7 @@ async function has(cache, file) {
   return kept?.headers.get(MARK) === file.sha256;
 }
 
-/** Take a file from the version in use, where it is the same. @param {Cache | null} old @param {Cache} cache @param {File} file */
+/** Copy a file from the version in use, if it is the same there. @param {Cache | null} old @param {Cache} cache @param {File} file */
 async function copied(old, cache, file) {
   if (!old || !(await has(old, file))) return false;
   const kept = await old.match(keyOf(file.path));
@@ -112,35 +116,51 @@ async function copied(old, cache, file) {
 }
 
 /**
- * @param {Pack} pack @param {Cache} cache @param {File} file @param {Unpacker} packer
- * @param {(bytes: number) => void} came told as they come
+ * @param {Manifest} pack @param {Cache} cache @param {File} file @param {Unpacker} packer
+ * @param {(bytes: number) => void} came called as bytes arrive
  */
 async function fetched(pack, cache, file, packer, came) {
   const name = file.file ?? file.path;
   const response = await asked(file.root ? name : `v-${pack.version}/${name}`, pack.version);
-  const content = await received(response, name, came);
-  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", content));
-  if (Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("") !== file.sha256) {
-    throw new InstallError("broken", `${name} is not what pack.json says`);
-  }
-  const whole = file.file ? await packer.unpacked(content) : content;
+  const content = await received(response, name, file.download, came);
+  await verify(content, file);
+  const whole = file.file ? await packer.unpacked(content, file.bytes) : content;
   if (whole.byteLength !== file.bytes) throw new InstallError("broken", `${name} has ${whole.byteLength} bytes`);
   const kind = KINDS[/** @type {keyof typeof KINDS} */ (file.path.split(".").pop() ?? "")] ?? "application/octet-stream";
   await keep(cache, file, new Response(whole, { headers: { "Content-Type": kind, "Content-Length": String(file.bytes), [MARK]: file.sha256 } }));
 }
 
-/** @param {Response} response @param {string} name @param {(bytes: number) => void} came @returns {Promise<ArrayBuffer>} */
-async function received(response, name, came) {
+/** @param {ArrayBuffer} content @param {File} file @throws {InstallError} if it is not the content that pack.json lists */
+export async function verify(content, file) {
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", content));
+  if (Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("") !== file.sha256) {
+    throw new InstallError("broken", `the checksum of ${file.file ?? file.path} is wrong`);
+  }
+}
+
+/**
+ * The body of a response, of no more bytes than expected.
+ * @param {Response} response @param {string} name @param {number} most @param {(bytes: number) => void} came
+ * @returns {Promise<ArrayBuffer>}
+ */
+async function received(response, name, most, came) {
   const pieces = [];
+  let bytes = 0;
   const reader = /** @type {ReadableStream<Uint8Array<ArrayBuffer>>} */ (response.body).getReader();
   try {
     for (let { done, value } = await reader.read(); !done; { done, value } = await reader.read()) {
       if (!value) continue;
       pieces.push(value);
+      bytes += value.byteLength;
+      if (bytes > most) break;
       came(value.byteLength);
     }
   } catch {
-    throw new InstallError("network", `${name} stopped coming`);
+    throw new InstallError("network", `the download of ${name} stopped`);
+  }
+  if (bytes > most) {
+    await reader.cancel();
+    throw new InstallError("broken", `${name} is longer than pack.json says`);
   }
   return new Blob(pieces).arrayBuffer();
 }
@@ -156,7 +176,7 @@ async function keep(cache, file, response) {
 
 /**
  * A file as the server has it now, past every cache on the way.
- * @param {string} name @param {string} fresh what no cache has seen yet
+ * @param {string} name @param {string} fresh a text that no cache has seen
  */
 async function asked(name, fresh) {
   const address = new URL(name, ROOT);
@@ -165,13 +185,13 @@ async function asked(name, fresh) {
   try {
     response = await fetch(address, { cache: "no-store" });
   } catch {
-    throw new InstallError("network", `${name} did not come`);
+    throw new InstallError("network", `${name} did not arrive`);
   }
   if (!response.ok) throw new InstallError("network", `${name}: HTTP status ${response.status}`);
   return response;
 }
 
-/** A worker that unpacks, so that the progress bar goes on moving. */
+/** A worker that decompresses, so that the progress bar keeps moving. */
 class Unpacker {
   constructor() {
     this.worker = new Worker(new URL("unpack.js", import.meta.url), { type: "module" });
@@ -189,11 +209,11 @@ class Unpacker {
     };
   }
 
-  /** @param {ArrayBuffer} packed @returns {Promise<ArrayBuffer>} */
-  unpacked(packed) {
+  /** @param {ArrayBuffer} packed @param {number} bytes its size afterwards @returns {Promise<ArrayBuffer>} */
+  unpacked(packed, bytes) {
     return new Promise((resolve, reject) => {
       this.waiting.set(++this.asked, { resolve, reject });
-      this.worker.postMessage({ id: this.asked, packed }, [packed]);
+      this.worker.postMessage({ id: this.asked, packed, bytes }, [packed]);
     });
   }
 

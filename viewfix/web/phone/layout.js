@@ -1,4 +1,4 @@
-// Nothing goes in; the parts of the app come out as elements, without words: `translate` writes those.
+// The parts of the app as elements, still without words: `translate` writes those.
 
 import { element } from "../shared/dom.js";
 import { icon } from "../shared/icons.js";
@@ -11,7 +11,7 @@ const THEMES = ["system", "light", "dark"];
 export function layout() {
   const map = element("section", { class: "map", id: "map", tabindex: "-1" });
   const video = /** @type {HTMLVideoElement} */ (element("video", { playsinline: true, muted: true, "data-t-label": "phone.live_preview" }));
-  video.muted = true; // the attribute alone does not do it for elements made by scripts
+  video.muted = true; // the attribute alone has no effect on elements made by scripts
   const preview = element("div", { class: "preview", hidden: true }, video);
   const statusWords = element("span", { class: "status-words" });
   const status = element("p", { class: "status", role: "status" }, icon("check"), statusWords);

@@ -1,4 +1,4 @@
-// Answers of the live camera go in, one a second; a small card comes out whose words change while it stays in its place.
+// The card of the live camera: stays in place while its words change with each answer.
 
 import { element } from "../shared/dom.js";
 import { icon } from "../shared/icons.js";
@@ -41,7 +41,7 @@ export class LiveCard {
       element("li", {}, element("strong", {}, named(each)), element("span", { class: "soft" }, ` ${whereabouts(each)}`))));
   }
 
-  /** Words that stay the same are left alone: a screen reader would say them again. @param {HTMLElement} part @param {string} words */
+  /** Change the words of a part only if they differ: a screen reader would say them again. @param {HTMLElement} part @param {string} words */
   set(part, words) {
     if (part.textContent !== words) part.textContent = words;
   }

@@ -1,39 +1,37 @@
-// A descriptor goes in; the answer comes out, in the form in which the server gives it: a GeoJSON Feature.
-// The same steps as viewfix/asking.py and retrieval.py with verify="off".
+// The answer to one descriptor: retrieve, fuse, decide, name what is near.
+// The same steps as viewfix/locate/query.py with verify="off"; tests compare the answers.
 
 import { answer } from "./confidence.js";
-import { AGREE_M, fuse } from "./fuse.js";
+import { fuse } from "./fuse.js";
 import { within } from "./geodesy.js";
 import { nearbyOf } from "./nearby.js";
 
-const VOTERS = 20;
-const MANY = 200;
-const WIDEST = 10_000;
+const WIDER = 8; // times as many rivals are asked for in each round
 
 /** @typedef {import("./fuse.js").Candidate} Candidate */
 /** @typedef {import("./photos.js").Photos} Photos */
 /** @typedef {{near?: {lat: number, lon: number, radius: number} | null, k?: number}} Question  radius in metres */
 
 /**
- * Answer.
  * @param {Photos} photos
- * @param {Float32Array} query of length 1
- * @param {Question} [question]
+ * @param {Float32Array} query a descriptor of length 1
+ * @param {Question} [question] `k` candidates are given as evidence
  */
-export function locate(photos, query, { near = null, k = 10 } = {}) {
+export function locate(photos, query, { near = null, k = photos.query.k } = {}) {
+  const rules = photos.query;
   const among = near ? within(near, near.radius, photos.lats, photos.lons) : null;
-  const candidates = retrieved(photos, query, Math.max(k, VOTERS), among);
-  const rivals = rivalsOf(photos, query, candidates, among !== null);
-  const voters = candidates.slice(0, VOTERS);
-  const consensus = fuse(voters, rivals);
-  const around = consensus ? within(consensus.position, AGREE_M, photos.lats, photos.lons, MANY).length : 0;
+  const candidates = retrieve(photos, query, Math.max(k, rules.voters), among);
+  const rivals = retrieveRivals(photos, query, candidates, among !== null);
+  const voters = candidates.slice(0, rules.voters);
+  const consensus = fuse(voters, rivals, rules);
+  const around = consensus ? within(consensus.position, rules.agree_m, photos.lats, photos.lons, rules.most_neighbours).length : 0;
   const best = consensus ? photos.id(voters[consensus.best].index) : "";
-  const decided = answer(photos.calibration, consensus, around, best);
+  const decided = answer(photos.calibration, consensus, around, best, rules);
   return feature(photos, decided, candidates.slice(0, k));
 }
 
 /** @param {Photos} photos @param {Float32Array} query @param {number} k @param {number[] | null} among @returns {Candidate[]} */
-function retrieved(photos, query, k, among) {
+function retrieve(photos, query, k, among) {
   return photos.index.nearest(query, k, among).map(({ index, similarity }) => ({
     index,
     similarity,
@@ -43,15 +41,19 @@ function retrieved(photos, query, k, among) {
   }));
 }
 
-/** What the winner among the candidates must be ahead of: photos of the whole map, wider until another place turns up. */
-function rivalsOf(/** @type {Photos} */ photos, /** @type {Float32Array} */ query, /** @type {Candidate[]} */ candidates, /** @type {boolean} */ inRegion) {
-  let asked = VOTERS;
-  let rivals = inRegion ? retrieved(photos, query, asked, null) : [];
-  while (asked < Math.min(photos.count, WIDEST)) {
-    const consensus = fuse(candidates.slice(0, VOTERS), rivals);
+/**
+ * What the winner among the candidates must lead: photos of the whole map, more and more until another place turns up.
+ * @param {Photos} photos @param {Float32Array} query @param {Candidate[]} candidates @param {boolean} inRegion
+ */
+function retrieveRivals(photos, query, candidates, inRegion) {
+  const rules = photos.query;
+  let asked = rules.voters;
+  let rivals = inRegion ? retrieve(photos, query, asked, null) : [];
+  while (asked < Math.min(photos.count, rules.most_rivals)) {
+    const consensus = fuse(candidates.slice(0, rules.voters), rivals, rules);
     if (!consensus || consensus.rival !== null) break;
-    asked *= 8;
-    rivals = retrieved(photos, query, asked, null);
+    asked *= WIDER;
+    rivals = retrieve(photos, query, asked, null);
   }
   return rivals;
 }
@@ -62,6 +64,8 @@ const rounded = (/** @type {number} */ value, /** @type {number} */ places) => N
 function feature(photos, decided, candidates) {
   const at = decided.position;
   const shown = candidates.map((each) => ({ ...photos.describe(each.index), similarity: rounded(each.similarity, 4), inliers: null }));
+  const nearby = at && decided.radius !== null ? nearbyOf(photos.points, { ...at, radius: decided.radius }, decided.heading, photos.query.nearby) : [];
+  const credits = [...shown.map((each) => each.attribution), ...nearby.map((each) => [each.attribution, each.licence].filter(Boolean).join(", "))];
   return {
     type: "Feature",
     geometry: at ? { type: "Point", coordinates: [rounded(at.lon, 7), rounded(at.lat, 7)] } : null,
@@ -73,9 +77,9 @@ function feature(photos, decided, candidates) {
       reason: decided.reason,
       map: photos.mapName,
       verify: "off",
-      attribution: [...new Set(shown.map((each) => each.attribution).filter((each) => each !== null))],
+      attribution: [...new Set(credits.filter(Boolean))],
       candidates: shown,
-      nearby: at && decided.radius !== null ? nearbyOf(photos.points, { ...at, radius: decided.radius }, decided.heading) : [],
+      nearby,
     },
   };
 }

@@ -1,7 +1,7 @@
-// The bytes of an .lzma file (LZMA1, size in the header, as Python's lzma.FORMAT_ALONE writes it) go in; what was packed comes out.
+// Decompress an .lzma file: LZMA1 with the size in its header, as Python's lzma.FORMAT_ALONE writes it.
 //
-// Browsers unpack gzip by themselves, but LZMA makes the engine 40 % smaller: the difference between a pack of ten
-// thousand photos that keeps its numbers whole and one that rounds them. It runs once, when a pack is installed.
+// Browsers decompress gzip by themselves, but with LZMA the engine is 40 % smaller: space that lets a pack of ten thousand
+// photos keep eight bits a number. It runs once, when a pack is installed.
 // Written after the LZMA specification of Igor Pavlov (public domain).
 
 const HALF = 1024; // probabilities are of 2048
@@ -103,15 +103,17 @@ function distanceOf(coder, odds, length) {
 }
 
 /**
- * Unpack a whole file.
+ * Decompress a whole file.
  * @param {Uint8Array} packed
+ * @param {number} [expected] its size afterwards, where it is known: a file that states another is refused
  * @returns {Uint8Array<ArrayBuffer>}
  */
-export function unpack(packed) {
+export function unpack(packed, expected) {
+  if (packed.length < 18) throw new Error("a packed file ends too early");
   const header = new DataView(packed.buffer, packed.byteOffset, 13);
   let settings = header.getUint8(0);
   const size = header.getUint32(5, true) + header.getUint32(9, true) * 2 ** 32;
-  if (settings >= 225 || !(size < 2 ** 31)) throw new Error("not a file packed by viewfix");
+  if (settings >= 225 || !(size < 2 ** 31) || (expected !== undefined && size !== expected)) throw new Error("not a file packed by viewfix");
   const contextBits = settings % 9;
   settings = (settings / 9) | 0;
   const literalMask = (1 << settings % 5) - 1;

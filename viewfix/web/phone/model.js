@@ -1,4 +1,4 @@
-// Pixels go in; a descriptor of length 1 comes out: the map's model, run by onnxruntime-web.
+// The model of the map, run by onnxruntime-web: pixels become a descriptor of length 1.
 
 import { pattern } from "./check.js";
 import { tensorOf } from "./pixels.js";
@@ -6,19 +6,20 @@ import { tensorOf } from "./pixels.js";
 const MOST_THREADS = 4;
 
 export class Model {
-  /** @param {any} ort @param {any} session @param {any} about as packed @param {string} engine */
+  /** @param {any} ort @param {any} session @param {any} about the object `model` of photos.bin, with `dim` @param {string} engine */
   constructor(ort, session, about, engine) {
     this.ort = ort;
     this.session = session;
     this.preprocessing = about.preprocessing;
+    this.dim = about.dim;
     this.engine = engine;
-    /** How alike the check picture came out; 1 is the same. */
+    /** The cosine between the descriptors of the check picture, this browser's and the core's; 1 is the same. */
     this.likeness = 0;
   }
 
   /**
-   * Load the engine and the model; a graphics processor is used where there is one, it was packed, and it computes rightly.
-   * @param {any} about what photos.bin says
+   * Load the engine and the model. A graphics processor is used if there is one, its engine was packed, and it computes correctly.
+   * @param {any} about the header of photos.bin
    * @returns {Promise<Model>}
    */
   static async load(about) {
@@ -38,6 +39,7 @@ export class Model {
     const { type, data, dims } = tensorOf(this.preprocessing, picture);
     const results = await this.session.run({ [this.session.inputNames[0]]: new this.ort.Tensor(type, data, dims) });
     const found = await results[this.session.outputNames[0]].getData();
+    if (found.length !== this.dim) throw new Error(`the model gave ${found.length} numbers instead of ${this.dim}`);
     const length = Math.sqrt(found.reduce((/** @type {number} */ sum, /** @type {number} */ each) => sum + each * each, 0));
     if (!(length > 0 && length < Infinity)) throw new Error(`the model gave a descriptor of length ${length}`);
     return Float32Array.from(found, (/** @type {number} */ each) => each / length);
@@ -60,7 +62,7 @@ async function withWasm(content, about) {
 
 /** @param {Uint8Array} content @param {any} about */
 async function withWebGpu(content, about) {
-  // @ts-ignore: there only where it was packed
+  // @ts-ignore: only in packs with WebGPU
   const ort = await import("../vendor/ort.webgpu.min.mjs");
   return session(ort, content, about, { name: "ort-wasm-simd-threaded.asyncify", threads: 1, provider: "webgpu" });
 }
@@ -71,15 +73,15 @@ async function session(ort, content, about, { name, threads, provider }) {
   ort.env.wasm.numThreads = threads;
   ort.env.logLevel = "error";
   const made = await ort.InferenceSession.create(content, { executionProviders: [provider], logSeverityLevel: 3 });
-  return new Model(ort, made, about.model, provider === "wasm" ? `wasm, ${threads} threads` : provider);
+  return new Model(ort, made, { ...about.model, dim: about.dim }, provider === "wasm" ? `wasm, ${threads} threads` : provider);
 }
 
-/** A model that describes the check picture as the core does. @param {Model} model @param {any} about */
+/** The model, once it has described the check picture as the core does. @param {Model} model @param {any} about */
 async function checked(model, about) {
   const { side_px, least_cosine, descriptor } = about.check;
   const found = await model.describe(pattern(side_px));
   const cosine = found.reduce((sum, each, i) => sum + each * descriptor[i], 0);
-  if (!(cosine >= least_cosine)) throw new Error(`this browser describes pictures otherwise: ${cosine.toFixed(4)} alike`);
+  if (!(cosine >= least_cosine)) throw new Error(`this browser computes other descriptors (cosine ${cosine.toFixed(4)})`);
   model.likeness = cosine;
   return model;
 }

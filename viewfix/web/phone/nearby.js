@@ -1,14 +1,9 @@
-// A fix and the points of interest of the pack go in; those worth naming come out, with how far and on which side.
-// The same as viewfix/locate/nearby.py; a test holds both against each other.
+// The sights of the pack that are worth naming at a fix, with their distance and side.
+// The same as viewfix/pois/nearby.py; a test compares both.
 
+import { listOf, numberOf, objectOf, textOf, textOrNull } from "./checks.js";
 import { inverse, metresBetween, within, wrapHeading } from "./geodesy.js";
 
-const WITHIN_M = 300;
-const MOST = 5;
-const SPARE = 3; // so many times what is named is looked at, as in the core: some are the same sight
-const HALF_M = 100;
-const SAME_THING_M = 1000;
-const FAINT = 0.1;
 const SIDES = ["ahead", "right", "behind", "left"];
 
 /**
@@ -16,6 +11,23 @@ const SIDES = ["ahead", "right", "behind", "left"];
  *   links: Record<string, string>, notability: number, attribution: string | null, licence: string | null}} Point
  * @typedef {{all: Point[], lats: Float64Array, lons: Float64Array}} Points
  */
+
+/** @param {any} value of points.json @returns {Point[]} */
+export function checkedPoints(value) {
+  const points = listOf(value, "points.json");
+  for (const point of points) {
+    for (const name of ["id", "name", "kind"]) textOf(objectOf(point, "a point")[name], `${name} of a point`);
+    for (const name of ["attribution", "licence"]) textOrNull(point[name], `${name} of a point`);
+    const { lat, lon } = objectOf(point.position, "position of a point");
+    numberOf(lat, "lat of a point", -90, 90);
+    numberOf(lon, "lon of a point", -180, 180);
+    numberOf(point.notability, "notability of a point", 0, 1e9);
+    for (const name of ["names", "links"]) {
+      for (const each of Object.values(objectOf(point[name], `${name} of a point`))) textOf(each, `one of the ${name} of a point`);
+    }
+  }
+  return points;
+}
 
 /** @param {Point[]} all @returns {Points} */
 export function pointsOf(all) {
@@ -27,39 +39,41 @@ export function pointsOf(all) {
  * @param {Points} points
  * @param {{lat: number, lon: number, radius: number}} at  radius in metres: it widens the reach
  * @param {number | null} heading where the photo looks, degrees
+ * @param {import("./query.js").NearbyRules} rules
  */
-export function nearbyOf(points, at, heading) {
-  const reach = WITHIN_M + at.radius;
+export function nearbyOf(points, at, heading, rules) {
+  const reach = rules.within_m + at.radius;
   const around = within(at, reach, points.lats, points.lons).map((index) => {
     const point = points.all[index];
     const { metres, bearing } = inverse(at, point.position);
-    return { point, metres, bearing, worth: point.notability / (1 + metres / HALF_M) };
+    return { point, metres, bearing, worth: point.notability / (1 + metres / rules.half_m) };
   });
   around.sort((a, b) => b.worth - a.worth || a.metres - b.metres);
   /** @type {typeof around} */
   const chosen = [];
-  for (const each of around.slice(0, SPARE * MOST)) {
-    if (chosen.length === MOST || each.worth < FAINT * around[0].worth) break;
-    if (!chosen.some((other) => same(each.point, other.point))) chosen.push(each);
+  for (const each of around.slice(0, rules.spare * rules.most)) {
+    if (chosen.length === rules.most || each.worth < rules.faint * around[0].worth) break;
+    if (!chosen.some((other) => same(each.point, other.point, rules))) chosen.push(each);
   }
-  return chosen.map(({ point, metres, bearing }) => {
-    const { notability, ...known } = point;
-    const side = heading === null ? null : sideOf(bearing, heading);
-    return { ...known, distance_m: Math.round(metres), bearing_deg: Math.round(bearing * 10) / 10, side };
-  });
+  return chosen.map(({ point, metres, bearing }) => ({
+    ...point,
+    distance_m: Math.round(metres * 10) / 10,
+    bearing_deg: (Math.round(bearing * 10) / 10) % 360,
+    side: heading === null ? null : sideOf(bearing, heading),
+  }));
 }
 
-/** The quarter in which a bearing lies, from where somebody looks. @param {number} bearing @param {number} heading degrees */
+/** The quarter in which a bearing lies, seen along a heading. @param {number} bearing @param {number} heading degrees */
 export function sideOf(bearing, heading) {
   return SIDES[Math.floor(wrapHeading(bearing - heading + 45) / 90)];
 }
 
 const nameKey = (/** @type {string} */ name) => name.normalize("NFKC").toLowerCase().split(/\s+/).filter(Boolean).join(" ");
 
-/** Whether two points have one name, or are one sight that was mapped twice. @param {Point} a @param {Point} b */
-function same(a, b) {
+/** Whether two points have one name, or are one sight that was mapped twice. @param {Point} a @param {Point} b @param {import("./query.js").NearbyRules} rules */
+function same(a, b, rules) {
   if (nameKey(a.name) === nameKey(b.name)) return true;
   const item = a.links.wikidata?.split("/").pop();
   if (!item || item !== b.links.wikidata?.split("/").pop()) return false;
-  return metresBetween(a.position, b.position) <= SAME_THING_M;
+  return metresBetween(a.position, b.position) <= rules.same_thing_m;
 }

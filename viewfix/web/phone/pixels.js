@@ -1,8 +1,8 @@
-// RGB pixels go in; they come out at the size that the model wants, equal to what the core makes of them with Pillow.
+// RGB pixels at the size that the model takes, equal to the core's, which uses Pillow.
 //
 // Two steps, as in the core. A JPEG much larger than needed is decoded at a half, a quarter or an eighth (libjpeg's scaled
-// decoding, Pillow's `draft`); here the browser has decoded it whole, so it is made smaller afterwards, with the same
-// outcome. Then Pillow's antialiased filter.
+// decoding, Pillow's `draft`); here the browser has decoded it whole, so it is reduced afterwards, with the same result.
+// Then comes Pillow's antialiased filter.
 
 /** @typedef {{width: number, height: number, data: Uint8Array | Uint8ClampedArray}} Picture  rows of RGB, 3 bytes a pixel */
 /**
@@ -27,30 +27,30 @@ export function sizeFor(rules, width, height) {
   return [rounded(rules, side * Math.sqrt(aspect)), rounded(rules, side / Math.sqrt(aspect))];
 }
 
-/** The most pixels that the shorter side is ever shown with. @param {Preprocessing} rules */
+/** The most pixels that the shorter side ever has. @param {Preprocessing} rules */
 export function leastSide(rules) {
   if (rules.sizing === "exact") return Math.max(rules.width_px, rules.height_px);
   return rounded(rules, Math.sqrt(rules.width_px * rules.height_px));
 }
 
-/** By how much a JPEG of this size is decoded smaller: 1, 2, 4 or 8. */
+/** The factor by which a JPEG of this size is reduced while decoding: 1, 2, 4 or 8. */
 export function draftScale(/** @type {number} */ width, /** @type {number} */ height, /** @type {number} */ least) {
   const scale = Math.min(Math.floor(width / least), Math.floor(height / least));
   return [8, 4, 2, 1].find((each) => scale >= each) ?? 1;
 }
 
 /**
- * Make a decoded JPEG smaller as libjpeg-turbo would have: each new pixel is the mean of those that it covers, counted from
- * where the file's blocks begin.
+ * Reduce a decoded JPEG as libjpeg-turbo does: each new pixel is the mean of the pixels it covers, counted from where the
+ * blocks of the file begin.
  * @param {(top: number, rows: number) => Uint8Array | Uint8ClampedArray} read RGBA of some rows
  * @param {number} width @param {number} height of the upright picture
  * @param {number} scale 2, 4 or 8
- * @param {{x: boolean, y: boolean}} mirrored whether the upright picture counts from the right, from below: EXIF may have turned it
+ * @param {{x: boolean, y: boolean}} mirrored whether blocks are counted from the right, from below, because EXIF turned the picture
  * @returns {Picture}
  */
 export function drafted(read, width, height, scale, mirrored) {
   const [across, down] = [Math.ceil(width / scale), Math.ceil(height / scale)];
-  // At the far edge of the file a new pixel covers fewer; turned, that is the near one.
+  // At the far edge of the file a new pixel covers fewer; in a turned picture that is the near edge.
   const [left, top] = [mirrored.x ? across * scale - width : 0, mirrored.y ? down * scale - height : 0];
   const data = new Uint8Array(across * down * 3);
   const sums = new Uint32Array(across * 3);
@@ -83,7 +83,7 @@ const FILTERS = {
   },
 };
 
-/** Pillow's weights: for every new pixel the first old one, how many, and their parts of 2^22. */
+/** Pillow's weights: for every new pixel the first old one, their number, and their weights in units of 2^-22. */
 function resampling(/** @type {number} */ before, /** @type {number} */ after, /** @type {"bilinear" | "bicubic"} */ name) {
   const filter = FILTERS[name];
   const scale = before / after;
@@ -119,7 +119,7 @@ export function resized(picture, width, height, name) {
   if (picture.width === width && picture.height === height) return picture;
   const narrow = (/** @type {Picture} */ wide) => (width === wide.width ? wide : narrowed(wide, width, name));
   const short = (/** @type {Picture} */ high) => (height === high.height ? high : shortened(high, height, name));
-  // Since Pillow 13 rows come first where that leaves less to do afterwards. Each pass rounds, so the order can be seen.
+  // Since Pillow 13, rows come first if that leaves less work. Each pass rounds, so the order matters.
   const isRowsFirst = height < picture.height && width * picture.height > picture.width * height;
   return isRowsFirst ? narrow(short(picture)) : short(narrow(picture));
 }

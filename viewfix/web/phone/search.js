@@ -1,8 +1,8 @@
-// A descriptor goes in; the photos of the pack that look most like it come out.
+// The photos of a pack that are most similar to a descriptor.
 //
-// One bit a number and at most 64 bytes a photo are scanned first, by how many bits differ; the best of them are compared
-// again with eight bits a number. The bits are the signs of the eight-bit numbers about their middle, so that they need
-// no place in the download.
+// A scan over one bit a number, at most 64 bytes a photo, counts how many bits differ; the best are compared again with
+// eight bits a number. The bits are the signs of the eight-bit numbers about their middle, so they add nothing to the
+// download.
 
 const CODE_BITS = 512;
 const SHORTLIST = 1500;
@@ -19,7 +19,7 @@ export class Index {
   /**
    * @param {number} dim
    * @param {Int8Array} rows N times dim
-   * @param {Float32Array} scales what a one of each photo's numbers stands for
+   * @param {Float32Array} scales the value that one step of each photo stands for
    * @param {Float32Array} middle the mean of all photos
    */
   constructor(dim, rows, scales, middle) {

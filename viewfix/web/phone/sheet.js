@@ -1,4 +1,4 @@
-// A panel over the lower part of the map goes in; it becomes one that is dragged, or opened and closed by its handle.
+// The panel over the lower part of the map, dragged or opened and closed by its handle.
 
 import { t } from "../shared/language.js";
 

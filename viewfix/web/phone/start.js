@@ -1,4 +1,4 @@
-// The first screen: a pack that is installed is started; one that is not is installed, with a bar that says how far it is.
+// The first screen: starts the pack that is installed, or installs it first, with a progress bar.
 
 import { preferredLanguage, speak, t } from "../shared/language.js";
 import { InstallError, install, offered } from "./install.js";
@@ -11,6 +11,8 @@ const again = /** @type {HTMLButtonElement} */ (document.getElementById("start-a
 const RELOADED = "viewfix.reloaded";
 
 async function start() {
+  if (location.protocol === "file:") return; // the page itself says what to do
+  document.getElementById("start-help")?.remove();
   await speak(preferredLanguage());
   if (!isSecureContext || !("serviceWorker" in navigator) || !("caches" in globalThis)) return tell(t("phone.needs_https"));
   try {
@@ -28,10 +30,10 @@ async function start() {
   }
 }
 
-/** Whether a service worker answers for this page; the first time one has to be started. */
+/** Whether a service worker answers for this page; on the first visit one has to be started. */
 async function registered() {
   await navigator.serviceWorker.register(new URL("../../sw.js", import.meta.url), { updateViaCache: "none" }).catch((error) => {
-    if (!navigator.serviceWorker.controller) throw error; // without a network the one that is there does
+    if (!navigator.serviceWorker.controller) throw error; // without a network, the one that is there goes on
   });
   await navigator.serviceWorker.ready;
   return navigator.serviceWorker.controller !== null;
@@ -50,13 +52,13 @@ async function installed() {
 
 const megabytes = (/** @type {number} */ bytes) => (bytes / 1e6).toFixed(1);
 
-/** A page that came from the network is one without threads: the same page from the service worker has them. */
+/** Reload: a page that came from the network has no threads, the same page from the service worker has them. */
 function restart() {
   sessionStorage.setItem(RELOADED, String(Number(sessionStorage.getItem(RELOADED) ?? 0) + 1));
   location.reload();
 }
 
-/** Twice at most: a browser that gives no threads is used without them. */
+/** Twice at most: a browser that grants no threads is used without them. */
 function mayReload() {
   return Number(sessionStorage.getItem(RELOADED) ?? 0) < 2;
 }
@@ -66,7 +68,21 @@ async function open() {
   holdVersion(version);
   tell(t("phone.starting"));
   const { open: openApp } = await import("./app.js");
-  await openApp(version);
+  try {
+    await openApp(version);
+  } catch (error) {
+    console.warn(error);
+    tell(t("phone.damaged", { message: /** @type {Error} */ (error).message }));
+    await replaceDamaged();
+  }
+}
+
+/** A version that cannot be opened gives way to another one, if the server has one. */
+async function replaceDamaged() {
+  const pack = await offered().catch(() => null);
+  if (pack === null || pack.version === version) return;
+  await installed();
+  restart();
 }
 
 /** @param {string} text */

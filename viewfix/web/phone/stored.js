@@ -1,7 +1,7 @@
-// Where the browser keeps installed versions: names of caches and of what is in them, and the pointer to the one in use.
-// sw.js, which can import nothing, spells the same names.
+// The caches in which the browser keeps installed versions, and the pointer to the version in use.
+// sw.js, which cannot import modules, repeats the same names.
 
-/** The folder of the pack: what lies above the version's own. */
+/** The folder of the pack, above that of the version. */
 export const ROOT = new URL("../../", import.meta.url);
 
 const POINTER = `viewfix ${ROOT.pathname} pointer`;
@@ -19,7 +19,7 @@ export async function currentVersion() {
   return pointer ? pointer.text() : null;
 }
 
-/** Use a version from the next start on. One write: it is done, or it is not. @param {string} version */
+/** Use a version from the next start on. A single write: it happens, or it does not. @param {string} version */
 export async function useVersion(version) {
   await (await caches.open(POINTER)).put("version", new Response(version));
 }
@@ -31,12 +31,12 @@ export async function keptVersions() {
   return names.map((name) => name.slice(start.length));
 }
 
-/** While a page is open it holds its version, so that another page does not clear it away. @param {string} version */
+/** Hold a version while this page is open, so that another page does not delete it. @param {string} version */
 export function holdVersion(version) {
   navigator.locks?.request(cacheOf(version), { mode: "shared" }, () => new Promise(() => {}));
 }
 
-/** Clear away all versions but these, unless a page is open that uses them. @param {(string | null)[]} but */
+/** Delete all versions but these, unless an open page uses them. @param {(string | null)[]} but */
 export async function clearOthers(but) {
   for (const version of await keptVersions()) {
     if (but.includes(version)) continue;

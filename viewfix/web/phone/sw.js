@@ -1,7 +1,7 @@
-// A request of the app goes in; what was installed comes out, with the network or without it.
+// The service worker: answers requests of the app from the version that is installed, with or without a network.
 //
-// Installed versions lie in caches of their own, whole (install.js sees to it); a pointer says which one is in use. Here
-// nothing is ever written. Every answer gets the two headers that let a page use threads, so that any web server will do.
+// Each installed version has its own cache and is whole (install.js sees to that); a pointer names the one in use. Nothing
+// is written here. Every answer gets the two headers that let a page use threads, so that any web server will do.
 
 const scope = new URL(self.registration.scope);
 const POINTER = `viewfix ${scope.pathname} pointer`;
@@ -14,11 +14,20 @@ self.addEventListener("install", () => self.skipWaiting());
 self.addEventListener("activate", (event) => event.waitUntil(self.clients.claim()));
 self.addEventListener("fetch", (event) => {
   const url = new URL(event.request.url);
-  if (url.searchParams.has("fresh")) return; // asked by the installer: what the server has now
+  if (url.searchParams.has("fresh")) return; // the installer wants what the server has now
   if (event.request.method !== "GET" || url.origin !== scope.origin || !url.pathname.startsWith(scope.pathname)) return;
-  const path = decodeURIComponent(url.pathname.slice(scope.pathname.length));
+  const path = decoded(url.pathname.slice(scope.pathname.length));
   if (!NEVER_KEPT.includes(path)) event.respondWith(answer(event.request, path === "" ? "index.html" : path));
 });
+
+/** A path that is not valid percent-encoding is left as it is: nothing is stored under it. */
+function decoded(path) {
+  try {
+    return decodeURIComponent(path);
+  } catch {
+    return path;
+  }
+}
 
 async function answer(request, path) {
   const [, version, inVersion] = path.match(IN_VERSION) ?? [null, await current(), null];
@@ -26,7 +35,7 @@ async function answer(request, path) {
   return isolated(kept ?? (await fetch(request)));
 }
 
-/** The version in use; null before the first was installed. */
+/** The version in use; null before the first is installed. */
 async function current() {
   if (!(await caches.has(POINTER))) return null;
   const pointer = await (await caches.open(POINTER)).match("version");
@@ -40,21 +49,23 @@ async function keptIn(version, path, request) {
   return kept ?? (await whole(cache, path, request));
 }
 
-/** Where a file lies in its cache. */
+/** The key of a file in its cache. */
 function keyOf(path) {
   return `${scope.href}kept/${path}`;
 }
 
-/** A large file that is kept in parts: all of it, or the range that is asked for. */
+/** A large file that is kept in parts: all of it, or the range that the request asks for. */
 async function whole(cache, path, request) {
   const manifest = await cache.match(keyOf("pack.json"));
   if (!manifest) return null;
-  const about = (await manifest.json()).parts[path];
-  if (!about) return null;
-  const { bytes, part_bytes: size } = about;
+  const { parts } = await manifest.json();
+  if (!parts || !Object.hasOwn(parts, path)) return null;
+  const { bytes, part_bytes: size } = parts[path];
+  if (!(size >= 1 && bytes >= 0)) return null;
   const asked = /^bytes=(\d+)-(\d*)$/.exec(request.headers.get("range") ?? "");
   const first = asked ? Number(asked[1]) : 0;
   const last = asked && asked[2] !== "" ? Math.min(Number(asked[2]), bytes - 1) : bytes - 1;
+  if (asked && (first > last || first >= bytes)) return new Response(null, { status: 416, headers: { "Content-Range": `bytes */${bytes}` } });
   const pieces = [];
   for (let part = Math.floor(first / size); part * size <= last; part++) {
     const kept = await cache.match(keyOf(`${path}.${String(part).padStart(4, "0")}`));
@@ -67,7 +78,7 @@ async function whole(cache, path, request) {
   return new Response(new Blob(pieces), { status: 206, headers: { ...headers, "Content-Range": `bytes ${first}-${last}/${bytes}` } });
 }
 
-/** The same answer, of a page that no other site can look into: then a browser gives it threads. */
+/** The same answer, with the headers that isolate the page from other sites: then the browser grants it threads. */
 function isolated(response) {
   if (response.status === 0 || response.type === "opaque") return response;
   const headers = new Headers(response.headers);

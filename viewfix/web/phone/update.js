@@ -1,4 +1,4 @@
-// The version in use goes in; a newer one, if the server has it, is installed behind the scenes, whole or not at all.
+// Updates: a newer version on the server is installed in the background, whole or not at all.
 
 import { InstallError, install, offered } from "./install.js";
 import { clearOthers, currentVersion } from "./stored.js";
@@ -13,7 +13,7 @@ export class Updates {
     this.version = version;
     this.tell = tell;
     this.busy = false;
-    this.isWanted = false; // a person asked while it was busy
+    this.isWanted = false; // the user asked while it was busy
   }
 
   /** Look now, once an hour, and when the network comes back. */
@@ -24,7 +24,7 @@ export class Updates {
     addEventListener("online", () => this.look());
   }
 
-  /** @param {{asked?: boolean}} [how] whether a person wants to know how it ends */
+  /** @param {{asked?: boolean}} [how] whether the user asked, and is told how it ends */
   async look({ asked = false } = {}) {
     if (this.busy) {
       this.isWanted ||= asked;

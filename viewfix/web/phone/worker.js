@@ -1,8 +1,9 @@
-// Photos go in as messages; answers come out. Everything heavy happens here, so that the page never stops.
+// The worker: answers messages with photos. Everything heavy happens here, so that the page stays responsive.
 
 import { coverage } from "./coverage.js";
 import { pixelsOf } from "./decode.js";
 import { locate } from "./locate.js";
+import { checkedManifest } from "./manifest.js";
 import { Model } from "./model.js";
 import { Photos } from "./photos.js";
 import { leastSide } from "./pixels.js";
@@ -17,11 +18,16 @@ const file = (/** @type {string} */ name) => fetch(new URL(`../${name}`, import.
 /** @type {Record<string, (asked: any) => Promise<any>>} */
 const TASKS = {
   async open() {
-    const [bundle, points] = await Promise.all([file("photos.bin").then((r) => r.arrayBuffer()), file("points.json").then((r) => r.json())]);
-    photos = new Photos(bundle, points);
+    const [bundle, listed, manifest] = await Promise.all([
+      file("photos.bin").then((r) => r.arrayBuffer()),
+      file("points.json").then((r) => r.json()),
+      file("pack.json").then((r) => r.json()),
+    ]);
+    photos = new Photos(bundle, listed, checkedManifest(manifest));
     const { title, map, calibration, basemap } = photos.about;
-    const credits = [...new Set(points.map((/** @type {any} */ p) => [p.attribution, p.licence].filter(Boolean).join(", ")).filter(Boolean))];
-    return { title, map, basemap, photos: photos.count, points: points.length, bounds: photos.bounds(), calibrated: calibration.photos > 0, credits };
+    const points = photos.points.all;
+    const credits = [...new Set(points.map((point) => [point.attribution, point.licence].filter(Boolean).join(", ")).filter(Boolean))];
+    return { title, map, basemap: basemap === true, photos: photos.count, points: points.length, bounds: photos.bounds(), calibrated: calibration.photos > 0, credits };
   },
 
   async prepare() {

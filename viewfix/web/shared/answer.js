@@ -1,31 +1,32 @@
-/** An answer goes in, elements come out: the verdict, what is near, the candidates beside the query, whom to thank. */
+/** An answer as elements: the verdict, what is nearby, the candidates beside the query, the credits. */
 import { element, linkOut, webAddress } from "./dom.js";
 import { icon } from "./icons.js";
-import { compass, day, distance, has, named, number, percent, t, whereabouts } from "./language.js";
+import { compass, day, distance, has, language, languageOfName, named, number, percent, t, whereabouts } from "./language.js";
 
 const SURENESS = [[0.95, "sure"], [0.8, "very_likely"], [0.6, "likely"], [0.4, "perhaps"], [0, "guess"]];
-const LINKS = ["wikipedia", "website", "wikidata"];
-const MOST_CANDIDATES = 8;
+const LINKS = ["website", "wikidata"];
+const WIKIPEDIA = /^([a-z-]+)\.(?:m\.)?wikipedia\.org$/;
+const MOST_CANDIDATES = 50; // far more than are asked for: a bound for answers that are not what they should be
 const SVG = "http://www.w3.org/2000/svg";
 
 /**
  * @typedef {object} Showing
- * @property {string | null} [query] address of the picture that was asked about (a blob: one); null: it cannot be shown
- * @property {boolean} [shared] somebody else's answer, from a link
+ * @property {string | null} [query] blob: address of the photo that was asked about; null if it cannot be shown
+ * @property {boolean} [shared] an answer from a link
  * @property {(address: string, large: boolean) => Promise<string>} [picture] turns the address of a thumbnail into one that
- *   an image can show; `large` where it is shown beside the query
+ *   an image can show; `large` if it is shown beside the query
  * @property {(candidate: import("./types.js").Candidate) => void} [onInliers] without it, no button for matching points
  * @property {(index: number) => void} [onCandidate]
  * @property {(index: number) => void} [onSight]
  * @property {HTMLElement[]} [actions] buttons under the verdict
- * @property {HTMLElement[]} [advice] what can be done when the photo was not found: list items
+ * @property {HTMLElement[]} [advice] list items: what else can be tried if the photo was not found
  */
 
 /**
  * @param {import("./types.js").Answer} answer
  * @param {Showing} showing
  * @returns {{element: HTMLElement, heading: HTMLElement, choose: (index: number) => void, point: (index: number) => void}}
- *   `heading` takes the focus; `choose` shows a candidate, `point` brings a sight of the list out
+ *   `heading` takes the focus; `choose` shows a candidate, `point` highlights a sight in the list
  */
 export function answerView(answer, showing = {}) {
   const { candidates, nearby } = answer.properties;
@@ -44,7 +45,7 @@ export function answerView(answer, showing = {}) {
   return { element: whole, heading, choose: compared?.choose ?? (() => {}), point: list?.point ?? (() => {}) };
 }
 
-/** What a screen reader says when the answer comes. @param {import("./types.js").Answer} answer */
+/** What a screen reader says when the answer arrives. @param {import("./types.js").Answer} answer */
 export function spoken(answer) {
   const { found, heading_deg, nearby } = answer.properties;
   if (!found) return t("not_found.title") + ". " + t("not_found.kind");
@@ -150,13 +151,27 @@ function kindAndPlace(nearby) {
 
 /** @param {import("./types.js").Nearby} nearby */
 function links(nearby) {
-  const kind = LINKS.find((each) => webAddress(nearby.links?.[each]) !== null);
-  if (kind === undefined) return [];
-  const link = linkOut(nearby.links[kind], t(`nearby.${kind}`));
+  const [kind, address] = bestLink(nearby);
+  if (kind === null) return [];
+  const link = linkOut(address, t(`nearby.${kind}`));
   link.className = "sight-link";
   link.setAttribute("aria-label", t("nearby.link", { name: named(nearby), site: t(`nearby.${kind}`) }));
   link.append(icon("out"));
   return [link];
+}
+
+/**
+ * Wikipedia in the chosen language, else in the language of the name, else in any; failing that, another site.
+ * @param {import("./types.js").Nearby} nearby
+ * @returns {["wikipedia" | "website" | "wikidata", string] | [null, ""]}
+ */
+function bestLink({ links = {}, ...nearby }) {
+  const articles = Object.keys(links).filter((key) => /^wikipedia(:|$)/.test(key)).map((key) => webAddress(links[key])).filter((each) => each !== null);
+  const isIn = (/** @type {string | null} */ code) => (/** @type {string} */ address) => new URL(address).hostname.match(WIKIPEDIA)?.[1] === code;
+  const article = articles.find(isIn(language())) ?? articles.find(isIn(languageOfName(nearby))) ?? articles[0];
+  if (article !== undefined) return ["wikipedia", article];
+  const kind = /** @type {"website" | "wikidata" | undefined} */ (LINKS.find((each) => webAddress(links[each]) !== null));
+  return kind === undefined ? [null, ""] : [kind, links[kind]];
 }
 
 function comparison(answer, showing) {
@@ -203,7 +218,7 @@ function pair(candidate, index, showing) {
 
 /** @param {import("./types.js").Candidate} candidate @returns {string[]} */
 function about(candidate) {
-  const lines = [t("candidates.similarity", { percent: number(Math.max(0, candidate.similarity), { style: "percent" }) })];
+  const lines = [t("candidates.similarity", { similarity: twoDigits(candidate.similarity) })];
   if (candidate.inliers !== null) lines.push(t("candidates.inliers", { count: candidate.inliers }));
   const taken = candidate.taken_at === null ? null : day(candidate.taken_at);
   if (taken !== null) lines.push(t("candidates.taken", { day: taken }));
@@ -213,7 +228,10 @@ function about(candidate) {
   return lines;
 }
 
-/** The picture of a candidate; where it is not to be shown or does not come, a quiet place in its stead. */
+/** A similarity as it stands in the reason of an answer, so that both agree. @param {number} similarity */
+const twoDigits = (similarity) => number(similarity, { minimumFractionDigits: 2, maximumFractionDigits: 2 });
+
+/** The picture of a candidate, or an empty box if it must not be shown or cannot be loaded. */
 function picture(candidate, alt, large, { picture: address = async (/** @type {string} */ same) => same }) {
   const empty = () => element("div", { class: "no-picture" }, alt === "" ? "" : t("candidates.not_shown"));
   if (candidate.thumbnail === null) return empty();
@@ -223,10 +241,10 @@ function picture(candidate, alt, large, { picture: address = async (/** @type {s
   return image;
 }
 
-/** The sentence of the server, for those who want to know more. It is English whatever the page speaks. */
+/** The sentence of the server, always English, and what its numbers mean. */
 function reason(answer) {
   const { took_ms, verify } = answer.properties;
-  const lines = [element("p", { lang: "en" }, answer.properties.reason)];
+  const lines = [element("p", { lang: "en" }, answer.properties.reason), element("p", {}, t("reason.similarity"))];
   if (took_ms !== undefined && took_ms !== null) lines.push(element("p", {}, t("reason.took", { seconds: number(took_ms / 1000, { maximumSignificantDigits: 2 }) })));
   if (verify && has(`verify.${verify}`)) lines.push(element("p", {}, t("reason.verify", { how: t(`verify.${verify}`) })));
   return element("details", { class: "reason" }, element("summary", {}, t("reason.title")), ...lines);

@@ -1,7 +1,7 @@
 /**
- * What the operator set goes in (tiles, a style, a PMTiles file, or nothing), a MapLibre style comes out, light or dark.
+ * A MapLibre style, light or dark, from what the operator set: tiles, a style, a PMTiles file, or nothing.
  *
- * With nothing set there is a plain ground with a grid, and no request to anybody.
+ * With nothing set it is a plain background with a grid, and makes no requests.
  */
 import { addProtocol } from "../vendor/maplibre-gl.mjs";
 import { openMapTiles } from "./openmaptiles.js";
@@ -19,13 +19,13 @@ import { openMapTiles } from "./openmaptiles.js";
  * @property {string} [glyphs] address of glyphs with {fontstack} and {range}; without it local fonts draw the text
  */
 
-/** The colours of the plain ground, and of text over any base map. */
+/** The colours of the plain background, and of text over any base map. */
 export const GROUND = Object.freeze({
   light: { land: "#eef1ec", line: "#dfe4dd", ink: "#2b3640", halo: "#ffffff" },
   dark: { land: "#13171b", line: "#1f262c", ink: "#d6dee6", halo: "#12161a" },
 });
 
-/** Of Protomaps' style: two faces are enough, and an operator needs glyphs of no more. */
+/** The faces of Protomaps' style: two are enough, so that an operator needs glyphs of only two. */
 const FONTS = { regular: "Noto Sans Regular", bold: "Noto Sans Medium", italic: "Noto Sans Regular" };
 
 export const GRID_SOURCE = "viewfix-grid";
@@ -84,7 +84,7 @@ function raster(basemap, { dark, absolute }) {
   return overRaster(source, dark);
 }
 
-/** Pictures are drawn for the day: at night they are dimmed, so that they do not dazzle beside a dark page. */
+/** Raster tiles are drawn for the day. Beside a dark page they are dimmed. */
 function overRaster(source, dark) {
   const paint = dark ? { "raster-brightness-max": 0.55, "raster-saturation": -0.35, "raster-contrast": 0.1 } : {};
   const under = plain(dark);
@@ -112,11 +112,11 @@ async function schemaOf(template) {
     const names = new TextDecoder("latin1").decode(await response.arrayBuffer());
     return !names.includes("earth") && /water_name|boundary|transportation/.test(names) ? "openmaptiles" : "protomaps";
   } catch {
-    return "protomaps"; // nothing there tells; the tiles may yet come
+    return "protomaps"; // unknown so far; the tiles may still arrive
   }
 }
 
-/** @type {any} one protocol for the page: it keeps the directories of the files that it has read */
+/** @type {any} one protocol for the page: it caches the directories of the files that it has read */
 let protocol = null;
 
 /** @param {Basemap} basemap */
@@ -158,7 +158,7 @@ async function protomaps(theme, language) {
   return layers("tiles", { ...namedFlavor(theme), ...FONTS }, { lang: language });
 }
 
-/** A layer that would ask for pictures of a sprite that nobody gave: without them, or null where nothing is left. */
+/** A layer without the pictures of a sprite that is not set; null if nothing of it is left. */
 function withoutPictures(layer) {
   if (layer.type !== "symbol" || layer.layout === undefined) return layer;
   const kept = Object.entries(layer.layout).filter(([key]) => !key.startsWith("icon-"));
@@ -166,7 +166,7 @@ function withoutPictures(layer) {
   return layout["text-field"] === undefined ? null : { ...layer, layout };
 }
 
-/** A style of somebody's is fetched here, so that viewfix can lay its own over it. @param {Basemap} basemap */
+/** The operator's style, fetched here so that viewfix can draw its own layers over it. @param {Basemap} basemap */
 async function wholeStyle(basemap, { absolute }) {
   const url = absolute(basemap.url);
   const response = await fetch(url);

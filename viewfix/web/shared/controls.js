@@ -1,4 +1,4 @@
-/** The buttons and the scale of a map: zoom in, zoom out, the whole map. In the page's own words, so that they can change. */
+/** The buttons and the scale of a map, in words of the page, so that they follow its language. */
 import { element } from "./dom.js";
 import { metresPerPixel, roundDown } from "./ground.js";
 import { icon } from "./icons.js";

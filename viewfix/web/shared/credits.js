@@ -1,4 +1,4 @@
-/** Attribution as map sources give it, with markup in it, goes in; text and links to the web come out, nothing else. */
+/** Attributions of map sources, which contain markup, as text and links to the web, and nothing else. */
 import { element, webAddress } from "./dom.js";
 
 const LINK = /<a\b[^>]*?\bhref\s*=\s*["']?([^"'\s>]*)[^>]*>([^]*?)<\/a\s*>/gi;
@@ -25,9 +25,9 @@ export function credits(attributions) {
   return made;
 }
 
-/** Text without tags; "&copy;" and its like become what they stand for. @param {string} markup */
+/** Text without tags; "&copy;" and the like become the characters they stand for. @param {string} markup */
 function words(markup) {
-  // No "<" is left, so that the parser, which knows the names of characters, has nothing to make elements of.
+  // No "<" is left, so the parser, which is used for the names of characters, cannot make elements.
   const bare = markup.replace(TAG, "").replaceAll("<", "");
   return new DOMParser().parseFromString(bare, "text/html").documentElement.textContent ?? "";
 }

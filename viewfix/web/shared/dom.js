@@ -1,9 +1,9 @@
-/** Names, attributes and children go in, elements come out. Text is always text: nothing here reads markup. */
+/** Elements made from names, attributes and children. Text is always text: nothing here reads markup. */
 
 /**
  * @param {string} name
- * @param {Record<string, any>} [attributes] `onclick` and its like take functions; true sets, false and null leave out
- * @param {...(Node | string | number | null | undefined | false)} children strings become text; nothing is left out
+ * @param {Record<string, any>} [attributes] `onclick` and the like take functions; true sets the attribute, false and null omit it
+ * @param {...(Node | string | number | null | undefined | false)} children strings become text; null, undefined and false are omitted
  * @returns {HTMLElement}
  */
 export function element(name, attributes = {}, ...children) {
@@ -21,8 +21,8 @@ export function element(name, attributes = {}, ...children) {
 }
 
 /**
- * A link that leaves the page, or plain text where the address is not one of the web: javascript:, data: and
- * their like never become links.
+ * A link that leaves the page, or plain text if the address is neither http nor https: javascript:, data: and the like
+ * never become links.
  * @param {string} address
  * @param {string} label
  */
@@ -46,7 +46,7 @@ export function webAddress(address) {
   }
 }
 
-/** @returns {boolean} whether the reader asked for little motion */
+/** @returns {boolean} whether the user asked for reduced motion */
 export function wantsStillness() {
   return matchMedia("(prefers-reduced-motion: reduce)").matches;
 }

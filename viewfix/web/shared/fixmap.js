@@ -1,4 +1,4 @@
-/** A base map, photos and an answer go in; a map is drawn that shows them, and tells what was clicked on. */
+/** The map: a base map, photos and an answer, and what was clicked on. */
 import { Map as MapLibreMap, Marker, Popup } from "../vendor/maplibre-gl.mjs";
 import { GRID_SOURCE, basemapStyle, grid, plain } from "./basemap.js";
 import { wantsStillness } from "./dom.js";
@@ -6,11 +6,11 @@ import { boxAround, circle } from "./ground.js";
 import { CANDIDATES, CLICKABLE, FIX, LOOKS, PHOTOS, SIGHTS, lookPicture, overlay } from "./overlay.js";
 
 const SVG = "http://www.w3.org/2000/svg";
-const LEAST_SHOWN_M = 60; // around a fix: a circle of 3 m alone on the screen says nothing of where it is
+const LEAST_SHOWN_M = 60; // around a fix: a circle of 3 m alone on the screen does not show where it is
 const CLOSEST_ZOOM = 18.5;
 
 /**
- * @typedef {object} Wishes
+ * @typedef {object} FixMapOptions
  * @property {import("./basemap.js").Basemap | null} basemap
  * @property {boolean} dark
  * @property {string} language
@@ -19,22 +19,22 @@ const CLOSEST_ZOOM = 18.5;
  * @property {(index: number) => void} [onCandidate]
  * @property {(index: number) => void} [onSight]
  * @property {(map: MapLibreMap) => void} [onMoved] after every move, and once at the start
- * @property {(error: Error) => void} [onTrouble] the base map did not come; the plain ground is shown
+ * @property {(error: Error) => void} [onTrouble] the base map could not be loaded; the plain background is shown
  */
 
 export class FixMap {
   /**
    * @param {HTMLElement} container
-   * @param {Wishes} wishes
-   * @returns {Promise<FixMap>} rejected where the browser cannot draw a map (no WebGL)
+   * @param {FixMapOptions} options
+   * @returns {Promise<FixMap>} rejected if the browser cannot draw a map (no WebGL)
    */
-  static async make(container, wishes) {
-    const made = new FixMap(wishes);
+  static async make(container, options) {
+    const made = new FixMap(options);
     made.map = new MapLibreMap({
       container,
       style: await made.style(),
       bounds: [[-25, 34], [45, 66]],
-      attributionControl: false, // the page shows what is owed to whom, as text
+      attributionControl: false, // the page shows credits as text
       dragRotate: false,
       pitchWithRotate: false,
       touchPitch: false,
@@ -48,9 +48,9 @@ export class FixMap {
     return made;
   }
 
-  /** @param {Wishes} wishes */
-  constructor(wishes) {
-    this.wishes = wishes;
+  /** @param {FixMapOptions} options */
+  constructor(options) {
+    this.options = options;
     /** @type {Record<string, import("./types.js").Collection>} */
     this.data = {};
     /** @type {import("./types.js").Answer | null} */
@@ -63,17 +63,17 @@ export class FixMap {
     /** @type {any} */
     this.map = null;
     this.styles = 0;
-    /** @type {Promise<unknown>} the first style is there */
+    /** @type {Promise<unknown>} until the first style is loaded */
     this.loaded = Promise.resolve();
   }
 
   /** Change to dark or light, or to names in another language. @param {{dark: boolean, language: string}} look */
   async setLook(look) {
-    Object.assign(this.wishes, look);
+    Object.assign(this.options, look);
     const wanted = ++this.styles;
     const style = await this.style();
-    await this.loaded; // a style that is still on its way cannot be changed, only thrown away
-    if (wanted === this.styles) this.map.setStyle(style); // of two changes at once the later holds
+    await this.loaded; // a style that is still loading cannot be changed, only discarded
+    if (wanted === this.styles) this.map.setStyle(style); // of two changes at once, the later wins
   }
 
   /** Photos of the map in view: clusters and single ones. @param {import("./types.js").Collection} photos */
@@ -98,20 +98,20 @@ export class FixMap {
     const drawing = fixDrawing(answer?.properties.heading_deg ?? null);
     this.marker = new Marker({ element: drawing, rotationAlignment: "map", pitchAlignment: "map" });
     this.marker.setLngLat(at).addTo(this.map);
-    drawing.removeAttribute("tabindex"); // a picture, not a button: the words beside the map say it all
+    drawing.removeAttribute("tabindex"); // a picture, not a button: the words beside the map say the same
     drawing.setAttribute("aria-hidden", "true");
     drawing.removeAttribute("aria-label");
     drawing.removeAttribute("role");
   }
 
-  /** Names of the answer's sights, in their order: in the reader's language. @param {string[]} names */
+  /** Names of the answer's sights, in their order, in the chosen language. @param {string[]} names */
   showSights(names) {
     const nearby = this.answer?.properties.nearby ?? [];
     const points = nearby.map((each, index) => feature(point(each.position), { index, name: names[index] ?? each.name }));
     this.set(SIGHTS, collection(points));
   }
 
-  /** Bring one of the candidates out. @param {number} index -1 for none */
+  /** Highlight one of the candidates. @param {number} index -1 for none */
   choose(index) {
     this.chosen = index;
     this.showCandidates();
@@ -124,7 +124,7 @@ export class FixMap {
         index, number: String(index + 1), chosen: index === this.chosen, rank: index === this.chosen ? -1 : index,
       }),
     );
-    // Drawn from the last to the first, the chosen one at the end: what matters most lies on top.
+    // Drawn from the last to the first, then the chosen one, so that the most important lies on top.
     points.reverse().sort((one, other) => Number(one.properties.chosen) - Number(other.properties.chosen));
     this.set(CANDIDATES, collection(points));
   }
@@ -136,7 +136,7 @@ export class FixMap {
     this.lookAtBox(boxAround(at, Math.max(LEAST_SHOWN_M, 1.6 * (this.answer?.properties.radius_m ?? 0))));
   }
 
-  /** Move to a point, no nearer than the map is now. @param {[number, number]} at longitude, latitude */
+  /** Move to a point, without zooming out. @param {[number, number]} at longitude, latitude */
   lookAt(at) {
     this.map.easeTo({ center: at, zoom: Math.max(this.map.getZoom(), 16), padding: this.margins(), retainPadding: false });
   }
@@ -148,7 +148,7 @@ export class FixMap {
     this.map.fitBounds(whole, { padding: this.margins(), maxZoom: CLOSEST_ZOOM, animate: !jump, retainPadding: false });
   }
 
-  /** A little window at a point. @param {[number, number]} at @param {HTMLElement} content */
+  /** Open a popup at a point. @param {[number, number]} at @param {HTMLElement} content */
   openPopup(at, content) {
     this.closePopup();
     this.popup = new Popup({ maxWidth: "260px", offset: 10, closeButton: false });
@@ -165,13 +165,13 @@ export class FixMap {
     this.map.getCanvas().setAttribute("aria-label", label);
   }
 
-  // What follows is the map's own business.
+  // Private
 
   margins() {
-    const { top, right, bottom, left } = this.wishes.margins?.() ?? { top: 0, right: 0, bottom: 0, left: 0 };
+    const { top, right, bottom, left } = this.options.margins?.() ?? { top: 0, right: 0, bottom: 0, left: 0 };
     const { clientWidth, clientHeight } = this.map.getContainer();
     const air = Math.min(48, clientWidth / 10);
-    // What is left of the map must not be nothing, or MapLibre refuses to move.
+    // Some of the map must be left, or MapLibre refuses to move.
     const [across, along] = [Math.max(clientWidth - left - right, 80), Math.max(clientHeight - top - bottom, 80)];
     const spareX = Math.min(air, across / 4);
     const spareY = Math.min(air, along / 4);
@@ -179,12 +179,12 @@ export class FixMap {
   }
 
   async style() {
-    const { basemap, dark, language } = this.wishes;
+    const { basemap, dark, language } = this.options;
     let base;
     try {
       base = await basemapStyle(basemap, { dark, language });
     } catch (error) {
-      this.wishes.onTrouble?.(/** @type {Error} */ (error));
+      this.options.onTrouble?.(/** @type {Error} */ (error));
       base = plain(dark);
     }
     const ours = overlay(this.data, dark);
@@ -192,18 +192,18 @@ export class FixMap {
   }
 
   listen() {
-    const { map, wishes } = this;
+    const { map, options } = this;
     map.setMissingStyleImageResolver(async (/** @type {string} */ id) => {
       if (Object.values(LOOKS).includes(id) && !map.hasImage(id)) map.addImage(id, lookPicture(id === LOOKS.dark), { pixelRatio: 2 });
     });
     const moved = () => {
       this.drawGrid();
-      wishes.onMoved?.(map);
+      options.onMoved?.(map);
     };
     map.on("moveend", moved);
     map.on("resize", moved);
     map.on("style.load", () => {
-      // What was set while the style was still on its way has found no source to go to.
+      // Data that was set while the style was loading found no source.
       for (const [name, data] of Object.entries(this.data)) map.getSource(name)?.setData(data);
       moved();
     });
@@ -214,13 +214,13 @@ export class FixMap {
     map.on("click", (/** @type {any} */ event) => this.clicked(event));
   }
 
-  /** The topmost of what lies under a click, with some room for fingers. */
+  /** Handle a click: the topmost feature under it counts, with some room for fingers. */
   clicked({ point: { x, y } }) {
     const layers = Object.values(CLICKABLE).filter((layer) => this.map.getLayer(layer));
     const [hit] = this.map.queryRenderedFeatures([[x - 5, y - 5], [x + 5, y + 5]], { layers });
     if (hit === undefined) return;
     const at = hit.geometry.coordinates.slice(0, 2);
-    const { onPhoto, onCandidate, onSight } = this.wishes;
+    const { onPhoto, onCandidate, onSight } = this.options;
     if (hit.layer.id === CLICKABLE.cluster) this.map.easeTo({ center: at, zoom: this.map.getZoom() + 2 });
     else if (hit.layer.id === CLICKABLE.photo) onPhoto?.(hit.properties, at);
     else if (hit.layer.id === CLICKABLE.candidate) onCandidate?.(hit.properties.index);
@@ -260,7 +260,7 @@ function fixDrawing(heading_deg) {
 function cone(heading_deg) {
   const wedge = document.createElementNS(SVG, "g");
   wedge.setAttribute("transform", `rotate(${Number(heading_deg)})`);
-  // Three wedges on each other fade outwards; a gradient would need an id, and ids are one for the whole page.
+  // Three wedges on top of each other fade outwards; a gradient would need an id, unique in the whole page.
   for (const reach of [30, 42, 54]) {
     const half = (32 * Math.PI) / 180;
     const [x, y] = [reach * Math.sin(half), reach * Math.cos(half)];

@@ -4,7 +4,7 @@ const EARTH_RADIUS_M = 6_371_008.8;
 const RADIANS = Math.PI / 180;
 
 /**
- * The point that lies so far from another in a direction.
+ * The point at a distance and bearing from another.
  * @param {[number, number]} from longitude, latitude
  * @param {number} bearing_deg clockwise from north
  * @param {number} distance_m

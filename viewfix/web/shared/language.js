@@ -1,4 +1,4 @@
-/** A key and its parameters go in, a sentence in the reader's language comes out; so do numbers, distances, directions. */
+/** Words, numbers, distances and directions in the language that was chosen. */
 
 export const LANGUAGES = Object.freeze({ en: "English", de: "Deutsch", uk: "Українська" });
 
@@ -9,13 +9,13 @@ const COMPASS = ["n", "ne", "e", "se", "s", "sw", "w", "nw"];
 let words = {};
 let current = "en";
 
-/** @returns {string} the code of the language that is shown */
+/** @returns {string} the code of the language that was chosen */
 export function language() {
   return current;
 }
 
 /**
- * The language to start with: the one chosen before, else the first of the browser's that viewfix speaks.
+ * The language to start with: the one chosen before, else the first of the browser's languages that has words.
  * @returns {string}
  */
 export function preferredLanguage() {
@@ -31,7 +31,7 @@ export function preferredLanguage() {
 export async function speak(code, { remember = false } = {}) {
   const chosen = code in LANGUAGES ? code : "en";
   const response = await fetch(new URL(`words/${chosen}.json`, import.meta.url));
-  if (!response.ok) throw new Error(`The words for ${chosen} did not come: HTTP ${response.status}`);
+  if (!response.ok) throw new Error(`The words for ${chosen} could not be loaded: HTTP ${response.status}`);
   words = await response.json();
   current = chosen;
   document.documentElement.lang = chosen;
@@ -39,14 +39,14 @@ export async function speak(code, { remember = false } = {}) {
 }
 
 /**
- * The sentence behind a key. `{count}` chooses the plural form; numbers are written as the language writes them.
+ * The sentence of a key. `{count}` chooses the plural form; numbers are written as the language writes them.
  * @param {string} key
  * @param {Record<string, string | number>} [parameters]
  * @returns {string}
  */
 export function t(key, parameters = {}) {
   const entry = words[key];
-  if (entry === undefined) return key; // a test sees to it that this is never seen
+  if (entry === undefined) return key; // a test makes sure that this is never shown
   const form = typeof entry === "string" ? entry : entry[new Intl.PluralRules(current).select(Number(parameters.count))] ?? entry.other;
   return form.replace(/\{(\w+)\}/g, (whole, name) => {
     const value = parameters[name];
@@ -60,7 +60,7 @@ export function has(key) {
 }
 
 /**
- * Write the words into every element that asks for them: data-t for its text, data-t-label for its aria-label and
+ * Write the words into every element that names a key: data-t for its text, data-t-label for its aria-label and
  * title, data-t-placeholder for its placeholder.
  * @param {ParentNode} root
  */
@@ -109,23 +109,30 @@ export function whereabouts(nearby) {
   return t("nearby.where", { side, distance: distance(nearby.distance_m) });
 }
 
-/** @param {string} iso a time as ISO 8601 @returns {string | null} the day, as the language writes it; null if it is none */
+/** @param {string} iso a time as ISO 8601 @returns {string | null} the day, as the language writes it; null if it is not a time */
 export function day(iso) {
   const time = new Date(iso);
   return Number.isNaN(time.getTime()) ? null : new Intl.DateTimeFormat(current, { dateStyle: "medium" }).format(time);
 }
 
-/** The name of a sight in the reader's language where it has one. @param {{name: string, names?: Record<string, string>}} sight */
+/** The name of a sight: in the chosen language, else in English, else as it is written there. @param {Named} sight */
 export function named(sight) {
-  const own = sight.names ?? {};
-  return Object.hasOwn(own, current) ? own[current] : sight.name;
+  const code = languageOfName(sight);
+  return code === null ? sight.name : /** @type {Record<string, string>} */ (sight.names)[code];
 }
+
+/** The language that `named` uses; null if it is the local one. @param {Named} sight @returns {string | null} */
+export function languageOfName({ names }) {
+  return [current, "en"].find((code) => names && Object.hasOwn(names, code)) ?? null;
+}
+
+/** @typedef {{name: string, names?: Record<string, string>}} Named */
 
 function remembered() {
   try {
     return localStorage.getItem(REMEMBERED);
   } catch {
-    return null; // storage is forbidden: the browser's languages decide
+    return null; // storage is not allowed: the browser's languages decide
   }
 }
 
@@ -134,6 +141,6 @@ function keep(code) {
   try {
     localStorage.setItem(REMEMBERED, code);
   } catch {
-    // storage is forbidden: the choice holds until the page is closed
+    // storage is not allowed: the choice holds until the page is closed
   }
 }

@@ -1,4 +1,4 @@
-/** A quiet style for vector tiles in the OpenMapTiles schema, as many tile servers give them: layers come out. */
+/** The layers of a quiet style for vector tiles in the OpenMapTiles schema, which many tile servers use. */
 
 const COLOURS = {
   light: {

@@ -1,9 +1,9 @@
-/** What viewfix draws over any base map: coverage, photos, the fix, its candidates, sights. Sources, layers, pictures. */
+/** The sources, layers and pictures that viewfix draws over any base map: coverage, photos, fix, candidates, sights. */
 import { GROUND } from "./basemap.js";
 
 const EMPTY = Object.freeze({ type: "FeatureCollection", features: [] });
 
-/** Names of the sources; their data are set from outside. */
+/** Names of the sources; FixMap sets their data. */
 export const PHOTOS = "viewfix-photos";
 export const FIX = "viewfix-fix";
 export const CANDIDATES = "viewfix-candidates";
@@ -42,7 +42,7 @@ function photoLayers(c, look) {
   const grown = ["min", ["sqrt", ["get", "count"]], 30];
   return [
     {
-      // The colours of the heat rise to one tone and stay: a street of one photo or of forty is covered, no more.
+      // The heat rises to one tone and stays there: a street with one photo is covered like one with forty.
       id: "viewfix-coverage", type: "heatmap", source: PHOTOS,
       paint: {
         "heatmap-radius": ["interpolate", ["exponential", 2], ["zoom"], 10, 14, 16, 22, 18, 60, 20, 220],
@@ -64,7 +64,7 @@ function photoLayers(c, look) {
       id: CLICKABLE.photo, type: "circle", source: PHOTOS, filter: ["!", isCluster],
       paint: {
         "circle-color": c.photo, "circle-stroke-color": c.on,
-        "circle-stroke-width": ["interpolate", ["linear"], ["zoom"], 15, 0, 17, 1], // rims of dots that touch hide the dots
+        "circle-stroke-width": ["interpolate", ["linear"], ["zoom"], 15, 0, 17, 1], // rims of touching dots would hide the dots
         "circle-radius": ["interpolate", ["linear"], ["zoom"], 10, 1.8, 15, 2.5, 18, 5],
       },
     },
@@ -101,7 +101,7 @@ function candidateLayers(c) {
     {
       id: "viewfix-candidate-number", type: "symbol", source: CANDIDATES,
       paint: { "text-color": ["case", ["get", "chosen"], c.on, c.candidate] },
-      // Of photos from one spot the best one's number is seen; two numbers on each other are none.
+      // Of photos at one spot only the number of the best is drawn: two numbers on top of each other are unreadable.
       layout: { ...text(11, true), "text-field": ["get", "number"], "text-padding": 0, "symbol-sort-key": ["get", "rank"] },
     },
   ];

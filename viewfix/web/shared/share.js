@@ -1,7 +1,7 @@
-/** An answer goes in, the fragment of a link comes out, and the other way round. Whoever opens it, nothing is sent. */
+/** Links that hold the position of an answer in their fragment, which browsers never send to a server. */
 
 /**
- * @typedef {object} Shared what a link tells; all of it checked, nothing of it trusted
+ * @typedef {object} Shared the content of a link, checked
  * @property {string | null} map
  * @property {number} lat
  * @property {number} lon
@@ -36,7 +36,7 @@ export function shareLink(answer, address) {
 
 /**
  * @param {string} fragment of the address, with or without "#"
- * @returns {Shared | null} null when the fragment is no such link, or when anything in it is not what it should be
+ * @returns {Shared | null} null if the fragment is not such a link, or any value in it is out of range
  */
 export function readShared(fragment) {
   const text = fragment.replace(/^#/, "");

@@ -1,4 +1,4 @@
-/** "system", "light" or "dark" goes in; the page's colours follow, and whoever listens is told whether it is dark. */
+/** The theme, "system", "light" or "dark": sets the colours of the page and tells listeners whether it is dark. */
 
 const REMEMBERED = "viewfix.theme";
 const THEMES = ["system", "light", "dark"];
@@ -7,7 +7,7 @@ const darkDevice = matchMedia("(prefers-color-scheme: dark)");
 const listeners = new Set();
 let wanted = "system";
 
-/** @returns {string} what the reader wants */
+/** @returns {string} the theme that was chosen */
 export function theme() {
   return wanted;
 }
@@ -26,19 +26,19 @@ export function setTheme(choice, { remember = true } = {}) {
     try {
       localStorage.setItem(REMEMBERED, wanted);
     } catch {
-      // storage is forbidden: the choice holds until the page is closed
+      // storage is not allowed: the choice holds until the page is closed
     }
   }
   for (const listener of listeners) listener(isDark());
 }
 
-/** Use what was chosen before. */
+/** Use the theme that was chosen before. */
 export function startTheme() {
   let before = null;
   try {
     before = localStorage.getItem(REMEMBERED);
   } catch {
-    // storage is forbidden: the device decides
+    // storage is not allowed: the device decides
   }
   setTheme(before ?? "system", { remember: false });
 }

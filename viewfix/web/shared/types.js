@@ -6,13 +6,13 @@
  * @typedef {object} Candidate a photo of the map that looks like the query
  * @property {string} id
  * @property {number} similarity cosine, -1 to 1
- * @property {number | null} inliers local features that agree; null: nobody counted
+ * @property {number | null} inliers local features that agree; null: not counted
  * @property {Position} position
  * @property {number | null} heading_deg
  * @property {string | null} taken_at ISO 8601
  * @property {string | null} attribution
  * @property {string | null} licence
- * @property {string | null} thumbnail an address relative to the page; null: not to be shown
+ * @property {string | null} thumbnail an address relative to the page; null: it must not be shown
  *
  * @typedef {object} Nearby a sight near the fix
  * @property {string} id
@@ -22,12 +22,12 @@
  * @property {Position} position
  * @property {number} distance_m
  * @property {number} bearing_deg from the fix, clockwise from north
- * @property {"ahead" | "right" | "behind" | "left" | null} side null: nobody knows where the photo looks
+ * @property {"ahead" | "right" | "behind" | "left" | null} side null: the heading of the photo is not known
  * @property {Record<string, string>} links
  *
  * @typedef {object} Answered
  * @property {boolean} found
- * @property {number | null} confidence probability, 0 to 1; null: a shared link did not tell
+ * @property {number | null} confidence probability, 0 to 1; null: a shared link does not say
  * @property {number | null} radius_m
  * @property {number | null} heading_deg clockwise from north
  * @property {string} reason one English sentence

@@ -1,0 +1,35 @@
+/** An answer as the GeoJSON that leaves viewfix everywhere: the form of viewfix/geojson.py; a test compares the keys. */
+
+/**
+ * @param {import("./types.js").Answer} answer
+ * @param {string} query the name of the photo
+ * @returns {object} a GeoJSON Feature; its geometry is null if the photo is not in the map
+ */
+export function toGeoJson({ geometry, properties }, query) {
+  const { found, confidence, radius_m, heading_deg, reason, candidates, attribution, nearby } = properties;
+  return {
+    type: "Feature",
+    geometry,
+    properties: {
+      query,
+      found,
+      confidence,
+      radius_m,
+      heading_deg,
+      reason,
+      candidates: candidates.map(candidateOf),
+      attribution,
+      nearby: nearby.map(nearbyOf),
+    },
+  };
+}
+
+/** @param {import("./types.js").Candidate} candidate */
+function candidateOf({ id, position, heading_deg, similarity, inliers, attribution }) {
+  return { id, lat: position.lat, lon: position.lon, heading_deg, similarity, inliers, attribution };
+}
+
+/** @param {import("./types.js").Nearby} nearby */
+function nearbyOf({ id, name, names, kind, position: { lat, lon }, distance_m, bearing_deg, side, links }) {
+  return { id, name, names, kind, position: { lat, lon }, distance_m, bearing_deg, side, links };
+}
