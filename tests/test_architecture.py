@@ -16,7 +16,7 @@ LAYERS = [  # a folder may import those of the layers above it, never those belo
     {"types", "optional", "files"},
     {"geo", "metrics", "console", "geojson", "capacity"},
     {"photos"},
-    {"sources", "models"},
+    {"sources", "models", "reports"},
     {"store"},
     {"embed", "search"},
     {"locate", "pois"},

@@ -1,4 +1,4 @@
-"""A map becomes a folder for phones: whole or not at all, the same every time, with a checksum for every file."""
+"""The pack: written whole or not at all, equal for equal maps, with a checksum for every file."""
 
 import functools
 import hashlib
@@ -134,7 +134,7 @@ def test_a_killed_pack_leaves_the_old_one(real_map: Path, tmp_path: Path) -> Non
     assert every_file(tmp_path / "pocket") == before
     with Map.open(real_map) as city:
         pack(city, tmp_path / "pocket")
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["pocket"], "what the killed one left is cleared away"
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["pocket"], "what the killed one left is deleted"
 
 
 @needs_libraries
@@ -143,7 +143,7 @@ def test_thumbnails_are_packed_as_the_licence_allows(street: Path, tmp_path: Pat
         licensed = pack(city, tmp_path / "licensed", PackOptions(thumbnails_px=64))
         whole = pack(city, tmp_path / "all", PackOptions(thumbnails_px=64, rule="all"))
         again = pack(city, tmp_path / "again", PackOptions(thumbnails_px=64, rule="all"))
-    assert licensed.thumbnails == 0, "nobody said that they may be shown"
+    assert licensed.thumbnails == 0, "no licence says that they may be shown"
     assert whole.thumbnails == whole.photos == again.thumbnails
     assert whole.sizes["thumbnails"] > 0
     assert every_file(tmp_path / "all") == every_file(tmp_path / "again")
@@ -172,7 +172,7 @@ def test_a_base_map_is_packed_in_parts(real_map: Path, tmp_path: Path) -> None:
     assert b"".join(part.read_bytes() for part in parts) == content
 
 
-def test_what_cannot_be_packed_is_one_clear_line(
+def test_what_cannot_be_packed_fails_with_one_clear_line(
     real_map: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shipped = catalogue.load(None)
@@ -215,7 +215,9 @@ def test_a_model_that_no_browser_can_run_is_refused(city: Map, tmp_path: Path, m
 
 
 @needs_libraries
-def test_the_command_says_what_is_how_large(real_map: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_prints_sizes_and_how_to_try_the_pack(
+    real_map: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert run(["pack", str(real_map), "-o", str(tmp_path / "pocket"), "--title", "Old Town"]) == 0
     said = capsys.readouterr().out
     assert "to download" in said and "version" in said
@@ -245,7 +247,7 @@ def test_weights_are_rounded_and_descriptors_stay(street: Path) -> None:
         assert wanted @ found / np.linalg.norm(found) > 0.9999
 
 
-def test_a_rounded_weight_is_the_nearest_and_never_becomes_infinite() -> None:
+def test_a_rounded_weight_is_the_nearest_and_never_infinite() -> None:
     weights = np.array([1.0, 1.01, -0.3333, 65504.0, 1e-7, np.inf, np.nan, 0.0] * 5000, np.float16)
     tensor = b"\x10\x0a" + b"\x4a" + varint(weights.nbytes) + weights.tobytes()
     graph = b"\x2a" + varint(len(tensor)) + tensor
@@ -259,7 +261,7 @@ def test_a_rounded_weight_is_the_nearest_and_never_becomes_infinite() -> None:
 
 
 def varint(value: int) -> bytes:
-    """As protocol buffers write a number."""
+    """A number as protocol buffers encode it."""
     written = bytearray()
     while value >= 128:
         written.append(value & 127 | 128)

@@ -1,4 +1,4 @@
-"""The words of the page and the phone: every language has them all, in all its plural forms, and none is missing."""
+"""The words of the page and the phone: complete in every language, with all plural forms."""
 
 import json
 import re
@@ -16,7 +16,7 @@ SOURCES = [
 ]
 PLURALS = {"en": {"one", "other"}, "de": {"one", "other"}, "uk": {"one", "few", "many", "other"}}
 KEY = re.compile(r"""["'`]([a-z_]+\.[a-z_]+)["'`]""")
-MADE = re.compile(r"""`([a-z_]+\.[a-z_]*)\$\{""")  # a key that is put together: t(`kind.${…}`)
+MADE = re.compile(r"""`([a-z_]+\.[a-z_]*)\$\{""")  # a key that is composed: t(`kind.${…}`)
 
 
 def forms(entry: str | dict[str, str]) -> dict[str, str]:
@@ -39,18 +39,18 @@ def test_every_language_has_the_same_words(language: str) -> None:
         assert all(form.strip() for form in forms(entry).values()), key
 
 
-def test_every_word_that_is_asked_for_is_there_and_every_word_is_asked_for() -> None:
+def test_every_word_that_is_used_exists_and_every_word_is_used() -> None:
     text = "\n".join(file.read_text("utf-8") for file in SOURCES)
     families = {key.split(".")[0] for key in WORDS["en"]}
     asked = {key for key in KEY.findall(text) if key.split(".")[0] in families}
     made = tuple(MADE.findall(text))
     assert asked <= WORDS["en"].keys(), f"no words for {asked - WORDS['en'].keys()}"
     idle = {key for key in WORDS["en"] if key not in asked and not key.startswith(made)}
-    assert not idle, f"nobody says {idle}"
+    assert not idle, f"never used: {idle}"
 
 
 @pytest.mark.parametrize("file", SOURCES, ids=lambda file: str(file.relative_to(WEB)))
-def test_nothing_of_the_pages_reads_markup_or_runs_text(file: Path) -> None:
+def test_the_pages_never_read_markup_or_run_text(file: Path) -> None:
     text = file.read_text("utf-8")
     for forbidden in (
         "innerHTML",

@@ -190,7 +190,7 @@ def broken() -> dict[str, Sample]:
     in_about("view", lambda about: about["views"][1].update(yaw_deg=360.0))
     in_about("camera", lambda about: about["cameras"][1].update(focal_35mm=0))
     in_about("calibration", lambda about: about["calibration"].update(margin=None))
-    in_about("number-not-finite", lambda about: about["calibration"].update(radius_m=float("nan")))
+    in_bytes("number-not-finite", lambda content: content.replace(b'"radius_m":25.0', b'"radius_m":NaN '))
     in_about("preprocessing", lambda about: about.update(model=_with_width(about["model"], 100_000)))
     in_about("check", lambda about: about["check"].update(side_px=100_000))
     in_about("query", lambda about: about["query"].update(voters=0))

@@ -23,13 +23,13 @@ QUIET = [  # nothing but the page under test asks the network
 
 
 def executable() -> str | None:
-    """What VIEWFIX_CHROMIUM names, or the first browser on the path. None: Playwright's own."""
+    """The browser in VIEWFIX_CHROMIUM, or the first one on PATH; None for that of Playwright."""
     return os.environ.get("VIEWFIX_CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
 
 
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
-    """One headless Chromium for the run. Make a context of your own in it: `chromium.new_context()`."""
+    """One headless Chromium for the run; each test makes its own context: `chromium.new_context()`."""
     with sync_playwright() as playwright:
         try:
             browser = playwright.chromium.launch(executable_path=executable(), args=QUIET)

@@ -1,4 +1,4 @@
-"""A browser and a served pack go in; pages of the app come out, and what its engine answers to photos."""
+"""The phone app in a browser: its pages, and the answers of its engine."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PHONE = {"viewport": {"width": 360, "height": 740}, "locale": "en-GB", "has_touc
 
 @dataclass
 class Phone:
-    """One page of the app, in a browser of its own; `said` is what it wrote to the console that should not be there."""
+    """One page of the app in its own browser context; `said` are the errors that it wrote to the console."""
 
     context: BrowserContext
     page: Page
@@ -29,9 +29,9 @@ class Phone:
         self.page.locator(".answer").wait_for(timeout=READY_MS)
 
 
-def opened(chromium: Browser, folder: Folder, *, wait: bool = True, **wishes: Any) -> Phone:
+def opened(chromium: Browser, folder: Folder, *, wait: bool = True, **settings: Any) -> Phone:
     """The app, installed and ready."""
-    context = chromium.new_context(**{**PHONE, **wishes})
+    context = chromium.new_context(**{**PHONE, **settings})
     page = context.new_page()
     said: list[str] = []
     page.on("pageerror", lambda error: said.append(str(error)))
@@ -56,16 +56,16 @@ ENGINE = """async () => {
 
 ASK = """async ([data, asked]) => {
     const photo = new Blob([Uint8Array.from(atob(data), letter => letter.charCodeAt(0))]);
-    return globalThis.testEngine.ask("locate", { photo, k: 8, ...asked }); }"""
+    return globalThis.testEngine.ask("locate", { photo, ...asked }); }"""
 
 
 def engine(page: Page) -> dict[str, Any]:
-    """Start an engine in the page, to be asked without its buttons; what it says of itself."""
+    """Start an engine in the page, which can be asked without the buttons; returns what it reports about itself."""
     about: dict[str, Any] = page.evaluate(ENGINE)
     return about
 
 
 def ask(page: Page, photo: bytes, **asked: Any) -> dict[str, Any]:
-    """The engine's answer to a photo, a GeoJSON Feature, and what it spent on it."""
+    """The answer of the engine to a photo, and the time that each step took."""
     found: dict[str, Any] = page.evaluate(ASK, [base64.b64encode(photo).decode(), asked])
     return found

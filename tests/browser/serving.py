@@ -1,4 +1,4 @@
-"""Maps go in; a real server of them runs in this process, and its address comes out."""
+"""A real server of maps, running in this process."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from typing import Any
 
 @contextlib.contextmanager
 def running(*maps: Path, **settings: Any) -> Iterator[str]:
-    """Serve maps at a free port of this machine, every photo shown small, until the block ends."""
-    import uvicorn  # an extra: whoever asks has made sure that it is there
+    """Serve maps at a free port of this machine, with all thumbnails, until the block ends."""
+    import uvicorn  # an extra: the caller has made sure that it is installed
 
     from viewfix.server import Settings, create_app
 

@@ -1,4 +1,4 @@
-"""A folder goes in; a plain static web server for it, as operators have, comes out. It can be told to misbehave."""
+"""A plain static web server for a folder, as operators have, which can be told to misbehave."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from functools import partial
 from pathlib import Path
 
 Tamper = Callable[[str, bytes], bytes | None]
-"""What becomes of a file on its way: path and content go in; other content, or None for a connection that breaks."""
+"""Changes a file on its way: from path and content to other content, or None for a connection that breaks."""
 
 
 class Folder:
-    """Being served at `url`; `path` may be changed, `asked` are the paths that were asked for."""
+    """A folder served at `url`; `path` may be changed, `asked` are the paths that were requested."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -54,7 +54,7 @@ class _Handler(http.server.SimpleHTTPRequestHandler):
 
 @contextmanager
 def served(path: Path) -> Iterator[Folder]:
-    """Serve a folder as long as the block lasts."""
+    """Serve a folder until the block ends."""
     folder = Folder(path)
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(_Handler, folder=folder)) as server:
         server.daemon_threads = True

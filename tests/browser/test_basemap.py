@@ -94,7 +94,7 @@ def test_sprites_and_glyphs_of_the_operator_are_used(looker: Page, real_map: Pat
     assert any(path.startswith("fonts/Noto Sans") for path in given)
 
 
-def test_vector_tiles_of_an_address_are_drawn_by_the_schema_that_they_follow(looker: Page, real_map: Path) -> None:
+def test_vector_tiles_are_drawn_by_the_schema_that_they_follow(looker: Page, real_map: Path) -> None:
     whole = [(0, 0), (tiles.EXTENT, 0), (tiles.EXTENT, tiles.EXTENT), (0, tiles.EXTENT)]
     tile = tiles.layer("water", tiles.POLYGON, whole, {"class": "lake"})
     tile += tiles.layer("transportation", tiles.LINE, [(0, 9), (9, 99)], {"class": "minor"})
@@ -106,7 +106,7 @@ def test_vector_tiles_of_an_address_are_drawn_by_the_schema_that_they_follow(loo
     assert not said
 
 
-def test_pictures_are_drawn_and_dimmed_at_night(looker: Page, real_map: Path) -> None:
+def test_raster_tiles_are_drawn_and_dimmed_at_night(looker: Page, real_map: Path) -> None:
     picture = io.BytesIO()
     Image.new("RGB", (256, 256), (250, 200, 40)).save(picture, "PNG")
     looker.route("**/tiles/**", lambda route: route.fulfill(body=picture.getvalue(), content_type="image/png"))

@@ -1,4 +1,4 @@
-"""The browser that the other tests of this folder rely on."""
+"""The browser that the other tests of this folder use."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The page in a real Chromium: what people do with it, what they are told, and what hostile input does not do."""
+"""The page in a real Chromium: what users do, what it tells them, and what hostile input cannot do."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def address(real_map: Path) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def query(street: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A photo of the mapped street, saved anew: without its position, and not the same pixels."""
+    """A photo of the mapped street, saved again without its position and with other pixels."""
     file = tmp_path_factory.mktemp("query") / "holiday.jpg"
     Image.open(sorted(street.glob("*.jpg"))[5]).resize((240, 180)).save(file, quality=80)
     return file
@@ -106,7 +106,7 @@ def stranger(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 class Visit:
-    """One reader of the page, whose every request to another host fails and is written down."""
+    """One user of the page. Requests to other hosts fail and are recorded."""
 
     def __init__(self, context: BrowserContext, address: str, has_map: bool) -> None:
         self.context, self.address = context, address
@@ -139,7 +139,7 @@ class Visit:
         return self.page
 
     def will_answer(self, body: dict[str, Any] | None = None, *, status: int = 200, **headers: str) -> None:
-        """The server's next answers to a photo."""
+        """Set what the server answers to photos from now on."""
         told = json.dumps(body if body is not None else ANSWER)
         self.page.route(
             "**/v1/locate?*",
@@ -151,15 +151,15 @@ class Visit:
 def visit(chromium: Browser, address: str) -> Iterator[Callable[..., Visit]]:
     made: list[Visit] = []
 
-    def begin(width: int = 800, height: int = 600, *, has_map: bool = True, **wishes: Any) -> Visit:
+    def begin(width: int = 800, height: int = 600, *, has_map: bool = True, **settings: Any) -> Visit:
         # Without a map where it plays no part: here it is drawn by the processor, and is most of a test's time.
-        wishes = {
+        settings = {
             "locale": "en-US",
             "reduced_motion": "reduce",
             "viewport": {"width": width, "height": height},
-            **wishes,
+            **settings,
         }
-        made.append(Visit(chromium.new_context(**wishes), address, has_map))
+        made.append(Visit(chromium.new_context(**settings), address, has_map))
         return made[-1]
 
     yield begin
@@ -201,9 +201,7 @@ def test_points_that_agree_are_drawn_over_both_pictures(visit: Callable[..., Vis
     expect(page.locator("#inliers")).not_to_be_visible()
 
 
-def test_a_photo_from_elsewhere_is_told_kindly_that_it_is_not_in_the_map(
-    visit: Callable[..., Visit], stranger: Path
-) -> None:
+def test_a_photo_from_elsewhere_is_not_in_the_map(visit: Callable[..., Visit], stranger: Path) -> None:
     reader = visit()
     page = reader.open()
     reader.locate(stranger)
@@ -253,7 +251,7 @@ def test_a_photo_can_be_dropped_or_pasted_anywhere(visit: Callable[..., Visit], 
     expect(page.locator("#dropping")).to_be_hidden()
 
 
-def test_what_is_near_is_told_from_where_the_photo_looks(visit: Callable[..., Visit], query: Path) -> None:
+def test_sights_are_described_as_seen_from_the_photo(visit: Callable[..., Visit], query: Path) -> None:
     reader = visit()
     page = reader.open()
     reader.will_answer()
@@ -265,7 +263,7 @@ def test_what_is_near_is_told_from_where_the_photo_looks(visit: Callable[..., Vi
     expect(page.locator(".about-candidate")).to_contain_text("CC BY 4.0")
 
 
-def test_a_link_shows_the_fix_to_somebody_else_without_the_photo(visit: Callable[..., Visit], query: Path) -> None:
+def test_a_link_shows_the_fix_to_another_user_without_the_photo(visit: Callable[..., Visit], query: Path) -> None:
     reader = visit(permissions=["clipboard-read", "clipboard-write"])
     page = reader.open()
     reader.will_answer()
@@ -312,7 +310,7 @@ def test_a_hostile_link_is_refused_in_one_line(visit: Callable[..., Visit]) -> N
     assert page.evaluate("window.harmed") is None
 
 
-def test_a_link_that_names_a_strange_map_shows_its_place_and_nothing_of_the_name(visit: Callable[..., Visit]) -> None:
+def test_a_link_that_names_an_unknown_map_shows_its_place_but_not_the_name(visit: Callable[..., Visit]) -> None:
     page = visit().open(f"#at=50,20&map={HOSTILE[:80]}")
     expect(page.locator(".coordinates")).to_have_text("50.000000, 20.000000")
     assert page.evaluate("window.harmed") is None
@@ -370,7 +368,7 @@ def test_attribution_of_tiles_keeps_its_links_and_loses_everything_else(visit: C
     assert page.evaluate("window.harmed") is None
 
 
-def test_the_language_is_the_readers_and_can_be_changed(visit: Callable[..., Visit], query: Path) -> None:
+def test_the_language_follows_the_browser_and_can_be_changed(visit: Callable[..., Visit], query: Path) -> None:
     reader = visit(locale="de-AT")
     page = reader.open()
     expect(page.locator("#content h2")).to_have_text("Wo ist dieses Foto entstanden?")
@@ -413,7 +411,7 @@ def test_dark_follows_the_device_and_the_switch(visit: Callable[..., Visit]) -> 
     assert page.evaluate(paper) == "rgb(255, 255, 255)"
 
 
-def test_nothing_is_wider_than_a_small_phone(visit: Callable[..., Visit], query: Path) -> None:
+def test_nothing_is_wider_than_the_screen_of_a_small_phone(visit: Callable[..., Visit], query: Path) -> None:
     reader = visit(360, 640, has_touch=True)
     page = reader.open()
     assert page.evaluate(WIDER) == []
@@ -435,7 +433,7 @@ def test_nothing_is_wider_than_a_small_phone(visit: Callable[..., Visit], query:
             assert page.evaluate(WIDER) == []
 
 
-def test_the_sheet_on_a_phone_opens_and_gives_way(visit: Callable[..., Visit], query: Path) -> None:
+def test_the_sheet_on_a_phone_opens_and_closes(visit: Callable[..., Visit], query: Path) -> None:
     reader = visit(360, 740, has_touch=True)
     page = reader.open()
     reader.will_answer()
@@ -500,7 +498,7 @@ def test_everything_can_be_done_with_the_keyboard_alone(visit: Callable[..., Vis
     expect(page.locator("#open-settings")).to_be_focused()
 
 
-def test_trouble_is_one_kind_line_and_the_servers_own_below_it(visit: Callable[..., Visit], query: Path) -> None:
+def test_a_failure_is_one_kind_line_with_the_servers_message_below(visit: Callable[..., Visit], query: Path) -> None:
     reader = visit(has_map=False)
     page = reader.open()
     for status, words in (
@@ -519,7 +517,7 @@ def test_trouble_is_one_kind_line_and_the_servers_own_below_it(visit: Callable[.
         expect(page.locator(".verdict-title")).to_have_text("Very likely here")
 
 
-def test_a_photo_that_is_too_large_is_sent_once_more_smaller(visit: Callable[..., Visit], tmp_path: Path) -> None:
+def test_a_photo_that_is_too_large_is_reduced_and_sent_once_more(visit: Callable[..., Visit], tmp_path: Path) -> None:
     large = tmp_path / "large.jpg"
     Image.fromarray(np.random.default_rng(1).integers(0, 256, (1500, 2000, 3)).astype(np.uint8)).save(large, quality=95)
     reader = visit(has_map=False)
@@ -537,7 +535,7 @@ def test_a_photo_that_is_too_large_is_sent_once_more_smaller(visit: Callable[...
 
 
 @pytest.mark.parametrize("tries", [1, 2])
-def test_a_busy_server_is_asked_once_more_at_its_time(visit: Callable[..., Visit], query: Path, tries: int) -> None:
+def test_a_busy_server_is_asked_once_more_when_it_says(visit: Callable[..., Visit], query: Path, tries: int) -> None:
     reader = visit(has_map=False)
     page = reader.open()
     asked: list[str] = []
@@ -555,7 +553,7 @@ def test_a_busy_server_is_asked_once_more_at_its_time(visit: Callable[..., Visit
     assert page.locator(".answer").count() == (1 if tries == 1 else 0)
 
 
-def test_a_server_that_wants_a_key_is_given_one_for_this_tab(visit: Callable[..., Visit], query: Path) -> None:
+def test_a_key_that_the_server_requires_is_kept_for_this_tab(visit: Callable[..., Visit], query: Path) -> None:
     reader = visit(has_map=False)
     page = reader.open()
     seen: list[str | None] = []
@@ -591,7 +589,7 @@ def test_without_a_network_it_says_so_and_tries_again(visit: Callable[..., Visit
     expect(page.locator(".verdict-title")).to_have_text("Very likely here")
 
 
-def test_the_devices_place_is_a_hint_only_when_the_reader_says_so(visit: Callable[..., Visit], query: Path) -> None:
+def test_the_position_of_the_device_is_used_only_if_the_user_says_so(visit: Callable[..., Visit], query: Path) -> None:
     reader = visit(
         has_map=False, geolocation={"latitude": 50.0, "longitude": 20.0, "accuracy": 30}, permissions=["geolocation"]
     )
@@ -656,7 +654,7 @@ def test_axe_finds_no_serious_fault(visit: Callable[..., Visit], query: Path, wi
 
 
 def serious(page: Page) -> list[str]:
-    """What axe holds against the page as it is now, serious or critical."""
+    """The serious and critical violations that axe finds in the page as it is now."""
     violations = Axe().run(page).response["violations"]
     return [
         f"{each['id']}: {each['help']}: {[node['html'] for node in each['nodes']]}"

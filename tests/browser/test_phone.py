@@ -23,7 +23,8 @@ from viewfix.demo.town import Town, write_views
 from viewfix.geo import distance_m, moved
 from viewfix.pack import Packed, PackOptions, app, build, read_pack
 from viewfix.pack.bundle import bundled
-from viewfix.types import Position
+from viewfix.pois.links import best_link
+from viewfix.types import PointOfInterest, Position
 
 from .conftest import QUIET, executable
 from .phones import READY_MS, Phone, ask, engine, opened, ready
@@ -82,7 +83,7 @@ def folder(packs: tuple[Path, Path]) -> Iterator[Folder]:
 
 @pytest.fixture(scope="module")
 def queries(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """Views of the street from elsewhere, at other hours, and two of another town; as phones write them, JPEG."""
+    """Views of the street from other points at other hours, and two of another town, as JPEGs."""
     town, elsewhere, made = Town.tiny(), Town.elsewhere(0), tmp_path_factory.mktemp("queries")
     files = write_views(town, town.query_views(6), made, width_px=640, height_px=480, tell_position=False)
     strange = made / "strange"
@@ -91,7 +92,7 @@ def queries(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 
 def close(phone: Phone) -> None:
-    assert [line for line in phone.said if "GL Driver" not in line] == [], "nothing is wrong in the console"
+    assert [line for line in phone.said if "GL Driver" not in line] == [], "the console has no errors"
     phone.context.close()
 
 
@@ -100,7 +101,7 @@ def test_after_the_first_load_photos_are_found_with_the_network_cut(
 ) -> None:
     phone = opened(chromium, folder)
     expect(phone.page.locator(".status")).to_contain_text("Ready without a network")
-    assert phone.page.evaluate("crossOriginIsolated"), "threads, though the server knows nothing of it"
+    assert phone.page.evaluate("crossOriginIsolated"), "threads, although the server sends no headers"
     folder.gone = True
     phone.context.set_offline(True)
     phone.page.reload()
@@ -114,7 +115,7 @@ def test_after_the_first_load_photos_are_found_with_the_network_cut(
     expect(phone.page.locator(".about-candidate")).to_contain_text(f"file {wanted}")
     expect(phone.page.locator(".pair img").nth(1)).to_have_js_property("complete", True)
     assert phone.page.evaluate("document.querySelectorAll('.pair img')[1].naturalWidth") == 96
-    assert set(folder.asked[asked:]) <= {"pack.json", "sw.js"}, "only whether there is an update, and in vain"
+    assert set(folder.asked[asked:]) <= {"pack.json", "sw.js"}, "only the check for an update, which fails"
     expect(phone.page.locator(".status")).to_contain_text("Ready without a network")
     phone.context.close()
 
@@ -131,13 +132,13 @@ def test_the_phone_answers_drawn_photos_as_the_core_does(
             core = city.locate(query, verify="off", near=(near.lat, near.lon, 40.0))
             circle = {"lat": near.lat, "lon": near.lon, "radius": 40.0}
             mine = ask(phone.page, query.read_bytes(), near=circle)["answer"]["properties"]
-            assert {each["id"] for each in mine["candidates"]} == {c.photo.id for c in core.candidates[:8]}
+            assert {each["id"] for each in mine["candidates"]} == {c.photo.id for c in core.candidates}
             assert mine["confidence"] == pytest.approx(core.confidence, abs=0.1)
     close(phone)
 
 
 def compare_all(phone: Phone, city: Map, files: list[Path], *, least_same: int) -> None:
-    """Hold every answer of the phone against the core's."""
+    """Compare every answer of the phone with the core's."""
     same, found, equal, apart_m, apart_p = [], [], [], [], []
     for file in files:
         core = city.locate(file, verify="off")
@@ -177,7 +178,7 @@ def test_a_hundred_real_photos_have_the_same_best_candidate_as_in_the_core(
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_app_can_be_used_by_everybody(
+def test_the_app_is_accessible(
     chromium: Browser, folder: Folder, street: Path, queries: list[Path], scheme: str
 ) -> None:
     phone = opened(chromium, folder, color_scheme=scheme)
@@ -216,9 +217,7 @@ def test_sights_are_named_in_the_readers_language(chromium: Browser, folder: Fol
     close(phone)
 
 
-def test_sights_without_a_name_in_the_readers_language_are_named_in_english(
-    chromium: Browser, folder: Folder, town_map: Path, tmp_path: Path
-) -> None:
+def test_names_and_links_of_sights_are_those_of_the_core(chromium: Browser, folder: Folder) -> None:
     phone = opened(chromium, folder, locale="de-DE")
     script = """async ([names, links]) => {
         const base = `v-${document.documentElement.dataset.version}/shared`;
@@ -230,19 +229,21 @@ def test_sights_without_a_name_in_the_readers_language_are_named_in_english(
             attribution: [], candidates: [], nearby: [sight] };
         const answer = { type: "Feature", geometry: { type: "Point", coordinates: [20, 50] }, properties };
         return [named(sight), answerView(answer).element.querySelector("a")?.href ?? null]; }"""
-    wiki = {language: f"https://{language}.wikipedia.org/wiki/T" for language in ("de", "en", "fr", "uk")}
-    for names, links, wanted in (
-        ({"de": "Stadtturm", "en": "Town Tower"}, {"wikipedia": wiki["uk"]}, ("Stadtturm", wiki["uk"])),
-        ({"en": "Town Tower"}, {"wikipedia": wiki["fr"], "wikipedia:en": wiki["en"]}, ("Town Tower", wiki["en"])),
-        ({"en": "Town Tower"}, {"wikipedia": wiki["en"], "wikipedia:de": wiki["de"]}, ("Town Tower", wiki["de"])),
-        (
-            {},
-            {"wikipedia": "javascript:alert(1)", "website": "https://a.example/"},
-            ("Міська вежа", "https://a.example/"),
-        ),
-        ({}, {}, ("Міська вежа", None)),
+    uk, item = "https://uk.wikipedia.org/wiki/T", "https://www.wikidata.org/wiki/Q1"
+    for names, links in (
+        ({"de": "Stadtturm", "en": "Town Tower"}, {"wikipedia": uk}),
+        ({"de": "Stadtturm", "en": "Town Tower"}, {"wikipedia": uk, "wikidata": item}),
+        ({"en": "Town Tower"}, {"wikipedia": uk, "wikidata": item}),
+        ({"en": "Town Tower"}, {"wikipedia": "https://de.wikipedia.org/wiki/T"}),
+        ({"fr": "Tour"}, {"website": "https://a.example/", "wikidata": item}),
+        ({}, {"wikidata": item}),
+        ({}, {}),
     ):
+        point = PointOfInterest("1", "Міська вежа", "", Position(50.0, 20.0), names, links)
+        wanted = (point.named("de"), best_link(point, "de"))
         assert phone.page.evaluate(script, [names, links]) == list(wanted)
+    hostile = {"wikipedia": "javascript:alert(1)", "website": "https://a.example/"}
+    assert phone.page.evaluate(script, [{}, hostile]) == ["Міська вежа", "https://a.example/"]
     close(phone)
 
 
@@ -373,7 +374,7 @@ def test_a_broken_first_load_installs_nothing_and_can_be_tried_again(chromium: B
     folder.asked.clear()
     phone.page.get_by_role("button", name="Try again").click()
     ready(phone.page)
-    assert not any("model.onnx" in path for path in folder.asked), "what had come is not fetched again"
+    assert not any("model.onnx" in path for path in folder.asked), "what had arrived is not fetched again"
     phone.context.close()
 
 
@@ -383,7 +384,7 @@ def look_for_update(phone: Phone) -> None:
 
 
 def offline_title(phone: Phone) -> str:
-    """Which version starts when there is no network."""
+    """The title of the version that starts without a network."""
     phone.context.set_offline(True)
     phone.page.reload()
     ready(phone.page)
@@ -391,7 +392,7 @@ def offline_title(phone: Phone) -> str:
     return phone.page.locator(".head h1").inner_text()
 
 
-def test_an_update_comes_whole_or_not_at_all(
+def test_an_update_arrives_whole_or_not_at_all(
     chromium: Browser, folder: Folder, packs: tuple[Path, Path], street: Path
 ) -> None:
     phone = opened(chromium, folder)
@@ -414,12 +415,12 @@ def test_an_update_comes_whole_or_not_at_all(
     look_for_update(phone)
     expect(status).to_contain_text("A new map is ready", timeout=READY_MS)
     assert not any("ort-wasm" in path or "model.onnx" in path for path in folder.asked), "only what changed is fetched"
-    assert phone.page.locator(".head h1").inner_text() == "Little Town", "the page that is open goes on as it is"
+    assert phone.page.locator(".head h1").inner_text() == "Little Town", "the open page continues with its version"
     phone.show(sorted(street.iterdir())[4])
     assert offline_title(phone) == "Larger Town"
     kept = "caches.keys().then(names => names.filter(name => /[0-9a-f]{16}$/.test(name)).length)"
     phone.page.wait_for_timeout(500)
-    assert phone.page.evaluate(kept) == 1, "the old version is cleared away"
+    assert phone.page.evaluate(kept) == 1, "the old version is deleted"
     phone.context.close()
 
 
@@ -450,7 +451,7 @@ def test_an_update_that_is_killed_leaves_the_old_version(
     phone.context.close()
 
 
-def test_without_the_headers_one_thread_does_it(chromium: Browser, folder: Folder, street: Path) -> None:
+def test_without_the_headers_the_app_runs_with_one_thread(chromium: Browser, folder: Folder, street: Path) -> None:
     plain = b"return response; "
     folder.tamper = lambda path, content: (
         content.replace(b"if (response.status === 0", plain + b"if (response.status === 0")
@@ -494,8 +495,8 @@ def test_the_live_camera_moves_the_fix_on_the_map(
     browser = chromium.browser_type.launch(executable_path=executable(), args=arguments)
     try:
         here = {"latitude": at.lat, "longitude": at.lon, "accuracy": 20}
-        wishes = {"permissions": ["camera", "geolocation"], "geolocation": here}
-        phone = opened(browser, folder, **wishes)
+        settings = {"permissions": ["camera", "geolocation"], "geolocation": here}
+        phone = opened(browser, folder, **settings)
         phone.page.get_by_role("button", name="Live camera").click()
         expect(phone.page.locator(".preview video")).to_be_visible()
         marker = phone.page.locator(".fix-marker")
@@ -560,10 +561,13 @@ def test_a_frozen_frame_is_never_asked_about(filmed: Browser, folder: Folder) ->
     phone.page.locator(".live-card .likely").wait_for(timeout=READY_MS)
     phone.page.evaluate("document.querySelector('video').srcObject.getVideoTracks()[0].enabled = false")
     phone.page.evaluate("document.querySelector('video').pause()")
-    phone.page.wait_for_timeout(1500)
-    before = phone.page.evaluate("globalThis.framesSeen")
-    phone.page.wait_for_timeout(3000)
-    assert before > 0 and phone.page.evaluate("globalThis.framesSeen") == before
+    counts = [0]
+    for _ in range(10):  # what was shown before the pause may still be on its way
+        counts.append(phone.page.evaluate("globalThis.framesSeen"))
+        if counts[-1] == counts[-2]:
+            break
+        phone.page.wait_for_timeout(4000)
+    assert counts[-1] == counts[-2] > 0, f"frames are still asked about: {counts}"
     close(phone)
 
 
@@ -574,7 +578,7 @@ def test_a_phone_without_a_camera_says_so(chromium: Browser, folder: Folder) -> 
     close(phone)
 
 
-def test_a_base_map_is_read_in_ranges_from_what_was_installed(
+def test_ranges_of_a_base_map_are_read_from_the_installed_version(
     chromium: Browser, town_map: Path, tmp_path: Path
 ) -> None:
     content = b"PMTiles\x03" + np.random.default_rng(0).bytes(2_300_000)

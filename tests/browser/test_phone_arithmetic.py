@@ -30,7 +30,7 @@ from viewfix.pack.defaults import query_defaults
 from viewfix.pack.photos import calibration_of, quantized
 from viewfix.photos import load
 from viewfix.pois.lookup import SPARE
-from viewfix.pois.nearby import Reach, choose, worth
+from viewfix.pois.nearby import Reach, choose, score
 from viewfix.types import Candidate, Fix, Nearby, Photo, PointOfInterest, Position
 
 from .static_server import served
@@ -187,8 +187,8 @@ def test_the_sights_that_are_named_are_those_of_the_core(page: Page) -> None:
             reached = [p for p in points if distance_m(at, p.position) <= Reach().within_m + (at.radius_m or 0)]
             # The core reads so many from a map, too.
             away_m = np.array([distance_m(at, p.position) for p in reached])
-            value = worth(np.array([p.notability for p in reached]), away_m)
-            reached = [reached[n] for n in np.argsort(-value, kind="stable")[: SPARE * Reach().most]]
+            value = score(np.array([p.notability for p in reached]), away_m)
+            reached = [reached[n] for n in np.argsort(-value, kind="stable")[: SPARE * Reach().limit]]
             wanted = choose(reached, at, heading_deg, Reach())
             assert [each["id"] for each in found] == [each.point.id for each in wanted]
             assert [each["side"] for each in found] == [each.side for each in wanted]
@@ -326,10 +326,7 @@ def test_the_phone_exports_the_geojson_of_the_core(page: Page) -> None:
     fix = Fix(Position(50.0, 20.0, 9.0), 0.9, (candidate,), "said", 12.0, (near,))
     wanted = to_feature("query.jpg", fix)
     given = json.loads(json.dumps(wanted))
-    at = given["properties"]["candidates"][0]
-    given["properties"]["candidates"] = [
-        {**at, "position": {"lat": at["lat"], "lon": at["lon"]}, "licence": None, "thumbnail": None, "taken_at": None}
-    ]
+    given["properties"]["candidates"][0] |= {"thumbnail": "../thumbnails/0"}
     given["properties"] |= {"map": "town", "verify": "off", "took_ms": 3}
     for each in given["properties"]["nearby"]:
         each |= {"attribution": None, "licence": None, "notability": 3.0}

@@ -1,4 +1,4 @@
-"""A place goes in; a PMTiles file of one vector tile around it comes out: water, a street, a named town."""
+"""A PMTiles file of one vector tile around a place: water, a street, a named town."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def layer(name: str, kind: int, points: Sequence[tuple[int, int]], told: dict[st
 
 
 def tile() -> bytes:
-    """In the schema of Protomaps."""
+    """The tile, in the schema of Protomaps."""
     whole = [(0, 0), (EXTENT, 0), (EXTENT, EXTENT), (0, EXTENT)]
     middle = EXTENT // 2
     named = {
@@ -79,7 +79,7 @@ def tile() -> bytes:
 
 
 def write(path: Path, lat: float, lon: float) -> tuple[float, float, float, float]:
-    """Write the file; the west, south, east and north of its tile are returned."""
+    """Write the file; returns the west, south, east and north of its tile."""
     side = 2**ZOOM
     x = int((lon + 180) / 360 * side)
     y = int((1 - math.asinh(math.tan(math.radians(lat))) / math.pi) / 2 * side)
@@ -103,7 +103,7 @@ def write(path: Path, lat: float, lon: float) -> tuple[float, float, float, floa
 
 
 def hilbert(side: int, x: int, y: int) -> int:
-    """Where a tile lies on the curve that PMTiles counts along."""
+    """The number of a tile on the Hilbert curve that PMTiles uses."""
     number, half = 0, side // 2
     while half:
         right, below = int(x & half > 0), int(y & half > 0)

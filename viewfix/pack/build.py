@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from ..errors import BadInput
+from ..geojson import to_json
 from ..locate.confidence import Calibration
 from ..models.model import Model
 from ..photos.licences import Thumbnails as Rule
@@ -117,7 +117,7 @@ def pack(
     if options.thumbnails_px:
         made = thumbnails_of(content.photos, options.thumbnails_px, options.rule, progress)
         thumbnails = made if made.shown else Thumbnails(b"", made.ends, 0, made.unread)
-    name = whole_characters(store.address.stem)[:LONGEST_TITLE]
+    name = whole_characters(store.address.stem[:LONGEST_TITLE])
     title = whole_characters(options.title or name)
     about = {
         "map": name,
@@ -163,7 +163,7 @@ def _data_files(
     return {
         "model.onnx": model.content,
         "photos.bin": photos_bundle(content, {"dim": model.about["dim"], "model": model.about, **about}, ends),
-        "points.json": json.dumps(points, ensure_ascii=False, separators=(",", ":")).encode(),
+        "points.json": to_json(points).encode(),
     }
 
 
@@ -183,15 +183,15 @@ def _stored(
 
 def _point(point: PointOfInterest) -> dict[str, Any]:
     return {
-        "id": whole_characters(point.id),
-        "name": whole_characters(point.name),
-        "kind": whole_characters(point.kind),
+        "id": point.id,
+        "name": point.name,
+        "kind": point.kind,
         "position": {"lat": round(point.position.lat, 7), "lon": round(point.position.lon, 7)},
-        "names": {code: whole_characters(name) for code, name in point.names.items()},
-        "links": {kind: whole_characters(url) for kind, url in point.links.items()},
+        "names": dict(point.names),
+        "links": dict(point.links),
         "notability": round(point.notability, 4),
-        "attribution": whole_characters(point.attribution),
-        "licence": whole_characters(point.licence),
+        "attribution": point.attribution,
+        "licence": point.licence,
     }
 
 

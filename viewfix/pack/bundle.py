@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from ..geojson import to_json
 
 MAGIC = b"VFKP"
 START = 8
@@ -43,4 +44,4 @@ def _header(about: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]], of
         {"name": name, "kind": str(np.dtype(array.dtype)), "length": array.size, "offset": offset}
         for (name, array), offset in zip(arrays.items(), offsets, strict=True)
     ]
-    return json.dumps({"about": dict(about), "arrays": listed}, ensure_ascii=False, separators=(",", ":")).encode()
+    return to_json({"about": dict(about), "arrays": listed}).encode()

@@ -34,11 +34,11 @@ QUERY = {  # name: least, most
 }
 NEARBY = {
     "within_m": (0, 100_000),
-    "most": (0, 100),
+    "limit": (0, 100),
     "spare": (1, 100),
     "half_m": (0.1, 100_000),
-    "faint": (0, 1),
-    "same_thing_m": (0, 100_000),
+    "least_share": (0, 1),
+    "same_item_m": (0, 100_000),
 }
 
 Array = npt.NDArray[Any]

@@ -28,10 +28,10 @@ def query_defaults() -> dict[str, Any]:
         "most_rivals": WIDEST,
         "nearby": {
             "within_m": USUAL_REACH.within_m,
-            "most": USUAL_REACH.limit,
+            "limit": USUAL_REACH.limit,
             "spare": SPARE,
             "half_m": HALF_M,
-            "faint": LEAST_SHARE,
-            "same_thing_m": SAME_ITEM_M,
+            "least_share": LEAST_SHARE,
+            "same_item_m": SAME_ITEM_M,
         },
     }

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import BadInput, StorageFailed
+from ..geojson import to_json
 from .compress import SUFFIX
 
 MANIFEST = "pack.json"
@@ -64,9 +65,7 @@ def version_of(files: Sequence[Stored], *others: bytes) -> str:
 def manifest_of(version: str, about: dict[str, Any], files: Sequence[Stored]) -> bytes:
     """The content of pack.json."""
     listed = [file.to_json() for file in sorted(files, key=lambda file: (not file.at_root, file.path))]
-    return json.dumps(
-        {"format": FORMAT, "version": version, **about, "files": listed}, ensure_ascii=False, indent=1
-    ).encode()
+    return to_json({"format": FORMAT, "version": version, **about, "files": listed}).encode()
 
 
 def refuse_others(target: Path) -> None:

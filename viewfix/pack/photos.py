@@ -14,7 +14,6 @@ from ..locate.confidence import Calibration
 from ..store.address import Address
 from ..types import Camera, Photo, PointOfInterest, View
 from .bundle import bundled
-from .text import whole_characters
 
 DEGREE = 1e7  # one step is about a centimetre
 NO_HEADING = 65535
@@ -133,11 +132,8 @@ def _texts(photos: Sequence[Photo]) -> dict[str, Any]:
     number = {credit: at for at, credit in enumerate(credits)}
     texts: dict[str, Any] = {
         "photos": len(photos),
-        "ids": [whole_characters(p.id) for p in photos],
-        "credits": [
-            {"attribution": whole_characters(attribution), "licence": whole_characters(licence)}
-            for attribution, licence in credits
-        ],
+        "ids": [p.id for p in photos],
+        "credits": [{"attribution": attribution, "licence": licence} for attribution, licence in credits],
     }
     if len(credits) > 1:
         texts["credit_of"] = [number[p.attribution, p.licence] for p in photos]

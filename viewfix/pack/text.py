@@ -1,19 +1,11 @@
-"""Text that every reader of JSON accepts."""
+"""Text that UTF-8 can write."""
 
 from __future__ import annotations
 
-from typing import overload
 
-
-@overload
-def whole_characters(text: str) -> str: ...
-@overload
-def whole_characters(text: None) -> None: ...
-@overload
-def whole_characters(text: str | None) -> str | None: ...
-def whole_characters(text: str | None) -> str | None:
+def whole_characters(text: str) -> str:
     """The text, with U+FFFD in place of each half of a surrogate pair that has lost its other half.
 
-    Names of files that are not UTF-8 contain such halves. UTF-8 cannot write them, and JSON must not hold them.
+    The names of files that are not UTF-8 contain such halves.
     """
-    return None if text is None else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

@@ -51,8 +51,8 @@ export function nearbyOf(points, at, heading, rules) {
   around.sort((a, b) => b.worth - a.worth || a.metres - b.metres);
   /** @type {typeof around} */
   const chosen = [];
-  for (const each of around.slice(0, rules.spare * rules.most)) {
-    if (chosen.length === rules.most || each.worth < rules.faint * around[0].worth) break;
+  for (const each of around.slice(0, rules.spare * rules.limit)) {
+    if (chosen.length === rules.limit || each.worth < rules.least_share * around[0].worth) break;
     if (!chosen.some((other) => same(each.point, other.point, rules))) chosen.push(each);
   }
   return chosen.map(({ point, metres, bearing }) => ({
@@ -75,5 +75,5 @@ function same(a, b, rules) {
   if (nameKey(a.name) === nameKey(b.name)) return true;
   const item = a.links.wikidata?.split("/").pop();
   if (!item || item !== b.links.wikidata?.split("/").pop()) return false;
-  return metresBetween(a.position, b.position) <= rules.same_thing_m;
+  return metresBetween(a.position, b.position) <= rules.same_item_m;
 }

@@ -3,7 +3,7 @@
 import { numberOf, objectOf } from "./checks.js";
 
 /**
- * @typedef {{within_m: number, most: number, spare: number, half_m: number, faint: number, same_thing_m: number}} NearbyRules
+ * @typedef {{within_m: number, limit: number, spare: number, half_m: number, least_share: number, same_item_m: number}} NearbyRules
  * @typedef {{k: number, least_confidence: number, voters: number, agree_m: number, agree_heading_deg: number,
  *   sharpness: number, twin: number, most_neighbours: number, most_rivals: number, nearby: NearbyRules}} QueryRules
  */
@@ -11,7 +11,7 @@ import { numberOf, objectOf } from "./checks.js";
 /** The numbers of packs that were written before packs carried them. They never change. @type {QueryRules} */
 export const BEFORE = Object.freeze({
   k: 10, least_confidence: 0.5, voters: 20, agree_m: 25, agree_heading_deg: 45, sharpness: 20, twin: 40, most_neighbours: 200, most_rivals: 10_000,
-  nearby: Object.freeze({ within_m: 300, most: 5, spare: 3, half_m: 100, faint: 0.1, same_thing_m: 1000 }),
+  nearby: Object.freeze({ within_m: 300, limit: 5, spare: 3, half_m: 100, least_share: 0.1, same_item_m: 1000 }),
 });
 
 /** The least and the most that each may be. @type {Record<string, [number, number]>} */
@@ -20,7 +20,7 @@ const RANGES = {
   sharpness: [0, 1000], twin: [0, 10_000], most_neighbours: [1, 100_000], most_rivals: [1, 1_000_000],
 };
 /** @type {Record<string, [number, number]>} */
-const NEARBY_RANGES = { within_m: [0, 100_000], most: [0, 100], spare: [1, 100], half_m: [0.1, 100_000], faint: [0, 1], same_thing_m: [0, 100_000] };
+const NEARBY_RANGES = { within_m: [0, 100_000], limit: [0, 100], spare: [1, 100], half_m: [0.1, 100_000], least_share: [0, 1], same_item_m: [0, 100_000] };
 
 /** @param {any} value the object `query` of photos.bin; undefined in old packs @returns {QueryRules} */
 export function checkedQuery(value) {

@@ -1,11 +1,10 @@
 /** An answer as elements: the verdict, what is nearby, the candidates beside the query, the credits. */
 import { element, linkOut, webAddress } from "./dom.js";
 import { icon } from "./icons.js";
-import { compass, day, distance, has, language, languageOfName, named, number, percent, t, whereabouts } from "./language.js";
+import { compass, day, distance, has, nameAndLanguage, named, number, percent, t, whereabouts } from "./language.js";
 
 const SURENESS = [[0.95, "sure"], [0.8, "very_likely"], [0.6, "likely"], [0.4, "perhaps"], [0, "guess"]];
-const LINKS = ["website", "wikidata"];
-const WIKIPEDIA = /^([a-z-]+)\.(?:m\.)?wikipedia\.org$/;
+const LINKS = ["wikipedia", "website", "wikidata"];
 const MOST_CANDIDATES = 50; // far more than are asked for: a bound for answers that are not what they should be
 const SVG = "http://www.w3.org/2000/svg";
 
@@ -161,17 +160,20 @@ function links(nearby) {
 }
 
 /**
- * Wikipedia in the chosen language, else in the language of the name, else in any; failing that, another site.
+ * The link that tells most about a sight, in the language of its name: where the article is in another one, Wikidata leads
+ * to the article in this one. The same as best_link in viewfix/pois/links.py.
  * @param {import("./types.js").Nearby} nearby
  * @returns {["wikipedia" | "website" | "wikidata", string] | [null, ""]}
  */
-function bestLink({ links = {}, ...nearby }) {
-  const articles = Object.keys(links).filter((key) => /^wikipedia(:|$)/.test(key)).map((key) => webAddress(links[key])).filter((each) => each !== null);
-  const isIn = (/** @type {string | null} */ code) => (/** @type {string} */ address) => new URL(address).hostname.match(WIKIPEDIA)?.[1] === code;
-  const article = articles.find(isIn(language())) ?? articles.find(isIn(languageOfName(nearby))) ?? articles[0];
-  if (article !== undefined) return ["wikipedia", article];
-  const kind = /** @type {"website" | "wikidata" | undefined} */ (LINKS.find((each) => webAddress(links[each]) !== null));
-  return kind === undefined ? [null, ""] : [kind, links[kind]];
+function bestLink(nearby) {
+  const { wikipedia: article, website, wikidata: item } = Object.fromEntries(LINKS.map((kind) => [kind, webAddress(nearby.links?.[kind])]));
+  const [, code] = nameAndLanguage(nearby);
+  if (article && item && code && new URL(article).hostname !== `${code}.wikipedia.org`) {
+    return ["wikipedia", `https://www.wikidata.org/wiki/Special:GoToLinkedPage/${code}wiki/${item.split("/").pop()}`];
+  }
+  if (article) return ["wikipedia", article];
+  if (website) return ["website", website];
+  return item ? ["wikidata", item] : [null, ""];
 }
 
 function comparison(answer, showing) {

@@ -25,8 +25,8 @@ export function toGeoJson({ geometry, properties }, query) {
 }
 
 /** @param {import("./types.js").Candidate} candidate */
-function candidateOf({ id, position, heading_deg, similarity, inliers, attribution }) {
-  return { id, lat: position.lat, lon: position.lon, heading_deg, similarity, inliers, attribution };
+function candidateOf({ id, similarity, inliers, position: { lat, lon, radius_m = null }, heading_deg, taken_at, attribution, licence }) {
+  return { id, similarity, inliers, position: { lat, lon, radius_m }, heading_deg, taken_at, attribution, licence };
 }
 
 /** @param {import("./types.js").Nearby} nearby */

@@ -117,16 +117,22 @@ export function day(iso) {
 
 /** The name of a sight: in the chosen language, else in English, else as it is written there. @param {Named} sight */
 export function named(sight) {
-  const code = languageOfName(sight);
-  return code === null ? sight.name : /** @type {Record<string, string>} */ (sight.names)[code];
+  return nameAndLanguage(sight)[0];
 }
 
-/** The language that `named` uses; null if it is the local one. @param {Named} sight @returns {string | null} */
-export function languageOfName({ names }) {
-  return [current, "en"].find((code) => names && Object.hasOwn(names, code)) ?? null;
+/**
+ * The name that `named` gives, and its language; null for the name as it is written there. The same as
+ * PointOfInterest.name_and_language in viewfix/types.py.
+ * @param {Named} sight
+ * @returns {[string, string | null]}
+ */
+export function nameAndLanguage({ name, names = {}, links = {} }) {
+  if (Object.hasOwn(names, current)) return [names[current], current];
+  if (links.wikipedia?.startsWith(`https://${current}.wikipedia.org/`)) return [name, current]; // it is the local language
+  return Object.hasOwn(names, "en") ? [names.en, "en"] : [name, null];
 }
 
-/** @typedef {{name: string, names?: Record<string, string>}} Named */
+/** @typedef {{name: string, names?: Record<string, string>, links?: Record<string, string>}} Named */
 
 function remembered() {
   try {
