@@ -77,7 +77,7 @@ class Watch:
 
 
 def made_map(path: Path) -> Path:
-    """A map of cambridge/test, not calibrated: that takes minutes, and which candidates are found is all that counts."""
+    """A map of cambridge/test, not calibrated: that takes minutes, and only the candidates are compared here."""
     manifest = DATA / "cambridge" / "test" / "map.csv"
     with Map.build(path, itertools.islice(iter(open_sources([manifest])), 2)) as city:
         city.add(manifest, calibrate=False)
