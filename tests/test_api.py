@@ -163,12 +163,14 @@ def panorama(path: Path) -> Path:
     return path
 
 
+def view_of(file: Path, heading_deg: int, yaw_deg: int) -> Photo:
+    view = View(yaw_deg=float(yaw_deg), field_of_view_deg=90.0)
+    return Photo(f"{file.name}#{heading_deg}", str(file), Position(50, 10), float(heading_deg), view=view)
+
+
 def test_one_panorama_file_is_four_photos(tmp_path: Path, toy: Toy) -> None:
     file = panorama(tmp_path / "sphere.png")
-    views = [
-        Photo(f"sphere.png#{yaw}", str(file), Position(50, 10), float(yaw), view=View(yaw_deg=float(yaw), field_of_view_deg=90.0))
-        for yaw in (0, 90, 180, 270)
-    ]  # fmt: skip
+    views = [view_of(file, yaw, yaw) for yaw in (0, 90, 180, 270)]
     with Map.build(tmp_path / "a.map", views, model=toy) as city:
         assert (city.last_added.added, city.last_added.unchanged) == (4, 0)
         descriptors = city.store.descriptors(city.store.rows())
@@ -176,7 +178,7 @@ def test_one_panorama_file_is_four_photos(tmp_path: Path, toy: Toy) -> None:
         assert city.remove(["sphere.png#90"]) == 1
         assert city.add(views).added == 1
         assert (city.add(views).unchanged, len(city)) == (4, 4)
-        turned = [Photo(v.id, v.source, v.position, v.heading_deg, view=View(yaw_deg=45.0, field_of_view_deg=90.0)) if v.id.endswith("#0") else v for v in views]  # fmt: skip
+        turned = [view_of(file, 0, 45), *views[1:]]
         assert city.add(turned).replaced == 1, "another view under an id is another picture"
         assert {photo.view.yaw_deg for photo in city.photos() if photo.view} == {45.0, 90.0, 180.0, 270.0}
 

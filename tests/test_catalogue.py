@@ -100,6 +100,7 @@ def test_what_cannot_be_made_says_why(capsys: Out) -> None:
     assert "cannot be made here" in capsys.readouterr().err
 
 
+@pytest.mark.heavy
 def test_get_refuses_in_one_line(home: Path, capsys: Out) -> None:
     pytest.importorskip("onnxscript", reason="the lab needs viewfix[train]")
     for arguments, code, said in (
@@ -114,6 +115,7 @@ def test_get_refuses_in_one_line(home: Path, capsys: Out) -> None:
         assert said in err and err.count("\n") == 1, err
 
 
+@pytest.mark.heavy
 def test_offline_can_be_said_by_the_environment(monkeypatch: pytest.MonkeyPatch, capsys: Out) -> None:
     pytest.importorskip("onnxscript", reason="the lab needs viewfix[train]")
     monkeypatch.setenv("VIEWFIX_OFFLINE", "1")

@@ -2,6 +2,9 @@
 
 import json
 import os
+import re
+import shutil
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -10,8 +13,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from viewfix import Map, Position
+from viewfix import Map, Position, store
 from viewfix.cli import COMMANDS, run
+from viewfix.cli.doctor import SQLITE_FEATURES, _sqlite
 from viewfix.geo import distance_m
 
 Out = pytest.CaptureFixture[str]
@@ -194,6 +198,43 @@ def test_models_and_doctor_know_the_model_that_ships(capsys: Out) -> None:
     assert run(["doctor"]) == 0
 
 
+class WithoutFeature(sqlite3.Connection):
+    """A SQLite that was built without one feature."""
+
+    lacks = ""
+
+    def execute(self, sql: str, *parameters: object) -> sqlite3.Cursor:
+        if self.lacks in sql:
+            raise sqlite3.OperationalError(f"no such module: {self.lacks}")
+        return super().execute(sql, *parameters)
+
+
+@pytest.mark.parametrize("feature", SQLITE_FEATURES)
+def test_doctor_names_a_feature_that_sqlite_lacks(feature: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert _sqlite().startswith("works")
+    purpose, [statement] = SQLITE_FEATURES[feature]
+    monkeypatch.setattr(WithoutFeature, "lacks", statement)
+    seen = _sqlite(lambda path: sqlite3.connect(path, factory=WithoutFeature))
+    assert seen.startswith("fails") and feature in seen and purpose in seen
+
+
+def test_doctor_checks_every_feature_that_the_schema_of_a_map_uses() -> None:
+    checked = " ".join(statement for _, statements in SQLITE_FEATURES.values() for statement in statements).upper()
+    sql = " ".join(file.read_text(encoding="utf-8") for file in Path(store.__file__).parent.rglob("sqlite/*.py"))
+    words = (
+        r"USING \w+",
+        "WITHOUT ROWID",
+        r"\) STRICT\b",
+        r"json_\w+\(",
+        "journal_mode = WAL",
+        r"ON CONFLICT \(",
+        "RETURNING",
+    )
+    for feature in set(re.findall("|".join(words), sql)):
+        assert feature.upper() in checked, f"viewfix doctor does not check: {feature}"
+
+
+@pytest.mark.skipif(os.name == "nt" or shutil.which("bash") is None, reason="needs bash")
 def test_a_pipe_that_closes_early_is_no_error(real_map: Path) -> None:
     command = f"{sys.executable} -m viewfix info {real_map} | head -1"
     command = f"set -o pipefail; {command}"

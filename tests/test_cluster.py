@@ -6,12 +6,11 @@ import contextlib
 import gc
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +34,13 @@ try:
 except ImportError:
     ray = None
 
-needs_ray = pytest.mark.skipif(ray is None, reason="ray is not installed: pip install 'viewfix[cluster]'")
+
+def needs_ray(test: Callable[..., None]) -> Callable[..., None]:
+    """Mark a test of a real cluster; all of them run in one process of pytest-xdist."""
+    missing = pytest.mark.skipif(ray is None, reason="ray is not installed: pip install 'viewfix[cluster]'")
+    return missing(pytest.mark.heavy(pytest.mark.xdist_group("ray")(test)))
+
+
 CLIENTS = 20000 + os.getpid() % 9000
 """The port of the head for clients: ray:// addresses."""
 
@@ -188,7 +193,7 @@ def test_a_build_that_is_killed_sends_no_committed_photo_again(
         give_up = time.monotonic() + 40
         while time.monotonic() < give_up and process.poll() is None and not (path.exists() and stored(path) >= 8):
             time.sleep(0.02)
-        process.send_signal(signal.SIGKILL)
+        process.kill()
     before = stored(path)
     assert 8 <= before < 59
     sent: list[str] = []

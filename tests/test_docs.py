@@ -1,5 +1,6 @@
-"""README and docs are executed: every Python block, every viewfix command, in a folder as a reader would have it."""
+"""README and docs are executed: every Python block and every viewfix command, in a folder as a reader would have it."""
 
+import ast
 import re
 import shlex
 import shutil
@@ -18,8 +19,10 @@ except ImportError:
 from viewfix.cli import run
 
 ROOT = Path(__file__).parent.parent
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.M | re.S)
+LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")
+LINES_OF_A_PARAGRAPH = 3
 SIGHTS = """\
 name,lat,lon,kind,name:uk,wikipedia
 Old Tower,49.99867,20.00008,historic=tower,Стара вежа,en:Tower
@@ -30,7 +33,7 @@ NUMBER = re.compile(r"-?\d+(\.\d+)?")
 
 @pytest.fixture
 def desk(street: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """What the docs take for granted: folders of photos, a holiday photo, a home."""
+    """The files that the docs assume: folders of photos, a holiday photo, a home folder."""
     files = sorted(street.glob("*.jpg"))
     for folder, chosen in {
         "photos": files,
@@ -47,7 +50,7 @@ def desk(street: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     noise = np.random.default_rng(0).integers(0, 256, (120, 160, 3)).astype(np.uint8)
     Image.fromarray(noise).save(tmp_path / "beach.jpg")
     (tmp_path / "sights.csv").write_text(SIGHTS, encoding="utf-8")
-    if onnx is not None:  # a network of somebody's own, for the page about models
+    if onnx is not None:  # a custom network, for the page about models
         tensor = onnx.helper.make_tensor_value_info
         ends = tensor("x", 1, ["n", 3, 322, 322]), tensor("y", 1, ["n", 3, 322, 322])
         graph = onnx.helper.make_graph([onnx.helper.make_node("Identity", ["x"], ["y"])], "g", *([end] for end in ends))
@@ -61,14 +64,14 @@ def desk(street: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def commands(text: str) -> list[str]:
     """The lines of a shell block that call viewfix, without prompt and comment.
 
-    Those that name a server of the reader are left out: tests/engines runs every command over real ones.
+    Commands with a server of the reader are left out: tests/engines runs every command over real servers.
     """
     lines = [line.removeprefix("$ ").split("  #")[0].strip() for line in text.splitlines()]
     return [line for line in lines if line.startswith("viewfix ") and "://" not in line and "--ray" not in line]
 
 
 def words(command: str) -> list[str]:
-    """As a shell splits and expands them."""
+    """The arguments of a command, split and expanded as a shell does it."""
     expanded: list[str] = []
     for word in shlex.split(command)[1:]:
         if "*" in word:
@@ -78,7 +81,7 @@ def words(command: str) -> list[str]:
     return expanded
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
 def test_what_the_docs_say_runs(page: Path, desk: Path, capsys: pytest.CaptureFixture[str]) -> None:
     if page.name == "models.md" and onnx is None:
         pytest.skip("onnx is not installed: pip install 'viewfix[train]'")
@@ -98,13 +101,13 @@ def test_what_the_docs_say_runs(page: Path, desk: Path, capsys: pytest.CaptureFi
 
 
 def masked(text: str) -> str:
-    """Numbers differ a little between processors; words do not."""
+    """Text without its numbers, which differ a little between processors."""
     return re.sub(r"\s+", " ", NUMBER.sub("#", text)).strip()
 
 
 def test_links_between_the_pages_lead_somewhere() -> None:
     for page in PAGES:
-        for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8")):
+        for target in LINK.findall(page.read_text(encoding="utf-8")):
             assert (page.parent / target).exists(), f"{page.name} links to {target}"
 
 
@@ -115,3 +118,36 @@ def test_the_cli_reference_is_what_the_code_says() -> None:
     finally:
         sys.path.pop(0)
     assert TARGET.read_text(encoding="utf-8") == reference(), "run: python docs/make_cli_reference.py"
+
+
+def literals() -> list[str]:
+    """Every text in the code of viewfix, with … for each value that is put into it."""
+    found: list[str] = []
+    for file in (ROOT / "viewfix").rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.JoinedStr):
+                found.append("".join(str(p.value) if isinstance(p, ast.Constant) else "…" for p in node.values))
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                found.append(node.value)
+    return found
+
+
+def test_every_error_in_the_troubleshooting_page_exists_in_the_code() -> None:
+    texts = literals()
+    headings = re.findall(r"^### `(.+)`$", (ROOT / "docs" / "troubleshooting.md").read_text(encoding="utf-8"), re.M)
+    assert len(headings) > 10
+    for heading in headings:
+        assert any(heading in text for text in texts), f"no message of viewfix says: {heading}"
+
+
+def test_no_paragraph_of_the_readme_is_longer_than_three_lines() -> None:
+    text = BLOCK.sub("", (ROOT / "README.md").read_text(encoding="utf-8"))
+    for paragraph in re.split(r"\n\s*\n|\n(?=- )", text):
+        if not paragraph.lstrip().startswith(("|", "#", "<", "- [")):
+            assert len(paragraph.strip().splitlines()) <= LINES_OF_A_PARAGRAPH, paragraph
+
+
+def test_every_page_of_the_docs_is_in_the_navigation_of_the_site() -> None:
+    navigation = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
+    for page in sorted((ROOT / "docs").rglob("*.md")):
+        assert page.relative_to(ROOT / "docs").as_posix() in navigation, f"add {page.name} to nav in mkdocs.yml"

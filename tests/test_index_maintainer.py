@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import signal
 import subprocess
 import sys
 import threading
@@ -264,7 +262,7 @@ def test_a_kill_in_the_middle_loses_nothing(store, path, part):
     before = files(path)
     process = subprocess.Popen([sys.executable, "-c", KILLED, str(path), part, "60"], stdout=subprocess.PIPE)
     assert process.stdout.readline() == b"there\n"
-    os.kill(process.pid, signal.SIGKILL)
+    process.kill()
     process.communicate(timeout=10)
     assert files(path).items() > before.items() or part == "fresh"
     with Store.open(path, write=True) as again:

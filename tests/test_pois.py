@@ -165,10 +165,14 @@ def test_an_area_that_the_edge_of_the_file_cuts_is_placed_by_what_is_there(path:
 def test_a_file_without_the_extra_says_how_to_install_it(
     path: Path, osm_file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    monkeypatch.setitem(sys.modules, "shapely", None)
+    assert run(["pois", "add", str(path), str(osm_file)]) == 4
+    assert "Placing areas needs shapely" in (said := capsys.readouterr().err) and "pip install 'viewfix[pois]'" in said
     monkeypatch.setitem(sys.modules, "osmium", None)
     monkeypatch.delitem(sys.modules, "osmium.filter", raising=False)
-    assert run(["pois", "add", str(path), str(osm_file)]) == 4
-    assert "pip install 'viewfix[pois]'" in capsys.readouterr().err
+    osm_file.with_suffix(".pbf").write_bytes(b"")
+    assert run(["pois", "add", str(path), str(osm_file.with_suffix(".pbf"))]) == 4
+    assert "Reading OpenStreetMap files needs osmium" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -337,10 +341,11 @@ def test_a_csv_may_be_utf_16_with_semicolons_and_a_quote_that_never_ends(path: P
     file.write_text("lat;lon;name\n60,1;24,9;Säule\n", encoding="utf-16")
     pois.add(path, file)
     assert [each.name for each in points_of(path).values()] == ["Säule"]
-    file.write_bytes('lat,lon,name\n1,2,good\n1,2.1,caf\xe9\n1,2.2,fine\n1,3,"never'.encode("latin-1"))
+    file.write_bytes('lat,lon,name\n1,2,good\n1,2.1,caf\xe9\n1,3,"never\n1,2.2,fine\n'.encode("latin-1"))
     added = pois.add(path, file)
-    assert [each.name for each in points_of(path).values()] == ["good", "fine", "never"]
-    assert "UTF-8" in added.skipped[0].reason
+    assert [each.name for each in points_of(path).values()] == ["good", "fine"]
+    assert [each.id for each in added.skipped] == ["a.csv/3", "a.csv/4"]
+    assert "UTF-8" in added.skipped[0].reason and 'a quote (") that is never closed' in added.skipped[1].reason
 
 
 def test_a_line_longer_than_any_text_costs_itself(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -388,17 +393,17 @@ def test_a_name_as_long_as_a_book_costs_itself(path: Path, tmp_path: Path) -> No
         ("a.csv", "", "is empty"),
         ("a.csv", "lat,lon,name\n", "no named sight"),
         ("a.csv", "lat,name\n1,x\n", "no column lon"),
-        ("a.csv", "my thesis", "no column lat nor lon nor name"),
+        ("a.csv", "my thesis", "no column lat, lon, name"),
         ("a.csv", "lat,lon,name\n99,1,x\n", "Nothing in .* could be used .1 skipped.*swapped"),
         ("a.geojson", "", "no GeoJSON features"),
-        ("a.geojson", "my thesis", "no GeoJSON"),
+        ("a.geojson", "my thesis", "is not GeoJSON"),
         ("a.geojson", '{"type": "FeatureCollection", "features": []}', "no GeoJSON features"),
         ("a.geojson", '{"type": "FeatureCollection", "features": [{"type": "Feat', "ends too early"),
         ("a.json", '{"a": 1}', "neither a FeatureCollection nor a Feature"),
-        ("a.json", "[" * 100_000, "no GeoJSON"),
+        ("a.json", "[" * 100_000, "is not GeoJSON"),
         ("a.json", "42", "neither an object nor a list"),
-        ("a.txt", "lat,lon,name", "no file of points of interest"),
-        ("a.osm.xz", "", "no file of points of interest"),
+        ("a.txt", "lat,lon,name", "is not a file of points of interest"),
+        ("a.osm.xz", "", "is not a file of points of interest"),
     ],
 )
 def test_a_file_that_is_none_of_ours_is_one_clear_line(
@@ -470,13 +475,33 @@ def test_features_may_stand_one_a_line_or_in_a_list(path: Path, tmp_path: Path) 
     assert [each.name for each in points_of(path).values()] == ["One", "Two", "Three"] and added.skipped_count == 1
 
 
-def test_features_are_read_however_the_file_is_cut_into_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    items = [feature(f'é{n} \\"x', {"type": "Point", "coordinates": [n, 1.25e1]}) for n in range(40)]
+def test_features_are_read_as_they_were_written_even_where_json_knows_no_such_number(tmp_path: Path) -> None:
+    items = [feature(f'é{n} \\"x', {"type": "Point", "coordinates": [n, 1.25e1]}, big=10**30) for n in range(40)]
     file = tmp_path / "a.geojson"
     file.write_text(json.dumps({"type": "FeatureCollection", "n": 1234567, "features": items}, indent=1))
-    for size in (1, 2, 3, 7, 64, 1000):
-        monkeypatch.setattr("viewfix.pois.features.CHUNK", size)
-        assert list(items_of(file)) == items
+    assert list(items_of(file)) == items
+    file.write_text(json.dumps({"bbox": [math.nan], "type": "FeatureCollection", "features": items}))
+    assert list(items_of(file)) == items
+    file.write_text("\ufeff" + "\x1e".join(map(json.dumps, items)), encoding="utf-8")
+    assert list(items_of(file)) == items
+
+
+def test_what_is_nested_deeply_is_refused_and_brackets_in_texts_are_not(tmp_path: Path) -> None:
+    file = tmp_path / "a.geojson"
+    texts = [{"name": "[" * 300 + '\\"' * n} for n in range(40)]
+    file.write_text(json.dumps(texts))
+    assert list(items_of(file)) == texts
+    file.write_text('[{"name": "a"}, {"x": ' + "[" * 300)
+    with pytest.raises(ValueError, match="nested more than 200 levels deep"):
+        list(items_of(file))
+
+
+def test_one_feature_that_never_ends_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("viewfix.sources.json_rows.LONGEST", 1 << 20)
+    file = tmp_path / "a.geojson"
+    file.write_text('[{"name": "a"}, {"name": "b", "x": [' + "1," * (3 << 20))
+    with pytest.raises(ValueError, match="one item is larger than 1 MB"):
+        list(items_of(file))
 
 
 def test_what_list_prints_can_be_added_again(
@@ -770,7 +795,9 @@ def test_locate_names_what_is_near(with_sights: Map, street: Path) -> None:
     fix = with_sights.locate(photo.source, least_confidence=0.0)
     assert fix.found and {near.point.name for near in fix.nearby} == {"Turm", "Tor"}
     assert with_sights.locate(photo.source, least_confidence=0.0, nearby=Reach(limit=1)).nearby[0].point.name == "Turm"
-    assert with_sights.locate(photo.source, least_confidence=0.0, nearby=Reach(0, 5)).nearby == ()
+    here = with_sights.locate(photo.source, least_confidence=0.0, nearby=Reach(0, 5))
+    assert here.position is not None and here.position.radius_m is not None
+    assert all(near.distance_m <= here.position.radius_m for near in here.nearby), "the radius of the fix alone counts"
     assert with_sights.locate(photo.source, least_confidence=1.0).nearby == ()
     said = to_feature("q", fix)["properties"]
     assert said["nearby"] == [to_nearby(near) for near in fix.nearby]
@@ -837,12 +864,12 @@ def test_the_command_line_adds_lists_names_and_removes(
 @pytest.mark.parametrize(
     "arguments, line",
     [
-        (["pois", "list", "MAP", "--near", "here"], "which is no place"),
+        (["pois", "list", "MAP", "--near", "here"], "which is not a place"),
         (["pois", "list", "MAP", "--near", "99,0"], "swapped"),
-        (["pois", "list", "MAP", "--radius-m", "5"], "without --near"),
+        (["pois", "list", "MAP", "--radius-m", "5"], "--radius-m needs a place"),
         (["pois", "remove", "MAP", "--source", "no.csv"], "none at all"),
         (["pois", "add", "MAP", "no.csv"], "There is nothing at no.csv"),
-        (["pois", "list", "MAP", "--language", "<b>"], "no code of a language"),
+        (["pois", "list", "MAP", "--language", "<b>"], "not the code of a language"),
     ],
 )
 def test_wrong_words_are_one_clear_line(
@@ -869,9 +896,9 @@ def test_the_language_is_that_of_the_locale() -> None:
 
 def test_a_line_says_where_in_words() -> None:
     it = point("It", HERE)
-    assert line_of(Nearby(it, 123.0, 10.0, "right"), None) == "on your right, 120 m: It"
-    assert line_of(Nearby(it, 1340.0, 350.0, None), None) == "north, 1.3 km: It"
-    assert line_of(Nearby(it, 8.4, 200.0, None), None) == "south, 8 m: It"
+    assert line_of(Nearby(it, 123.0, 10.0, "right"), None) == "on your right, 120 m: It, museum"
+    assert line_of(Nearby(it, 1340.0, 350.0, None), None) == "north, 1.3 km: It, museum"
+    assert line_of(Nearby(it, 8.4, 200.0, None), None) == "south, 8 m: It, museum"
     assert plain("a\x07\u202eb") == "a\ufffd\ufffdb"
 
 

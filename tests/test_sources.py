@@ -13,7 +13,8 @@ import pytest
 from drawn import GPS, INGEST, real, saved, scene, with_exif
 
 from viewfix.errors import BadInput
-from viewfix.sources import Files, Folder, image_files, open_source, open_sources
+from viewfix.sources import Files, Folder, image_files, notes_of, open_source, open_sources
+from viewfix.sources.sidecars import Siblings
 from viewfix.sources.takeout import sidecar_of
 from viewfix.types import Photo, Position, Skipped
 
@@ -47,7 +48,8 @@ def skipped(source: Iterable[Photo | Skipped]) -> str:
 
 
 def test_a_folder_gives_all_photos_below_it_in_order(tmp_path: Path) -> None:
-    write(tmp_path, "b.JPG", "a.jpeg", "2024/z.jpg", "2024/05/1.jpg", "notes.txt", ".hidden.jpg", ".git/c.jpg")
+    write(tmp_path, "b.JPG", "a.jpeg", "2024/z.jpg", "2024/05/1.jpg", ".hidden.jpg", ".git/c.jpg")
+    write(tmp_path, "notes.txt", data=b"a day out")
     source = open_source(tmp_path)
     assert source.count == 4
     assert ids(source) == ["a.jpeg", "b.JPG", "2024/z.jpg", "2024/05/1.jpg"]
@@ -147,12 +149,12 @@ def test_an_xmp_file_beside_a_photo_tells_what_the_photo_does_not(tmp_path: Path
     ],
 )
 def test_takeout_sidecars_are_found_under_all_their_names(photo: str, sidecar: str) -> None:
-    assert sidecar_of(photo, {photo, sidecar, "metadata.json"}) == sidecar
+    assert sidecar_of(photo, Siblings([photo, sidecar, "metadata.json"])) == sidecar
 
 
-@pytest.mark.parametrize("other", ["IMG_10.jpg.json", "IMG_1.json", "IMG_1.jpg.supplemental-metadata(2).json"])
+@pytest.mark.parametrize("other", ["IMG_10.jpg.json", "IMG_10.json", "IMG_1.jpg.supplemental-metadata(2).json"])
 def test_the_sidecar_of_another_photo_is_left_alone(other: str) -> None:
-    assert sidecar_of("IMG_1.jpg", {other}) is None
+    assert sidecar_of("IMG_1.jpg", Siblings([other])) is None
 
 
 def takeout(lat: float, lon: float, exif: tuple[float, float] = (0.0, 0.0)) -> bytes:
@@ -174,12 +176,22 @@ def test_a_sidecar_fills_what_the_photo_lacks(tmp_path: Path) -> None:
     assert photo.taken_at == datetime(2024, 10, 12, 21, 19, 33, tzinfo=UTC)
 
 
-def test_a_sidecar_does_not_overrule_the_photo(tmp_path: Path) -> None:
+def test_a_sidecar_overrules_the_position_of_the_photo_and_nothing_else(tmp_path: Path) -> None:
     write(tmp_path, "1.jpg", data=with_exif(GPS, {piexif.ExifIFD.DateTimeOriginal: b"2024:05:01 12:34:56"}))
     write(tmp_path, "1.jpg.json", data=takeout(33.65, -117.84))
-    photo = only(open_source(tmp_path))
-    assert (photo.position.lat, photo.position.lon) == SYDNEY
+    source = open_source(tmp_path)
+    photo = only(source)
+    assert photo.position == Position(33.65, -117.84)
     assert photo.taken_at == datetime(2024, 5, 1, 12, 34, 56)
+    [note] = notes_of(source).kept
+    assert note.startswith("1.jpg: the photo itself says -33.869567, 151.208333, but 1.jpg.json says 33.650000")
+    assert note.endswith("Used: 1.jpg.json. For the other: --prefer exif")
+    by_photo = open_source(tmp_path, prefer="exif")
+    photo = only(by_photo)
+    assert (photo.position.lat, photo.position.lon) == SYDNEY
+    assert "Used: the photo's own. For the other: --prefer sidecar" in notes_of(by_photo).kept[0]
+    with pytest.raises(BadInput, match='prefer must be "sidecar" or "exif"; got \'both\''):
+        open_source(tmp_path, prefer="both")  # type: ignore[arg-type]
 
 
 def test_a_sidecar_that_says_zero_zero_does_not_know(tmp_path: Path) -> None:
@@ -219,8 +231,9 @@ def test_what_does_not_exist_is_refused_with_what_was_perhaps_meant(tmp_path: Pa
 def test_a_folder_without_photos_is_refused_with_what_it_holds(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="it holds nothing at all"):
         open_source(tmp_path)
-    write(tmp_path, "a.gif", "b.gif", "film.mp4")
-    with pytest.raises(BadInput, match="2 x .gif, 1 x .mp4. Give a folder with JPEG"):
+    write(tmp_path, "a.gif", "b.gif", data=b"GIF89a" + bytes(9))
+    write(tmp_path, "film.mp4", data=b"\0\0\0\x20ftypisom")
+    with pytest.raises(BadInput, match="2 x .gif, 1 x .mp4. Pass a folder with JPEG"):
         open_source(tmp_path)
     with pytest.raises(BadInput, match="neither a folder, nor a photo, nor a manifest"):
         open_source(tmp_path / "a.gif")

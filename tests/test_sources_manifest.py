@@ -78,9 +78,10 @@ def test_a_spreadsheets_utf_16_is_read(tmp_path: Path) -> None:
     assert only(read(tmp_path, "file\tlat\tlon\na.jpg\t1\t2\n".encode("utf-16"))).position == Position(1, 2)
 
 
-def test_a_manifest_that_is_not_utf_8_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match="not written in UTF-8. Save it as UTF-8"):
-        read(tmp_path, "file,lat,lon\nJörg.jpg,1,2\n".encode("latin-1"))
+def test_a_row_that_is_not_utf_8_is_named_and_the_others_are_read(tmp_path: Path) -> None:
+    bad, good = read(tmp_path, "file,lat,lon,höhe\nJörg.jpg,1,2,3\na.jpg,1,2,3\n".encode("latin-1"))
+    assert isinstance(good, Photo)
+    assert isinstance(bad, Skipped) and "line 2 of m.csv: it holds bytes that are not text. Save" in bad.reason
 
 
 def test_photos_on_the_web_are_not_looked_for_on_disk(tmp_path: Path) -> None:
@@ -118,12 +119,12 @@ def test_a_missing_column_is_said_with_what_was_seen(header: str, message: str, 
         ("none.jpg,1,2", r"there is no file at .*none.jpg. Files are looked for beside the manifest."),
         ("a.jpg,,2", "it has no latitude."),
         ("a.jpg,1", "it has no longitude."),
-        ("a.jpg,north,2", "its latitude is 'north', which is no number."),
-        ("a.jpg,nan,2", "its latitude is 'nan', which is no number."),
+        ("a.jpg,north,2", "its latitude is 'north', which is not a number."),
+        ("a.jpg,nan,2", "its latitude is 'nan', which is not a number."),
         ("a.jpg,151.2,-33.8", r"not on Earth. Are latitude and longitude swapped\?"),
         ("a.jpg,6672000,385000", r"not on Earth. Are these UTM metres\?"),
-        ("a.jpg,0,0", r"its position is \(0, 0\), which is written where there is none."),
-        ("a.jpg,60,17,24,94", "it has 5 cells where the header has 3. Put quotes around what holds ','"),
+        ("a.jpg,0,0", r"its position is \(0, 0\), which is written where the position is not known."),
+        ("a.jpg,60,17,24,94", "it has 5 cells where the header has 3. Put quotes around a cell that holds ','"),
     ],
 )
 def test_a_bad_row_is_skipped_with_its_line_and_what_is_wrong(row: str, message: str, tmp_path: Path) -> None:
@@ -136,7 +137,10 @@ def test_a_bad_row_is_skipped_with_its_line_and_what_is_wrong(row: str, message:
 def test_one_id_is_not_taken_twice(tmp_path: Path) -> None:
     first, second = read(tmp_path, "file,lat,lon\na.jpg,1,2\na.jpg,1,3\n")
     assert isinstance(first, Photo)
-    assert isinstance(second, Skipped) and "the id 'a.jpg' stands in line 2 already" in second.reason
+    assert (
+        isinstance(second, Skipped)
+        and "the id 'a.jpg' is used in line 2 already. Give every photo its own id" in second.reason
+    )
 
 
 @pytest.mark.parametrize(
@@ -195,10 +199,10 @@ def test_a_list_of_objects_is_a_manifest(tmp_path: Path) -> None:
     ("content", "message"),
     [
         ("{", "could not be read as a manifest"),
-        ("7", "neither a GeoJSON FeatureCollection nor a list"),
-        ('{"type": "FeatureCollection"}', "neither a GeoJSON"),
+        ("7", "neither an object nor a list was found.*A manifest is a GeoJSON FeatureCollection"),
+        ('{"type": "FeatureCollection"}', "could not be read as a manifest"),
         ('{"type": "FeatureCollection", "features": []}', "is empty"),
-        ('{"type": "FeatureCollection", "features": [3]}', "names no photo. feature 1: it is without a geometry"),
+        ('{"type": "FeatureCollection", "features": [3]}', "names no photo. item 1: it is not an object"),
     ],
 )
 def test_json_that_is_no_manifest_is_refused(content: str, message: str, tmp_path: Path) -> None:

@@ -74,7 +74,7 @@ def test_a_name_that_names_two_places_is_not_believed() -> None:
     wrong = name(50.0, 13.0, "U", degrees=True).replace("@33@", "@32@")
     about = from_name(wrong)
     assert about.position is None
-    assert "names two places, 4" in (about.no_position or "")
+    assert "says two places, 4" in (about.no_position or "")
 
 
 @pytest.mark.parametrize(

@@ -70,8 +70,8 @@ class Map:
 
         Args:
             place: the map's file, or its URL, such as postgresql://host/db?map=city.
-            sources: folders, manifests (CSV, GeoJSON, Parquet), photo files, lists of these (a glob result), files
-                that were opened from a path, or iterables of Photo | Skipped.
+            sources: folders, manifests (CSV, GeoJSON, Parquet), photo files, patterns such as "*.jpg", lists of
+                these (a glob result), or iterables of Photo | Skipped; see `viewfix.sources.open_sources`.
             model: a name of the catalogue, an .onnx file, or a Model; None for the default, or the map's own.
             prefer: which position counts where a photo and its sidecar disagree: "sidecar" or "exif".
             progress: called with the current step.

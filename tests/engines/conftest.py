@@ -78,7 +78,7 @@ def _see_to(servers: list[PostgresServer]) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Making a collection takes Milvus three seconds, and one server runs on a machine at a time: -m slow -n 1."""
+    """Tests over Milvus are slow: making a collection takes three seconds."""
     for item in items:
         if "[milvus" in item.name and Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.slow)

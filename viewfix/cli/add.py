@@ -1,23 +1,39 @@
-"""viewfix add: photos are added to a map that exists."""
+"""viewfix add: add photos to a map."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import click
 
 from ..store.address import Address
-from .options import cluster_of, json_option, map_argument, model_option, opened, ray_options, say_added
+from .options import (
+    cluster_of,
+    json_option,
+    map_argument,
+    model_option,
+    opened,
+    prefer_option,
+    ray_options,
+    say_added,
+)
+
+if TYPE_CHECKING:
+    from ..sources import Prefer
 
 
 @click.command()
 @map_argument
 @click.argument("sources", metavar="SOURCE...", nargs=-1, required=True)
+@prefer_option
 @model_option
 @ray_options
 @json_option
 @click.option("-q", "--quiet", is_flag=True, help="No progress bar.")
-def command(
+def command(  # noqa: PLR0913  one for each option
     place: Address,
     sources: tuple[str, ...],
+    prefer: Prefer,
     model: str | None,
     ray: str | None,
     ray_workers: int | None,
@@ -26,9 +42,12 @@ def command(
 ) -> None:
     """Add the photos of each SOURCE to MAP; see `viewfix build --help` for what a SOURCE is.
 
-    A photo with the same id and content is left alone; one whose content changed is replaced.
+    A photo that is in the map with the same id and content is left alone; one whose content changed is replaced.
     """
+    from ..sources import open_sources
+
     cluster = cluster_of(ray, ray_workers)
+    source = open_sources(sources, prefer=prefer)
     with opened(place, model=model, quiet=quiet) as city:
-        added = city.add(*sources, cluster=cluster)
+        added = city.add(source, cluster=cluster)
     say_added(added, as_json=as_json)

@@ -1,14 +1,17 @@
-"""viewfix doctor: what is installed, what is missing and how to get it, and whether the core works here."""
+"""viewfix doctor: check what is installed, what is missing and how to get it, and whether the core works here."""
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 import importlib.util
 import json
 import platform
+import re
 import sqlite3
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,23 +20,29 @@ import click
 from .. import __version__
 from ..optional import EXTRAS
 
-CORE = ("numpy", "pillow", "pi-heif", "defusedxml", "onnxruntime", "faiss-cpu", "pyproj", "filelock", "urllib3")
+OLDEST_SQLITE = (3, 31, 0)
+SQLITE_FEATURES = {  # feature: what it is needed for, statements that fail without it
+    "R*Tree": ("searching within an area", ("CREATE VIRTUAL TABLE tree USING rtree(row, west, east, south, north)",)),
+    "JSON": ("looking up many photos at once", ("SELECT value FROM json_each('[1, 2]')",)),
+    "WITHOUT ROWID": ("the tables of a map", ("CREATE TABLE short (key TEXT PRIMARY KEY) WITHOUT ROWID",)),
+    "write-ahead log": ("reading a map while it is written", ("PRAGMA journal_mode = WAL",)),
+}
 
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(as_json: bool) -> int:
-    """Say what is installed, what is missing and how to get it. Exit code 1 when the core does not work."""
+    """Show what is installed, what is missing and how to get it. Exits with 1 if the core does not work."""
     facts: dict[str, Any] = {
         "viewfix": __version__,
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",
-        "packages": {name: _version(name) for name in CORE},
+        "packages": {name: _version(name) for name in _core_packages()},
         "extras": {
             package: {"installed": importlib.util.find_spec(package) is not None, "for": purpose, "extra": extra}
             for package, (extra, purpose) in EXTRAS.items()
         },
-        "checks": {"sqlite R*Tree": _rtree(), "HEIC": _heic(), "default model": _model()},
+        "checks": {"SQLite": _sqlite(), "HEIC": _heic(), "default model": _model()},
     }
     broken = [name for name, seen in facts["checks"].items() if not seen.startswith("works")]
     broken += [name for name, version in facts["packages"].items() if version is None]
@@ -48,7 +57,7 @@ def command(as_json: bool) -> int:
     for package, extra in facts["extras"].items():
         state = _version(package) or "installed" if extra["installed"] else f"pip install 'viewfix[{extra['extra']}]'"
         click.echo(f"  {package:<33} {extra['for']}: {state}")
-    click.echo("Everything that the core needs works here." if not broken else f"Broken: {', '.join(broken)}")
+    click.echo("Everything that the core needs works." if not broken else f"Not working: {', '.join(broken)}")
     return bool(broken)
 
 
@@ -59,16 +68,34 @@ def _version(distribution: str) -> str | None:
         return None
 
 
-def _rtree() -> str:
-    with tempfile.TemporaryDirectory() as folder:
-        connection = sqlite3.connect(Path(folder) / "try.db")
-        try:
-            connection.execute("CREATE VIRTUAL TABLE tree USING rtree(row, west, east, south, north)")
-        except sqlite3.OperationalError as error:
-            return f"fails ({error}); use a Python whose SQLite has R*Tree, such as the one of python.org"
-        finally:
-            connection.close()
-    return f"works (SQLite {sqlite3.sqlite_version})"
+def _core_packages() -> list[str]:
+    """Names of the packages that viewfix requires on every system: no extra, no condition."""
+    try:
+        required = importlib.metadata.requires("viewfix") or []
+    except importlib.metadata.PackageNotFoundError:  # run from a folder, without an installation
+        required = []
+    return [re.split(r"[^A-Za-z0-9._-]", line)[0] for line in required if ";" not in line]
+
+
+def _sqlite(connect: Callable[[Path], sqlite3.Connection] = sqlite3.connect) -> str:
+    """Try every feature of SQLite that a map needs. In a file: a database in memory has no write-ahead log."""
+    advice = "use a Python with a complete SQLite, such as the one from python.org"
+    if sqlite3.sqlite_version_info < OLDEST_SQLITE:
+        oldest = ".".join(map(str, OLDEST_SQLITE))
+        return f"fails (SQLite {sqlite3.sqlite_version} is older than {oldest}); {advice}"
+    if sqlite3.threadsafety == 0:
+        return f"fails (SQLite {sqlite3.sqlite_version} was built without threads); {advice}"
+    with tempfile.TemporaryDirectory() as folder, contextlib.closing(connect(Path(folder) / "try.db")) as connection:
+        for feature, (purpose, statements) in SQLITE_FEATURES.items():
+            try:
+                answers = [connection.execute(statement).fetchone() for statement in statements]
+            except sqlite3.Error as error:
+                return f"fails ({feature}, needed for {purpose}: {error}); {advice}"
+            if feature == "write-ahead log" and answers != [("wal",)]:
+                return (
+                    f"fails ({feature}, needed for {purpose}, does not work in {folder}); set TMPDIR to a local folder"
+                )
+    return f"works (SQLite {sqlite3.sqlite_version}: {', '.join(SQLITE_FEATURES)})"
 
 
 def _heic() -> str:

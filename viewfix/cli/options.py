@@ -40,6 +40,13 @@ def model_option(command: Command) -> Command:
     return click.option("--model", metavar="NAME|FILE", help=text)(command)
 
 
+def prefer_option(command: Command) -> Command:
+    """Which position counts where a photo and its sidecar disagree."""
+    text = "The position to use where a photo and the XMP or Takeout file beside it disagree."
+    choice = click.Choice(["sidecar", "exif"])
+    return click.option("--prefer", type=choice, default="sidecar", show_default=True, help=text)(command)
+
+
 def ray_options(command: Command) -> Command:
     """The options that choose a Ray cluster to embed on."""
     where = "Embed on a Ray cluster: auto, local, HOST:PORT or ray://HOST:PORT."
@@ -85,12 +92,16 @@ def json_option(command: Command) -> Command:
 
 
 def say_added(added: Added, *, as_json: bool = False) -> None:
-    """One line of counts on standard output; what was skipped, and why, on standard error, or within the JSON."""
+    """One line of counts on standard output; what was skipped, and why, and notes on standard error. In JSON, all."""
     if as_json:
         click.echo(json.dumps(dataclasses.asdict(added), ensure_ascii=True))
         return
     click.echo(str(added))
     name_some("skipped", added.skipped)
+    for note in added.notes[:SHOWN]:
+        click.echo(f"  note: {note}", err=True)
+    if len(added.notes) > SHOWN:
+        click.echo(f"  and {len(added.notes) - SHOWN} more notes", err=True)
 
 
 def name_some(what_happened: str, photos: Sequence[Skipped]) -> None:

@@ -1,10 +1,9 @@
-"""viewfix pois: points of interest are added to a map, listed, and taken out."""
+"""viewfix pois: add points of interest to a map, list them, and remove them."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -21,21 +20,21 @@ if TYPE_CHECKING:
 
 @click.group()
 def command() -> None:
-    """What is worth seeing near: points of interest of a map, named by `viewfix locate` with every fix."""
+    """Points of interest of a map: what is worth seeing near a fix. `viewfix locate` names them."""
 
 
 @command.command()
 @map_argument
-@click.argument("files", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--attribution", metavar="TEXT", help="Whom to name where they are shown. OpenStreetMap's is known.")
-@click.option("--licence", metavar="TEXT", help="Under which they may be used.")
+@click.argument("files", metavar="FILE...", nargs=-1, required=True, type=click.Path())
+@click.option("--attribution", metavar="TEXT", help="Whom to credit for them. Known for OpenStreetMap.")
+@click.option("--licence", metavar="TEXT", help="The licence of the points.")
 @json_option
 @click.option("-q", "--quiet", is_flag=True, help="No progress.")
-def add(place: Address, files: tuple[Path, ...], as_json: bool, quiet: bool, **credit: str | None) -> None:
-    """Put the named sights of each FILE into MAP: OpenStreetMap (.osm.pbf, .osm), GeoJSON or CSV.
+def add(place: Address, files: tuple[str, ...], as_json: bool, quiet: bool, **credit: str | None) -> None:
+    """Add the named sights of each FILE to MAP: OpenStreetMap (.osm.pbf, .osm, Overpass JSON), GeoJSON or CSV.
 
-    What came from the same FILE before is replaced, all of it or nothing. A CSV has the columns lat, lon and name,
-    and if you like id, kind, wikipedia, wikidata, website and name:uk or other languages.
+    The sights that came from the same FILE before are replaced, all of them or none. A CSV has the columns lat, lon
+    and name, and optionally id, kind, wikipedia, wikidata, website, and name:uk or other languages.
     """
     from .. import pois
 
@@ -46,14 +45,14 @@ def add(place: Address, files: tuple[Path, ...], as_json: bool, quiet: bool, **c
         return
     click.echo(str(added))
     for line in added.credits:
-        click.echo(line)
+        click.echo(plain(line))
     for each in added.skipped[:SHOWN]:
         click.echo(f"  skipped {plain(each.id)}: {plain(each.reason)}", err=True)
     if added.skipped_count > SHOWN:
         click.echo(f"  and {added.skipped_count - SHOWN} more", err=True)
     if added.near_photos == 0:
         click.echo(
-            "None of them lies within 5 km of the photos of the map. Is it the right file, "
+            "None of them lies within 5 km of the photos of the map. Is this the right file, "
             "or are latitude and longitude swapped?",
             err=True,
         )
@@ -61,18 +60,18 @@ def add(place: Address, files: tuple[Path, ...], as_json: bool, quiet: bool, **c
 
 @command.command("list")
 @map_argument
-@click.option("--near", metavar="LAT,LON", help="Only what is near, the nearest first.")
-@click.option("--radius-m", type=click.FloatRange(0), metavar="METRES", help="How near.  [default: 300]")
-@click.option("--json", "as_json", is_flag=True, help="One GeoJSON Feature a line and point.")
+@click.option("--near", metavar="LAT,LON", help="Only points near this place, the nearest first.")
+@click.option("--radius-m", type=click.FloatRange(0), metavar="METRES", help="How far from there.  [default: 300]")
+@click.option("--json", "as_json", is_flag=True, help="One GeoJSON Feature per line.")
 @language_option
 def list_(place: Address, near: str | None, radius_m: float | None, as_json: bool, language: str | None) -> None:
-    """List the points of interest of MAP, in the order in which they were added, and where they came from."""
+    """List the points of interest of MAP, in the order in which they were added, and the files they came from."""
     from ..pois import within
     from ..store.complete import whole
     from ..store.store import Store
 
     if radius_m is not None and near is None:
-        raise BadInput("--radius-m was given without --near. Give the place too: --near LAT,LON")
+        raise BadInput("--radius-m needs a place. Add --near LAT,LON")
     with whole(Store.open(place)) as store:
         points = store.points
         if near is not None:
@@ -90,9 +89,9 @@ def list_(place: Address, near: str | None, radius_m: float | None, as_json: boo
 
 @command.command()
 @map_argument
-@click.option("--source", metavar="FILE", help="Only those that came from this file, which may be gone.")
+@click.option("--source", metavar="FILE", help="Only the points that came from this file, which may be gone.")
 def remove(place: Address, source: str | None) -> None:
-    """Take the points of interest out of MAP."""
+    """Remove the points of interest from MAP."""
     from .. import pois
 
     click.echo(f"{counted(pois.remove(place, source), 'point')} of interest removed")
@@ -102,7 +101,7 @@ def _place(text: str) -> tuple[float, float]:
     try:
         lat, lon = (float(part) for part in text.split(","))
     except ValueError:
-        raise BadInput(f"--near is {text!r}, which is no place. Give LAT,LON in degrees, e.g. 60.17,24.95.") from None
+        raise BadInput(f"--near is {text!r}, which is not a place. Use LAT,LON in degrees, e.g. 60.17,24.95.") from None
     return lat, lon
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -10,7 +9,7 @@ import numpy as np
 
 from ..errors import BadInput
 from ..models.model import Model
-from ..sources import notes_of
+from ..sources import Given, name_of, notes_of
 from ..store.store import Record, Store
 from ..types import Photo, Progress, Skipped, silent
 from .changes import Changes, same_photo
@@ -25,7 +24,7 @@ BATCH = 64
 class Added:
     """The outcome of adding photos: how many were new, changed, or there already, and which were skipped and why.
 
-    `notes` are remarks about photos that were used all the same, such as two positions that disagree.
+    `notes` are remarks about photos that were used, such as a sidecar that disagrees with its photo.
     """
 
     added: int = 0
@@ -74,7 +73,7 @@ def ingest(
             _commit(store, batch, fresh, tally)
         progress("embedding", tally.done + len(batch) + len(fresh), total)
     _commit(store, batch, fresh, tally)
-    tally.notes = notes_of(stream).kept
+    tally.notes = list(notes_of(stream).kept)
     progress("embedding", tally.done, total)
     return tally
 
@@ -105,10 +104,9 @@ def _commit(store: Store, batch: list[Described], skipped: list[Skipped], tally:
     skipped.clear()
 
 
-def nothing_usable(sources: Sequence[object], added: Added) -> BadInput:
+def nothing_usable(sources: Sequence[Given], added: Added) -> BadInput:
     """Why a build made an empty map."""
-    paths = [str(source) for source in sources if isinstance(source, str | os.PathLike)]
-    where = ", ".join(paths) or "what was passed"
+    where = ", ".join(filter(None, map(name_of, sources))) or "what was passed"
     if not added.skipped:
         return BadInput(
             f"There are no photos in {where}, so the map is empty. Pass a folder or a manifest with photos."

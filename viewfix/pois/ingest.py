@@ -11,6 +11,7 @@ from typing import Protocol
 
 from ..errors import BadInput
 from ..geo import Box, wrap_lon_deg
+from ..sources import existing_paths
 from ..sources.columns import readable
 from ..store.complete import whole
 from ..store.points import Filling, Points, PointSource
@@ -92,13 +93,14 @@ def add(
     """
     if not files:
         raise BadInput("No files were given. Pass OpenStreetMap (.osm.pbf), GeoJSON or CSV files.")
-    given = [Path(file).expanduser() for file in files]
+    given = existing_paths(files)
     for file in given:
         reader_of(file)
+    credit = _text(attribution), _text(licence)
     outcome = AddedPoints()
     with whole(Store.open(_address(city), write=True)) as store:
         for file in given:
-            _add(store, file, outcome, (attribution, licence), progress)
+            _add(store, file, outcome, credit, progress)
     return outcome
 
 
@@ -138,8 +140,13 @@ def reader_of(file: Path) -> Reader:
     return osm.read_overpass_json if reader is tables.read_geojson and tables.is_overpass_json(file) else reader
 
 
+def _text(text: str | None) -> str | None:
+    """Text without half characters, which a shell makes of bytes that are not UTF-8, and which no file can hold."""
+    return None if text is None else text.encode(errors="replace").decode()
+
+
 def _is_utf8(text: str) -> bool:
-    return text.isascii() or text.encode(errors="replace").decode() == text
+    return _text(text) == text
 
 
 def _add(

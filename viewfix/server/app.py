@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 
 from .. import __version__
+from ..photos import DecodeLimits, set_limits
 from ..store.store import Place
 from .context import Context
 from .errors import error_body
@@ -32,7 +33,7 @@ ROUTERS = [module.router for module in (locate, maps, photos, state, page, docum
 
 
 def create_app(places: Sequence[Place], settings: Settings | None = None, *, model: str | None = None) -> FastAPI:
-    """Make an application that answers by these maps.
+    """Make an application that answers by these maps. The limits of decoding are those of the process.
 
     Args:
         places: files or URLs of maps. A map's name is that of its file without .map, or the last part of its URL.
@@ -43,6 +44,7 @@ def create_app(places: Sequence[Place], settings: Settings | None = None, *, mod
         NotAMap, BadInput: a map cannot be opened, or two have one name.
     """
     settings = settings or Settings()
+    set_limits(DecodeLimits(memory_bytes=settings.most_decoded_bytes, decode_s=settings.decode_s))
     opened = MapRegistry(places, model, statement_s=settings.statement_s)
     context = Context.of(opened, settings)
 

@@ -11,7 +11,7 @@ from filelock import FileLock, Timeout
 
 from ..errors import StorageFailed
 from ..files import write_whole
-from ..photos.formats import form_of
+from ..photos import HEAD_BYTES, form_of
 from .logs import log
 
 ADDING = ".adding"
@@ -87,4 +87,4 @@ class PhotoFiles:
 
 def ending_of(data: bytes) -> str:
     """The ending of a file for these bytes, by what they are."""
-    return (form_of(data[:64]) or "bin").lower()
+    return (form_of(data[:HEAD_BYTES]) or "bin").lower()

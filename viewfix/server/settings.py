@@ -25,8 +25,8 @@ class Settings:
 
     `workers` photos are worked on at a time and `waiting` more wait; the next request is refused (429). A photo has
     at most `most_bytes` and `most_pixels`. All uploads that are being received hold at most `most_buffered_bytes`, and
-    all pictures that are being decoded take at most `most_decoded_bytes`. A picture that takes longer than `decode_s`
-    to decode is given up.
+    all pictures that are being decoded take at most `most_decoded_bytes`; one that needs more is decoded alone. A
+    picture that takes longer than `decode_s` to decode is given up.
 
     `keys`: who may read and write; None lets everybody read. `write` lets photos be added, into `photos_folder`, and
     removed. `keep_queries`: a folder where every query is stored; tell the people who send them.
@@ -38,7 +38,7 @@ class Settings:
     waiting: int = 64
     most_bytes: int = 25_000_000
     most_pixels: int = 64_000_000
-    most_decoded_bytes: int = 600_000_000
+    most_decoded_bytes: int = 1_000_000_000
     most_photos: int = 32
     most_buffered_bytes: int = 400_000_000
     connections_per_client: int = 128

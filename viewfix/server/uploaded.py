@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from ..errors import UnreadablePhoto
-from ..photos import opening
+from ..photos import read_header
 from ..types import Fix
 from .errors import HttpError, unreadable
 from .parameters import LocateParameters
@@ -19,15 +19,12 @@ def checked(data: bytes, most_pixels: int) -> bytes:
         HttpError: 422 where it is not.
     """
     try:
-        with opening.opened(data, "The photo") as picture:
-            width, height = picture.size
+        header = read_header(data)
     except UnreadablePhoto as error:
         raise unreadable(error) from None
-    if width * height > most_pixels:
-        line = (
-            f"The photo has {width} x {height} pixels, more than the limit of {most_pixels / 1e6:.0f} million. "
-            "Send a smaller one."
-        )
+    if header.pixels > most_pixels:
+        size = f"{header.width_px} x {header.height_px} pixels"
+        line = f"The photo has {size}; the limit is {most_pixels / 1e6:.0f} million. Send a smaller one."
         raise HttpError(422, "unreadable_photo", line)
     return data
 

@@ -130,6 +130,7 @@ def _photo(photo_id: str, source: str, data: bytes, fields: Mapping[str, str]) -
         position,
         heading_deg=heading_deg,
         taken_at=about.taken_at,
+        camera=about.camera,
         attribution=fields.get("attribution") or about.attribution,
         licence=fields.get("licence") or about.licence,
     )

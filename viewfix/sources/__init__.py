@@ -6,7 +6,7 @@ from .folder import Files, Folder, Prefer
 from .manifest import Manifest
 from .open import existing_paths, image_files, open_source, open_sources, pictures_in
 from .paths import Given
-from .source import Chain, Notes, Source, notes_of
+from .source import Chain, Notes, Source, name_of, notes_of
 from .utm import utm_folder
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "Source",
     "existing_paths",
     "image_files",
+    "name_of",
     "notes_of",
     "open_source",
     "open_sources",

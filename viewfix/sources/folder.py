@@ -125,6 +125,10 @@ class Folder:
     prefer: Prefer = "sidecar"
     notes: Notes = field(default_factory=Notes, compare=False)
 
+    @property
+    def name(self) -> str:
+        return str(self.root)
+
     @cached_property
     def count(self) -> int:
         """How many photos there are, by the names of the files, and by the first bytes of what has an odd name."""
@@ -151,6 +155,10 @@ class Files:
     paths: Sequence[Path]
     prefer: Prefer = "sidecar"
     notes: Notes = field(default_factory=Notes, compare=False)
+
+    @property
+    def name(self) -> str:
+        return ", ".join(map(str, self.paths[:3])) + (", ..." if len(self.paths) > 3 else "")
 
     @property
     def count(self) -> int:

@@ -20,9 +20,12 @@ LONGEST = 64 << 20
 WHOLE = 256 << 20
 """Bytes of a file with NaN or Infinity, which Python writes and JSON does not know, that is read at once."""
 
+MOST_DEPTH = 200
+
 COLLECTIONS = ("features", "elements")
 """Under which name an object holds its items: a GeoJSON FeatureCollection, an Overpass export."""
 
+_ESCAPED, _BRACKETS = re.compile(rb"\\.", re.S), re.compile(rb"[\[\]{}]")
 _NOT_JSON = re.compile(rb"[\s:,\[{](NaN|-?Infinity)\b")
 
 
@@ -34,6 +37,9 @@ def items_of(path: Path | RemoteFile) -> Iterator[Any]:
         ValueError: the file is not JSON, holds none of these, or ends too early.
         OSError: it cannot be read.
     """
+    with path.open("rb") as raw:
+        if not raw.read(1 << 16).strip(b"\xef\xbb\xbf\x1e \t\r\n"):
+            return
     try:
         if _has_nan(path):
             for value in _all_at_once(path):
@@ -92,20 +98,44 @@ def _with_floats(value: Any) -> Any:
 
 
 class _JsonFile:
-    """A file without what JSON does not know: the mark of UTF-8, and the separators of RFC 8142."""
+    """A file without what JSON does not know: the mark of UTF-8, and the separators of RFC 8142.
+
+    What is nested too deeply is refused before it is parsed: ijson keeps the whole path to every value.
+    """
 
     def __init__(self, raw: IO[bytes]) -> None:
         self._raw, self._begun, self.since_item = raw, False, 0
+        self._depth, self._in_text, self._escape = 0, False, b""
 
     def read(self, size: int = -1) -> bytes:
         data = self._raw.read(size)
-        if not self._begun:
+        if not self._begun and size:  # ijson reads nothing at first, to see what it is given
             self._begun = True
             data = data.removeprefix(b"\xef\xbb\xbf")
         self.since_item += len(data)
         if self.since_item > LONGEST + (1 << 20):
             raise ValueError(f"one item is larger than {LONGEST >> 20} MB")
-        return data.replace(b"\x1e", b" ")
+        data = data.replace(b"\x1e", b" ")
+        self._check_depth(data)
+        return data
+
+    def _check_depth(self, data: bytes) -> None:
+        data = _ESCAPED.sub(b"", self._escape + data)
+        self._escape = b"\\" if data.endswith(b"\\") else b""
+        for number, part in enumerate(data.removesuffix(b"\\").split(b'"')):
+            if number:
+                self._in_text = not self._in_text
+            if self._in_text:
+                continue
+            opened, closed = (sum(map(part.count, brackets)) for brackets in ((b"[", b"{"), (b"]", b"}")))
+            if self._depth + opened > MOST_DEPTH:
+                deepest = depth = self._depth
+                for bracket in _BRACKETS.findall(part):
+                    depth += 1 if bracket in b"[{" else -1
+                    deepest = max(deepest, depth)
+                if deepest > MOST_DEPTH:
+                    raise ValueError(f"it is nested more than {MOST_DEPTH} levels deep")
+            self._depth += opened - closed
 
 
 @contextlib.contextmanager

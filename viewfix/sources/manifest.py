@@ -38,6 +38,10 @@ class Manifest:
         self._columns: Columns = find(self._table.columns, str(path))
 
     @property
+    def name(self) -> str:
+        return str(self.path)
+
+    @property
     def count(self) -> int | None:
         return self._table.count
 

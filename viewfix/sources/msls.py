@@ -51,6 +51,10 @@ class Msls:
                 )
 
     @property
+    def name(self) -> str:
+        return str(self.root)
+
+    @property
     def count(self) -> int | None:
         """Rows of all tables."""
         counts = [table.count for _, table in self._tables]

@@ -3,26 +3,60 @@
 from __future__ import annotations
 
 import itertools
+import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from ..errors import BadInput
 from ..photos import RemoteFile
-from ..types import Skipped
+from ..types import Photo, Skipped
 from .folder import Files, Folder, Prefer, distinct_tails
 from .gsv_cities import gsv_cities_folder, is_gsv_cities_name
 from .manifest import Manifest
 from .msls import Msls, sides_of
 from .paths import Found, Given, distinct, flattened
-from .source import Chain, Source
+from .source import Chain, Notes, Source, is_source, name_of, notes_of
 from .tables import ENDINGS
 from .utm import is_utm_name, utm_folder
 from .walk import SIDECAR_ENDINGS, is_picture, walk
 
 SAMPLE = 100
 """How many names tell whether a folder holds its positions in them."""
+
+
+@dataclass(frozen=True)
+class Stream:
+    """An iterable of the caller's own as a source. What it yields is checked; a path that it yields is opened."""
+
+    items: Iterable[Any]
+    prefer: Prefer = "sidecar"
+
+    @property
+    def count(self) -> int | None:
+        count = getattr(self.items, "count", None)
+        return count if isinstance(count, int) else len(self.items) if isinstance(self.items, list | tuple) else None
+
+    @property
+    def name(self) -> str | None:
+        return name_of(self.items)
+
+    @property
+    def notes(self) -> Notes:
+        return notes_of(self.items)
+
+    def __iter__(self) -> Iterator[Photo | Skipped]:
+        for item in self.items:
+            if isinstance(item, Photo | Skipped):
+                yield item
+            elif isinstance(item, str | os.PathLike):
+                yield from open_sources([item], prefer=self.prefer)
+            else:
+                raise BadInput(
+                    f"A source yielded {type(item).__name__} {str(item)[:60]!r}. Yield Photo, Skipped or paths."
+                )
 
 
 def open_source(given: Given, *, prefer: Prefer = "sidecar") -> Source:
@@ -52,8 +86,8 @@ def open_sources(given: Given, *, prefer: Prefer = "sidecar") -> Source:
         raise BadInput(f'prefer must be "sidecar" or "exif"; got {prefer!r}.')
     parts = list(flattened(given))
     if not parts:
-        raise BadInput("No photos were given. Pass a folder, a manifest (CSV, GeoJSON, Parquet) or photo files.")
-    streams = [cast(Source, part) for part in parts if not isinstance(part, Path | RemoteFile)]
+        raise BadInput("No photos were passed. Pass a folder, a manifest (CSV, GeoJSON, Parquet) or photo files.")
+    streams = [part for part in parts if not isinstance(part, Path | RemoteFile)]
     paths = distinct(part for part in parts if isinstance(part, Path | RemoteFile))
     files = [path for path in paths if isinstance(path, Path) and not _is_container(path) and is_picture(path)]
     others = [path for path in paths if path not in set(files)]
@@ -64,7 +98,7 @@ def open_sources(given: Given, *, prefer: Prefer = "sidecar") -> Source:
     elif others:
         chained = list(zip(distinct_tails([path.resolve() for path in others]), opened, strict=True))
     chained += [("", Files(files, prefer))] if files else []
-    chained += [("", stream) for stream in streams]
+    chained += [("", cast(Source, each) if is_source(each) else Stream(each, prefer)) for each in streams]
     return chained[0][1] if len(chained) == 1 else Chain(chained)
 
 

@@ -14,6 +14,7 @@ from ..errors import BadInput
 from ..photos import RemoteFile, is_remote, is_url
 from ..types import Photo, Skipped
 from .sidecars import key_of
+from .source import Source, is_source
 from .tables import ENDINGS
 
 Given: TypeAlias = "str | os.PathLike[str] | IO[Any] | Photo | Skipped | Iterable[Given]"
@@ -32,6 +33,8 @@ def flattened(given: Given) -> Iterator[Found | Iterable[Photo | Skipped]]:
         yield from existing(given)
     elif isinstance(given, Photo | Skipped):
         yield [given]
+    elif is_source(given):
+        yield cast(Source, given)
     elif hasattr(given, "read") and hasattr(given, "seek"):
         yield _path_of_file(given)
     elif isinstance(given, list | tuple) and not all(isinstance(each, Photo | Skipped) for each in given):
@@ -48,7 +51,8 @@ def flattened(given: Given) -> Iterator[Found | Iterable[Photo | Skipped]]:
                 yield from flattened(each)
     else:
         raise BadInput(
-            f"{given!r:.80} is not a source of photos. Pass a folder, a manifest, photo files, or Photo objects."
+            f"{type(given).__name__} is not a source of photos. Pass a folder, a manifest (CSV, GeoJSON, Parquet), "
+            "photo files, a list of these, or an iterable of Photo."
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
@@ -32,10 +33,16 @@ class Notes:
 
 
 class Source(Protocol):
-    """Where photos come from. Lazy: photos are read while they are iterated over. `count` is a hint for progress."""
+    """Where photos come from. Lazy: photos are read while they are iterated over.
+
+    `count` is a hint for progress, `name` what to call the source in a message.
+    """
 
     @property
     def count(self) -> int | None: ...
+
+    @property
+    def name(self) -> str | None: ...
 
     def __iter__(self) -> Iterator[Photo | Skipped]: ...
 
@@ -48,9 +55,13 @@ class Chain:
 
     @property
     def count(self) -> int | None:
-        counts = [getattr(source, "count", None) for _, source in self.parts]
-        known = [count for count in counts if isinstance(count, int)]
+        counts = [source.count for _, source in self.parts]
+        known = [count for count in counts if count is not None]
         return sum(known) if len(known) == len(counts) else None
+
+    @property
+    def name(self) -> str:
+        return ", ".join(name for _, source in self.parts if (name := source.name))
 
     @property
     def notes(self) -> Notes:
@@ -73,3 +84,16 @@ def notes_of(source: object) -> Notes:
     """The notes that a source took when it was last read; none for a source that takes none."""
     notes = getattr(source, "notes", None)
     return notes if isinstance(notes, Notes) else Notes()
+
+
+def is_source(given: object) -> bool:
+    """Whether an object is a Source, told by its class: nothing is read."""
+    return all(hasattr(type(given), name) for name in ("count", "name", "__iter__"))
+
+
+def name_of(source: object) -> str | None:
+    """What to call a source in a message: its path. None for a caller's own iterable."""
+    if isinstance(source, str | os.PathLike):
+        return str(source)
+    name = getattr(source, "name", None)
+    return name if isinstance(name, str) else None

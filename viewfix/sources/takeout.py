@@ -79,10 +79,10 @@ def _originals(name: str) -> Iterator[tuple[str, str]]:
 
 
 def _counters(stem: str) -> Iterator[tuple[str, str]]:
-    yield stem, ""
     counted = re.fullmatch(r"(.+)(\(\d+\))", stem)
-    if counted:
+    if counted:  # first, since the end of a long name, with the counter in it, may have been cut off
         yield counted[1], counted[2]
+    yield stem, ""
 
 
 def _unedited(stem: str) -> Iterator[str]:

@@ -72,7 +72,7 @@ def from_name(name: str) -> Metadata:
 
 
 def metres_of(name: str) -> tuple[float, float] | None:
-    """East and north in the publisher's plane, for a name without a zone: enough to compare, not to place on Earth.
+    """East and north in the plane of the publisher, for a name without a zone: enough to compare, but not a position.
 
     None for a name that says latitude and longitude, or a zone, or no metres at all.
     """

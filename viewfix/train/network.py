@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import torch
 import torch.nn.functional as F
@@ -14,7 +14,7 @@ from .recipe import ALL, Recipe
 if TYPE_CHECKING:
     from .backbones import Backbone
 
-Features = Tensor | tuple[Tensor, Tensor]
+Features: TypeAlias = Tensor | tuple[Tensor, Tensor]
 """What a backbone gives: a map (B, C, H, W), or the map and one token (B, C) a picture."""
 
 

@@ -11,7 +11,7 @@ from ...sources import open_source
 from ...types import Photo, Skipped
 from ..protocol import SamePair, WithinFrames, WithinM, own
 from . import frames as frames_of
-from . import pairs
+from . import pairs, plane
 from .dataset import Dataset, Picture
 from .truth import by_place
 
@@ -50,6 +50,9 @@ def pair(
         return replace(found, name=name)
     if not (radius_m > 0 and math.isfinite(radius_m)):
         raise BadInput(f"Within {radius_m:g} m lies nothing. Give a radius in metres above 0, as 25.")
+    flat = plane.of_folders(photos, queries, own(WithinM(radius_m)), radius_m)
+    if flat is not None:
+        return replace(flat, name=name)
     shown, unplaced = _placed(photos)
     asked, unasked = _placed(queries)
     return Dataset(

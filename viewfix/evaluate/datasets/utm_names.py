@@ -1,4 +1,4 @@
-"""Two folders with positions in the file names become a Dataset; only the name is read, and its zone honoured."""
+"""Load two folders with positions in the file names. Only the name is read; UTM zones are respected."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from ...errors import BadInput
 from ...sources import utm_folder
 from ...types import Photo, Skipped
 from ..protocol import Protocol, UtmNames, WithinM
+from . import plane
 from .dataset import Dataset, Picture
 from .places import two_folders
 from .truth import by_place
@@ -16,8 +17,9 @@ from .truth import by_place
 def load(layout: UtmNames, root: Path, wanted: Protocol) -> Dataset | None:
     """The dataset, or None where the two folders are not there.
 
-    Metres of two zones are never subtracted: positions become degrees first, distances are geodesic. Within
-    one zone that differs from the plane of the publishers by 1 cm in 25 m at most, as the rounded names do.
+    Metres of two zones are never subtracted: positions become degrees first, distances are geodesic. Within one zone
+    that differs from the plane of the publishers by 1 cm in 25 m at most, as the rounded names do. Names without a
+    zone are compared in their plane.
 
     Raises:
         BadInput: no picture of one of the folders has a position in its name.
@@ -26,6 +28,8 @@ def load(layout: UtmNames, root: Path, wanted: Protocol) -> Dataset | None:
     folders = two_folders(root, layout.map, layout.queries)
     if folders is None:
         return None
+    if (flat := plane.of_folders(*folders, wanted, wanted.rule.radius_m)) is not None:
+        return flat
     (photos, unplaced), (queries, unasked) = (_placed(folder) for folder in folders)
     return Dataset(
         name=wanted.name,
