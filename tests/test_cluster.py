@@ -20,13 +20,14 @@ from test_map import rows_of
 from viewfix import Map, __version__
 from viewfix.cli import run
 from viewfix.embed import ray as cluster
-from viewfix.embed.describe import Described, Pending
+from viewfix.embed.describe import Described, Pending, Work
 from viewfix.embed.describe import describe as on_this_machine
 from viewfix.embed.ray import worker as work
+from viewfix.embed.ray.driver import _Dispatcher
 from viewfix.embed.ray.worker import Job, describe_chunk
 from viewfix.errors import BadInput, ModelMismatch, ViewfixError
 from viewfix.models import catalogue
-from viewfix.types import Photo, Position, Skipped
+from viewfix.types import Photo, Position
 
 try:
     import ray
@@ -199,13 +200,13 @@ def test_a_build_that_is_killed_sends_no_committed_photo_again(
     before = stored(path)
     assert 8 <= before < 59
     sent: list[str] = []
-    send = cluster.describing._Crew._send
+    send = _Dispatcher._send
 
-    def watched(self: Any, chunk: list[Photo | Skipped], known_hash: Any) -> None:
-        sent.extend(item.id for item in chunk)
-        send(self, chunk, known_hash)
+    def watched(self: _Dispatcher, chunk: list[Work]) -> None:
+        sent.extend(item.photo.id for item in chunk if isinstance(item, Pending))
+        send(self, chunk)
 
-    monkeypatch.setattr(cluster.describing._Crew, "_send", watched)
+    monkeypatch.setattr(_Dispatcher, "_send", watched)
     with Map.build(path, many, cluster=machines.address) as city:
         assert city.last_added.unchanged == before
         assert city.last_added.added == 60 - 1 - before
@@ -217,7 +218,7 @@ def stored(path: Path) -> int:
     try:
         return len(rows_of(path))
     except ViewfixError:
-        return 0  # it is being made
+        return 0  # it is being created
 
 
 @needs_ray
