@@ -71,6 +71,7 @@ def test_a_region_touches_the_cells_of_what_lies_in_it() -> None:
     assert "cell in" not in within(Box(-60.0, -100.0, 60.0, 100.0))
 
 
+@pytest.mark.heavy
 def test_a_server_that_is_down_is_said_in_one_line(tmp_path: Path) -> None:
     began = time.monotonic()
     with pytest.raises(StorageFailed, match="cannot be reached") as error:

@@ -59,7 +59,8 @@ class AddedPoints:
 
     def __str__(self) -> str:
         twice = f", {self.merged} of them mapped twice" if self.merged else ""
-        return f"{self.added} points of interest{twice}, {self.skipped_count} skipped"
+        points = "point" if self.added == 1 else "points"
+        return f"{self.added} {points} of interest{twice}, {self.skipped_count} skipped"
 
     def skip(self, each: Skipped) -> None:
         self.skipped_count += 1

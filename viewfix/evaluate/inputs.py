@@ -1,4 +1,4 @@
-"""What an evaluation asks of a dataset, whoever made it; the plainest is a source of photos, for a map."""
+"""What an evaluation needs of a dataset, and photos as queries for an existing map."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ import numpy.typing as npt
 from ..errors import BadInput
 from ..sources import open_sources
 from ..types import Photo, Skipped
-from .described import Pictured
+from .descriptors import PictureInfo
 
 FOUND_M = 25.0
 """The radius of nearly every protocol of the field, for queries that come without one."""
 
 
-class Rules(Protocol):
-    """What is asked of the protocol of a dataset; None where it does not say."""
+class ProtocolInfo(Protocol):
+    """What an evaluation needs of a protocol; None for what the protocol does not say."""
 
     @property
     def name(self) -> str: ...
@@ -32,8 +32,8 @@ class Rules(Protocol):
     def radius_m(self) -> float | None: ...
 
 
-class Apart(Protocol):
-    """Areas that are measured apart: the number of the area of each map picture, (M,), and of each query, (Q,)."""
+class AreaNumbers(Protocol):
+    """Areas that are measured separately: the area number of each map picture, (M,), and of each query, (Q,)."""
 
     @property
     def map(self) -> npt.NDArray[np.int64]: ...
@@ -41,30 +41,30 @@ class Apart(Protocol):
     def queries(self) -> npt.NDArray[np.int64]: ...
 
 
-class Asked(Protocol):
-    """What is asked of a dataset: pictures, and for every query the rows of the map that show its place."""
+class EvaluationDataset(Protocol):
+    """Pictures, and for every query the rows of the map pictures that show its place."""
 
     @property
     def name(self) -> str: ...
     @property
-    def map(self) -> Sequence[Pictured]: ...
+    def map(self) -> Sequence[PictureInfo]: ...
     @property
-    def queries(self) -> Sequence[Pictured]: ...
+    def queries(self) -> Sequence[PictureInfo]: ...
     @property
     def positives(self) -> Sequence[npt.NDArray[np.int64]]: ...
     @property
     def skipped(self) -> Sequence[Skipped]: ...
     @property
-    def protocol(self) -> Rules: ...
+    def protocol(self) -> ProtocolInfo: ...
     @property
     def notes(self) -> Sequence[str]: ...
     @property
-    def areas(self) -> Apart | None: ...
+    def areas(self) -> AreaNumbers | None: ...
 
 
 @dataclass(frozen=True, slots=True)
-class OwnRules:
-    """Any queries, any number of them, right within `radius_m` metres."""
+class RadiusProtocol:
+    """Any number of queries; a map photo within `radius_m` metres is right."""
 
     name: str = f"photos of the map within {FOUND_M:g} m"
     queries: int | None = None
@@ -73,34 +73,29 @@ class OwnRules:
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
-    """Queries with positions and no map photos: those of an existing map are to be asked."""
+class QuerySet:
+    """Queries with positions for an existing map, whose photos are the database."""
 
     name: str
     map: tuple[Photo, ...]
     queries: tuple[Photo, ...]
     positives: Sequence[npt.NDArray[np.int64]] = ()
     skipped: tuple[Skipped, ...] = ()
-    protocol: OwnRules = OwnRules()
+    protocol: RadiusProtocol = RadiusProtocol()
     notes: tuple[str, ...] = ()
     areas: None = None
 
 
-def queries_of(source: str | Path) -> Pair:
-    """The photos of a folder or a manifest as queries for a map; they need positions, which are the truth.
+def open_queries(source: str | Path) -> QuerySet:
+    """The photos of a folder or a manifest as queries for a map. Their positions are the ground truth.
 
     Raises:
-        BadInput: there is nothing there, or no photo with a position.
+        BadInput: the source does not exist, or no photo has a position.
     """
-    queries, skipped = _placed(source)
-    return Pair(Path(source).name, (), queries, skipped=skipped)
-
-
-def _placed(source: str | Path) -> tuple[tuple[Photo, ...], tuple[Skipped, ...]]:
     found = list(open_sources([source]))
     photos = tuple(item for item in found if isinstance(item, Photo))
     skipped = tuple(item for item in found if isinstance(item, Skipped))
     if not photos:
         first = f" The first, {skipped[0].id}: {skipped[0].reason}" if skipped else ""
-        raise BadInput(f"No photo of {source} can be used to measure, since none says where it was taken.{first}")
-    return photos, skipped
+        raise BadInput(f"No photo of {source} has a position, so there is nothing to measure against.{first}")
+    return QuerySet(Path(source).name, (), photos, skipped=skipped)

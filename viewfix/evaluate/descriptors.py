@@ -1,4 +1,4 @@
-"""Pictures of a dataset become descriptors and content hashes, all cores at work; what cannot be read is listed."""
+"""Descriptors and content hashes of the pictures of a dataset, computed on all cores; unreadable ones are listed."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from ..types import Position, Progress, Skipped, silent
 Descriptors = npt.NDArray[np.float32]
 
 AHEAD = 64
-"""Pictures handed to the workers at a time: a bounded number, however large the dataset."""
+"""Pictures handed to the workers at a time, so that memory is bounded for any dataset."""
 
 
-class Pictured(Protocol):
-    """What is asked of a picture of a dataset; `source` is a path or a URL."""
+class PictureInfo(Protocol):
+    """What an evaluation needs of a picture; `source` is a path or a URL."""
 
     @property
     def id(self) -> str: ...
@@ -35,17 +35,21 @@ class Pictured(Protocol):
     def position(self) -> Position | None: ...
     @property
     def heading_deg(self) -> float | None: ...
+    @property
+    def attribution(self) -> str | None: ...
+    @property
+    def licence(self) -> str | None: ...
 
 
 @dataclass(frozen=True, slots=True)
-class Described:
-    """Pictures that could be read, each with its row among those given, its descriptor and the hash of its bytes.
+class EmbeddedPictures:
+    """Pictures that could be read, each with its row in the dataset, its descriptor and the hash of its bytes.
 
-    `rows` is (N,) int64, ascending; `descriptors` (N, dim) float32 of length 1. `areas` is (N,) int64 where
-    pictures of different areas are not to be compared, else None.
+    `rows` is (N,) int64, ascending; `descriptors` (N, dim) float32 of length 1. `areas` is (N,) int64 if pictures of
+    different areas must not be compared, None otherwise.
     """
 
-    pictures: tuple[Pictured, ...]
+    pictures: tuple[PictureInfo, ...]
     rows: npt.NDArray[np.int64]
     descriptors: Descriptors
     hashes: tuple[str, ...]
@@ -61,10 +65,15 @@ class Described:
         return all(picture.position is not None for picture in self.pictures)
 
 
-def describe_all(
-    pictures: Sequence[Pictured], model: Model, *, stage: str, workers: int | None = None, progress: Progress = silent
-) -> Described:
-    """Read, decode and describe pictures, in their order.
+def embed_pictures(
+    pictures: Sequence[PictureInfo],
+    model: Model,
+    *,
+    stage: str,
+    workers: int | None = None,
+    progress: Progress = silent,
+) -> EmbeddedPictures:
+    """Read, decode and embed pictures, in their order.
 
     Raises:
         BadInput: none of them can be read.
@@ -72,7 +81,7 @@ def describe_all(
     kept: list[tuple[int, Descriptors, str]] = []
     skipped: list[Skipped] = []
     with ThreadPoolExecutor(workers or cores(), thread_name_prefix="evaluate") as pool:
-        for done, found in enumerate(_found(pool, pictures, model)):
+        for done, found in enumerate(_results(pool, pictures, model)):
             if isinstance(found, Skipped):
                 skipped.append(found)
             else:
@@ -80,11 +89,9 @@ def describe_all(
             progress(stage, done + 1, len(pictures))
     if not kept:
         first = f" The first, {skipped[0].id}: {skipped[0].reason}" if skipped else ""
-        raise BadInput(
-            f"None of the {len(pictures)} pictures can be read ({stage}).{first} Check the dataset's folder."
-        )
+        raise BadInput(f"None of the {len(pictures)} {stage} can be read.{first} Check the folder of the dataset.")
     rows, descriptors, hashes = zip(*kept, strict=True)
-    return Described(
+    return EmbeddedPictures(
         tuple(pictures[row] for row in rows),
         np.array(rows, np.int64),
         np.stack(descriptors),
@@ -93,29 +100,29 @@ def describe_all(
     )
 
 
-def _found(
-    pool: ThreadPoolExecutor, pictures: Sequence[Pictured], model: Model
+def _results(
+    pool: ThreadPoolExecutor, pictures: Sequence[PictureInfo], model: Model
 ) -> Iterator[tuple[Descriptors, str] | Skipped]:
-    def one(picture: Pictured) -> tuple[Descriptors, str] | Skipped:
+    def one(picture: PictureInfo) -> tuple[Descriptors, str] | Skipped:
         try:
             data = photos.read_bytes(picture.source)
             pixels = photos.load(data, least_side_px=model.least_side_px)
         except UnreadablePhoto as error:
             return Skipped(picture.id, str(error))
-        # Alone in its batch: whatever a model does with its neighbours, no figure can gain by it.
+        # In a batch of one: a model that looks at its neighbours in the batch must not gain by it.
         return model.embed([pixels])[0], content_hash(data)
 
     for start in range(0, len(pictures), AHEAD):
         yield from pool.map(one, pictures[start : start + AHEAD])
 
 
-def described_map(city: Map) -> Described:
-    """The photos of a map, in the order of `Map.photos`, with the descriptors and hashes that it keeps."""
+def pictures_of_map(city: Map) -> EmbeddedPictures:
+    """The photos of a map, in the order of `Map.photos`, with the descriptors and hashes that it stores."""
     records = list(city.store.records())
     if not records:
         raise BadInput(f"The map {city.address} is empty. Add photos first: viewfix add {city.address.typed} PHOTOS")
     units = np.concatenate([to_units(halves) for _, halves in city.store.iter_descriptors()])
-    return Described(
+    return EmbeddedPictures(
         tuple(record.photo for record in records),
         np.arange(len(records), dtype=np.int64),
         units,
