@@ -31,8 +31,7 @@ from .models.model import Model
 from .photos import Readable
 from .pois import with_nearby
 from .pois.nearby import USUAL_REACH, Reach
-from .search.open import open_search
-from .search.search import Search
+from .search.open import Search, open_search
 from .sources import Given, Prefer, open_sources
 from .store.complete import whole
 from .store.export import export

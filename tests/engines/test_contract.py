@@ -92,7 +92,7 @@ def test_four_views_of_one_panorama_are_four_photos(engine: Engine) -> None:
         assert set(store.ids_of_source("/photos/pano.jpg")) == rest and len(store) == 4
         store.put(views[1:2], units[1:2])
         assert len(store) == 5 and store.known(list(by_id)) == by_id
-        found = store.search().nearest(units[1], 1)[0]
+        found = open_search(store).nearest(units[1], 1)[0]
         assert store.photos(found) == [views[1].photo]
         turned = Record(dataclasses.replace(views[2].photo, view=View(181.0, 0.1, 90.0), camera=None), "hash-180")
         store.update_photo(turned)
