@@ -68,7 +68,7 @@ SHOTS = {
     "phone-live": Shot(live),
     "phone-live-dark": Shot(live, dark=True, language="uk"),
     "phone-not-in-this-map": Shot(
-        lambda page, photos: find(page, photos / "stranger_00.jpg"), dark=True, language="de"
+        lambda page, photos: find(page, photos / "another_town_00.jpg"), dark=True, language="de"
     ),
     "phone-settings": Shot(settings),
 }

@@ -71,13 +71,13 @@ SHOTS = {
     "page-start": Shot(None),
     "page-found": Shot("query_00.jpg"),
     "page-found-dark": Shot("query_02.jpg", dark=True, language="de"),
-    "page-not-in-this-map": Shot("stranger_00.jpg"),
+    "page-not-in-this-map": Shot("another_town_00.jpg"),
     "page-matches": Shot("query_02.jpg", before=show_matches),
     "page-phone-start": Shot(None, PHONE),
     "page-phone-found": Shot("query_00.jpg", PHONE),
     "page-phone-found-dark": Shot("query_00.jpg", PHONE, dark=True, language="uk"),
     "page-phone-evidence": Shot("query_00.jpg", PHONE, before=scroll),
-    "page-phone-not-in-this-map": Shot("stranger_01.jpg", PHONE, dark=True),
+    "page-phone-not-in-this-map": Shot("another_town_01.jpg", PHONE, dark=True),
     "page-phone-settings": Shot(None, PHONE, language="de", before=open_settings),
 }
 

@@ -1,4 +1,4 @@
-"""A map looks at itself: streets of known shape say what is found, what is alike, where holes are and what to do."""
+"""Coverage of streets of known shape: what is found, what looks alike, where gaps are, and what is suggested."""
 
 import base64
 import html.parser
@@ -16,9 +16,10 @@ from PIL import Image
 
 from viewfix import Map, Photo, Position
 from viewfix.cli import run
-from viewfix.coverage import Coverage, LookAlike, Seen, page, plan, survey, words, write
+from viewfix.coverage import Coverage, LookAlike, LookAlikePhoto, page, plan, survey, write
 from viewfix.coverage.geojson import to_geojson
-from viewfix.coverage.grid import Grid, gathered, nearest_m
+from viewfix.coverage.grid import Grid, group_within, nearest_m
+from viewfix.coverage.summary import facing, summary
 from viewfix.errors import BadInput
 from viewfix.geo import Plane, distance_m, earth_centred_m
 from viewfix.store.store import ModelIdentity, Record, Store
@@ -29,7 +30,7 @@ REAL = SHARED / "cambridge" / "test" / "map"
 
 
 class Builder:
-    """Photos by hand: what stands near looks alike, unless it is told to look like something else."""
+    """A map of made-up photos: neighbours look alike, unless one is told to look like another place."""
 
     def __init__(self, path: Path, origin: Position = HERE) -> None:
         self.path, self.plane = path, Plane(origin)
@@ -71,9 +72,13 @@ def builder(tmp_path: Path) -> Builder:
     return Builder(tmp_path / "hand.map")
 
 
+def survey_map(city: Map, **options: int) -> Coverage:
+    return survey(city.context, **options)
+
+
 def surveyed(builder: Builder, **options: int) -> Coverage:
     with builder.build() as city:
-        return survey(city, **options)
+        return survey_map(city, **options)
 
 
 # ---- spots and what is found
@@ -98,7 +103,7 @@ def test_photos_within_a_few_metres_are_one_spot(builder: Builder) -> None:
     assert [spot.photo for spot in found.spots] == ["0000.jpg", "0003.jpg", "0006.jpg"]
 
 
-def test_a_spot_that_nothing_stands_near_is_unknown_and_not_lost(builder: Builder) -> None:
+def test_a_spot_without_neighbours_is_unknown_and_not_lost(builder: Builder) -> None:
     builder.street([0, 10, 20, 30, 500])
     found = surveyed(builder)
     assert [spot.state for spot in found.spots][-1] == "alone"
@@ -124,26 +129,26 @@ def test_a_single_spot_has_nothing_to_compare_with(builder: Builder, tmp_path: P
     found = surveyed(builder)
     assert [spot.state for spot in found.spots] == ["alone"]
     assert (found.share_found, found.spacing_m, found.alone) == (None, None, 6)
-    assert "unknown" in "\n".join(words.summary(found))
+    assert "unknown" in "\n".join(summary(found))
     assert "<svg" in page.page(found)
     json.dumps(found.to_json(), allow_nan=False)
 
 
-def test_a_sample_is_drawn_by_its_seed_and_said(builder: Builder) -> None:
+def test_a_sample_is_chosen_by_its_seed_and_the_summary_says_so(builder: Builder) -> None:
     builder.street(range(0, 400, 10))
     with builder.build() as city:
-        some, again, other = (survey(city, sample=12, seed=seed) for seed in (1, 1, 2))
+        some, again, other = (survey_map(city, sample=12, seed=seed) for seed in (1, 1, 2))
     assert (some.asked, sum(spot.asked for spot in some.spots)) == (12, 12)
     assert some == again != other
     assert {spot.state for spot in some.spots} == {"found", "unasked"}
-    assert "12 of 40 photos, drawn by seed 1" in "\n".join(words.summary(some))
+    assert "12 of 40 photos, chosen by seed 1" in "\n".join(summary(some))
     assert "not in the sample" in page.page(some)
 
 
 # ---- look-alikes
 
 
-def test_two_streets_that_look_the_same_are_named_once_a_place(builder: Builder) -> None:
+def test_two_streets_that_look_the_same_are_named_once_for_each_place(builder: Builder) -> None:
     builder.street(range(0, 50, 10))
     for east_m in range(0, 50, 10):
         builder.add(east_m + 1000, like=(east_m, 0))
@@ -161,14 +166,14 @@ def test_two_streets_that_look_the_same_are_named_once_a_place(builder: Builder)
     assert any("another place looks like it" in idea.reason for idea in found.suggestions)
 
 
-def test_places_within_sight_of_each_other_are_no_look_alikes(builder: Builder) -> None:
+def test_places_within_sight_of_each_other_are_not_look_alikes(builder: Builder) -> None:
     builder.street(range(0, 50, 10))
     for east_m in range(0, 50, 10):
         builder.add(east_m, 30, like=(east_m, 0))
     assert surveyed(builder).look_alikes == ()
 
 
-def test_what_resembles_a_photo_that_resembles_nothing_is_no_look_alike(builder: Builder) -> None:
+def test_the_nearest_match_of_a_photo_that_resembles_nothing_is_not_a_look_alike(builder: Builder) -> None:
     builder.street(range(0, 200, 10))
     builder.add(45, 6, like=(9000, 9000))
     found = surveyed(builder)
@@ -178,7 +183,7 @@ def test_what_resembles_a_photo_that_resembles_nothing_is_no_look_alike(builder:
 # ---- gaps
 
 
-def test_a_hole_in_a_street_is_a_gap_and_the_first_thing_to_photograph(builder: Builder) -> None:
+def test_a_hole_in_a_street_is_a_gap_and_the_first_suggestion(builder: Builder) -> None:
     builder.street([east for east in range(0, 200, 10) if east not in (90, 100, 110)])
     found = surveyed(builder)
     [gap] = found.gaps
@@ -189,14 +194,14 @@ def test_a_hole_in_a_street_is_a_gap_and_the_first_thing_to_photograph(builder: 
     assert distance_m(first.position, builder.plane.to_position(100, 0)) < 0.1
 
 
-def test_two_lanes_have_one_hole(builder: Builder) -> None:
+def test_two_lanes_of_a_street_have_one_gap(builder: Builder) -> None:
     along = [east for east in range(0, 200, 10) if east not in (90, 100, 110)]
     builder.street(along)
     builder.street(along, 7)
     assert len(surveyed(builder).gaps) == 1
 
 
-def test_the_end_of_a_street_and_the_block_between_two_are_no_gaps(builder: Builder) -> None:
+def test_the_end_of_a_street_and_the_block_between_two_are_not_gaps(builder: Builder) -> None:
     builder.street(range(0, 200, 10))
     builder.street(range(0, 200, 10), 60)
     assert surveyed(builder).gaps == ()
@@ -222,7 +227,7 @@ def test_the_direction_that_one_spot_lacks_is_suggested(builder: Builder) -> Non
     assert (found.looks, found.spots_missing) == (4, 1)
     [idea] = [idea for idea in found.suggestions if idea.kind == "directions"]
     assert idea.heading_deg == 90
-    assert "looking east" in words.way(idea.heading_deg)
+    assert "facing east" in facing(idea.heading_deg)
 
 
 def test_a_neighbour_within_fifteen_metres_lends_its_direction(builder: Builder) -> None:
@@ -232,16 +237,16 @@ def test_a_neighbour_within_fifteen_metres_lends_its_direction(builder: Builder)
     assert [spot.missing for spot in surveyed(builder).spots] == [(), (), ("south", "west")]
 
 
-def test_headings_that_nobody_knows_are_counted_and_never_north(builder: Builder) -> None:
+def test_unknown_headings_are_counted_and_are_never_north(builder: Builder) -> None:
     builder.street(range(0, 60, 10), headings=(None,))
     found = surveyed(builder)
     assert (found.headless, found.looks, found.spots_missing) == (6, None, 0)
     assert {spot.missing for spot in found.spots} == {None}
-    assert "no photo says where it looks" in "\n".join(words.summary(found))
+    assert "no photo has a heading" in "\n".join(summary(found))
     assert not [idea for idea in found.suggestions if idea.kind == "directions"]
 
 
-def test_a_photo_without_heading_does_not_fill_the_north(builder: Builder) -> None:
+def test_a_photo_without_a_heading_does_not_count_as_facing_north(builder: Builder) -> None:
     builder.add(0, headings=(None, 90.0, 180.0, 270.0))
     builder.add(20, headings=(0.0,))
     found = surveyed(builder)
@@ -249,7 +254,7 @@ def test_a_photo_without_heading_does_not_fill_the_north(builder: Builder) -> No
     assert (found.spots[0].headless, found.headless) == (1, 1)
 
 
-def test_a_map_out_of_a_car_is_not_told_to_look_back_everywhere(builder: Builder) -> None:
+def test_a_map_made_from_a_car_is_not_asked_for_views_backwards(builder: Builder) -> None:
     builder.street(range(0, 200, 10), headings=(90.0,))
     found = surveyed(builder)
     assert (found.spots_missing, found.looks) == (20, 1)
@@ -269,8 +274,7 @@ def test_a_street_across_the_180th_meridian_is_one_street(tmp_path: Path) -> Non
     [line] = [f["geometry"] for f in to_geojson(found)["features"] if f["properties"]["kind"] == "gap"]
     assert line["type"] == "MultiLineString"
     assert [part[end][0] for part, end in zip(line["coordinates"], (-1, 0), strict=True)] == [180.0, -180.0]
-    svg, _ = plan.plan_svg(found)
-    across = sorted({float(x) for x in re.findall(r"translate\(([\d.-]+) ", svg)})
+    across = sorted({mark.x for mark in plan.plan_view(found).marks})
     assert max(np.diff(across)) < 0.3 * (across[-1] - across[0])  # no gulf of 360 degrees in the plan
 
 
@@ -289,7 +293,7 @@ def test_lines_are_split_at_the_180th_meridian(
 ) -> None:
     builder.street([0, 10])
     found = surveyed(builder)
-    ends = [Seen("a", "/a", Position(*start)), Seen("b", "/b", Position(*end))]
+    ends = [LookAlikePhoto("a", "/a", Position(*start)), LookAlikePhoto("b", "/b", Position(*end))]
     changed = {**{name: getattr(found, name) for name in found.__slots__}, "gaps": (), "suggestions": ()}
     changed["look_alikes"] = (LookAlike(ends[0], ends[1], 1000.0, 0.9, 0.8, True, 1),)
     [line] = [f["geometry"] for f in to_geojson(Coverage(**changed))["features"] if f["geometry"]["type"] != "Point"]
@@ -348,7 +352,7 @@ def test_the_page_is_whole_and_needs_no_network(builder: Builder) -> None:
     assert {"h1", "svg", "table"} <= {tag for tag, _ in tags.seen}
 
 
-def test_what_photos_are_called_cannot_write_the_page(builder: Builder) -> None:
+def test_file_names_cannot_inject_html(builder: Builder) -> None:
     for east_m in (0, 10, 20, 30, 500):
         builder.add(east_m)
     evil = "<script>alert(1)</script>\"'&.jpg"
@@ -380,11 +384,11 @@ def test_a_plan_of_many_spots_joins_them(builder: Builder, monkeypatch: pytest.M
     monkeypatch.setattr(plan, "MOST_MARKS", 12)
     builder.street(range(0, 600, 10))
     found = surveyed(builder)
-    svg, side_m = plan.plan_svg(found)
-    assert svg.count('class="mark"') <= 12
-    assert side_m > 10
-    assert sum(int(n) for n in re.findall(r"<title>(\d+) spots", svg)) == 60
-    assert "one mark stands for all spots" in page.page(found)
+    text = page.page(found)
+    assert text.count('class="mark"') <= 12
+    assert plan.plan_view(found).square_m > 10
+    assert sum(int(n) for n in re.findall(r"<title>(\d+) spots", text)) == 60
+    assert "one mark stands for all spots" in text
 
 
 # ---- the command
@@ -395,7 +399,7 @@ def drawn(real_map: Path, tmp_path: Path) -> Path:
     return Path(shutil.copy(real_map, tmp_path / "street.map"))
 
 
-def test_the_command_says_it_and_writes_both_files(
+def test_the_command_prints_a_summary_and_writes_both_files(
     drawn: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     target, data = tmp_path / "out.html", tmp_path / "out.geojson"
@@ -409,7 +413,7 @@ def test_the_command_says_it_and_writes_both_files(
     assert sorted(file.name for file in tmp_path.iterdir()) == ["out.geojson", "out.html", "street.map"]
 
 
-def test_the_command_speaks_json(drawn: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_prints_json(drawn: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["coverage", str(drawn), "--json", "--sample", "5"]) == 0
     [line] = capsys.readouterr().out.splitlines()
     said = json.loads(line)
@@ -418,7 +422,7 @@ def test_the_command_speaks_json(drawn: Path, capsys: pytest.CaptureFixture[str]
 
 
 @pytest.mark.parametrize(
-    ("target", "code", "words"),
+    ("target", "code", "said"),
     [
         ("out.txt", 2, "does not end in .html"),
         ("nowhere/out.html", 2, "There is no folder"),
@@ -426,8 +430,8 @@ def test_the_command_speaks_json(drawn: Path, capsys: pytest.CaptureFixture[str]
         ("map.html", 2, "is a map"),
     ],
 )
-def test_what_must_not_be_written_is_refused_before_the_work(
-    target: str, code: int, words: str, drawn: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+def test_a_bad_target_is_refused_before_the_work(
+    target: str, code: int, said: str, drawn: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
     monkeypatch.chdir(tmp_path)
@@ -435,48 +439,48 @@ def test_what_must_not_be_written_is_refused_before_the_work(
     shutil.copy(drawn, tmp_path / "map.html")
     assert run(["coverage", str(drawn), "--html", target]) == code
     [line] = capsys.readouterr().err.splitlines()
-    assert words in line
+    assert said in line
 
 
-def test_a_file_that_cannot_be_written_costs_one_line(
+def test_a_file_that_cannot_be_written_is_one_clear_line(
     drawn: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Path, "write_text", full)
+    monkeypatch.setattr(Path, "write_bytes", full)
     assert run(["coverage", str(drawn), "--html", str(tmp_path / "a.html"), "-q"]) == 7
     assert "No space left" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(("photos", "words"), [(0, "no photos"), (1, "one photo")])
-def test_a_map_of_nothing_to_compare_is_refused(photos: int, words: str, builder: Builder, tmp_path: Path,
+@pytest.mark.parametrize(("photos", "said"), [(0, "no photos"), (1, "one photo")])
+def test_a_map_without_two_photos_is_refused(photos: int, said: str, builder: Builder, tmp_path: Path,
                                                 capsys: pytest.CaptureFixture[str]) -> None:  # fmt: skip
     builder.street([0.0] * photos)
-    with builder.build() as city, pytest.raises(BadInput, match=words):
-        survey(city)
+    with builder.build() as city, pytest.raises(BadInput, match=said):
+        survey_map(city)
     assert run(["coverage", str(builder.path)]) == 2
     [line] = capsys.readouterr().err.splitlines()
     assert "viewfix add" in line
 
 
-def test_a_sample_of_nothing_is_refused(builder: Builder) -> None:
+def test_an_empty_sample_is_refused(builder: Builder) -> None:
     builder.street([0, 10])
-    with builder.build() as city, pytest.raises(BadInput, match="sample is 0"):
-        survey(city, sample=0)
+    with builder.build() as city, pytest.raises(BadInput, match="at least 1 photo; got 0"):
+        survey_map(city, sample=0)
 
 
-def test_coverage_reads_and_changes_nothing(drawn: Path) -> None:
+def test_coverage_does_not_change_the_map(drawn: Path) -> None:
     before = drawn.read_bytes()
     with Map.open(drawn, model=Toy()) as city:
-        survey(city)
+        survey_map(city)
     assert drawn.read_bytes() == before
 
 
-def test_the_endings_of_both_files_are_told_apart(tmp_path: Path) -> None:
-    write.refuse(tmp_path / "a.HTML", (".html",))
+def test_the_endings_of_both_files_are_checked(tmp_path: Path) -> None:
+    write.check_target(tmp_path / "a.HTML", (".html",))
     with pytest.raises(BadInput, match="does not end in"):
-        write.refuse(tmp_path / "a.geojson", (".html", ".htm"))
+        write.check_target(tmp_path / "a.geojson", (".html", ".htm"))
 
 
 # ---- near and far
@@ -493,7 +497,7 @@ def pairs(points_m: np.ndarray) -> np.ndarray:
     return np.asarray(np.linalg.norm(points_m[:, None] - points_m[None], axis=2))
 
 
-def test_the_grid_agrees_with_comparing_all() -> None:
+def test_the_grid_agrees_with_an_exhaustive_comparison() -> None:
     points_m = cloud(200, 60)
     apart_m = pairs(points_m)
     grid = Grid(points_m, 15.0)
@@ -507,9 +511,9 @@ def test_the_grid_agrees_with_comparing_all() -> None:
     assert np.allclose(nearest_m(points_m, 15.0), np.where(nearest <= 15, nearest, np.inf))
 
 
-def test_every_photo_joins_a_leader_in_reach_and_leaders_stand_apart() -> None:
+def test_every_photo_joins_a_leader_within_reach_and_leaders_are_apart() -> None:
     points_m = cloud(300, 40)
-    groups, leaders = gathered(points_m, 5.0)
+    groups, leaders = group_within(points_m, 5.0)
     assert (np.linalg.norm(points_m - points_m[leaders[groups]], axis=1) <= 5.0).all()
     apart_m = pairs(points_m[leaders])
     np.fill_diagonal(apart_m, np.inf)
@@ -517,8 +521,8 @@ def test_every_photo_joins_a_leader_in_reach_and_leaders_stand_apart() -> None:
     assert (groups[leaders] == np.arange(len(leaders))).all()
 
 
-def test_nothing_gathers_to_nothing() -> None:
-    groups, leaders = gathered(np.empty((0, 3)), 5.0)
+def test_no_points_make_no_groups() -> None:
+    groups, leaders = group_within(np.empty((0, 3)), 5.0)
     assert (len(groups), len(leaders)) == (0, 0)
     assert len(nearest_m(np.empty((0, 3)), 5.0)) == 0
 
@@ -535,7 +539,7 @@ def cambridge(tmp_path: Path) -> Iterator[Map]:
 
 
 def test_a_real_town_is_found_for_the_most_part(cambridge: Map) -> None:
-    found = survey(cambridge, sample=300)
+    found = survey_map(cambridge, sample=300)
     assert found.photos == 760
     assert 100 <= len(found.spots) <= 190
     assert 0.5 <= (found.share_found or 0) <= 0.9

@@ -1,4 +1,4 @@
-"""Tiny folders in every layout of the field: which match is right, what is counted, and what is refused."""
+"""Small folders in every layout of the field: which match is right, what is counted, and what is refused."""
 
 import csv
 from collections.abc import Iterable, Sequence
@@ -14,14 +14,14 @@ from viewfix.errors import BadInput, MissingExtra
 from viewfix.evaluate import datasets
 from viewfix.evaluate.datasets import Dataset
 from viewfix.evaluate.datasets.truth import by_frame, by_place, by_plane
-from viewfix.evaluate.nearness import within_m
+from viewfix.evaluate.proximity import within_m
 from viewfix.geo import distance_m, moved
 
 io = pytest.importorskip("scipy.io", reason="the extra 'evaluate' is not installed")
 
 
 def touch(folder: Path, names: Iterable[str]) -> None:
-    """Files that nobody opens: loaders read names and tables, never pixels."""
+    """Empty files: loaders read names and tables, never pixels."""
     for name in names:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(b"")
@@ -78,7 +78,7 @@ def test_a_folder_with_an_at_sign_in_its_path_changes_nothing(tmp_path: Path) ->
     assert counts(datasets.open("eynsham", root)) == [1]
 
 
-def test_two_zones_are_one_world(tmp_path: Path) -> None:
+def test_distances_across_two_zones_are_right(tmp_path: Path) -> None:
     """12 E is the border of zones 32 and 33: 10 m apart on the ground, half a million metres in eastings."""
     west, east = Position(55.0, 11.99995), Position(55.0, 12.00005)
     same_metres = Position(55.0, 11.99995 + 6.0)  # the very eastings of `west`, one zone on
@@ -97,7 +97,7 @@ def test_the_southern_hemisphere_is_not_the_northern(tmp_path: Path) -> None:
     assert [found.map[row].position.lat < 0 for row in found.positives[0]] == [True]
 
 
-def test_svox_and_sf_xl_ask_their_own_folders_of_queries(tmp_path: Path) -> None:
+def test_svox_and_sf_xl_use_their_own_folders_of_queries(tmp_path: Path) -> None:
     svox = tmp_path / "svox" / "images" / "test"
     touch(svox / "gallery", [utm_name(HERE, 17, letter="T")])
     touch(svox / "queries_night", [utm_name(HERE, 17, letter="T", tile=n) for n in range(2)])
@@ -124,6 +124,56 @@ def test_names_without_any_position_are_refused(tmp_path: Path) -> None:
     touch(tmp_path, ["database/1.jpg", "queries/@0@7.1@@@@@3@@@@@@@@.jpg"])
     with pytest.raises(BadInput, match="database has a position in its name"):
         datasets.open("eynsham", tmp_path)
+
+
+def metres_name(east_m: float, north_m: float, name: str, *, zone: str = "") -> str:
+    return f"@{east_m:.2f}@{north_m:.2f}@{zone}@{name}@.jpg" if zone else f"@{east_m:.2f}@{north_m:.2f}@{name}@.jpg"
+
+
+@pytest.mark.parametrize("way", ["two folders", "a protocol"])
+def test_names_with_metres_but_no_zone_are_compared_in_their_plane(way: str, tmp_path: Path) -> None:
+    touch(tmp_path / "database", [metres_name(385000 + 100 * n, 6672000, f"a{n}") for n in range(4)])
+    touch(tmp_path / "queries", [metres_name(385003 + 100 * n, 6672002, f"b{n}") for n in range(4)])
+    if way == "two folders":
+        found = datasets.pair(tmp_path / "database", tmp_path / "queries")
+        assert found.protocol.radius_m == 25.0
+    else:
+        found = datasets.open("st-lucia", tmp_path)
+        assert found.protocol.name == "st-lucia"
+    pairs = {query[-7:-5]: [name[-7:-5] for name in names] for query, names in right(found).items()}
+    assert pairs == {f"b{n}": [f"a{n}"] for n in range(4)}
+    assert all(picture.position is None for picture in (*found.map, *found.queries)), "the plane has no place on Earth"
+    assert any("without a UTM zone" in note for note in found.notes)
+
+
+@pytest.mark.parametrize("form", ["@{}@{}@{:04d}@.jpg", "@{}@{}@{}@name@.JPG", "@{}@{}.png", "street@{}@{}@{}.jpg"])
+def test_metres_are_read_whatever_else_is_in_the_name(form: str, tmp_path: Path) -> None:
+    """The tools of the field read what lies between the first three signs; a counter behind them is not a zone."""
+    touch(tmp_path / "database", [form.format(385000.0 + 100 * n, 6672000.0, 17 + n) for n in range(3)])
+    touch(tmp_path / "queries", [form.format(385103.0, 6672002.0, 20)])
+    [names] = right(datasets.pair(tmp_path / "database", tmp_path / "queries")).values()
+    assert names == [form.format(385100.0, 6672000.0, 18)]
+
+
+def test_queries_with_metres_only_are_compared_with_a_map_in_one_zone_and_refused_with_two(tmp_path: Path) -> None:
+    photos = [utm_name(at, 17, letter="T") for at in walk(3, 100.0)]
+    east, north = (float(cell) for cell in photos[0].split("@")[1:3])
+    touch(tmp_path / "database", photos)
+    touch(tmp_path / "queries", [metres_name(east + 3, north, "q"), "no-metres.jpg"])
+    found = datasets.pair(tmp_path / "database", tmp_path / "queries")
+    assert [names == [photos[0]] for names in right(found).values()] == [True]
+    assert [skipped.id for skipped in found.skipped] == ["no-metres.jpg"]
+    touch(tmp_path / "database", [utm_name(Position(40.44, -84.5), 16, letter="T")])
+    with pytest.raises(BadInput, match="queries has a position"):
+        datasets.pair(tmp_path / "database", tmp_path / "queries")
+
+
+@pytest.mark.parametrize("name", ["@0.0@1000.0@x@.jpg", "@nan@6672000@x@.jpg", "@385000@inf@x@.jpg", "@a@b@c@.jpg"])
+def test_metres_that_cannot_be_utm_are_not_a_plane(name: str, tmp_path: Path) -> None:
+    touch(tmp_path / "database", [name])
+    touch(tmp_path / "queries", [metres_name(385003, 6672002, "b")])
+    with pytest.raises(BadInput, match="database has a position"):
+        datasets.pair(tmp_path / "database", tmp_path / "queries")
 
 
 # dbStruct
@@ -165,7 +215,7 @@ def test_a_dbstruct_is_read_in_the_plane_of_its_publishers(tmp_path: Path) -> No
     assert not found.skipped and len(found.notes) == 1, "the count"
 
 
-def test_a_dbstruct_of_one_picture_each_is_not_turned_over(tmp_path: Path) -> None:
+def test_a_dbstruct_of_one_picture_each_is_not_transposed(tmp_path: Path) -> None:
     db_struct(tmp_path / "pitts250k_test.mat", ["a.jpg"], PHOTOS_M[:1], ["q.jpg"], QUERIES_M[:1])
     touch(tmp_path, ["a.jpg", "queries_real/q.jpg"])
     assert counts(datasets.open("pitts250k", tmp_path)) == [1]
@@ -177,7 +227,7 @@ def test_as_many_pictures_as_axes_are_read_as_published(tmp_path: Path) -> None:
     assert right(datasets.open("pitts30k", tmp_path)) == {"queries_real/q.jpg": ["b.jpg"]}
 
 
-def test_pictures_that_a_dbstruct_names_and_nobody_has_are_listed(tmp_path: Path) -> None:
+def test_missing_pictures_of_a_dbstruct_are_listed(tmp_path: Path) -> None:
     pitts(tmp_path)
     (tmp_path / "000" / "0000_pitch1_yaw1.jpg").unlink()
     found = datasets.open("pitts30k", tmp_path)
@@ -185,13 +235,13 @@ def test_pictures_that_a_dbstruct_names_and_nobody_has_are_listed(tmp_path: Path
     assert [rows.tolist() for rows in found.positives] == [[], [1], []], "rows count what is there"
 
 
-def test_a_dbstruct_that_is_something_else_is_refused(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_dbstruct_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "pitts30k_test.mat"
     file.write_text("<!DOCTYPE html>" * 20)
-    with pytest.raises(BadInput, match="is no dbStruct that can be read"):
+    with pytest.raises(BadInput, match="is not a readable dbStruct"):
         datasets.open("pitts30k", tmp_path)
     io.savemat(file, {"other": 1})
-    with pytest.raises(BadInput, match="is no dbStruct"):
+    with pytest.raises(BadInput, match="is not a readable dbStruct"):
         datasets.open("pitts30k", tmp_path)
     db_struct(file, ["a.jpg"], PHOTOS_M, ["q.jpg"], QUERIES_M[:1])
     with pytest.raises(BadInput, match="1 names and a 2 by 3 table"):
@@ -203,7 +253,7 @@ def test_a_dbstruct_that_is_something_else_is_refused(tmp_path: Path) -> None:
 
 def test_a_dbstruct_without_its_pictures_is_refused(tmp_path: Path) -> None:
     db_struct(tmp_path / "pitts30k_test.mat", ["000/a.jpg"], PHOTOS_M[:1], ["q.jpg"], QUERIES_M[:1])
-    with pytest.raises(BadInput, match="None of the pictures that the dbStruct names is below .* as 000/a.jpg"):
+    with pytest.raises(BadInput, match="None of the pictures in the dbStruct exists below .* for example 000/a.jpg"):
         datasets.open("pitts30k", tmp_path)
 
 
@@ -231,7 +281,7 @@ def test_tokyo_reads_png_for_jpg_and_a_table_for_every_query(tmp_path: Path) -> 
     assert "WGS84" in datasets.open("tokyo247", tmp_path).skipped[0].reason, "latitude and longitude swapped"
 
 
-def test_tokyo_as_formatted_by_others_is_read_too(tmp_path: Path) -> None:
+def test_tokyo_in_the_format_of_other_tools_is_read_too(tmp_path: Path) -> None:
     place = Position(35.6595, 139.7005)
     touch(tmp_path / "database", [utm_name(place, 54, letter="S")])
     touch(tmp_path / "queries", [utm_name(place, 54, letter="S")])
@@ -289,12 +339,12 @@ def test_the_740_are_the_subtask_without_panoramas_and_without_the_unanswerable(
         "sf/query/sfq": ["sf/database/sfa", "sf/database/sfb"],
     }
     assert found.answerable.all()
-    assert any("2 queries without a map picture in reach are left out" in note for note in found.notes)
+    assert any("2 queries without a map picture within the radius are left out" in note for note in found.notes)
     assert found.queries[0].heading_deg == 10.0
     assert found.queries[0].position == Position(55.68, 12.57)
 
 
-def test_a_city_is_never_asked_about_another(tmp_path: Path) -> None:
+def test_a_city_is_never_compared_with_another(tmp_path: Path) -> None:
     msls(tmp_path / "train_val")
     found = datasets.open("msls-val-full", tmp_path)
     assert found.areas is not None
@@ -304,7 +354,7 @@ def test_a_city_is_never_asked_about_another(tmp_path: Path) -> None:
         assert (found.areas.map[rows] == found.areas.queries[query]).all()
 
 
-def test_the_full_set_keeps_every_query_that_is_no_panorama(tmp_path: Path) -> None:
+def test_the_full_set_keeps_every_query_except_panoramas(tmp_path: Path) -> None:
     msls(tmp_path)
     found = datasets.open("msls-val-full", tmp_path)
     assert [query.id for query in found.queries][:3] == ["cph/query/cphq", "cph/query/cphfar", "cph/query/cphqoff"]
@@ -327,15 +377,15 @@ def test_a_city_that_lacks_a_table_a_column_or_a_row_is_refused(tmp_path: Path) 
     assert len(datasets.open("msls-val-full", tmp_path).queries) == 6, "which asks for no subtask"
 
 
-def test_tables_whose_rows_do_not_belong_together_are_refused(tmp_path: Path) -> None:
+def test_tables_whose_rows_do_not_match_are_refused(tmp_path: Path) -> None:
     msls(tmp_path)
     raw = tmp_path / "cph" / "query" / "raw.csv"
     raw.write_text(raw.read_text().replace("cphfar", "another"))
-    with pytest.raises(BadInput, match="Row 2 of the tables in .* is cphfar in one and another in one"):
+    with pytest.raises(BadInput, match="Row 2 of the tables in .* is cphfar in one and another in the other"):
         datasets.open("msls-val-full", tmp_path)
 
 
-def test_a_picture_of_a_city_that_is_not_there_is_listed(tmp_path: Path) -> None:
+def test_a_missing_picture_of_a_city_is_listed(tmp_path: Path) -> None:
     msls(tmp_path)
     (tmp_path / "sf" / "database" / "images" / "sfa.jpg").unlink()
     found = datasets.open("msls-val-740", tmp_path)
@@ -358,7 +408,7 @@ def test_nordland_n10_is_ten_frames_to_either_side(tmp_path: Path) -> None:
     assert counts(found)[20] == 21
 
 
-def test_nordland_n1_asks_the_other_way_round(tmp_path: Path) -> None:
+def test_nordland_n1_searches_the_other_way_round(tmp_path: Path) -> None:
     touch(tmp_path, [f"summer/images-{frame:05d}.png" for frame in range(1, 41)])
     touch(tmp_path, [f"winter/images-{frame:05d}.png" for frame in range(1, 41)])
     ten, one = datasets.open("nordland-n10", tmp_path), datasets.open("nordland-n1", tmp_path)
@@ -366,7 +416,7 @@ def test_nordland_n1_asks_the_other_way_round(tmp_path: Path) -> None:
     assert Path(one.queries[0].source).parent.name == "summer" and Path(one.map[0].source).parent.name == "winter"
     assert [query.id for query in one.queries] == [f"images-{frame:05d}.png" for frame in (1, 11, 21, 31)]
     assert right(one)["images-00011.png"] == [f"images-{frame:05d}.png" for frame in (10, 11, 12)]
-    assert "every 10th is asked" in one.notes[1]
+    assert "every 10th is a query" in one.notes[1]
 
 
 def test_nordland_n1_in_the_folders_of_vpr_bench(tmp_path: Path) -> None:
@@ -377,7 +427,7 @@ def test_nordland_n1_in_the_folders_of_vpr_bench(tmp_path: Path) -> None:
     assert [len(names) for names in found.values()] == [2, 3, 3, 3]
 
 
-def test_nordland_n1_as_formatted_by_others(tmp_path: Path) -> None:
+def test_nordland_n1_in_the_format_of_other_tools(tmp_path: Path) -> None:
     """Frame 1 stands before frame 10 in the numbers, after it in the order of names."""
     touch(tmp_path / "database", [f"@0@{frame * 16.6}@@@@@{frame}@@@@@@@@.jpg" for frame in range(40)])
     touch(tmp_path / "queries", [f"@0@{frame * 16.6}@@@@@{frame}@@@@@@@@.jpg" for frame in range(0, 40, 10)])
@@ -386,14 +436,14 @@ def test_nordland_n1_as_formatted_by_others(tmp_path: Path) -> None:
         assert {int(name.split("@")[7]) for name in photos} == {frame - 1, frame, frame + 1} - {-1}
 
 
-def test_nordland_n1_is_not_asked_of_the_files_of_n10(tmp_path: Path) -> None:
+def test_nordland_n1_is_not_measured_on_the_files_of_n10(tmp_path: Path) -> None:
     for side in ("database", "queries"):
         touch(tmp_path / side, [mock_name(frame) for frame in range(40)])
     with pytest.raises(BadInput, match=r"which of 40 queries belongs to which of 40 map pictures \(one to 10\)"):
         datasets.open("nordland-n1", tmp_path)
 
 
-def test_frames_cut_out_of_both_rides_count_for_nothing(tmp_path: Path) -> None:
+def test_frames_cut_out_of_both_rides_do_not_count(tmp_path: Path) -> None:
     kept = [*range(1, 11), *range(500, 520)]  # a long stop was taken out
     for side in ("summer", "winter"):
         touch(tmp_path / side, [f"image-{frame:05d}.png" for frame in kept])
@@ -415,7 +465,7 @@ def test_folders_numbered_from_different_starts_are_matched_by_order(tmp_path: P
     found = datasets.pair(tmp_path / "map", tmp_path / "asked", frames=0)
     assert right(found)["703.jpg"] == ["103.jpg"]
     (tmp_path / "asked" / "700.jpg").unlink()
-    with pytest.raises(BadInput, match="do not say which of 9 queries belongs to which of 10 map pictures"):
+    with pytest.raises(BadInput, match="do not tell which of 9 queries belongs to which of 10 map pictures"):
         datasets.pair(tmp_path / "map", tmp_path / "asked", frames=0)
 
 
@@ -431,7 +481,7 @@ def test_pairs_go_by_name_whatever_the_ending(tmp_path: Path) -> None:
     assert all(picture.position is None for picture in (*found.map, *found.queries))
 
 
-def test_made_up_metres_in_names_are_no_positions(tmp_path: Path) -> None:
+def test_made_up_metres_in_names_are_not_positions(tmp_path: Path) -> None:
     for side in ("database", "queries"):
         touch(tmp_path / side, [f"@0@{number * 1000}@@@@@{number}@@@@@@@@.jpg" for number in range(12)])
     found = datasets.open("sped", tmp_path)
@@ -439,21 +489,21 @@ def test_made_up_metres_in_names_are_no_positions(tmp_path: Path) -> None:
     assert found.map[0].position is None
 
 
-def test_pairs_of_other_names_go_by_order_and_say_so(tmp_path: Path) -> None:
+def test_pairs_with_different_names_go_by_order_with_a_note(tmp_path: Path) -> None:
     touch(tmp_path / "a", ["x1.jpg", "x2.jpg"])
     touch(tmp_path / "b", ["y1.jpg", "y2.jpg"])
     found = datasets.pair(tmp_path / "a", tmp_path / "b", exact=True)
     assert right(found) == {"y1.jpg": ["x1.jpg"], "y2.jpg": ["x2.jpg"]}
     assert "order of name" in found.notes[0]
     touch(tmp_path / "b", ["y3.jpg"])
-    with pytest.raises(BadInput, match="nobody knows the pairs"):
+    with pytest.raises(BadInput, match="the pairs are unknown"):
         datasets.pair(tmp_path / "a", tmp_path / "b", exact=True)
 
 
 # Anybody's folders and manifests
 
 
-def test_two_manifests_are_a_dataset(tmp_path: Path) -> None:
+def test_two_manifests_make_a_dataset(tmp_path: Path) -> None:
     touch(tmp_path, ["m0.jpg", "m1.jpg", "q0.jpg"])
     places = walk(2, 40.0)
     rows = "".join(f"m{n}.jpg,{at.lat},{at.lon},{90 * n}\n" for n, at in enumerate(places))
@@ -469,15 +519,15 @@ def test_two_manifests_are_a_dataset(tmp_path: Path) -> None:
 
 def test_a_pair_that_cannot_be_right_is_refused(tmp_path: Path) -> None:
     touch(tmp_path, ["a/1.jpg", "b/1.jpg"])
-    with pytest.raises(BadInput, match="Both frames and exact pairs"):
+    with pytest.raises(BadInput, match="Both frames and exact are set"):
         datasets.pair(tmp_path / "a", tmp_path / "b", frames=2, exact=True)
-    with pytest.raises(BadInput, match="Within -1 frames"):
+    with pytest.raises(BadInput, match="frames must be 0 or more; got -1"):
         datasets.pair(tmp_path / "a", tmp_path / "b", frames=-1)
-    with pytest.raises(BadInput, match="Within nan m"):
+    with pytest.raises(BadInput, match="radius_m must be more than 0; got nan"):
         datasets.pair(tmp_path / "a", tmp_path / "b", radius_m=float("nan"))
-    with pytest.raises(BadInput, match="says where it was taken.*Give a manifest"):
+    with pytest.raises(BadInput, match="has a position.*Use a manifest"):
         datasets.pair(tmp_path / "a", tmp_path / "b")
-    with pytest.raises(BadInput, match="is no folder"):
+    with pytest.raises(BadInput, match="is not a folder"):
         datasets.pair(tmp_path / "a" / "1.jpg", tmp_path / "b", frames=2)
     (tmp_path / "empty").mkdir()
     with pytest.raises(BadInput, match="no photos in"):
@@ -487,7 +537,7 @@ def test_a_pair_that_cannot_be_right_is_refused(tmp_path: Path) -> None:
 # Patch-NetVLAD
 
 
-def test_ground_truth_of_patch_netvlad_is_read_and_nothing_in_it_is_run(tmp_path: Path) -> None:
+def test_ground_truth_of_patch_netvlad_is_read_and_nothing_in_it_is_executed(tmp_path: Path) -> None:
     touch(tmp_path, ["db/a.jpg", "db/b.jpg", "db/c.jpg", "q/a.jpg", "q/b.jpg", "q/c.jpg"])
     (tmp_path / "map.txt").write_text("db/a.jpg\ndb/b.jpg\ndb/c.jpg\n")
     (tmp_path / "queries.txt").write_text("q/a.jpg\r\nq/b.jpg\r\nq/c.jpg\r\n")
@@ -498,10 +548,10 @@ def test_ground_truth_of_patch_netvlad_is_read_and_nothing_in_it_is_run(tmp_path
     assert right(found) == {"q/a.jpg": ["db/a.jpg"], "q/b.jpg": ["db/c.jpg"], "q/c.jpg": []}
     assert (found.name, found.protocol.radius_m) == ("truth", 25.0)
     np.savez(file, utmDb=PHOTOS_M[:2], utmQ=QUERIES_M, posDistThr=25)
-    with pytest.raises(BadInput, match="map.txt names 3 pictures, and the ground truth places 2"):
+    with pytest.raises(BadInput, match="map.txt has 3 names, but the ground truth has 2 positions"):
         datasets.from_npz(file, *lists)
     np.savez(file, utmDb=PHOTOS_M.astype(object), utmQ=QUERIES_M, posDistThr=25)
-    with pytest.raises(BadInput, match="what was pickled is not opened"):
+    with pytest.raises(BadInput, match="pickled objects are not opened"):
         datasets.from_npz(file, *lists)
     np.savez(file, utmDb=PHOTOS_M.T.ravel(), utmQ=QUERIES_M, posDistThr=25)
     with pytest.raises(BadInput, match=r"of shape \(6,\)"):
@@ -511,7 +561,7 @@ def test_ground_truth_of_patch_netvlad_is_read_and_nothing_in_it_is_run(tmp_path
 # Counts and refusals
 
 
-def test_the_number_of_queries_is_told_and_compared(tmp_path: Path) -> None:
+def test_the_number_of_queries_is_compared_with_the_published_one(tmp_path: Path) -> None:
     touch(tmp_path / "day_right", [f"{frame:03d}.jpg" for frame in range(100)])
     touch(tmp_path / "day_left", [f"{frame:03d}.jpg" for frame in range(100)])
     whole = datasets.open("gardens-point-day", tmp_path)
@@ -523,7 +573,7 @@ def test_the_number_of_queries_is_told_and_compared(tmp_path: Path) -> None:
     assert "99 queries, but 100 to 200 (unverified) are published: the folder is incomplete" in short.count_check()
 
 
-def test_a_count_that_is_certain_is_said_to_be_as_published(tmp_path: Path) -> None:
+def test_a_certain_count_is_called_as_published(tmp_path: Path) -> None:
     for side in ("new", "old"):
         touch(tmp_path / side, [f"{number:04d}.jpg" for number in range(1231)])
     found = datasets.open("amstertime", tmp_path)
@@ -531,16 +581,16 @@ def test_a_count_that_is_certain_is_said_to_be_as_published(tmp_path: Path) -> N
     touch(tmp_path / "old", ["1231.jpg"])
     more = datasets.open("amstertime", tmp_path)
     assert more.warning is not None
-    assert "1,232 queries, but 1,231 are published: the folder holds more" in more.warning
+    assert "1,232 queries, but 1,231 are published: the folder has more pictures" in more.warning
 
 
-def test_a_folder_of_something_else_is_told_what_was_looked_for_and_what_is_there(tmp_path: Path) -> None:
+def test_the_error_for_a_wrong_folder_lists_what_was_expected_and_what_was_found(tmp_path: Path) -> None:
     touch(tmp_path, ["train/1.jpg", "readme.txt"])
     with pytest.raises(BadInput) as refused:
         datasets.open("pitts30k", tmp_path)
     said = str(refused.value)
-    assert "does not hold pitts30k. Looked for: database/ and queries/" in said
-    assert "pitts30k_test.mat" in said and "There is: readme.txt, train/." in said
+    assert "does not contain pitts30k. Expected: database/ and queries/" in said
+    assert "pitts30k_test.mat" in said and "Found: readme.txt, train/." in said
     with pytest.raises(BadInput, match="There is no folder at"):
         datasets.open("pitts30k", tmp_path / "nowhere")
     with pytest.raises(BadInput, match=r"train_val/\{cph,sf\}"):
@@ -577,7 +627,7 @@ def test_a_picture_without_position_matches_nothing() -> None:
     assert [rows.tolist() for rows in by_place([unknown, known], [unknown, known], 25.0)] == [[], [1]]
 
 
-def test_scipy_is_asked_for_by_the_name_of_its_extra(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_missing_scipy_names_its_extra(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
     def without_scipy(module: str) -> None:
         raise ModuleNotFoundError("No module named 'scipy'", name="scipy")

@@ -1,4 +1,4 @@
-"""A tiny street with known truth: what an evaluation says about it, what it refuses, and the page it writes."""
+"""An evaluation of a small street with known positions: its figures, its refusals, and its report."""
 
 import json
 import re
@@ -15,9 +15,9 @@ from viewfix import Map, Position, Skipped
 from viewfix.cli import run
 from viewfix.errors import BadInput, StorageFailed
 from viewfix.evaluate import selfchecks
-from viewfix.evaluate.asked import OwnRules, queries_of
 from viewfix.evaluate.datasets import Areas, pair
-from viewfix.evaluate.nearness import nearest_m, points_m, strips, within_m
+from viewfix.evaluate.inputs import RadiusProtocol, open_queries
+from viewfix.evaluate.proximity import nearest_m, points_m, strips, within_m
 from viewfix.evaluate.report import page, write_report
 from viewfix.evaluate.run import Settings, evaluate
 from viewfix.evaluate.tables import tables
@@ -33,6 +33,8 @@ class Picture:
     source: str
     position: Position | None
     heading_deg: float | None = None
+    attribution: str | None = None
+    licence: str | None = None
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ class Street:
     queries: tuple[Picture, ...]
     positives: tuple[np.ndarray, ...]
     skipped: tuple[Skipped, ...] = ()
-    protocol: OwnRules = field(default_factory=OwnRules)
+    protocol: RadiusProtocol = field(default_factory=RadiusProtocol)
     notes: tuple[str, ...] = ()
     areas: Areas | None = None
 
@@ -78,14 +80,14 @@ def found(drawn_street: Street):
     return evaluate(Toy(), drawn_street)
 
 
-def test_both_conventions_for_queries_without_a_positive_are_told(found) -> None:
+def test_recall_is_given_by_both_conventions_for_queries_without_a_positive(found) -> None:
     assert (found.recall.queries, found.recall.without_positive) == (22, 2)
     assert found.recall.counted[1].value == pytest.approx(20 / 22)
     assert found.recall.dropped[1].value == 1.0
     assert found.recall.counted[1].low < 20 / 22 < found.recall.counted[1].high
 
 
-def test_figures_of_the_street_are_those_worked_out_by_hand(found) -> None:
+def test_the_figures_of_the_street_are_those_computed_by_hand(found) -> None:
     assert found.matching.average_precision == pytest.approx(1.0), "strangers score below every resident"
     assert found.matching.recall_at_100_precision == 1.0
     assert found.best_match_error is not None
@@ -116,7 +118,7 @@ def test_regions_are_held_out_and_their_queries_have_nothing_near(found, drawn_s
     assert none.fixes.confidence.ece_with_outside is None
 
 
-def test_a_map_too_small_to_hold_a_region_out_says_so(drawn_street: Street) -> None:
+def test_a_map_too_small_to_hold_out_a_region_says_so(drawn_street: Street) -> None:
     small = replace(drawn_street, map=drawn_street.map[:15], positives=tuple(p[p < 15] for p in drawn_street.positives))
     fixes = evaluate(Toy(), small).fixes
     assert fixes is not None and fixes.outside is None
@@ -140,19 +142,19 @@ def test_the_same_evaluation_gives_the_same_figures(found, drawn_street: Street)
     assert replace(again, latency=found.latency, sizes=found.sizes) == replace(found, sizes=found.sizes)
 
 
-def test_a_map_is_asked_as_it_is_and_its_own_photos_are_the_database(drawn_street: Street, tmp_path: Path) -> None:
+def test_a_map_searches_its_own_photos(drawn_street: Street, tmp_path: Path) -> None:
     rows = "".join(f"{Path(p.source)},{p.position.lat},{p.position.lon}\n" for p in drawn_street.map)
     asked = "".join(f"{Path(p.source)},{p.position.lat},{p.position.lon}\n" for p in drawn_street.queries)
     (tmp_path / "map.csv").write_text("file,lat,lon\n" + rows)
     (tmp_path / "queries.csv").write_text("file,lat,lon\n" + asked)
     with Map.build(tmp_path / "a.map", tmp_path / "map.csv", model=Toy()) as city:
-        found = evaluate(city, queries_of(tmp_path / "queries.csv"))
-    assert found.ranked_by == "the map's own index"
+        found = evaluate(city, open_queries(tmp_path / "queries.csv"))
+    assert found.ranked_by == "the index of the map"
     assert found.recall.counted[1].value == pytest.approx(20 / 22)
     assert found.subject == "a.map"
 
 
-def test_two_manifests_are_a_dataset(drawn_street: Street, tmp_path: Path) -> None:
+def test_two_manifests_make_a_dataset(drawn_street: Street, tmp_path: Path) -> None:
     for name, pictures in (("map.csv", drawn_street.map), ("queries.csv", drawn_street.queries)):
         rows = "".join(f"{p.source},{p.position.lat},{p.position.lon}\n" for p in pictures)
         (tmp_path / name).write_text("file,lat,lon\n" + rows)
@@ -160,12 +162,12 @@ def test_two_manifests_are_a_dataset(drawn_street: Street, tmp_path: Path) -> No
     assert [rows.tolist() for rows in found.positives] == [rows.tolist() for rows in drawn_street.positives]
     assert found.name == "queries.csv in map.csv"
     (tmp_path / "queries.csv").write_text("file,lat,lon\nnone.jpg,60,24\n")
-    with pytest.raises(BadInput, match="says where it was taken"):
+    with pytest.raises(BadInput, match="has a position"):
         pair(tmp_path / "map.csv", tmp_path / "queries.csv")
 
 
 def test_a_query_is_never_compared_with_photos_of_another_area(drawn_street: Street) -> None:
-    """As if every other place were in another town: whatever looks most alike there is not even seen."""
+    """As if every other place were in another town: the most similar photos there do not count."""
     own = np.array([int(p.id[1:]) % 2 for p in drawn_street.map])
     asked = np.array([int(q.id[1:]) % 2 for q in drawn_street.queries[:-2]])
     swapped = replace(
@@ -185,7 +187,7 @@ def test_a_query_is_never_compared_with_photos_of_another_area(drawn_street: Str
     assert all(town[each.wrong_id] != int(each.query_id[1:]) % 2 for each in found.failures) and wrong
 
 
-def test_pictures_without_positions_are_ranked_and_nothing_is_said_in_metres(drawn_street: Street) -> None:
+def test_pictures_without_positions_are_ranked_without_figures_in_metres(drawn_street: Street) -> None:
     def lost(pictures: Sequence[Picture]) -> tuple[Picture, ...]:
         return tuple(replace(each, position=None) for each in pictures)
 
@@ -198,7 +200,7 @@ def test_pictures_without_positions_are_ranked_and_nothing_is_said_in_metres(dra
 # ---- self-checks -------------------------------------------------------------------------
 
 
-class Herd(Toy):
+class BatchDependent(Toy):
     """Looks at its neighbours: subtracts the mean of the batch, as some published models do in effect."""
 
     def _embed(self, pictures: Sequence[np.ndarray]) -> np.ndarray:
@@ -208,23 +210,23 @@ class Herd(Toy):
         return (found / np.linalg.norm(found, axis=1, keepdims=True)).astype(np.float32)
 
 
-def test_a_descriptor_that_changes_with_its_batch_fails_the_run(drawn_street: Street) -> None:
-    with pytest.raises(BadInput, match="batch: a descriptor moves by .*--allow batch"):
-        evaluate(Herd(), drawn_street)
-    told = evaluate(Herd(), drawn_street, settings=Settings(allow=("batch",), regions=0))
+def test_a_descriptor_that_changes_with_its_batch_ends_the_run(drawn_street: Street) -> None:
+    with pytest.raises(BadInput, match="batch: a descriptor changes by .*--allow batch"):
+        evaluate(BatchDependent(), drawn_street)
+    told = evaluate(BatchDependent(), drawn_street, settings=Settings(allow=("batch",), regions=0))
     [check] = [each for each in told.checks if each.name == "batch"]
     assert (check.passed, check.allowed) == (False, True)
-    assert "not to be compared" in page(told)
+    assert "Do not compare these figures" in page(told)
 
 
-def test_the_same_file_in_map_and_queries_fails_the_run(drawn_street: Street) -> None:
+def test_the_same_file_in_map_and_queries_ends_the_run(drawn_street: Street) -> None:
     copied = replace(drawn_street.queries[1], source=drawn_street.map[3].source)
     street = replace(drawn_street, queries=(drawn_street.queries[0], copied, *drawn_street.queries[2:]))
     with pytest.raises(BadInput, match=r"1 of 22 queries are pictures of the map: q3 is m3.*--allow duplicates"):
         evaluate(Toy(), street)
 
 
-def test_the_same_picture_saved_again_fails_the_run(drawn_street: Street, tmp_path: Path) -> None:
+def test_the_same_picture_saved_again_ends_the_run(drawn_street: Street, tmp_path: Path) -> None:
     again = tmp_path / "again.jpg"
     Image.open(drawn_street.map[3].source).resize((96, 72)).save(again, quality=90)
     copied = replace(drawn_street.queries[1], source=str(again))
@@ -242,7 +244,7 @@ def test_a_model_that_finds_all_alike_does_not_make_duplicates(drawn_street: Str
     assert found.recall.counted[1].value < 0.5
 
 
-def test_training_places_near_the_test_fail_the_run_and_stand_beside_the_number(drawn_street: Street) -> None:
+def test_training_places_near_the_test_places_end_the_run_unless_allowed(drawn_street: Street) -> None:
     near = moved(along(59), 90.0, 65.0)
     with pytest.raises(BadInput, match="nearest training place is 65 m from a test place; 5 of 82 test photos"):
         evaluate(Toy(), drawn_street, settings=Settings(trained_on=(near,)))
@@ -265,7 +267,9 @@ def test_training_places_near_the_test_fail_the_run_and_stand_beside_the_number(
         ({"training_places": [[48.2, 16.4]]}, True, "1437 km"),
     ],
 )
-def test_a_model_says_where_it_was_trained(about: dict[str, object], passed: bool | None, seen: str) -> None:
+def test_the_training_places_of_a_model_are_read_from_its_description(
+    about: dict[str, object], passed: bool | None, seen: str
+) -> None:
     check = selfchecks.training(about, (), (START,), frozenset())
     assert check.passed is passed
     assert seen in check.seen
@@ -276,14 +280,16 @@ def test_training_places_that_cannot_be_read_are_one_clear_line() -> None:
         selfchecks.training({"training_area": {"lat": 60}}, (), (START,), frozenset())
 
 
-def test_a_count_that_is_not_the_protocols_fails_the_run(drawn_street: Street) -> None:
+def test_a_count_that_differs_from_the_protocol_ends_the_run(drawn_street: Street) -> None:
     with pytest.raises(BadInput, match=r"count: 22 queries \(the protocol has 315\)"):
-        evaluate(Toy(), replace(drawn_street, protocol=OwnRules("tokyo247", queries=315, database=None)))
-    exact = evaluate(Toy(), replace(drawn_street, protocol=OwnRules("mine", 22, 60)), settings=Settings(regions=0))
+        evaluate(Toy(), replace(drawn_street, protocol=RadiusProtocol("tokyo247", queries=315, database=None)))
+    exact = evaluate(
+        Toy(), replace(drawn_street, protocol=RadiusProtocol("mine", 22, 60)), settings=Settings(regions=0)
+    )
     assert next(each for each in exact.checks if each.name == "count").passed
 
 
-def test_a_query_that_cannot_be_read_fails_the_run_and_is_not_dropped_in_silence(
+def test_a_query_that_cannot_be_read_ends_the_run_and_is_not_dropped_silently(
     drawn_street: Street, tmp_path: Path
 ) -> None:
     torn = tmp_path / "torn.jpg"
@@ -343,7 +349,7 @@ def test_strips_hold_every_query_once_and_lie_side_by_side() -> None:
 # ---- report ------------------------------------------------------------------------------
 
 
-def test_the_report_is_one_page_that_needs_nothing_else_and_one_json(found, tmp_path: Path) -> None:
+def test_the_report_is_one_page_that_needs_no_other_file_and_one_json(found, tmp_path: Path) -> None:
     written = write_report(tmp_path / "new" / "report", found)
     text = written.read_text()
     assert not re.search(r'(?:src|href)="(?!data:)', text), "nothing is fetched"
@@ -375,8 +381,8 @@ def test_a_report_that_cannot_be_written_is_one_clear_line(found, tmp_path: Path
 @pytest.mark.skipif(not (SHARED / "cambridge" / "test").is_dir(), reason=f"the photos of {SHARED} are not here")
 def test_photos_of_a_real_street_are_ranked_as_by_the_benchmark() -> None:
     """The first 40 queries: enough to see that positions, positives and pictures meet."""
-    queries = queries_of(SHARED / "cambridge" / "test" / "queries.csv").queries[:40]
-    photos = queries_of(SHARED / "cambridge" / "test" / "map.csv").queries
+    queries = open_queries(SHARED / "cambridge" / "test" / "queries.csv").queries[:40]
+    photos = open_queries(SHARED / "cambridge" / "test" / "map.csv").queries
     right = within_m([q.position for q in queries], [p.position for p in photos], 25.0)
     near = sorted({int(row) for rows in right for row in rows})[:120]
     some = tuple(photos[row] for row in near)
@@ -388,7 +394,7 @@ def test_photos_of_a_real_street_are_ranked_as_by_the_benchmark() -> None:
 # ---- the command -------------------------------------------------------------------------
 
 
-def test_the_command_refuses_a_map_that_is_asked_for_its_own_photos(
+def test_the_command_refuses_queries_that_are_photos_of_the_map(
     real_map: Path, street: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(["eval", str(real_map), str(street), "--regions", "0"]) == 2
@@ -431,7 +437,7 @@ def test_training_photos_without_positions_are_refused(real_map: Path, street: P
     assert run(["eval", str(real_map), str(street), "--trained-on", str(tmp_path)]) == 2
 
 
-def test_a_protocol_is_measured_by_its_name_and_its_count_is_told(
+def test_a_protocol_is_measured_by_its_name_and_its_counts_are_printed(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for walk, visit in (("day_right", None), ("day_left", 1)):
@@ -450,14 +456,12 @@ def test_a_protocol_is_measured_by_its_name_and_its_count_is_told(
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        (["pitts30k"], "pitts30k is a protocol. Say where its files lie: --data FOLDER"),
+        (["pitts30k"], "pitts30k is a protocol. Pass the folder of its files: --data FOLDER"),
         (["pitts31k", "--data", "."], "Did you mean 'pitts30k'?"),
-        (["pitts30k", "--data", ".", "--queries", "."], "has queries and frames of its own"),
-        (["photos", "--frames", "2"], "Give the other one as --queries"),
+        (["pitts30k", "--data", ".", "--queries", "."], "has its own queries and frames"),
+        (["photos", "--frames", "2"], "Pass the second one with --queries"),
     ],
 )
-def test_datasets_that_are_half_named_are_refused(
-    given: list[str], said: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_an_incomplete_dataset_is_refused(given: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["eval", "lite0-netvlad-512", *given]) == 2
     assert said in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""The metadata of a photo says with what camera it was taken; what is 0, absurd or not a number is unknown."""
+"""The camera of a photo, from EXIF and XMP. Values that are 0, impossible or not a number count as unknown."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""A position is read in every form that EXIF and XMP write; what contradicts itself is named, never guessed."""
+"""Positions are read in every form that EXIF and XMP use; contradictions are reported, never guessed away."""
 
 import re
 from typing import Any

@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 
 from viewfix.demo import light
+from viewfix.demo import run as demo
 from viewfix.demo.plan import Lot, Plan, Street
-from viewfix.demo.report import Asked, write_report
-from viewfix.demo.scene import EYE_M, HORIZON_SHARE, Camera, Scene
+from viewfix.demo.report import DemoQuery, write_report
+from viewfix.demo.scene import EYE_M, HORIZON_SHARE, PinholeCamera, Scene
 from viewfix.demo.styles import OLD_TOWN
-from viewfix.demo.town import Town, View, write_views
+from viewfix.demo.town import Town, Viewpoint, write_views
 from viewfix.geo import distance_m
 from viewfix.photos import metadata
 from viewfix.types import Candidate, Fix, Photo
@@ -37,17 +38,17 @@ def test_views_carry_their_true_position_and_heading(town: Town, tmp_path: Path)
         assert told.taken_at is not None
 
 
-def test_queries_do_not_tell_where_they_are(town: Town, tmp_path: Path) -> None:
+def test_queries_do_not_carry_their_position(town: Town, tmp_path: Path) -> None:
     [file] = write_views(town, town.query_views(1), tmp_path, tell_position=False, **SMALL)
     assert metadata(file).position is None
 
 
 @pytest.mark.parametrize("away_m", [10.0, 20.0])
-def test_a_wall_fills_the_rows_that_geometry_says(away_m: float) -> None:
+def test_a_wall_fills_the_rows_that_geometry_predicts(away_m: float) -> None:
     lot = Lot((-30.0, away_m), (30.0, away_m), 9.0, 5, corner=False)
     street = Street((-30.0, 0.0), (30.0, 0.0), 12.0)
     scene = Scene(Plan((street,), (), (), (), (lot,), (), 40.0), OLD_TOWN, 0, px_per_m=8.0)
-    camera = Camera(0.0, 0.0, 0.0, 64, 480, 200.0)
+    camera = PinholeCamera(0.0, 0.0, 0.0, 64, 480, 200.0)
     picture = scene.render(camera, light.DAY)
     without = Scene(Plan((street,), (), (), (), (Lot((-30.0, -50.0), (30.0, -50.0), 9.0, 5, False),), (), 40.0),
                     OLD_TOWN, 0, px_per_m=8.0).render(camera, light.DAY)  # fmt: skip
@@ -60,9 +61,9 @@ def test_a_wall_fills_the_rows_that_geometry_says(away_m: float) -> None:
 
 def test_another_hour_changes_a_view_less_than_another_place(town: Town) -> None:
     here, there = town.map_views(step_m=30)[1], town.map_views(step_m=30)[9]
-    dusk = View("dusk", here.east_m, here.north_m, here.heading_deg, light.DUSK)
+    dusk = Viewpoint("dusk", here.east_m, here.north_m, here.heading_deg, light.DUSK)
 
-    def edges(view: View) -> np.ndarray:
+    def edges(view: Viewpoint) -> np.ndarray:
         grey = town.render(view, **SMALL).mean(axis=2)
         across = np.abs(np.diff(grey, axis=1))
         return (across - across.mean()) / across.std()
@@ -71,7 +72,7 @@ def test_another_hour_changes_a_view_less_than_another_place(town: Town) -> None
     assert same > other + 0.2
 
 
-def test_nobody_stands_inside_a_house(town: Town) -> None:
+def test_no_view_is_taken_from_inside_a_house(town: Town) -> None:
     for view in [*town.map_views(), *town.query_views()]:
         for lot in town.plan.lots:
             corners = np.array(lot.footprint)
@@ -81,16 +82,16 @@ def test_nobody_stands_inside_a_house(town: Town) -> None:
             assert not ((sides > 0).all() or (sides < 0).all()), view
 
 
-def test_the_report_shows_every_query_and_escapes_what_it_says(town: Town, street: Path, tmp_path: Path) -> None:
+def test_the_report_shows_every_query_and_escapes_its_texts(town: Town, street: Path, tmp_path: Path) -> None:
     file = sorted(street.glob("*.jpg"))[0]
     [view] = town.query_views(1)
     at = town.position(view)
     candidate = Candidate(Photo("<script>alert(1)</script>", str(file), at), 0.5)
-    asked = [
-        Asked(view, file, at, Fix(at.__class__(at.lat, at.lon, 25.0), 0.9, (candidate,), "a & b <c>"), 0.0),
-        Asked(view, file, None, Fix(None, 0.1, (candidate,), "nothing alike"), None),
+    queries = [
+        DemoQuery(view, file, at, Fix(at.__class__(at.lat, at.lon, 25.0), 0.9, (candidate,), "a & b <c>"), 0.0),
+        DemoQuery(view, file, None, Fix(None, 0.1, (candidate,), "nothing alike"), None),
     ]
-    write_report(tmp_path / "r.html", town, town.map_views(step_m=30), asked)
+    write_report(tmp_path / "r.html", town, town.map_views(step_m=30), queries)
     page = (tmp_path / "r.html").read_text()
     assert page.count('class="card"') == 2
     assert "<script" not in page
@@ -106,3 +107,21 @@ def test_views_look_all_four_ways(town: Town) -> None:
         turns = sorted((h - headings[0]) % 360 for h in headings)
         assert turns == pytest.approx([0, 90, 180, 270])
         assert all(math.isfinite(h) and 0 <= h < 360 for h in headings)
+
+
+def test_the_demo_finds_photos_and_reports_progress_without_a_terminal(
+    town: Town, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(demo, "QUERIES", 2)
+    monkeypatch.setattr(demo, "OUT_OF_TOWN", 1)
+    queries = demo.run(tmp_path, town=town, step_m=30.0)
+    told = capsys.readouterr()
+    lines = told.err.splitlines()
+    count = len(town.map_views(step_m=30.0))
+    assert lines[0] == f"drawing: 0 of {count}"
+    assert f"drawing: {count} of {count}" in lines
+    assert lines[-1] == "locating: 3 of 3"
+    assert len(lines) < 20, "a line a stage, not a line a photo"
+    assert "found within their radius" in told.out
+    assert not queries[-1].fix.found, "a photo of another town"
+    assert (tmp_path / "report.html").read_text(encoding="utf-8").count('class="card"') == 3

@@ -1,7 +1,8 @@
-"""Progress and tables for people at a terminal: numbers go in, rich text comes out. Shared by the CLI and the demo."""
+"""Progress bars and tables for people at a terminal, shared by the command line and the demo."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -17,17 +18,32 @@ from rich.progress import (
 )
 
 from .types import Progress as Report
+from .types import silent
 
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
+LINE_EVERY_S = 10.0
+
 
 @contextmanager
-def progress(*, quiet: bool = False) -> Iterator[Report]:
-    """A bar on standard error for every stage that is reported; nothing where there is no terminal or `quiet`.
+def progress(*, quiet: bool = False, always: bool = False) -> Iterator[Report]:
+    """Show progress on standard error while the block runs; standard output stays clean, so that it can be piped.
 
-    Standard output stays clean, so that it can be piped.
+    At a terminal every stage gets a bar. Elsewhere nothing is shown unless `always` is set: then every stage gets a
+    line when it begins and ends, and one every LINE_EVERY_S seconds in between.
     """
+    if quiet:
+        yield silent
+    elif err.is_terminal:
+        with _bars() as report:
+            yield report
+    else:
+        yield _lines() if always else silent
+
+
+@contextmanager
+def _bars() -> Iterator[Report]:
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}"),
@@ -35,8 +51,7 @@ def progress(*, quiet: bool = False) -> Iterator[Report]:
         MofNCompleteColumn(),
         TimeRemainingColumn(),
     )
-    hidden = quiet or not err.is_terminal
-    with Progress(*columns, console=err, transient=True, disable=hidden) as bars:
+    with Progress(*columns, console=err, transient=True) as bars:
         stages: dict[str, TaskID] = {}
 
         def report(stage: str, done: int, total: int | None) -> None:
@@ -45,3 +60,20 @@ def progress(*, quiet: bool = False) -> Iterator[Report]:
             bars.update(stages[stage], completed=done, total=total)
 
         yield report
+
+
+def _lines() -> Report:
+    printed_at: dict[str, float] = {}
+    finished: set[str] = set()
+
+    def report(stage: str, done: int, total: int | None) -> None:
+        now, at_end = time.monotonic(), done == total
+        is_due = stage not in printed_at or now - printed_at[stage] >= LINE_EVERY_S
+        if stage in finished or not (is_due or at_end):
+            return
+        printed_at[stage] = now
+        if at_end:
+            finished.add(stage)
+        err.print(f"{stage}: {done} of {total}" if total else stage, markup=False)
+
+    return report

@@ -1,4 +1,4 @@
-"""viewfix compare: photos become the matrix of their distances, as a table and a picture."""
+"""viewfix compare: the distances between photos, as a table and as a picture."""
 
 from __future__ import annotations
 
@@ -18,23 +18,21 @@ PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff")
 @click.command()
 @click.argument("files", metavar="PHOTO|FOLDER...", nargs=-1, required=True)
 @click.option("-o", "--output", type=click.Path(path_type=Path), metavar="PICTURE.png",
-              help="Draw the matrix with thumbnails.")  # fmt: skip
+              help="Draw the table with thumbnails.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="One JSON object: files, distances, skipped.")
 @model_option
 def command(files: tuple[str, ...], output: Path | None, as_json: bool, model: str | None) -> None:
-    """Say how alike photos are: the distance of every pair, 0 (the same picture) to 2.
+    """Print how alike photos are: the distance of every pair, from 0 (the same picture) to 2.
 
-    Two photos of one place are nearer to each other than photos of two places.
+    Two photos of one place are closer to each other than photos of two places.
     """
     from ..compare.distances import describe_files, distances
     from ..models import catalogue
     from ..sources import image_files
 
-    paths = [path for given in files for path in image_files(given)]
+    paths = [path for each in files for path in image_files(each)]
     if len(paths) > MOST:
-        raise BadInput(
-            f"{len(paths)} photos make a table nobody can read. Give {MOST} or fewer, or use: viewfix plot MAP"
-        )
+        raise BadInput(f"{len(paths)} photos are too many for a table. Pass at most {MOST}, or use: viewfix plot MAP")
     if output is not None:
         writable_picture(output, PICTURES, paths)
     with console.progress() as report:
@@ -42,9 +40,8 @@ def command(files: tuple[str, ...], output: Path | None, as_json: bool, model: s
     for skipped in pictures.skipped:
         click.echo(f"skipped {skipped.id}: {skipped.reason}", err=True)
     if len(pictures.files) < 2:
-        raise BadInput(
-            f"{len(pictures.files)} photo could be read, but a comparison takes two or more. Give more photos."
-        )
+        readable = "Only one photo" if pictures.files else "No photo"
+        raise BadInput(f"{readable} could be read, but a comparison needs at least two. Pass more photos.")
     matrix = distances(pictures.descriptors)
     if as_json:
         skipped_list = [{"id": s.id, "reason": s.reason} for s in pictures.skipped]
@@ -59,12 +56,12 @@ def command(files: tuple[str, ...], output: Path | None, as_json: bool, model: s
         for number, row in enumerate(matrix, start=1):
             click.echo(f"{number:>3}  " + " ".join(f"{distance:5.2f}" for distance in row))
     if output is not None:
-        from ..compare.contact_sheet import draw_matrix
+        from ..compare.contact_sheet import write_matrix
 
         try:
-            draw_matrix(pictures.files, matrix).save(output)
+            write_matrix(output, pictures.files, matrix)
         except OSError as error:
             raise StorageFailed(
-                f"{output} could not be written ({error}). Free space or name another folder."
+                f"Cannot write {output} ({error}). Free some space, or choose another folder."
             ) from None
         click.echo(f"wrote {output}", err=as_json)

@@ -1,4 +1,4 @@
-"""viewfix coverage: a map says where it would find photos, where not, and what to photograph next."""
+"""viewfix coverage: where a map would find photos, where not, and what to photograph next."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from .options import json_option, map_argument
               help="Write spots, look-alikes, gaps and suggestions.")  # fmt: skip
 @json_option
 @click.option("--sample", default=2000, show_default=True, type=click.IntRange(min=1),
-              help="Photos left out and looked for, at most.")  # fmt: skip
-@click.option("--seed", default=0, show_default=True, help="Of the drawing, where there are more.")
-@click.option("-q", "--quiet", is_flag=True, help="No progress bar.")
+              help="Leave out at most this many photos.")  # fmt: skip
+@click.option("--seed", default=0, show_default=True, help="Chooses the photos if there are more.")
+@click.option("-q", "--quiet", is_flag=True, help="Show no progress bar.")
 def command(
     place: Address,
     html_path: Path | None,
@@ -32,21 +32,24 @@ def command(
     seed: int,
     quiet: bool,
 ) -> None:
-    """Say where on MAP a photo would be found, where places look alike, and what to photograph next.
+    """Find out where on MAP a photo would be found, where places look alike, and what to photograph next.
 
-    Photos are left out in turn, with all within 5 m, and looked for among the others. See docs/coverage.md.
+    Photos are left out in turn, each with everything within 5 m, and searched for among the others. See
+    docs/coverage.md.
     """
-    from ..coverage import survey, words, write
+    from ..coverage import survey
+    from ..coverage.summary import summary
+    from ..coverage.write import check_target, write_files
     from ..map import Map
 
     for target, endings in ((html_path, (".html", ".htm")), (geojson_path, (".geojson", ".json"))):
         if target is not None:
-            write.refuse(target, endings)
-    with console.progress(quiet=quiet) as report, Map.open(place) as city:
-        coverage = survey(city, sample=sample, seed=seed, progress=report)
-    written = write.files(coverage, html_path, geojson_path)
+            check_target(target, endings)
+    with console.progress(quiet=quiet) as report, Map.open(place, progress=report) as city:
+        coverage = survey(city.context, sample=sample, seed=seed, progress=report)
+    written = write_files(coverage, html_path, geojson_path)
     if as_json:
         click.echo(json.dumps(coverage.to_json(), ensure_ascii=True))
         return
-    for line in [*words.summary(coverage), *(f"wrote {file}" for file in written)]:
+    for line in [*summary(coverage), *(f"wrote {file}" for file in written)]:
         click.echo(line)

@@ -1,4 +1,4 @@
-"""viewfix demo: a small town is drawn, mapped and located, with nothing but what is installed."""
+"""viewfix demo: draw a small town, map it, and locate photos in it."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ import click
 @click.command()
 @click.option("-o", "--output", default="viewfix-demo", show_default=True, type=click.Path(path_type=Path),
               help="Folder for the views, the map and the report.")  # fmt: skip
-@click.option("--seed", default=0, show_default=True, help="Another number is another town.")
-@click.option("--tiny", is_flag=True, help="One street in small pictures: a few seconds.")
-def command(output: Path, seed: int, tiny: bool) -> None:
-    """Draw a small town, build a map of it, find photos in it, and write a report. No network, no photos needed."""
+@click.option("--seed", default=0, show_default=True, help="Another number makes another town.")
+def command(output: Path, seed: int) -> None:
+    """Draw a small town, build a map of it, locate photos in it, and write a report.
+
+    Needs no network and no photos. Takes a minute or two.
+    """
     from ..demo.run import run
 
-    run(output, seed=seed, tiny=tiny)
+    run(output, seed=seed)

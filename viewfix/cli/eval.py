@@ -1,4 +1,4 @@
-"""viewfix eval: a model or a map is measured on a dataset; tables come out, and a page for those who look closer."""
+"""viewfix eval: measure a model or a map on a dataset, with tables and an optional report."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..errors import BadInput
 from .options import json_option
 
 if TYPE_CHECKING:
-    from ..evaluate.asked import Asked
+    from ..evaluate.inputs import EvaluationDataset
     from ..evaluate.result import Result
     from ..types import Position
 
@@ -22,20 +22,20 @@ if TYPE_CHECKING:
 @click.argument("subject", metavar="MAP_OR_MODEL")
 @click.argument("dataset", metavar="DATASET")
 @click.option("--queries", metavar="SOURCE",
-              help="A folder or manifest to ask for; DATASET is then that of the map photos.")  # fmt: skip
+              help="A folder or manifest of queries; DATASET then has the map photos.")  # fmt: skip
 @click.option("--data", type=click.Path(path_type=Path), metavar="FOLDER",
-              help="Where a protocol's files lie; DATASET is its name, as pitts30k.")  # fmt: skip
+              help="The folder of a protocol; DATASET is then its name, such as pitts30k.")  # fmt: skip
 @click.option("--frames", type=click.IntRange(0), metavar="N",
-              help="DATASET and --queries are one walk twice: right is at most N frames away.")  # fmt: skip
+              help="DATASET and --queries are frames of the same route; a match is right within N frames.")  # fmt: skip
 @click.option("--report", type=click.Path(path_type=Path), metavar="FOLDER",
-              help="Write index.html and result.json there.")  # fmt: skip
+              help="Write index.html and result.json to this folder.")  # fmt: skip
 @click.option("--allow", multiple=True, metavar="CHECK",
-              help="Go on though this self-check fails, and say so in the report. May be given again.")  # fmt: skip
+              help="Continue if this self-check fails, and say so in the report. Can be repeated.")  # fmt: skip
 @click.option("--trained-on", multiple=True, metavar="SOURCE",
-              help="Photos that the model was trained on: how near they are is told and checked.")  # fmt: skip
+              help="Photos that the model was trained on: their distance is reported. Can be repeated.")  # fmt: skip
 @click.option("--regions", default=4, show_default=True, type=click.IntRange(0),
-              help="Parts of the map held out, to ask from outside it; 0 for none.")  # fmt: skip
-@click.option("--seed", default=0, show_default=True, help="Of the confidence intervals.")
+              help="Parts of the map to hold out, for queries from outside it; 0 for none.")  # fmt: skip
+@click.option("--seed", default=0, show_default=True, help="Seed of the confidence intervals.")
 @json_option
 def command(
     subject: str,
@@ -47,9 +47,9 @@ def command(
 ) -> None:
     """Measure a model or a map on a dataset: recall, precision, metres, confidence and time.
 
-    A model (a name of `viewfix models`, or an .onnx file) is asked about a map made of the map photos of
-    DATASET: the name of a protocol with --data, or a folder or manifest with --queries. A map is asked as
-    it is, and a DATASET without --queries is what it is asked for.
+    A model (a name from `viewfix models`, or an .onnx file) searches the map photos of DATASET: the name of a
+    protocol with --data, or a folder or manifest with --queries. A map searches its own photos, and DATASET has
+    the queries.
     """
     from ..evaluate.report import check_folder, write_report
     from ..evaluate.run import Settings, evaluate
@@ -62,54 +62,60 @@ def command(
         regions=chosen["regions"],
         seed=chosen["seed"],
     )
-    asked = _dataset(subject, dataset, queries, data=chosen["data"], frames=chosen["frames"])
+    data = _dataset(subject, dataset, queries, data=chosen["data"], frames=chosen["frames"])
     with console.progress(quiet=as_json) as progress:
-        result = evaluate(subject, asked, settings=settings, progress=progress)
+        result = evaluate(subject, data, settings=settings, progress=progress)
     if report is not None:
         written = write_report(report, result)
         click.echo(f"wrote {written}", err=True)
     if as_json:
         click.echo(json.dumps(result.to_json(), ensure_ascii=True))
     else:
-        _say(result)
+        _print(result)
 
 
-def _dataset(subject: str, name: str, queries: str | None, *, data: Path | None, frames: int | None) -> Asked:
+def _dataset(
+    subject: str, name: str, queries: str | None, *, data: Path | None, frames: int | None
+) -> EvaluationDataset:
     from ..evaluate import datasets, protocols
-    from ..evaluate.asked import queries_of
+    from ..evaluate.inputs import open_queries
     from ..evaluate.subject import is_map
 
     if data is not None:
         if queries is not None or frames is not None:
-            raise BadInput("--data goes with the name of a protocol, which has queries and frames of its own.")
+            raise BadInput(
+                "--data is for a protocol, which has its own queries and frames. Leave out --queries and --frames."
+            )
         return datasets.open(name, data)
     if queries is not None:
         return datasets.pair(name, queries, frames=frames)
     if frames is not None:
-        raise BadInput("--frames compares two folders of one walk. Give the other one as --queries.")
+        raise BadInput("--frames compares two folders of the same route. Pass the second one with --queries.")
     if protocols.known(name) and not Path(name).exists():
-        raise BadInput(f"{name} is a protocol. Say where its files lie: --data FOLDER")
+        raise BadInput(f"{name} is a protocol. Pass the folder of its files: --data FOLDER")
     if is_map(subject):
-        return queries_of(name)
-    raise BadInput(f"{name} alone is no dataset. Give the map photos as DATASET, and what to ask for as --queries.")
+        return open_queries(name)
+    raise BadInput(
+        f"{name} alone is not a dataset for a model. Pass the map photos as DATASET, and the queries with --queries."
+    )
 
 
 def _places(sources: tuple[str, ...]) -> tuple[Position, ...]:
-    """Where the photos of the training were taken; a source that does not tell would make the check a lie."""
+    """The positions of training photos. A source without positions is refused: the check would prove nothing."""
     from ..sources import open_source
     from ..types import Photo
 
     found: list[Position] = []
     for source in sources:
-        places = [item.position for item in open_source(source) if isinstance(item, Photo)]
-        if not places:
-            raise BadInput(f"No photo of {source} says where it was taken. Give --trained-on photos with positions.")
-        found += places
+        positions = [item.position for item in open_source(source) if isinstance(item, Photo)]
+        if not positions:
+            raise BadInput(f"No photo of {source} has a position. Pass photos with positions to --trained-on.")
+        found += positions
     return tuple(found)
 
 
-def _say(result: Result) -> None:
-    """The tables of the report, and first whatever makes them doubtful."""
+def _print(result: Result) -> None:
+    """Print the self-checks, then the tables of the report."""
     from rich.table import Table
 
     from ..evaluate.tables import tables

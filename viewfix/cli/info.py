@@ -45,8 +45,8 @@ def _model(model: dict[str, Any]) -> str:
 
 
 def _calibration(stored: dict[str, Any] | None) -> str:
-    from ..explain.assemble import in_words
+    from ..explain.assemble import describe_calibration
     from ..locate.confidence import PRIOR, Calibration
 
     calibration = PRIOR if stored is None else Calibration.from_json(stored)
-    return f"{in_words(calibration)} Radius {calibration.radius_m:.0f} m."
+    return f"{describe_calibration(calibration)} Radius {calibration.radius_m:.0f} m."

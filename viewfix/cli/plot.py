@@ -1,8 +1,9 @@
-"""viewfix plot: the photos of a map are drawn by how they look."""
+"""viewfix plot: draw the photos of a map by how they look."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import click
 
@@ -17,24 +18,27 @@ from .options import map_argument, writable_picture
 @click.option("-o", "--output", default="map.png", show_default=True, type=click.Path(path_type=Path),
               help="A .png, .svg or .pdf file.")  # fmt: skip
 @click.option("--colour", type=click.Choice(["place", "position"]),
-              help="By the first folder of the ids, or by position. Default: whichever tells more.")  # fmt: skip
+              help="By the first folder of the ids, or by position. Default: the more informative one.")  # fmt: skip
 @click.option("--method", default="tsne", show_default=True, type=click.Choice(["tsne", "pca"]),
               help="tsne keeps look-alikes together, pca keeps distances.")  # fmt: skip
-def command(place: Address, output: Path, colour: str | None, method: str) -> None:
-    """Draw the photos of MAP in two dimensions: those that look alike lie together."""
+@click.option("--thumbnails/--no-thumbnails", default=True, show_default=True,
+              help="Draw some of the photos themselves.")  # fmt: skip
+def command(
+    place: Address, output: Path, colour: Literal["place", "position"] | None, method: str, thumbnails: bool
+) -> None:
+    """Draw the photos of MAP in two dimensions: photos that look alike are close together."""
     from ..compare.scatter import draw_map
-    from ..store.complete import whole
+    from ..store.complete import require_complete
     from ..store.store import Store
 
     writable_picture(output, (".png", ".svg", ".pdf"))
-    with whole(Store.open(place)) as store:
+    with require_complete(Store.open(place)) as store, console.progress() as report:
         if store.ids_of_source(str(output.resolve())):
-            raise BadInput(f"{output} is a photo of the map and would be written over. Name another file.")
-    with Store.open(place) as store, console.err.status("laying the photos out …"):
+            raise BadInput(f"{output} is a photo of the map and would be overwritten. Choose another name.")
         try:
-            draw_map(store, output, method=method, colour=colour)
+            draw_map(store, output, method=method, colour=colour, thumbnails=thumbnails, progress=report)
         except OSError as error:
             raise StorageFailed(
-                f"{output} could not be written ({error}). Free space or name another folder."
+                f"Cannot write {output} ({error}). Free some space, or choose another folder."
             ) from None
     click.echo(f"wrote {output}")

@@ -1,1 +1,1 @@
-"""Pictures held against each other: distances, places, and pictures of both. Not the way to a fix."""
+"""Compare pictures with each other: distances, places, and drawings of both. Not part of locating a photo."""

@@ -1,4 +1,4 @@
-"""A distance matrix becomes a picture: thumbnails along both edges, a coloured cell with its number for every pair."""
+"""Draw a table of distances: thumbnails along both edges, and a coloured cell with a number for every pair."""
 
 from __future__ import annotations
 
@@ -10,18 +10,19 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
 from .. import photos
+from ..files import replacing
 
 CELL_PX = 96
 MARGIN_PX = 4
 ALIKE, UNLIKE = np.array([22, 110, 86]), np.array([244, 240, 230])
-"""Dark green for the same picture to paper for nothing in common: it reads in greyscale and to the colour-blind."""
+"""Dark green for the same picture, paper for nothing in common: readable in greyscale and for the colour-blind."""
 
 FAR = 1.4142
 """The distance of two descriptors that have nothing in common: cosine 0."""
 
 
 def draw_matrix(files: Sequence[Path], distances: npt.NDArray[np.float32]) -> Image.Image:
-    """Draw (N, N) distances of N pictures, with their thumbnails, as an RGB image of (N + 1) cells a side."""
+    """Draw (N, N) distances of N pictures, with their thumbnails, as an RGB image of (N + 1) by (N + 1) cells."""
     side = (len(files) + 1) * CELL_PX
     sheet = Image.new("RGB", (side, side), "white")
     pen = ImageDraw.Draw(sheet)
@@ -40,6 +41,13 @@ def draw_matrix(files: Sequence[Path], distances: npt.NDArray[np.float32]) -> Im
             centre = (left + CELL_PX // 2, top + CELL_PX // 2)
             pen.text(centre, f"{distances[i, j]:.2f}", fill=ink, font=font, anchor="mm")
     return sheet
+
+
+def write_matrix(target: Path, files: Sequence[Path], distances: npt.NDArray[np.float32]) -> None:
+    """Draw the table and write it to a picture file, whole or not at all."""
+    sheet = draw_matrix(files, distances)
+    with replacing(target) as part:
+        sheet.save(part, format=Image.registered_extensions()[target.suffix.lower()])
 
 
 def _thumbnail(file: Path) -> Image.Image:

@@ -1,4 +1,4 @@
-"""Picture files become descriptors and the distances between them."""
+"""Descriptors of picture files, and the distances between them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ..types import Progress, Skipped, silent
 
 @dataclass(frozen=True, slots=True)
 class Pictures:
-    """Files that could be read, their descriptors (N, dim) float32 of length 1, and those that could not."""
+    """The readable files, their descriptors (N, dim) float32 of length 1, and the files that were skipped."""
 
     files: tuple[Path, ...]
     descriptors: npt.NDArray[np.float32]
@@ -24,7 +24,7 @@ class Pictures:
 
 
 def describe_files(files: Sequence[Path], model: Model, *, progress: Progress = silent) -> Pictures:
-    """Describe picture files on all cores; one that cannot be read is skipped."""
+    """Embed picture files on all cores; an unreadable one is skipped."""
     good: list[Path] = []
     rows: list[npt.NDArray[np.float32]] = []
     skipped: list[Skipped] = []
@@ -41,7 +41,7 @@ def describe_files(files: Sequence[Path], model: Model, *, progress: Progress = 
 
 def distances(descriptors: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     """(N, dim) unit-length descriptors to their (N, N) Euclidean distances, [0, 2], 0 on the diagonal."""
-    wide = descriptors.astype(np.float64)  # in float32 the distance of two near twins drowns in rounding
+    wide = descriptors.astype(np.float64)  # in float32 the distance of two nearly equal pictures is lost to rounding
     squared = np.maximum(0.0, 2.0 - 2.0 * (wide @ wide.T))
     np.fill_diagonal(squared, 0.0)
     return np.sqrt(squared).astype(np.float32)

@@ -1,4 +1,4 @@
-"""A few places, each known by a folder of photos: another photo goes in, the place it shows or none comes out."""
+"""Classify photos by place, given a folder of photos for each of a few places."""
 
 from __future__ import annotations
 
@@ -18,44 +18,46 @@ from ..types import Progress, Skipped, silent
 from .distances import Pictures, describe_files
 
 NEIGHBOURS = 3
-"""A photo is like a place when it is like the best few of its photos: one twin is luck, the mean of all is blur."""
+"""A photo resembles a place if it resembles the best few of its photos: one match may be luck."""
 
 STEEPNESS, MIDDLE = 20.0, 0.45
-"""What a similarity says before the places have said it: at MIDDLE the same place is as likely as another."""
+"""The logistic curve used until the folders provide one: at MIDDLE the same place is as likely as another."""
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Which place a photo shows. `place` is None for none of them; the probabilities, "none" under None, sum to 1."""
+    """The place that a photo shows, None for none of them. The probabilities sum to 1; the key for none is None."""
 
     place: str | None
     probabilities: dict[str | None, float]
 
 
 class Places:
-    """A few places, each known by a folder of photos, that other photos are held against."""
+    """A few places, each known by a folder of photos, with which other photos are compared."""
 
     def __init__(self, folders: Sequence[str | Path], model: Model, *, progress: Progress = silent) -> None:
-        """Describe every folder and learn from it what "the same place" looks like.
+        """Embed every folder and learn from it how similar photos of the same place are.
 
         Args:
-            folders: one a place, two or more; its name is the place's name.
+            folders: two or more, one for each place; the name of a folder is that of the place.
 
         Raises:
-            BadInput: fewer than two folders, two of one name, or one without a readable photo.
+            BadInput: fewer than two folders, two with the same name, or one without a readable photo.
         """
         if len(folders) < 2:
-            raise BadInput(f"{len(folders)} folder was given, but telling places apart takes two or more, one a place.")
+            raise BadInput(f"Got {len(folders)} folder. Pass two or more, one for each place.")
         self.model = model
         self.skipped: list[Skipped] = []
         self._places: dict[str, Pictures] = {}
         for folder in map(Path, folders):
             name = folder.resolve().name
             if name in self._places:
-                raise BadInput(f"Two folders are called {name!r}, so their places would have one name. Rename one.")
+                raise BadInput(
+                    f"Two folders are named {name!r}, so their places would have the same name. Rename one of them."
+                )
             pictures = describe_files(image_files(folder), model, progress=progress)
             if not pictures.files:
-                raise BadInput(f"No photo in {folder} could be read. Give one folder of photos for each place.")
+                raise BadInput(f"No photo in {folder} could be read. Pass one folder of photos for each place.")
             self._places[name] = pictures
             self.skipped.extend(pictures.skipped)
         self._steepness, self._middle = self._learn()
@@ -64,23 +66,23 @@ class Places:
     def names(self) -> tuple[str, ...]:
         return tuple(self._places)
 
-    def which(self, descriptor: npt.NDArray[np.float32]) -> Verdict:
+    def classify(self, descriptor: npt.NDArray[np.float32]) -> Verdict:
         """The place that a (dim,) descriptor shows, or None."""
         return self._verdict([_likeness(p.descriptors @ descriptor) for p in self._places.values()])
 
-    def which_photo(self, photo: photos.Readable) -> Verdict:
-        """The place that a picture shows, or None; see `photos.load` for what a picture can be."""
-        return self.which(self.model.embed([photos.load(photo, least_side_px=self.model.least_side_px)])[0])
+    def classify_photo(self, photo: photos.Readable) -> Verdict:
+        """The place that a picture shows, or None; see `photos.load` for what can be passed."""
+        return self.classify(self.model.embed([photos.load(photo, least_side_px=self.model.least_side_px)])[0])
 
-    def examine(self) -> list[tuple[str, Path, Verdict]]:
-        """Every photo of every folder, held against all the others: (its place, its file, the verdict).
+    def leave_one_out(self) -> list[tuple[str, Path, Verdict]]:
+        """Compare every photo of every folder with all the others: (its place, its file, the verdict).
 
-        A photo alone in its folder has nothing to be held against and is left out.
+        The only photo of a folder cannot be compared with its place and is left out.
         """
-        return [(name, file, self._verdict(likenesses)) for name, file, likenesses in self._left_out()]
+        return [(name, file, self._verdict(likenesses)) for name, file, likenesses in self._likenesses()]
 
-    def _left_out(self) -> list[tuple[str, Path, list[float]]]:
-        seen = []
+    def _likenesses(self) -> list[tuple[str, Path, list[float]]]:
+        found = []
         for own, pictures in self._places.items():
             if len(pictures.files) < 2:
                 continue
@@ -89,13 +91,13 @@ class Places:
                 for name, others in self._places.items():
                     similarities = others.descriptors @ descriptor
                     likenesses.append(_likeness(np.delete(similarities, i) if name == own else similarities))
-                seen.append((own, file, likenesses))
-        return seen
+                found.append((own, file, likenesses))
+        return found
 
     def _learn(self) -> tuple[float, float]:
-        """How steeply and around which similarity "same place" turns into "another", from photos left out in turn."""
+        """The slope and the middle of the logistic curve, from photos that are left out in turn."""
         like, same = [], []
-        for own, _, likenesses in self._left_out():
+        for own, _, likenesses in self._likenesses():
             for name, likeness in zip(self._places, likenesses, strict=True):
                 like.append(likeness)
                 same.append(float(name == own))
@@ -104,9 +106,9 @@ class Places:
             return STEEPNESS, MIDDLE
         x = np.stack([np.ones(len(y)), np.array(like)], axis=1)
         weights = np.where(y == 1, 0.5 / y.sum(), 0.5 / (len(y) - y.sum())) * len(y)
-        # The pull of ten pseudo-photos keeps a handful of easy ones from making every answer certain.
+        # A pull as of ten pseudo-photos: a handful of easy photos must not make every answer certain.
         bias, steepness = fit_logistic(x, y, weights, np.array([-STEEPNESS * MIDDLE, STEEPNESS]), pull=0.05)
-        if steepness <= 0:  # the folders do not tell their places apart at all
+        if steepness <= 0:  # similarity does not distinguish these places at all
             return STEEPNESS, MIDDLE
         return float(steepness), float(-bias / steepness)
 

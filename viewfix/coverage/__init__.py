@@ -1,8 +1,8 @@
-"""A map goes in; where it would find a photo, where it is blind, and what to photograph next come out."""
+"""What a map covers: where it would find a photo, where it would not, and what to photograph next."""
 
 from __future__ import annotations
 
-from .findings import Coverage, Gap, LookAlike, Seen, Spot, Suggestion
+from .result import Coverage, Gap, LookAlike, LookAlikePhoto, Spot, Suggestion
 from .survey import SAMPLE, survey
 
-__all__ = ["SAMPLE", "Coverage", "Gap", "LookAlike", "Seen", "Spot", "Suggestion", "survey"]
+__all__ = ["SAMPLE", "Coverage", "Gap", "LookAlike", "LookAlikePhoto", "Spot", "Suggestion", "survey"]

@@ -1,4 +1,4 @@
-"""Coverage becomes a GeoJSON FeatureCollection (RFC 7946): spots, look-alikes, gaps and suggestions."""
+"""Coverage as a GeoJSON FeatureCollection (RFC 7946): spots, look-alikes, gaps and suggestions."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from typing import Any
 
 from ..geo import wrap_lon_deg
 from ..types import Position
-from .findings import Coverage, Gap, LookAlike, Spot, Suggestion
+from .result import Coverage, Gap, LookAlike, Spot, Suggestion
 
 Json = dict[str, Any]
 
 
 def to_geojson(coverage: Coverage) -> Json:
-    """Everything, each feature with its `kind`; the figures of the whole map stand beside the features."""
+    """Everything: features with their `kind`, and the figures of the whole map under `coverage`."""
     features = [
         *(_spot(spot) for spot in coverage.spots),
         *(_gap(gap) for gap in coverage.gaps),
@@ -80,21 +80,21 @@ def _point(at: Position) -> Json:
 
 
 def _line(start: Position, end: Position) -> Json:
-    """A LineString; where it crosses the 180th meridian, one on each side, as RFC 7946 asks (3.1.9)."""
+    """A LineString, or one on each side of the 180th meridian if it crosses it, as RFC 7946 (3.1.9) asks."""
     west, east = sorted((start, end), key=lambda at: at.lon)
     ends = [[start.lon, start.lat], [end.lon, end.lat]]
     if east.lon - west.lon <= 180:
         return {"type": "LineString", "coordinates": [_lon_lat(*each) for each in ends]}
-    # From the eastern longitudes on: first to the meridian, and from its other name on to the western ones.
+    # Eastwards: first to the meridian at 180, then on from -180.
     to_edge, way = 180.0 - east.lon, float(wrap_lon_deg(west.lon - east.lon))
     lat = east.lat + to_edge / way * (west.lat - east.lat) if way else east.lat
     parts = [[[east.lon, east.lat], [180.0, lat]], [[-180.0, lat], [west.lon, west.lat]]]
-    real = [[_lon_lat(*a), _lon_lat(*b)] for a, b in parts if a != b]  # an end may lie on the meridian itself
+    real = [[_lon_lat(*a), _lon_lat(*b)] for a, b in parts if a != b]  # an end may lie on the meridian
     if len(real) == 1:
         return {"type": "LineString", "coordinates": real[0]}
     return {"type": "MultiLineString", "coordinates": real}
 
 
 def _lon_lat(lon: float, lat: float) -> list[float]:
-    """GeoJSON's order; seven decimals are a centimetre."""
+    """Longitude first, as GeoJSON has it; seven decimals are a centimetre."""
     return [round(lon, 7), round(lat, 7)]

@@ -1,4 +1,4 @@
-"""Points go in as earth-centred metres; which of them are near which comes out, for a million of them too."""
+"""Neighbours among up to a million points in earth-centred metres."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ _AROUND = tuple(itertools.product((-1, 0, 1), repeat=3))
 
 
 class Grid:
-    """Points in cubes: what is within one edge of a point lies in its cube or in those around it.
+    """Points sorted into cubes: everything within one edge of a point lies in its cube or in those around it.
 
-    In three dimensions, so that there is no seam at the 180th meridian and no pole.
+    It works in three dimensions, so the 180th meridian and the poles need no special care.
 
     Args:
-        points_m: (N, 3) float64, as `geo.earth_centred_m` gives them.
-        reach_m: the farthest that will be asked for.
+        points_m: (N, 3) float64, as `geo.earth_centred_m` returns them.
+        reach_m: the largest distance that `near` covers.
     """
 
     def __init__(self, points_m: Floats, reach_m: float) -> None:
@@ -60,38 +60,38 @@ def nearest_m(points_m: Floats, reach_m: float) -> Floats:
     return result
 
 
-def gathered(points_m: Floats, reach_m: float) -> tuple[Indices, Indices]:
-    """Group points around the first of them: each joins the nearest leader within reach, or leads.
+def group_within(points_m: Floats, reach_m: float) -> tuple[Indices, Indices]:
+    """Group points: each joins the nearest leader within reach or, if there is none, becomes a leader.
 
     Returns:
-        groups: (N,) int64, the group of each point, numbered in the order in which they were opened.
-        leaders: (G,) int64, the point that each group is around.
+        groups: (N,) int64, the group of each point, numbered in the order in which the groups were opened.
+        leaders: (G,) int64, the leader of each group.
     """
-    # Bursts, and four views of one panorama, stand in one place to the centimetre: one step for all of them.
+    # Bursts, and the four views of one panorama, share a position to the centimetre: one step for all of them.
     _, first, inverse = np.unique(np.round(points_m, 2), axis=0, return_index=True, return_inverse=True)
     inverse = inverse.reshape(-1)
     group_of = np.empty(len(first), np.int64)
     order = np.argsort(first)
     chosen = first[order]
     leaders: list[int] = []
-    held: dict[Cell, list[tuple[int, float, float, float]]] = {}
+    opened: dict[Cell, list[tuple[int, float, float, float]]] = {}
     cells = np.floor(points_m[chosen] / reach_m).astype(np.int64).tolist()
     for at, point, (i, j, k), (x, y, z) in zip(order, chosen, cells, points_m[chosen].tolist(), strict=True):
         best, best_m2 = -1, reach_m**2
-        for group, gx, gy, gz in _held_around(held, i, j, k):
+        for group, gx, gy, gz in _leaders_around(opened, i, j, k):
             apart_m2 = (x - gx) ** 2 + (y - gy) ** 2 + (z - gz) ** 2
             if apart_m2 <= best_m2:
                 best, best_m2 = group, apart_m2
         if best < 0:
             best = len(leaders)
             leaders.append(int(point))
-            held.setdefault((i, j, k), []).append((best, x, y, z))
+            opened.setdefault((i, j, k), []).append((best, x, y, z))
         group_of[at] = best
     return group_of[inverse], np.array(leaders, np.int64)
 
 
-def _held_around(
-    held: dict[Cell, list[tuple[int, float, float, float]]], i: int, j: int, k: int
+def _leaders_around(
+    leaders: dict[Cell, list[tuple[int, float, float, float]]], i: int, j: int, k: int
 ) -> Iterator[tuple[int, float, float, float]]:
     for di, dj, dk in _AROUND:
-        yield from held.get((i + di, j + dj, k + dk), ())
+        yield from leaders.get((i + di, j + dj, k + dk), ())

@@ -1,131 +1,123 @@
-"""A map goes in and its coverage comes out: the whole path, in order."""
+"""Survey the coverage of a map: leave photos out, search for them, and look along the streets."""
 
 from __future__ import annotations
-
-import contextlib
 
 import numpy as np
 
 from ..errors import BadInput
 from ..geo import bearing_deg, distance_m, moved
-from ..locate.confidence import LEAST_CONFIDENCE, Calibration
-from ..map import Map
-from ..search.open import open_search
-from ..search.search import Search
+from ..locate.confidence import LEAST_CONFIDENCE
+from ..locate.context import MapContext
 from ..store.store import Store
 from ..types import Position, Progress, silent
 from .advice import suggest
-from .confusion import look_alikes, usual_likeness
-from .directions import looked_to, same_way
-from .findings import Coverage, Gap
+from .confusion import find_look_alikes, usual_similarity
+from .directions import directions_seen, facing_alike
 from .grid import Floats, nearest_m
-from .ground import Ground, ground_of
-from .leaving_out import Outcome, ask
-from .spots import spots_of
-from .streets import LONGEST_M, gaps, usual_m
+from .leave_one_out import Outcome, predict
+from .positions import MapPositions, read_positions
+from .result import Coverage, Gap
+from .spots import make_spots
+from .streets import LONGEST_M, find_gaps, usual_spacing_m
 
 SAMPLE = 2000
-"""Photos left out: 4 ms each in a small map, and a share known to 2 %."""
+"""Photos to leave out at most: they take 4 ms each in a small map, and give a share within 2 %."""
 
 
-def survey(city: Map, *, sample: int = SAMPLE, seed: int = 0, progress: Progress = silent) -> Coverage:
-    """Say where a photo would be found on a map, where not, and what to photograph next.
+def survey(context: MapContext, *, sample: int = SAMPLE, seed: int = 0, progress: Progress = silent) -> Coverage:
+    """Find out where a photo would be found on a map, where not, and what to photograph next.
 
-    Every photo, or `sample` of them drawn by `seed`, is left out with all that stands within 5 m, and looked for among
-    the others. Nothing is read but the map: no picture, no network.
+    Every photo, or `sample` of them chosen by `seed`, is left out with everything within 5 m, and searched for among
+    the others by similarity alone. Only the map is read: no picture, no network.
 
     Raises:
-        BadInput: the map has fewer than two photos, or the sample less than one.
+        BadInput: the map has fewer than two photos, or the sample is less than one.
     """
-    _refuse(city, sample)
-    store, calibration = city.store, city.calibration
-    ground = ground_of(store, progress)
-    with contextlib.closing(open_search(store, progress=progress)) as search:
-        outcomes = _left_out(ground, store, search, calibration, _drawn(len(ground.rows), sample, seed), progress)
+    store, calibration = context.store, context.calibration
+    _check(store, sample)
+    positions = read_positions(store, progress)
+    outcomes = _leave_out(positions, context, _choose(len(positions.rows), sample, seed), progress)
     progress("looking along the streets", 0, None)
-    reach_m = nearest_m(ground.spots_m, LONGEST_M)
-    known, seen = looked_to(ground.headings_deg, ground.groups, ground.spots_m)
-    spots = spots_of(ground, _names(ground, store), outcomes, reach_m, (known, seen))
-    spacing_m = usual_m(reach_m)
+    nearest_spot_m = nearest_m(positions.spots_m, LONGEST_M)
+    known, seen = directions_seen(positions.headings_deg, positions.spot_of, positions.spots_m)
+    spots = make_spots(positions, _first_ids(positions, store), outcomes, nearest_spot_m, (known, seen))
+    spacing_m = usual_spacing_m(nearest_spot_m)
     looks = int(np.median(seen[known].sum(axis=1))) if known.any() else None
-    holes = [] if spacing_m is None else _gaps(ground, spacing_m)
-    asked = [each.asked for each in outcomes if each.asked]
-    alone, likeness = len(outcomes) - len(asked), usual_likeness(asked)
-    found = sum(each.found for each in outcomes)
+    gaps = [] if spacing_m is None else _gaps(positions, spacing_m)
+    predictions = [each.prediction for each in outcomes if each.prediction]
+    found, usual = sum(each.found for each in outcomes), usual_similarity(predictions)
     return Coverage(
-        map=str(city.address),
-        photos=len(ground.rows),
+        map=str(store.address),
+        photos=len(positions.rows),
         asked=len(outcomes),
         seed=seed,
         found=found,
-        doubtful=len(asked) - found,
-        alone=alone,
+        doubtful=len(predictions) - found,
+        alone=len(outcomes) - len(predictions),
         misled=sum(each.misled for each in outcomes),
         radius_m=calibration.radius_m,
         least_confidence=LEAST_CONFIDENCE,
-        headless=int(np.isnan(ground.headings_deg).sum()),
+        headless=int(np.isnan(positions.headings_deg).sum()),
         spacing_m=spacing_m,
         looks=looks,
         spots=tuple(spots),
-        look_alikes=tuple(look_alikes(asked, likeness)),
-        gaps=tuple(holes),
-        suggestions=tuple(suggest(spots, ground, holes, outcomes, likeness, looks, spacing_m)),
+        look_alikes=tuple(find_look_alikes(predictions, usual)),
+        gaps=tuple(gaps),
+        suggestions=tuple(suggest(spots, positions, gaps, outcomes, usual, looks, spacing_m)),
     )
 
 
-def _refuse(city: Map, sample: int) -> None:
+def _check(store: Store, sample: int) -> None:
     if sample < 1:
-        raise BadInput(f"The sample is {sample}, but at least one photo must be left out. Give 1 or more.")
-    if len(city) < 2:
-        has = "one photo" if len(city) else "no photos"
+        raise BadInput(f"The sample must be at least 1 photo; got {sample}.")
+    if len(store) < 2:
+        has = "one photo" if len(store) else "no photos"
         raise BadInput(
-            f"The map {city.address} has {has}, and coverage compares photos with each other. "
-            f"Add some: viewfix add {city.address.typed} PHOTOS"
+            f"The map {store.address} has {has}, but coverage compares photos with each other. "
+            f"Add more: viewfix add {store.address.typed} PHOTOS"
         )
 
 
-def _drawn(count: int, sample: int, seed: int) -> list[int]:
+def _choose(count: int, sample: int, seed: int) -> list[int]:
     chosen: list[int] = np.sort(np.random.default_rng(seed).permutation(count)[:sample]).tolist()
     return chosen
 
 
-def _left_out(
-    ground: Ground, store: Store, search: Search, calibration: Calibration, drawn: list[int], progress: Progress
-) -> list[Outcome]:
+def _leave_out(positions: MapPositions, context: MapContext, chosen: list[int], progress: Progress) -> list[Outcome]:
     outcomes: list[Outcome] = []
-    for done, index in enumerate(drawn):
-        progress("leaving photos out", done, len(drawn))
-        near, spot = ground.neighbours(index), int(ground.groups[index])
+    for done, photo in enumerate(chosen):
+        progress("leaving photos out", done, len(chosen))
+        near, spot = positions.neighbours(photo), int(positions.spot_of[photo])
         if not len(near):
-            outcomes.append(Outcome(index, spot, found=False, alike=None, asked=None))
+            outcomes.append(Outcome(photo, spot, found=False, facing_alike=None, prediction=None))
             continue
-        asked = ask(store, search, calibration, int(ground.rows[index]))
-        if asked is not None:
-            found = asked.answered() and asked.error_m <= calibration.radius_m
-            alike = _alike(ground.headings_deg[index], ground.headings_deg[near])
-            outcomes.append(Outcome(index, spot, found, alike, asked))
-    progress("leaving photos out", len(drawn), len(drawn))
+        prediction = predict(context, int(positions.rows[photo]))
+        if prediction is not None:
+            found = prediction.answered and prediction.error_m <= context.calibration.radius_m
+            alike = _facing_alike(positions.headings_deg[photo], positions.headings_deg[near])
+            outcomes.append(Outcome(photo, spot, found, alike, prediction))
+    progress("leaving photos out", len(chosen), len(chosen))
     return outcomes
 
 
-def _alike(heading_deg: float, headings_deg: Floats) -> int | None:
+def _facing_alike(heading_deg: float, headings_deg: Floats) -> int | None:
     if np.isnan(heading_deg) or np.isnan(headings_deg).any():
         return None
-    return int(same_way(heading_deg, headings_deg).sum())
+    return int(facing_alike(heading_deg, headings_deg).sum())
 
 
-def _names(ground: Ground, store: Store) -> list[str]:
-    """The id of the first photo of each spot; empty where it has gone since."""
-    rows = ground.rows[ground.leaders]
+def _first_ids(positions: MapPositions, store: Store) -> list[str]:
+    """The id of the first photo of each spot; empty if photos were removed in the meantime."""
+    rows = positions.rows[positions.leaders]
     chunks = [store.photos(rows[at : at + 4096]) for at in range(0, len(rows), 4096)]
     found = [photo.id for photos in chunks for photo in photos]
     return found if len(found) == len(rows) else [""] * len(rows)
 
 
-def _gaps(ground: Ground, spacing_m: float) -> list[Gap]:
-    places = [Position(float(ground.lats[i]), float(ground.lons[i])) for i in ground.leaders]
+def _gaps(positions: MapPositions, spacing_m: float) -> list[Gap]:
+    places = [Position(float(positions.lats[i]), float(positions.lons[i])) for i in positions.leaders]
     found = []
-    for a, b, _ in gaps(ground.spots_m, spacing_m):
+    for a, b, _ in find_gaps(positions.spots_m, spacing_m):
         start, end = places[a], places[b]
         length_m = distance_m(start, end)
         middle = moved(start, bearing_deg(start, end), length_m / 2)

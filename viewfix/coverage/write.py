@@ -1,4 +1,4 @@
-"""Coverage is written to files, whole or not at all; what cannot be written is refused before the work."""
+"""Write coverage to files, each whole or not at all; refuse what cannot be written before the work begins."""
 
 from __future__ import annotations
 
@@ -8,29 +8,30 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ..errors import BadInput, StorageFailed
-from .findings import Coverage
+from ..files import write_whole
 from .geojson import to_geojson
 from .page import page
+from .result import Coverage
 
 
-def refuse(target: Path, endings: Sequence[str]) -> None:
+def check_target(target: Path, endings: Sequence[str]) -> None:
     """Refuse a file that cannot or must not be written, before the minutes that lead up to it.
 
     Raises:
-        BadInput: another ending, no such folder, a folder, or a map.
-        StorageFailed: no permission.
+        BadInput: the ending is wrong, the folder does not exist, or the target is a folder or a map.
+        StorageFailed: this user may not write there.
     """
     if target.suffix.lower() not in endings:
-        raise BadInput(f"{target} does not end in {' or '.join(endings)}. Name a file that does.")
+        raise BadInput(f"{target} does not end in {' or '.join(endings)}. Choose a name that does.")
     folder = target.absolute().parent
     if not folder.is_dir():
-        raise BadInput(f"There is no folder {folder} for {target.name}. Make it first.")
+        raise BadInput(f"There is no folder {folder} for {target.name}. Create it first, or choose another.")
     if target.is_dir():
-        raise BadInput(f"{target} is a folder, where a file is to be written. Name another.")
+        raise BadInput(f"{target} is a folder, not a file. Choose another name.")
     if not os.access(folder, os.W_OK):
-        raise StorageFailed(f"{folder} may not be written by this user. Name a file in another folder.")
+        raise StorageFailed(f"You may not write to {folder}. Choose another folder.")
     if target.is_file() and _is_database(target):
-        raise BadInput(f"{target} is a map or another SQLite database and would be lost. Name a new file.")
+        raise BadInput(f"{target} is a map or another SQLite database and would be overwritten. Choose another name.")
 
 
 def _is_database(file: Path) -> bool:
@@ -38,20 +39,20 @@ def _is_database(file: Path) -> bool:
         with file.open("rb") as opened:
             return opened.read(16).startswith(b"SQLite format 3")
     except OSError as error:
-        raise StorageFailed(f"{file} may not be read ({error.strerror or error}). Name another file.") from error
+        raise StorageFailed(f"Cannot read {file} ({error.strerror or error}). Choose another file.") from error
 
 
-def files(coverage: Coverage, html_path: Path | None, geojson_path: Path | None) -> list[Path]:
-    """Write what was asked for; which files that were.
+def write_files(coverage: Coverage, html_path: Path | None, geojson_path: Path | None) -> list[Path]:
+    """Write the page and the GeoJSON, as far as a path is given. Returns the files that were written.
 
     Raises:
-        StorageFailed: the disk is full, or the folder has gone.
+        StorageFailed: the disk is full, or the folder no longer exists.
     """
     wanted: list[tuple[Path | None, Callable[[Coverage], str]]] = [(html_path, page), (geojson_path, _geojson)]
     written = []
     for target, text in wanted:
         if target is not None:
-            _whole(target, text(coverage))
+            _write(target, text(coverage))
             written.append(target)
     return written
 
@@ -60,14 +61,10 @@ def _geojson(coverage: Coverage) -> str:
     return json.dumps(to_geojson(coverage), ensure_ascii=False) + "\n"
 
 
-def _whole(target: Path, text: str) -> None:
-    part = target.with_name(f".{target.name}.{os.getpid()}.part")
+def _write(target: Path, text: str) -> None:
     try:
-        part.write_text(text, encoding="utf-8")
-        part.replace(target)
+        write_whole(target, text)
     except OSError as error:
         raise StorageFailed(
-            f"{target} could not be written ({error.strerror or error}). Free space or name another place."
+            f"Cannot write {target} ({error.strerror or error}). Free some space, or choose another folder."
         ) from error
-    finally:
-        part.unlink(missing_ok=True)

@@ -1,1 +1,1 @@
-"""The demo: a small town that is drawn, mapped and located."""
+"""The demo: a small drawn town that is mapped and searched."""

@@ -1,4 +1,4 @@
-"""Pictures go in; one flat store of all their reduced sizes comes out, sampled smoothly for many pixels at once."""
+"""A texture atlas: pictures at several reduced sizes in one flat array, sampled for many pixels at once."""
 
 from __future__ import annotations
 

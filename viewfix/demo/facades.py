@@ -1,4 +1,4 @@
-"""A house style and a width go in; the painted front comes out: a texture, and how high the wall is at every point."""
+"""Paint the fronts of houses: a texture, and the height of the wall at every point."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PROFILE = 64  # samples of a silhouette along a front
 
 @dataclass(frozen=True)
 class Facade:
-    """`texture` (H, W, 4) uint8: colour and, fourth, what shines at night; `profile_m` (PROFILE,) the wall's height."""
+    """`texture` (H, W, 4) uint8: colour, and light at night. `profile_m` (PROFILE,): heights of the wall."""
 
     texture: npt.NDArray[np.uint8]
     profile_m: Floats
@@ -80,7 +80,7 @@ def _timber(sheet: Sheet, style: Style) -> None:
 
 
 def _roof(sheet: Sheet, style: Style, rng: np.random.Generator) -> None:
-    """What stands above the eaves: tiles with dormers, a gable of the wall's own material, or a parapet."""
+    """The part above the eaves: tiles with dormers, a gable of the material of the wall, or a parapet."""
     w, eaves, top = sheet.width_m, style.eaves_m, style.top_m
     if style.roof in ("mansard", "hip"):
         sheet.rect(0, eaves, w, sheet.height_m, style.roof_ink)
@@ -150,7 +150,7 @@ def draw_facade(style: Style, width_m: float, seed: int, px_per_m: float) -> Fac
 
 
 def draw_side(style: Style, depth_m: float, seed: int, px_per_m: float) -> Facade:
-    """A side or back without windows, seen where the neighbour is lower."""
+    """A side or back without windows, visible above a lower neighbour."""
     rng = np.random.default_rng([seed, 6])
     height = style.eaves_m + (0.7 if style.roof == "flat" else 0.0)
     sheet = Sheet(depth_m, height, px_per_m=px_per_m / 2, ink=shade(style.wall, 0.85))

@@ -1,4 +1,4 @@
-"""A house style goes in; its ground floor is painted onto the front: a shop, a home, an arcade, a lobby, a garage."""
+"""Paint the ground floors of houses: a shop, a home, an arcade, a lobby or a garage."""
 
 from __future__ import annotations
 

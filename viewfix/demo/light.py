@@ -1,4 +1,4 @@
-"""An hour and a weather go in; colours of sun, shade, sky and lamps come out, and the sky all around as one picture."""
+"""Light at several hours and in several weathers, and the sky as a panorama."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from PIL import Image
 Rgb = tuple[float, float, float]
 Floats = npt.NDArray[np.float32]
 
-SKY_TOP = 1.3  # tangent of the highest elevation that the panorama holds
+SKY_TOP = 1.3  # tangent of the highest elevation in the panorama
 SKY_HEIGHT_PX, SKY_WIDTH_PX = 208, 1440
 
 
 @dataclass(frozen=True, slots=True)
 class Light:
-    """How a place is lit. Colours are factors on the paint, 1 is white; `lamps` 0 is off, 1 is night."""
+    """The light of a scene. Colours are factors on the paint, 1 is white; `lamps` is 0 by day and 1 at night."""
 
     name: str
     sun_azimuth_deg: float
@@ -75,7 +75,7 @@ def sky(light: Light, seed: int) -> npt.NDArray[np.uint8]:
     )
     cloud_rng = np.random.default_rng([seed, 3, int(light.clouds * 100)])
     noise = sum(smooth_noise(cloud_rng, SKY_HEIGHT_PX, SKY_WIDTH_PX, 90 / 2**k) * 0.62**k for k in range(4))
-    seam = np.minimum(around, 360 - around)[None] / 20  # clouds fade where 360 meets 0, so that no seam shows
+    seam = np.minimum(around, 360 - around)[None] / 20  # clouds fade where 360 meets 0, to hide the seam
     cover = np.clip((np.asarray(noise) + 2.4 * light.clouds - 0.9) * 0.9, 0, 1) * np.clip(seam, 0, 1)
     bright = np.array(light.horizon, np.float32) * 0.35 + 0.65 * (
         np.array(light.ambient) + 0.9 * np.array(light.sun) + 0.1

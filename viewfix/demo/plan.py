@@ -1,4 +1,4 @@
-"""A seed goes in; the plan of a small town comes out: streets, blocks, lots and street furniture, in metres."""
+"""The plan of a small town, from a seed: streets, blocks, lots and street furniture, in metres."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Lot:
 
 @dataclass(frozen=True, slots=True)
 class Thing:
-    """Something that stands in the street: `kind` names its sprite, `heading_deg` where its front looks."""
+    """Something in the street: `kind` is the name of its sprite, `heading_deg` the direction that its front faces."""
 
     kind: str
     east_m: float
@@ -54,7 +54,7 @@ class Thing:
 
 @dataclass(frozen=True)
 class Plan:
-    """Everything that stands still. `blocks` are polygons of building land, `squares` are open ones."""
+    """Everything that does not move. `blocks` are polygons of building land, `squares` are open."""
 
     streets: tuple[Street, ...]
     crossings: tuple[Point, ...]
@@ -114,7 +114,7 @@ def _lots(rng: np.random.Generator, polygon: list[Point], built: list[bool]) -> 
 
 
 def _along(street: Street, metres: float, aside_m: float) -> Point:
-    """The point so far along a street and so far to the right of its middle."""
+    """The point `metres` along a street and `aside_m` to the right of its centre line."""
     (ax, ay), (bx, by) = street.start, street.end
     length = math.dist(street.start, street.end)
     dx, dy = (bx - ax) / length, (by - ay) / length
@@ -122,7 +122,7 @@ def _along(street: Street, metres: float, aside_m: float) -> Point:
 
 
 def _street_things(rng: np.random.Generator, street: Street) -> list[Thing]:
-    """Lamps, trees, cars and people along both pavements of one street, none in the way of a crossing."""
+    """Lamps, trees, cars and people along both pavements of one street, clear of the crossings."""
     things = []
     length = math.dist(street.start, street.end)
     heading = math.degrees(math.atan2(street.end[0] - street.start[0], street.end[1] - street.start[1]))

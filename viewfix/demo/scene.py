@@ -1,4 +1,4 @@
-"""A plan, a place to stand and a light go in; what a level camera sees there comes out, as upright RGB."""
+"""Render what a level camera sees in a town, as upright RGB."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .styles import Look, quarter, style
 from .things import Sprite, sprite
 
 EYE_M = 1.6
-HORIZON_SHARE = 0.68  # of the height, from the top: people frame houses, not the street
+HORIZON_SHARE = 0.68  # of the height, from the top: people frame the houses rather than the street
 NEAR_M = 0.3
 FAR_M = 1e6
 QUARTER_M = 30.0
@@ -25,8 +25,8 @@ GROUND_TILE_M, GROUND_TILE_PX = 16.0, 512
 
 
 @dataclass(frozen=True)
-class Camera:
-    """Where it stands, metres; where it looks, degrees clockwise from north; its picture and focal length, pixels."""
+class PinholeCamera:
+    """A level pinhole camera: position in metres, heading clockwise from north, picture and focal length in pixels."""
 
     east_m: float
     north_m: float
@@ -47,7 +47,7 @@ class Camera:
 
 @dataclass
 class _Walls:
-    """What a column of pixels hits: depth along the view axis, which front, where along it, at what angle."""
+    """What each column of pixels hits: depth along the view axis, which front, where along it, and at what angle."""
 
     depth_m: Floats
     lot: npt.NDArray[np.intp]
@@ -57,7 +57,7 @@ class _Walls:
 
 
 class Scene:
-    """A town that can be looked at. Everything that does not depend on the camera is painted once."""
+    """A town that can be rendered. Everything that does not depend on the camera is painted once."""
 
     def __init__(self, plan: Plan, look: Look, seed: int, *, px_per_m: float) -> None:
         self.plan, self.look, self.seed, self.px_per_m = plan, look, seed, px_per_m
@@ -65,7 +65,7 @@ class Scene:
         self._along = np.array([lot.right for lot in plan.lots]) - self._left
         length = np.linalg.norm(self._along, axis=1, keepdims=True)
         self._width_m = length[:, 0]
-        # A front runs left to right as seen from the street, so the street lies to its right-hand side.
+        # A front runs left to right as seen from the street, so the street is on its right-hand side.
         self._normal = np.stack([self._along[:, 1], -self._along[:, 0]], axis=1) / length
         fronts = [
             draw_facade(style(lot.seed, self._look_at(lot), lot.corner), lot.width_m, lot.seed, px_per_m)
@@ -80,8 +80,8 @@ class Scene:
         grain = smooth_noise(rng, GROUND_TILE_PX, GROUND_TILE_PX, 3) * 0.05
         self._ground = (1 + grain + smooth_noise(rng, GROUND_TILE_PX, GROUND_TILE_PX, 60) * 0.04).astype(np.float32)
 
-    def render(self, camera: Camera, light: Light, extra: tuple[Thing, ...] = ()) -> npt.NDArray[np.uint8]:
-        """(height, width, 3) uint8 RGB of what the camera sees; `extra` are things that only pass by."""
+    def render(self, camera: PinholeCamera, light: Light, extra: tuple[Thing, ...] = ()) -> npt.NDArray[np.uint8]:
+        """(height, width, 3) uint8 RGB of what the camera sees; `extra` are things that pass by."""
         across = (np.arange(camera.width_px, dtype=np.float32) + 0.5 - camera.width_px / 2) / camera.focal_px
         up = (camera.horizon_px - np.arange(camera.height_px, dtype=np.float32) - 0.5) / camera.focal_px
         picture = self._paint_sky(camera, light, across, up)
@@ -92,13 +92,13 @@ class Scene:
         return np.clip(picture, 0, 255).astype(np.uint8)
 
     def _look_at(self, lot: Lot) -> Look:
-        """Streets are built up a stretch at a time; a corner house, seen from two of them, keeps the town's look."""
+        """Each stretch of street has its own look; a corner house, visible from two streets, has that of the town."""
         if lot.corner:
             return self.look
         cell = [round(metres / QUARTER_M) + 1000 for metres in lot.left]
         return quarter(self.look, (self.seed, *cell))
 
-    def _cast(self, camera: Camera, across: Floats) -> _Walls:
+    def _cast(self, camera: PinholeCamera, across: Floats) -> _Walls:
         """One ray a column against every front; the nearest wins."""
         fx, fy = camera.forward
         rays = np.stack([fx + across * fy, fy - across * fx], axis=1).astype(
@@ -119,7 +119,7 @@ class Scene:
             facing.astype(np.float32), self._normal[lot],
         )  # fmt: skip
 
-    def _paint_sky(self, camera: Camera, light: Light, across: Floats, up: Floats) -> Floats:
+    def _paint_sky(self, camera: PinholeCamera, light: Light, across: Floats, up: Floats) -> Floats:
         if light not in self._skies:
             self._skies[light] = sky(light, self.seed)
         panorama = self._skies[light]
@@ -129,7 +129,7 @@ class Scene:
         y = ((1 - np.clip(tangent / SKY_TOP, 0, 1)) * (SKY_HEIGHT_PX - 1)).astype(int)
         return panorama[y, x[None], :3].astype(np.float32)
 
-    def _paint_ground(self, picture: Floats, camera: Camera, light: Light, across: Floats, up: Floats) -> None:
+    def _paint_ground(self, picture: Floats, camera: PinholeCamera, light: Light, across: Floats, up: Floats) -> None:
         below = np.flatnonzero(up < 0)
         depth = EYE_M / -up[below][:, None] * np.ones_like(across)[None]
         fx, fy = camera.forward
@@ -153,7 +153,7 @@ class Scene:
         colour *= grain[..., None] * lit
         picture[below] = _hazed(colour, depth[..., None], light)
 
-    def _paint_walls(self, picture: Floats, camera: Camera, light: Light, up: Floats, walls: _Walls) -> None:
+    def _paint_walls(self, picture: Floats, camera: PinholeCamera, light: Light, up: Floats, walls: _Walls) -> None:
         hit = walls.depth_m < FAR_M
         profile_at = np.clip((walls.share * PROFILE).astype(int), 0, PROFILE - 1)
         top_m = np.where(hit, self._profile[walls.lot, profile_at], -1)
@@ -174,9 +174,9 @@ class Scene:
         picture[rows, columns] = _hazed(texel[:, :3] * lit + glow, depth[:, None], light)
 
     def _paint_things(
-        self, picture: Floats, camera: Camera, light: Light, wall_m: Floats, extra: tuple[Thing, ...]
+        self, picture: Floats, camera: PinholeCamera, light: Light, wall_m: Floats, extra: tuple[Thing, ...]
     ) -> None:
-        """Flat pictures that turn towards the camera, the farthest first, cut off where a wall is nearer."""
+        """Flat pictures that face the camera, the farthest first, cut off by nearer walls."""
         fx, fy = camera.forward
         seen = []
         for thing in (*self.plan.things, *extra):

@@ -1,4 +1,4 @@
-"""Shapes in metres go in; a picture of a wall or a thing comes out: colours, and how much a pixel shines at night."""
+"""A drawing sheet in metres for walls and sprites: colours, and a fourth channel for light or transparency."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Xz = tuple[float, float]
 
 
 def shade(ink: Ink, factor: float) -> Ink:
-    """The colour made darker (under 1) or lighter (over 1)."""
+    """A darker (factor below 1) or lighter (above 1) colour."""
     r, g, b = (max(0, min(255, round(channel * factor))) for channel in ink)
     return r, g, b
 
@@ -36,7 +36,7 @@ class Sheet:
         columns, rows = max(2, round(width_m * px_per_m)) * 2, max(2, round(height_m * px_per_m)) * 2
         self.sx, self.sz = columns / width_m, rows / height_m
         self.paint = Image.new("RGB", (columns, rows), ink)
-        self.fourth = Image.new("L", (columns, rows), 0)  # a wall: what shines; a sprite: what is there
+        self.fourth = Image.new("L", (columns, rows), 0)  # of a wall: what shines at night; of a sprite: what is opaque
         self._draw, self._draw_fourth = ImageDraw.Draw(self.paint), ImageDraw.Draw(self.fourth)
 
     def _px(self, x: float, z: float) -> tuple[float, float]:
@@ -59,16 +59,16 @@ class Sheet:
         self._draw.ellipse((a, c, b, d), fill=ink)
         self._draw_fourth.ellipse((a, c, b, d), fill=fourth)
 
-    def text(self, x: float, z: float, words: str, high_m: float, ink: Ink, *, wide_m: float, fourth: int = 0) -> None:
-        """Words centred on (x, z), as high as asked or as small as `wide_m` needs."""
+    def text(self, x: float, z: float, text: str, high_m: float, ink: Ink, *, wide_m: float, fourth: int = 0) -> None:
+        """Text centred on (x, z), `high_m` high, or smaller if it would be wider than `wide_m`."""
         size = max(4, round(high_m * self.sz * 1.25))
-        length = _font(size).getlength(words)
+        length = _font(size).getlength(text)
         if length > wide_m * self.sx:
             size = max(4, int(size * wide_m * self.sx / length))
         at = self._px(x, z)
-        self._draw.text(at, words, font=_font(size), fill=ink, anchor="mm")
+        self._draw.text(at, text, font=_font(size), fill=ink, anchor="mm")
         if fourth:
-            self._draw_fourth.text(at, words, font=_font(size), fill=fourth, anchor="mm")
+            self._draw_fourth.text(at, text, font=_font(size), fill=fourth, anchor="mm")
 
     def texture(self, factor: Floats) -> None:
         """Multiply the colours by (rows, columns) factors: plaster stains, bricks, stone."""

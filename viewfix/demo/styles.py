@@ -1,4 +1,4 @@
-"""A seed and the look of a town go in; how one house is built comes out: material, colours, floors, windows, shop."""
+"""The styles of houses, from a seed and the look of a town: material, colours, floors, windows and shop."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Choice = TypeVar("Choice")
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What the houses of one town have in common: lists to choose from; what stands twice is chosen more often."""
+    """What the houses of one town have in common: lists to choose from. What is listed twice is chosen more often."""
 
     materials: tuple[str, ...]
     walls: tuple[Ink, ...]
@@ -65,7 +65,7 @@ HARBOUR = Look(
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """How one house is built; both fronts of a corner house share it."""
+    """The style of one house; both fronts of a corner house share it."""
 
     material: str
     wall: Ink
@@ -99,7 +99,7 @@ class Style:
 
 
 def quarter(look: Look, seed: Sequence[int]) -> Look:
-    """What the houses of one stretch of a street have in common: few of the town's materials, colours and roofs."""
+    """The look of one stretch of street: a few of the materials, colours and roofs of the town."""
     rng = np.random.default_rng([*seed, 9])
 
     def some(options: tuple[Choice, ...], count: int) -> tuple[Choice, ...]:
@@ -129,7 +129,7 @@ WINDOWS = {
 
 
 def style(seed: int, look: Look, corner: bool) -> Style:
-    """The house of this seed. A corner house has two fronts, so its roof must be alike from both."""
+    """The style for a seed. The roof of a corner house must look the same from both fronts."""
     rng = np.random.default_rng([seed, 4])
 
     def pick(options: Sequence[Choice]) -> Choice:

@@ -1,4 +1,4 @@
-"""A kind of street furniture goes in; its sprite comes out: a picture with what is there in its fourth channel."""
+"""Sprites of street furniture, vehicles and people: pictures with transparency."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A seed goes in; a small town comes out that can be photographed: views with true positions, as JPEG files."""
+"""A small drawn town that can be photographed: views with true positions, written as JPEG files."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from ..types import Position
 from . import light
 from .light import Light
 from .plan import Plan, Point, Thing, draw_plan
-from .scene import Camera, Scene
+from .scene import PinholeCamera, Scene
 from .styles import HARBOUR, OLD_TOWN, Look
 
 ORIGIN = Position(50.0, 20.0)
@@ -32,8 +32,8 @@ TAKEN_AT = datetime(2026, 6, 1, 10, 0, 0, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
-class View:
-    """One photo that could be taken: where, metres from the town's middle; where to, degrees clockwise from north."""
+class Viewpoint:
+    """One photo that can be taken: position in metres from the centre of the town, heading clockwise from north."""
 
     name: str
     east_m: float
@@ -46,7 +46,7 @@ class View:
 
 
 class Town:
-    """A drawn town. The same seed is the same town on every computer; another look is another town altogether."""
+    """A drawn town. The same seed makes the same town on every computer; another look makes another kind of town."""
 
     def __init__(
         self,
@@ -68,7 +68,7 @@ class Town:
 
     @classmethod
     def elsewhere(cls, seed: int = 0) -> Self:
-        """Another town, by the sea, of glass and concrete: photos of it are in nobody's map."""
+        """A different town, a harbour of glass and concrete. No map of an old town shows it."""
         return cls(seed + 1000, blocks=1, look=HARBOUR, origin=Position(51.0, 21.0))
 
     @cached_property
@@ -76,34 +76,34 @@ class Town:
         return Scene(self.plan, self.look, self.seed, px_per_m=self.px_per_m)
 
     def prepare(self) -> None:
-        """Paint everything that does not depend on where one stands."""
+        """Paint everything that does not depend on the viewpoint."""
         assert self._scene is not None
 
-    def render(self, view: View, *, width_px: int = 480, height_px: int = 360) -> npt.NDArray[np.uint8]:
+    def render(self, view: Viewpoint, *, width_px: int = 480, height_px: int = 360) -> npt.NDArray[np.uint8]:
         """(height_px, width_px, 3) uint8 RGB of what is seen there."""
         focal_px = width_px / 2 / math.tan(math.radians(view.field_of_view_deg / 2))
-        camera = Camera(view.east_m, view.north_m, view.heading_deg, width_px, height_px, focal_px)
+        camera = PinholeCamera(view.east_m, view.north_m, view.heading_deg, width_px, height_px, focal_px)
         return self._scene.render(camera, view.light, view.passing)
 
-    def position(self, view: View) -> Position:
+    def position(self, view: Viewpoint) -> Position:
         """The true position of a view."""
         return self._plane.to_position(view.east_m, view.north_m)
 
     def metres(self, at: Position) -> Point:
-        """Metres east and north of the town's middle."""
+        """Metres east and north of the centre of the town."""
         [[east, north]] = self._plane.to_xy_m([at.lat], [at.lon])
         return float(east), float(north)
 
-    def map_views(self, *, step_m: float = 12.0) -> list[View]:
-        """What a survey would take: along every street a point each `step_m` metres, and from it all four ways."""
+    def map_views(self, *, step_m: float = 12.0) -> list[Viewpoint]:
+        """The photos of a survey: along every street, a point every `step_m` metres, and four directions from each."""
         return [
-            View(f"{point:04d}_{turn:03d}", *place, wrap_heading_deg(heading + turn), self._weather(point))
+            Viewpoint(f"{point:04d}_{turn:03d}", *place, wrap_heading_deg(heading + turn), self._weather(point))
             for point, (place, heading) in enumerate(self._points(step_m))
             for turn in (0, 90, 180, 270)
         ]
 
-    def query_views(self, count: int = 12, *, seed: int = 0) -> list[View]:
-        """What visitors would take: between the survey's points, askew, zoomed, at other hours, a van in the way."""
+    def query_views(self, count: int = 12, *, seed: int = 0) -> list[Viewpoint]:
+        """The photos of visitors: between the points of the survey, askew, zoomed, at other hours, a van in the way."""
         rng = np.random.default_rng([self.seed, seed, 8])
         points = list(self._points(12.0))
         chosen = rng.permutation(len(points))[:count]
@@ -112,7 +112,7 @@ class Town:
             self._query(number, points[point], hours[number % len(hours)], rng) for number, point in enumerate(chosen)
         ]
 
-    def _query(self, number: int, stop: tuple[Point, float], hour: Light, rng: np.random.Generator) -> View:
+    def _query(self, number: int, stop: tuple[Point, float], hour: Light, rng: np.random.Generator) -> Viewpoint:
         place, street_deg = stop
         along_m, aside_m = rng.uniform(0.0, 5.0), rng.uniform(-1.5, 1.5)
         angle = math.radians(street_deg)
@@ -131,10 +131,10 @@ class Town:
             van = (east + 7.0 * math.sin(ahead), north + 7.0 * math.cos(ahead))
             passing = (Thing("van", *van, wrap_heading_deg(heading + 90)),)
             story.append("a van passing")
-        return View(f"query_{number:02d}", east, north, heading, hour, zoom, passing, ", ".join(story))
+        return Viewpoint(f"query_{number:02d}", east, north, heading, hour, zoom, passing, ", ".join(story))
 
     def _points(self, step_m: float) -> Iterator[tuple[Point, float]]:
-        """Where a survey stops, and which way the street runs there."""
+        """The points of a survey, and the direction of the street at each."""
         for street in self.plan.streets:
             (ax, ay), (bx, by) = street.start, street.end
             length = math.dist(street.start, street.end)
@@ -143,37 +143,37 @@ class Town:
                 share = float(metres) / length
                 east, north = ax + share * (bx - ax), ay + share * (by - ay)
                 if max(abs(east), abs(north)) > self.plan.half_m - EDGE_M:
-                    continue  # beyond the last houses there is nothing to recognise
+                    continue  # nothing to recognise beyond the last houses
                 yield (east, north), wrap_heading_deg(heading)
 
     def _weather(self, point: int) -> Light:
-        """A survey takes days: stretches of it are sunny, stretches are not."""
+        """A survey takes days, some sunny and some not."""
         return (light.DAY, light.DAY, light.OVERCAST, light.MORNING)[point // 8 % 4]
 
 
 def write_views(
     town: Town,
-    views: Sequence[View],
+    views: Sequence[Viewpoint],
     folder: Path,
     *,
     width_px: int = 480,
     height_px: int = 360,
     tell_position: bool = True,
 ) -> list[Path]:
-    """Take the photos: one JPEG a view, with the position and heading in its EXIF as a phone writes them.
+    """Take the photos: one JPEG for each view, with position and heading in EXIF as a phone writes them.
 
-    With `tell_position` False they carry none, as a query does.
+    With `tell_position` False they have no EXIF, as queries should.
     """
     folder.mkdir(parents=True, exist_ok=True)
 
-    def take(numbered: tuple[int, View]) -> Path:
+    def take(numbered: tuple[int, Viewpoint]) -> Path:
         number, view = numbered
         file = folder / f"{view.name}.jpg"
         exif = _exif(town.position(view), view.heading_deg, number) if tell_position else Image.Exif()
         Image.fromarray(town.render(view, width_px=width_px, height_px=height_px)).save(file, quality=88, exif=exif)
         return file
 
-    town.prepare()  # before the threads: each would paint the whole town
+    town.prepare()  # before the threads start: each of them would paint the whole town
     with ThreadPoolExecutor(cores()) as pool:
         return list(pool.map(take, enumerate(views)))
 
@@ -197,7 +197,7 @@ def _exif(at: Position, heading_deg: float, number: int) -> Image.Exif:
 
 
 def _degrees(value: float) -> tuple[IFDRational, IFDRational, IFDRational]:
-    """Degrees, minutes and seconds to a hundred-thousandth, a third of a millimetre."""
+    """Degrees, minutes and seconds with five decimals, a third of a millimetre."""
     hundred_thousandths = round(value * 3600 * 100_000)
     minutes, seconds = divmod(hundred_thousandths, 60 * 100_000)
     degrees, minutes = divmod(minutes, 60)

@@ -1,4 +1,4 @@
-"""A house style goes in; rows of its windows are painted onto the front: frames, glass, shutters, balconies."""
+"""Paint rows of windows: frames, glass, shutters and balconies."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ GLASS: tuple[Ink, ...] = ((58, 70, 84), (74, 90, 104), (46, 54, 64), (92, 110, 1
 
 
 def _pane(sheet: Sheet, box: tuple[float, float, float, float], style: Style, rng: np.random.Generator) -> None:
-    """Glass with a frame, a cross, maybe a curtain; some are lit at night. `box`: x0, z0, x1, z1 in metres."""
+    """Glass with a frame, a cross and sometimes a curtain, some lit at night. `box`: x0, z0, x1, z1 in metres."""
     x0, z0, x1, z1 = box
     glass = GLASS[int(rng.integers(len(GLASS)))]
     lit = int(rng.uniform(120, 255)) if rng.random() < 0.45 else 0
@@ -29,7 +29,7 @@ def _pane(sheet: Sheet, box: tuple[float, float, float, float], style: Style, rn
 
 
 def _window(sheet: Sheet, style: Style, x: float, z: float, rng: np.random.Generator) -> None:
-    """One window with what goes with it: sill, arch, pediment, shutters, railing. (x, z): middle of its foot."""
+    """One window with its sill, arch, pediment, shutters or railing. (x, z): the middle of its lower edge."""
     wide, high = style.window_m
     half = wide / 2
     if style.window == "french":
@@ -86,7 +86,7 @@ def _glass_wall(sheet: Sheet, style: Style, z: float, rng: np.random.Generator) 
 
 
 def window_row(sheet: Sheet, style: Style, z: float, rng: np.random.Generator) -> None:
-    """The windows of the floor whose floor is at `z` metres."""
+    """The windows of one storey; `z` is the height of its floor, metres."""
     if style.window in ("strip", "curtain"):
         _glass_wall(sheet, style, z, rng)
         return

@@ -1,1 +1,1 @@
-"""Published protocols and anybody's photos become figures that can be believed, and a page that shows them."""
+"""Measure a model or a map, on published protocols or on your own photos, and report the figures."""

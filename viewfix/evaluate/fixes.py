@@ -1,4 +1,4 @@
-"""Descriptors become maps, queries become fixes, and what the fixes claim is held against the truth."""
+"""Build maps from descriptors, locate the queries, and compare the fixes with the ground truth."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ from ..models.model import Model
 from ..search.open import open_search
 from ..store.store import ModelIdentity, Record, Store
 from ..types import Photo, Position, Progress, silent
-from .described import Described
-from .nearness import nearest_m, points_m, strips
+from .descriptors import EmbeddedPictures
+from .proximity import nearest_m, points_m, strips
 from .result import Confidence, Fixes, Outside
 
 APART_M = 100.0
-"""Nothing of a map within sight of a query that is asked from outside it."""
+"""For a query from outside a map, no photo of the map may be nearer than this."""
 
 REGIONS = 4
 LEAST_PHOTOS = 20
-"""A map with fewer than this left says nothing about maps."""
+"""With fewer photos left, a map is too small to say anything about maps."""
 
 CHUNK = 4096
 
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """The fix of every query with no line drawn; (Q,) each. NaN metres where there was no candidate at all."""
+    """The fix of every query without any threshold; (Q,) each. NaN metres if there was no candidate at all."""
 
     errors_m: npt.NDArray[np.float64]
     radii_m: npt.NDArray[np.float64]
@@ -48,34 +48,34 @@ class Answers:
 
     @property
     def right(self) -> npt.NDArray[np.bool_]:
-        """Within the radius of the fix: what its confidence is the probability of."""
-        return self.errors_m <= self.radii_m  # NaN is not
+        """Within the radius of the fix, which is what its confidence is about."""
+        return self.errors_m <= self.radii_m  # False for NaN
 
 
-def made_map(path: Path, described: Described, model: Model, *, progress: Progress = silent) -> Map:
-    """A map of pictures that are described already, calibrated as `Map.build` does it. All need positions.
+def build_map(path: Path, pictures: EmbeddedPictures, model: Model, *, progress: Progress = silent) -> Map:
+    """Build a map from pictures that are embedded already, calibrated as by `Map.build`. All need positions.
 
-    Only for questions by descriptor: verification, which they do without, is not calibrated.
+    It is only for queries by descriptor, which are not verified, so verification is not calibrated.
     """
     identity = ModelIdentity(model.name, model.fingerprint, model.dim)
     with Store.create(path, identity) as store:
-        for start in range(0, len(described), CHUNK):
-            rows = range(start, min(start + CHUNK, len(described)))
-            store.put([_record(described, row) for row in rows], described.descriptors[rows.start : rows.stop])
+        for start in range(0, len(pictures), CHUNK):
+            rows = range(start, min(start + CHUNK, len(pictures)))
+            store.put([_record(pictures, row) for row in rows], pictures.descriptors[rows.start : rows.stop])
         with contextlib.closing(open_search(store)) as search:
             keep_calibrated(store, search, progress=progress)
     return Map.open(path, model=model, progress=progress)
 
 
-def _record(described: Described, row: int) -> Record:
-    picture = described.pictures[row]
-    assert picture.position is not None, "only placed pictures make a map"
+def _record(pictures: EmbeddedPictures, row: int) -> Record:
+    picture = pictures.pictures[row]
+    assert picture.position is not None, "a map needs pictures with positions"
     photo = Photo(f"{row}:{picture.id}", picture.source, picture.position, picture.heading_deg)
-    return Record(photo, described.hashes[row])
+    return Record(photo, pictures.hashes[row])
 
 
-def ask(city: Map, queries: Described, *, progress: Progress = silent) -> Answers:
-    """Ask a map where its queries were taken; all need positions."""
+def locate_queries(city: Map, queries: EmbeddedPictures, *, progress: Progress = silent) -> Answers:
+    """Locate queries in a map; all need positions."""
     table = np.full((len(queries), 3), np.nan)
     for row, (picture, descriptor) in enumerate(zip(queries.pictures, queries.descriptors, strict=True)):
         progress("locating", row, len(queries))
@@ -87,10 +87,15 @@ def ask(city: Map, queries: Described, *, progress: Progress = silent) -> Answer
     return Answers(table[:, 0], table[:, 1], table[:, 2])
 
 
-def judge(
-    city: Map, photos: Described, queries: Described, *, regions: int = REGIONS, progress: Progress = silent
+def measure_fixes(
+    city: Map,
+    photos: EmbeddedPictures,
+    queries: EmbeddedPictures,
+    *,
+    regions: int = REGIONS,
+    progress: Progress = silent,
 ) -> Fixes:
-    """Ask a map for all queries, and maps without a region for the queries of that region.
+    """Locate all queries in a map, and the queries of each region in a map without that region.
 
     Args:
         city: the map of `photos`.
@@ -98,14 +103,14 @@ def judge(
         queries: Q pictures with positions.
         regions: how many to hold out, one after the other; 0 for none.
     """
-    answers = ask(city, queries, progress=progress)
+    answers = locate_queries(city, queries, progress=progress)
     outside, note = _outside(city.model, photos, queries, regions, progress)
-    apart = None if outside is None else outside[1]
+    outside_answers = None if outside is None else outside[1]
     return Fixes(
         found_share=float(answers.found.mean()),
         error=metrics.metric_error(np.where(answers.found, answers.errors_m, np.nan)),
         error_always=metrics.metric_error(answers.errors_m),
-        confidence=_confidence(answers, apart),
+        confidence=_confidence(answers, outside_answers),
         outside=None if outside is None else outside[0],
         outside_note=note,
     )
@@ -114,15 +119,16 @@ def judge(
 def _confidence(inside: Answers, outside: Answers | None) -> Confidence:
     curve = metrics.risk_coverage(inside.confidence, inside.right)
     bins = metrics.reliability(inside.confidence, inside.right)
-    both = None
+    ece_with_outside = None
     if outside is not None:
-        sure = np.concatenate([inside.confidence, outside.confidence])
-        both = metrics.expected_calibration_error(sure, np.concatenate([inside.right, outside.right]))
+        confidence = np.concatenate([inside.confidence, outside.confidence])
+        right = np.concatenate([inside.right, outside.right])
+        ece_with_outside = metrics.expected_calibration_error(confidence, right)
     return Confidence(
         right_share=float(inside.right.mean()),
         area=curve.area,
         ece=metrics.expected_calibration_error(inside.confidence, inside.right),
-        ece_with_outside=both,
+        ece_with_outside=ece_with_outside,
         coverage=curve.coverage.tolist(),
         risk=curve.risk.tolist(),
         bin_confidence=bins.confidence.tolist(),
@@ -132,23 +138,23 @@ def _confidence(inside: Answers, outside: Answers | None) -> Confidence:
 
 
 def _outside(
-    model: Model, photos: Described, queries: Described, regions: int, progress: Progress
+    model: Model, photos: EmbeddedPictures, queries: EmbeddedPictures, regions: int, progress: Progress
 ) -> tuple[tuple[Outside, Answers] | None, str]:
-    """Every region's queries asked of a map that has nothing within APART_M metres of any of them."""
+    """Locate the queries of every region in a map that has no photo within APART_M metres of any of them."""
     if regions < 1:
-        return None, "no region was held out: it was not asked for"
-    places, asked = points_m(_positions(photos)), points_m(_positions(queries))
+        return None, "no region was held out, because --regions is 0"
+    photo_points, query_points = points_m(_positions(photos)), points_m(_positions(queries))
     parts: list[Answers] = []
     used = 0
     with tempfile.TemporaryDirectory(prefix="viewfix-eval-") as folder:
-        for number, strip in enumerate(strips(asked, regions)):
+        for number, strip in enumerate(strips(query_points, regions)):
             progress("regions held out", number, regions)
-            kept = np.flatnonzero(nearest_m(places, asked[strip]) > APART_M)
+            kept = np.flatnonzero(nearest_m(photo_points, query_points[strip]) > APART_M)
             if len(kept) < LEAST_PHOTOS:
                 continue
             used += 1
-            with made_map(Path(folder) / f"{number}.map", _some(photos, kept), model) as without:
-                parts.append(ask(without, _some(queries, strip)))
+            with build_map(Path(folder) / f"{number}.map", _subset(photos, kept), model) as without:
+                parts.append(locate_queries(without, _subset(queries, strip)))
     progress("regions held out", regions, regions)
     if not parts:
         return None, (
@@ -158,20 +164,20 @@ def _outside(
     answers = Answers(*(np.concatenate([getattr(p, name) for p in parts]) for name in Answers.__dataclass_fields__))
     found = Outside(used, len(answers.confidence), APART_M, metrics.false_accepts(answers.found))
     return (found, answers), (
-        f"{used} of {regions} strips of the queries, each asked of a map of all photos farther than {APART_M:g} m "
+        f"{used} of {regions} strips of the queries, each located in a map of all photos more than {APART_M:g} m "
         "from every query of the strip"
     )
 
 
-def _positions(described: Described) -> Sequence[Position]:
-    return [picture.position for picture in described.pictures if picture.position is not None]
+def _positions(pictures: EmbeddedPictures) -> Sequence[Position]:
+    return [picture.position for picture in pictures.pictures if picture.position is not None]
 
 
-def _some(described: Described, rows: npt.NDArray[np.int64]) -> Described:
-    return Described(
-        tuple(described.pictures[row] for row in rows),
-        described.rows[rows],
-        described.descriptors[rows],
-        tuple(described.hashes[row] for row in rows),
+def _subset(pictures: EmbeddedPictures, rows: npt.NDArray[np.int64]) -> EmbeddedPictures:
+    return EmbeddedPictures(
+        tuple(pictures.pictures[row] for row in rows),
+        pictures.rows[rows],
+        pictures.descriptors[rows],
+        tuple(pictures.hashes[row] for row in rows),
         (),
     )

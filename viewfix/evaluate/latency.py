@@ -1,4 +1,4 @@
-"""A few queries are answered one at a time with a clock beside them: the milliseconds of every stage come out."""
+"""Measure the time of every stage of a query, one query at a time."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .result import Latency, Stage
 
 SAMPLE = 100
 WARM_UP = 3
-"""The first pictures pay for what is loaded once; they are not counted."""
+"""The first pictures load what is loaded only once, and are not counted."""
 
 
 def measure(
@@ -32,15 +32,15 @@ def measure(
     """Time decode, embed and search of up to SAMPLE queries, evenly spread over those given.
 
     Args:
-        sources: paths or URLs of pictures that can be read; their bytes are read before the clock starts.
-        model: loaded for one thread, as a map does it.
-        search: a (dim,) float32 descriptor of length 1 to whatever the answer is.
+        sources: paths or URLs of readable pictures. Their bytes are read before the clock starts.
+        model: loaded for one thread, as in a map.
+        search: called with a (dim,) float32 descriptor of length 1.
     """
     spread = np.unique(np.linspace(0, len(sources) - 1, min(SAMPLE, len(sources))).astype(int))
     chosen = [sources[row] for row in spread]
     times: list[tuple[float, float, float]] = []
     for done, source in enumerate([*chosen[:WARM_UP], *chosen]):
-        data = photos.read_bytes(source)  # a disk or a network is not ours to measure
+        data = photos.read_bytes(source)  # reading from a disk or a network is not measured
         start = time.perf_counter()
         picture = photos.load(data, least_side_px=model.least_side_px)
         decoded = time.perf_counter()
@@ -55,7 +55,7 @@ def measure(
         decode=_stage(table[:, 0]),
         embed=_stage(table[:, 1]),
         search=_stage(table[:, 2]),
-        verify=None,  # no map verifies its candidates by geometry yet
+        verify=None,  # queries by descriptor are not verified
         total=_stage(table.sum(axis=1)),
         machine=machine(),
     )
@@ -67,7 +67,7 @@ def _stage(ms: npt.NDArray[np.float64]) -> Stage:
 
 
 def machine() -> str:
-    """The processor by its name where the system tells it, and how many cores may be used."""
+    """The name of the processor if the system tells it, and the number of cores that may be used."""
     name = platform.processor() or platform.machine()
     with contextlib.suppress(OSError, StopIteration):
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()

@@ -1,4 +1,4 @@
-"""What a protocol of measurement says: how its files lie, how many pictures there are, and which match is right."""
+"""The parts of a protocol: the layout of its files, the number of its pictures, and which match is right."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """How many pictures were published: from `least` to `most`. `certain` is False for hearsay and inference."""
+    """The published number of pictures, from `least` to `most`. `certain` is False for hearsay and inference."""
 
     least: int
     most: int
@@ -27,7 +27,7 @@ def exactly(number: int, *, certain: bool = True) -> Count:
 
 @dataclass(frozen=True, slots=True)
 class WithinM:
-    """Right are the map photos at most `radius_m` metres from the query, wherever they look."""
+    """A map photo is right if it is at most `radius_m` metres from the query, whatever its heading."""
 
     radius_m: float
 
@@ -37,7 +37,7 @@ class WithinM:
 
 @dataclass(frozen=True, slots=True)
 class WithinFrames:
-    """Right are the map photos at most `frames` frames from the query's; queries are every `step`-th frame."""
+    """A map photo is right if it is at most `frames` frames from the query; queries are every `step`-th frame."""
 
     frames: int
     step: int = 1
@@ -49,7 +49,7 @@ class WithinFrames:
 
 @dataclass(frozen=True, slots=True)
 class SamePair:
-    """Right is the one map photo that was made to match the query."""
+    """The only right map photo is the one that was taken to match the query."""
 
     def __str__(self) -> str:
         return "its pair"
@@ -60,7 +60,7 @@ Rule = WithinM | WithinFrames | SamePair
 
 @dataclass(frozen=True, slots=True)
 class UtmNames:
-    """Two folders whose file names hold the positions, between "@" signs."""
+    """Two folders with positions in the file names, between "@" signs."""
 
     map: str = "database"
     queries: str = "queries"
@@ -71,7 +71,7 @@ class UtmNames:
 
 @dataclass(frozen=True, slots=True)
 class DbStruct:
-    """A MATLAB file `dbStruct` that names the pictures and their UTM metres, in the projection `epsg`."""
+    """A MATLAB file `dbStruct` with the names of the pictures and their UTM metres, in the projection `epsg`."""
 
     file: str
     epsg: int
@@ -95,7 +95,7 @@ class TokyoStruct:
 
 @dataclass(frozen=True, slots=True)
 class MslsTree:
-    """Mapillary's tree of cities; each is asked about itself alone. `subtask` None takes every picture."""
+    """Mapillary's tree of cities; each is searched by its own queries only. `subtask` None takes every picture."""
 
     cities: tuple[str, ...] = ("cph", "sf")
     subtask: str | None = None
@@ -107,7 +107,7 @@ class MslsTree:
 
 @dataclass(frozen=True, slots=True)
 class FrameFolders:
-    """Two folders of the same walk or ride; the first pair (map, queries) of `folders` that is there."""
+    """Two folders of the same walk or ride; the first pair (map, queries) of `folders` that exists."""
 
     folders: tuple[tuple[str, str], ...]
 
@@ -117,7 +117,7 @@ class FrameFolders:
 
 @dataclass(frozen=True, slots=True)
 class PairFolders:
-    """Two folders in which matching pictures have one name; the first pair (map, queries) that is there."""
+    """Two folders in which matching pictures have the same name; the first pair (map, queries) that exists."""
 
     folders: tuple[tuple[str, str], ...]
 
@@ -130,10 +130,10 @@ Layout = UtmNames | DbStruct | TokyoStruct | MslsTree | FrameFolders | PairFolde
 
 @dataclass(frozen=True, slots=True)
 class Protocol:
-    """One way to measure, as published.
+    """One published way to measure.
 
-    `layouts` are the ways in which its files are passed around, tried in turn; `trap` is what goes
-    wrong with it; `paper` where it comes from.
+    `layouts` are the forms in which its files are distributed, tried in turn; `trap` is the usual mistake, and `paper`
+    the source.
     """
 
     name: str
@@ -146,17 +146,17 @@ class Protocol:
 
     @property
     def queries(self) -> int | None:
-        """How many queries there must be; None where nobody knows to one."""
+        """The exact number of queries; None if it is not known for certain."""
         return _known(self.expected_queries)
 
     @property
     def database(self) -> int | None:
-        """How many map photos there must be; None where nobody knows to one."""
+        """The exact number of map photos; None if it is not known for certain."""
         return _known(self.expected_database)
 
     @property
     def radius_m(self) -> float | None:
-        """None where metres do not decide."""
+        """The radius within which a match is right; None if distance does not decide."""
         return self.rule.radius_m if isinstance(self.rule, WithinM) else None
 
 
@@ -164,6 +164,6 @@ def _known(count: Count | None) -> int | None:
     return count.least if count is not None and count.certain and count.least == count.most else None
 
 
-def own(rule: Rule) -> Protocol:
-    """A protocol of nobody's: any pictures, any number of them."""
+def unpublished(rule: Rule) -> Protocol:
+    """A protocol for your own pictures, any number of them."""
     return Protocol(f"right: {rule}", (), rule)

@@ -1,4 +1,4 @@
-"""The benchmarks of the field as data: where the pictures of each lie, how many there are, and what counts as right."""
+"""The benchmarks of the field as data: the layout of the files, the number of pictures, and which match is right."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ MSLS = "Warburg et al., Mapillary Street-Level Sequences, CVPR 2020"
 SVOX = "Berton et al., Adaptive-Attentive Geolocalization from Few Queries, WACV 2021"
 GLOVER = "Glover, Day and Night with Lateral Pose Change Datasets, 2014"
 WALK = Count(100, 200, certain=False)
-"""200 frames a walk were recorded; copies with 100 go around."""
+"""200 frames were recorded for each walk; some copies have 100."""
 SF_XL = Count(2_750_000, 2_850_000, certain=False)
 
 
@@ -45,7 +45,7 @@ def _svox(condition: str, queries: int) -> Protocol:
         M25,
         exactly(queries),
         Count(16_500, 17_500, certain=False),
-        "All five conditions ask the same gallery; their average hides the night.",
+        "All five conditions search the same gallery; their average hides the night.",
         SVOX,
     )
 
@@ -88,7 +88,7 @@ PROTOCOLS: tuple[Protocol, ...] = (
         M25,
         exactly(740),
         exactly(18_871),
-        "Each city is asked about itself; seven queries without a positive are left out before counting.",
+        "Each city is searched separately; seven queries without a positive are left out before counting.",
         MSLS,
     ),
     Protocol(
@@ -97,7 +97,7 @@ PROTOCOLS: tuple[Protocol, ...] = (
         M25,
         Count(11_084, 11_120, certain=False),
         Count(18_900, 18_999, certain=False),
-        "Often printed as plain MSLS-val; harder or easier than the 740, never comparable with them.",
+        "Often printed as plain MSLS-val; never comparable with the 740 queries above.",
         BERTON,
     ),
     Protocol(
@@ -106,7 +106,7 @@ PROTOCOLS: tuple[Protocol, ...] = (
         WithinFrames(1, step=10),
         exactly(2_760),
         exactly(27_592),
-        "Every tenth summer frame is asked in winter: nordland-n10 is the other direction. SALAD's paper says 2.",
+        "Every tenth summer frame is searched in winter; nordland-n10 is the other direction. SALAD's paper says 2.",
         "Zaffar et al., VPR-Bench, IJCV 2021; Ali-bey et al., BoQ, CVPR 2024",
     ),
     Protocol(
@@ -115,22 +115,22 @@ PROTOCOLS: tuple[Protocol, ...] = (
         WithinFrames(10),
         exactly(27_592),
         exactly(27_592),
-        "Winter is asked in summer, stops and tunnels taken out; other Nordlands (3,450 or 1,622 frames) differ.",
+        "Winter frames are searched in summer, without stops and tunnels; sets with 3,450 or 1,622 frames differ.",
         "Sünderhauf et al., Are We There Yet?, ICRAW 2013; split of Hausler et al., Patch-NetVLAD, CVPR 2021",
     ),
     _sf_xl("v1", exactly(1_000), "Models trained on SF-XL know this city.", COSPLACE),
     _sf_xl(
         "v2", exactly(598), "The queries of San Francisco Landmark; models trained on SF-XL know this city.", COSPLACE
     ),
-    _sf_xl("night", exactly(466, certain=False), "Few queries: read the interval.", RERANKING),
-    _sf_xl("occlusion", exactly(76, certain=False), "One query is 1.3 points: read the interval.", RERANKING),
+    _sf_xl("night", exactly(466, certain=False), "Few queries: look at the interval.", RERANKING),
+    _sf_xl("occlusion", exactly(76, certain=False), "One query is 1.3 points: look at the interval.", RERANKING),
     Protocol(
         "amstertime",
         (PairFolders((("database", "queries"), ("new", "old"))),),
         SamePair(),
         exactly(1_231),
         exactly(1_231),
-        "No positions; formatted copies carry made-up ones. In file order query i matches photo i.",
+        "No positions; formatted copies have made-up ones. In file order query i matches photo i.",
         "Yildiz et al., AmsterTime, ICPR 2022",
     ),
     Protocol(
@@ -162,41 +162,53 @@ PROTOCOLS: tuple[Protocol, ...] = (
         M25,
         exactly(1_464),
         exactly(1_549),
-        "Saturated: everything good finds nearly everything.",
+        "Saturated: every good model finds nearly everything.",
         f"Milford and Wyeth, TRO 2008; split of {BERTON}",
     ),
-    _gardens("gardens-point-day", "day_left", "day_right", "The other side of the path by day. Some count 3 frames."),
-    _gardens("gardens-point-night", "night_right", "day_right", "Night asked in day, the same side; night is grey."),
-    _gardens("gardens-point-night-left", "night_right", "day_left", "Night asked in day from the other side."),
+    _gardens(
+        "gardens-point-day", "day_left", "day_right", "The other side of the path, by day. Some papers allow 3 frames."
+    ),
+    _gardens(
+        "gardens-point-night",
+        "night_right",
+        "day_right",
+        "Night frames are searched in day frames, the same side; night is grey.",
+    ),
+    _gardens(
+        "gardens-point-night-left",
+        "night_right",
+        "day_left",
+        "Night frames are searched in day frames, from the other side.",
+    ),
 )
 
 ALIASES = {"gardens-point": "gardens-point-day"}
-"""Names that papers use for one of several, and the one that is meant."""
+"""Names in papers that could mean several protocols, and the usual meaning."""
 
 
 def known(name: str) -> bool:
-    """Whether a protocol has that name."""
+    """Whether there is a protocol with this name."""
     return name in ALIASES or any(each.name == name for each in PROTOCOLS)
 
 
 def protocol(name: str) -> Protocol:
-    """The protocol of that name.
+    """The protocol with this name.
 
     Raises:
-        BadInput: there is none, with the one that was probably meant.
+        BadInput: there is none; the message suggests the closest one.
     """
     by_name = {each.name: each for each in PROTOCOLS}
     wanted = ALIASES.get(name, name)
     if wanted in by_name:
         return by_name[wanted]
     close = difflib.get_close_matches(name, [*by_name, *ALIASES], n=1)
-    hint = f"Did you mean '{close[0]}'?" if close else f"There are: {', '.join(by_name)}."
+    hint = f"Did you mean '{close[0]}'?" if close else f"Choose one of: {', '.join(by_name)}."
     raise BadInput(f"There is no protocol called '{name}'. {hint}")
 
 
 def table() -> str:
-    """Every protocol as a Markdown table, as docs/protocols.md has it."""
-    lines = ["| protocol | queries | map photos | right is | look out |", "|---|---|---|---|---|"]
+    """All protocols as the Markdown table in docs/protocols.md."""
+    lines = ["| protocol | queries | map photos | a match is right | caution |", "|---|---|---|---|---|"]
     lines += [
         f"| `{each.name}` | {each.expected_queries} | {each.expected_database} | {each.rule} | {each.trap} |"
         for each in PROTOCOLS

@@ -1,4 +1,4 @@
-"""Descriptors of queries and photos become the photos ranked for every query, and the failures worth looking at."""
+"""Rank the photos of the map for every query, and collect the failures."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ import numpy.typing as npt
 from .. import metrics
 from ..geo import distance_m
 from ..map import Map
+from ..reports.formatting import credit
 from ..types import Position
-from .described import Described
+from .descriptors import EmbeddedPictures
 from .result import Failure
 
 CHUNK = 256
-"""Queries compared with the whole map at a time: a bounded table of similarities."""
+"""Queries compared with the whole map at a time, so that the table of similarities stays small."""
 
 ELSEWHERE = -2.0
 """Below any cosine."""
@@ -29,39 +30,39 @@ class Ranking:
     rows: npt.NDArray[np.int64]
     similarities: npt.NDArray[np.float32]
 
-    def error(self, photos: Described, queries: Described) -> metrics.MetricError | None:
-        """How far the best match of every query lies from the truth; None where positions are not known."""
+    def error(self, photos: EmbeddedPictures, queries: EmbeddedPictures) -> metrics.MetricError | None:
+        """The distance of the best match of every query from the ground truth; None if positions are unknown."""
         if not (photos.placed and queries.placed):
             return None
         return metrics.metric_error(
             [
-                _apart_m(query.position, photos.pictures[int(row)].position)
+                _distance_m(query.position, photos.pictures[int(row)].position)
                 for query, row in zip(queries.pictures, self.rows[:, 0], strict=True)
             ]
         )
 
 
-def rank_exactly(photos: Described, queries: Described, k: int) -> Ranking:
+def rank_exactly(photos: EmbeddedPictures, queries: EmbeddedPictures, k: int) -> Ranking:
     """Compare every query with every photo."""
     rows, similarities = [], []
     for start in range(0, len(queries), CHUNK):
-        table = compared(photos, queries, slice(start, start + CHUNK))
+        table = similarities_of(photos, queries, slice(start, start + CHUNK))
         best = metrics.ranked(table, k)
         rows.append(best)
         similarities.append(np.take_along_axis(table, best, axis=1))
     return Ranking(np.concatenate(rows), np.concatenate(similarities))
 
 
-def compared(photos: Described, queries: Described, rows: slice) -> npt.NDArray[np.float32]:
-    """(q, M) float32 cosines of some queries and all photos; photos of another area come behind whatever can be."""
+def similarities_of(photos: EmbeddedPictures, queries: EmbeddedPictures, rows: slice) -> npt.NDArray[np.float32]:
+    """(q, M) float32 cosines of some queries and all photos; photos of other areas rank last."""
     table: npt.NDArray[np.float32] = queries.descriptors[rows] @ photos.descriptors.T
     if photos.areas is not None and queries.areas is not None:
         table[queries.areas[rows, None] != photos.areas[None]] = ELSEWHERE
     return table
 
 
-def rank_by_map(city: Map, queries: Described, k: int) -> Ranking:
-    """Ask a map, by whatever index it has; rows count its photos in the order of `Map.photos`."""
+def rank_by_map(city: Map, queries: EmbeddedPictures, k: int) -> Ranking:
+    """Search a map with its own index; rows count its photos in the order of `Map.photos`."""
     row_of = {key: row for row, key in enumerate(city.store.ids())}
     k = min(k, len(row_of))
     rows = np.empty((len(queries), k), np.int64)
@@ -76,36 +77,40 @@ def rank_by_map(city: Map, queries: Described, k: int) -> Ranking:
 def failures(
     ranking: Ranking,
     hits: npt.NDArray[np.bool_],
-    right: Sequence[npt.NDArray[np.int64]],
-    photos: Described,
-    queries: Described,
+    positives: Sequence[npt.NDArray[np.int64]],
+    photos: EmbeddedPictures,
+    queries: EmbeddedPictures,
 ) -> tuple[Failure, ...]:
-    """Every query whose best match is wrong, the surest mistakes first, each beside its most similar right photo."""
+    """Every query whose best match is wrong, with its most similar right photo; the most similar mistakes first."""
     found = [
-        _failure(query, int(ranking.rows[query, 0]), right[query], photos, queries)
+        _failure(query, int(ranking.rows[query, 0]), positives[query], photos, queries)
         for query in map(int, np.flatnonzero(~hits[:, 0]))
     ]
     return tuple(sorted(found, key=lambda each: -each.wrong_similarity))
 
 
-def _failure(query: int, wrong: int, right: npt.NDArray[np.int64], photos: Described, queries: Described) -> Failure:
-    asked, taken_for = queries.pictures[query], photos.pictures[wrong]
-    similarities = compared(photos, queries, slice(query, query + 1))[0]
-    best = int(right[np.argmax(similarities[right])]) if len(right) else None
-    apart_m = _apart_m(asked.position, taken_for.position)
+def _failure(
+    query: int, wrong: int, positives: npt.NDArray[np.int64], photos: EmbeddedPictures, queries: EmbeddedPictures
+) -> Failure:
+    query_picture, wrong_photo = queries.pictures[query], photos.pictures[wrong]
+    similarities = similarities_of(photos, queries, slice(query, query + 1))[0]
+    best = int(positives[np.argmax(similarities[positives])]) if len(positives) else None
+    wrong_m = _distance_m(query_picture.position, wrong_photo.position)
+    shown = [query_picture, wrong_photo, *([] if best is None else [photos.pictures[best]])]
     return Failure(
-        query_id=asked.id,
-        query_source=asked.source,
-        wrong_id=taken_for.id,
-        wrong_source=taken_for.source,
+        query_id=query_picture.id,
+        query_source=query_picture.source,
+        wrong_id=wrong_photo.id,
+        wrong_source=wrong_photo.source,
         wrong_similarity=float(similarities[wrong]),
-        wrong_m=None if np.isnan(apart_m) else apart_m,
+        wrong_m=None if np.isnan(wrong_m) else wrong_m,
         right_id=None if best is None else photos.pictures[best].id,
         right_source=None if best is None else photos.pictures[best].source,
         right_similarity=None if best is None else float(similarities[best]),
         right_rank=None if best is None else 1 + int((similarities > similarities[best]).sum()),
+        credits=tuple(dict.fromkeys(filter(None, map(credit, shown)))),
     )
 
 
-def _apart_m(one: Position | None, other: Position | None) -> float:
+def _distance_m(one: Position | None, other: Position | None) -> float:
     return float("nan") if one is None or other is None else distance_m(one, other)

@@ -1,4 +1,4 @@
-"""What an evaluation found, as plain values: figures go in, JSON comes out."""
+"""The result of an evaluation as plain values, ready for JSON."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from ..metrics import Interval, MetricError
 from ..types import Skipped
 
 FORMAT = 1
-"""Of the JSON; a later one may leave names out, this one only gains some."""
+"""The version of the JSON. It grows when keys are removed or renamed; new keys may be added without notice."""
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
     """A self-check: its name, whether it passed, what was seen, and whether the caller allows a failure.
 
-    `passed` is None where there was nothing to check.
+    `passed` is None if there was nothing to check.
     """
 
     name: str
@@ -29,9 +29,9 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Recall:
-    """Recall@N by both conventions for queries without a positive, and how many queries each counts.
+    """Recall@N, by both conventions for queries without a positive.
 
-    `counted`: such a query is a failure (the usual convention of the benchmarks). `dropped`: it is left out.
+    In `counted` such a query is a failure, the usual convention of the benchmarks; in `dropped` it is left out.
     """
 
     queries: int
@@ -42,7 +42,7 @@ class Recall:
 
 @dataclass(frozen=True, slots=True)
 class Matching:
-    """The single best match of every query, ranked by its similarity; the curve over all unique scores."""
+    """Precision and recall of the best match of every query, over all unique similarities."""
 
     average_precision: float
     recall_at_100_precision: float
@@ -54,12 +54,11 @@ class Matching:
 
 @dataclass(frozen=True, slots=True)
 class Confidence:
-    """What the confidence of a Fix is worth, over the queries of the dataset.
+    """How far the confidence of a fix can be trusted, over the queries of the dataset.
 
-    `right_share` of all fixes lie within their own radius; `area` is that under `risk` over
-    `coverage`; `ece` the expected calibration error, `ece_with_outside` that over as many queries from
-    outside the map (what a map is calibrated for; None where none could be asked).
-    The `bin_*` are the reliability diagram.
+    `right_share` of all fixes lie within their own radius. `area` is the area under `risk` over `coverage`. `ece` is
+    the expected calibration error; `ece_with_outside` includes as many queries from outside the map, for which a map
+    is calibrated (None if there were none). `bin_*` are the reliability diagram.
     """
 
     right_share: float
@@ -75,7 +74,7 @@ class Confidence:
 
 @dataclass(frozen=True, slots=True)
 class Outside:
-    """Queries asked of maps without their surroundings: whatever position they got was wrong."""
+    """Queries located in maps without their surroundings: any position that was given is wrong."""
 
     regions: int
     queries: int
@@ -85,7 +84,7 @@ class Outside:
 
 @dataclass(frozen=True, slots=True)
 class Fixes:
-    """The answers of a map. `error` is that of those found; `error_always` of all, with no line drawn."""
+    """The fixes of a map. `error` covers those that were found, `error_always` all of them, without a threshold."""
 
     found_share: float
     error: MetricError
@@ -93,7 +92,7 @@ class Fixes:
     confidence: Confidence
     outside: Outside | None
     outside_note: str
-    """Why there is none, where there is none; else how the regions were made."""
+    """How the regions were made, or why there are none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +105,7 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """One query at a time, one thread; None for a stage that this map does not have."""
+    """One query at a time on one thread; None for a stage that was not run."""
 
     queries: int
     decode: Stage
@@ -119,7 +118,7 @@ class Latency:
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """Bytes: of one descriptor as a map stores it, of the map's file and of its index; None where no map was made."""
+    """Bytes of one descriptor as a map stores it, of the map file and of its index; None if there was no map."""
 
     dim: int
     descriptor_bytes: int
@@ -129,7 +128,10 @@ class Sizes:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A query whose best match is wrong, beside the most similar right one. Sources are paths or URLs."""
+    """A query whose best match is wrong, and the most similar right photo. Sources are paths or URLs.
+
+    `credits` are who is to be named where the pictures are shown.
+    """
 
     query_id: str
     query_source: str
@@ -141,22 +143,23 @@ class Failure:
     right_source: str | None
     right_similarity: float | None
     right_rank: int | None
+    credits: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """All that one evaluation found. `to_json` gives it to scripts, `viewfix.evaluate.report` to people."""
+    """Everything that an evaluation measured. `to_json` is for scripts, `viewfix.evaluate.report` for people."""
 
     dataset: str
     protocol: str
     subject: str
-    """The model or the map that was asked."""
+    """The model or the map that was measured."""
     model: str
     fingerprint: str
     viewfix: str
     seed: int
     ranked_by: str
-    """How photos were ranked: exactly, or by the map's own index."""
+    """How photos were ranked: exactly, or by the index of the map."""
     map_photos: int
     recall: Recall
     matching: Matching
@@ -175,7 +178,7 @@ class Result:
         return self.recall.queries
 
     def to_json(self) -> dict[str, Any]:
-        """Plain JSON: what is no number, as the median of nothing, is null; ranks and metres are text as keys."""
+        """Plain JSON. NaN and infinity become null; ranks and metres become text where they are keys."""
         found: dict[str, Any] = _plain(dataclasses.asdict(self))
         return found
 

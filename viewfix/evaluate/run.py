@@ -1,4 +1,4 @@
-"""A model or a map and a dataset go in, a Result comes out: the whole of an evaluation, in order, on one page."""
+"""Evaluate a model or a map on a dataset: the whole procedure, in order."""
 
 from __future__ import annotations
 
@@ -18,26 +18,27 @@ from ..map import Map
 from ..models.model import Model
 from ..types import Position, Progress, silent
 from . import selfchecks
-from .asked import FOUND_M, Asked
-from .described import Described, Pictured, describe_all, described_map
-from .fixes import REGIONS, judge, made_map
+from .descriptors import EmbeddedPictures, PictureInfo, embed_pictures, pictures_of_map
+from .fixes import REGIONS, build_map, measure_fixes
+from .inputs import FOUND_M, EvaluationDataset
 from .latency import measure
-from .nearness import within_m
+from .proximity import within_m
 from .ranking import Ranking, failures, rank_by_map, rank_exactly
 from .result import Check, Matching, Recall, Result, Sizes
-from .subject import Subject, opened_subject
+from .subject import Subject, open_subject
 
 TRIED = 6
-"""Pictures described in several batches, to see whether their company matters."""
+"""Pictures that are embedded in several batches, to see whether the rest of a batch matters."""
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What may be chosen about an evaluation.
+    """The options of an evaluation.
 
-    allow: self-checks whose failure is told and not refused, of `selfchecks.NAMES`.
-    trained_on: where the model was trained, beside what its own description says.
-    regions: held out one after the other for queries from outside the map; 0 for none.
+    allow: self-checks, of `selfchecks.NAMES`, whose failure is reported instead of ending the run.
+    trained_on: places where the model was trained, in addition to those in its description.
+    regions: parts of the map to hold out, one after the other, for queries from outside the map; 0 for none.
+    seed: of the confidence intervals.
     """
 
     allow: tuple[str, ...] = ()
@@ -48,7 +49,7 @@ class Settings:
 
 def evaluate(
     subject: Model | Map | str | Path,
-    dataset: Asked,
+    dataset: EvaluationDataset,
     *,
     settings: Settings | None = None,
     progress: Progress = silent,
@@ -56,74 +57,74 @@ def evaluate(
     """Measure a model, or a map, on a dataset.
 
     Args:
-        subject: a model (or its name, or an .onnx file), whose database are the map photos of the
-            dataset; or a map (or its .map file), whose own photos are the database.
+        subject: a model (or its name, or an .onnx file), which searches the map photos of the dataset; or a map (or its
+            .map file), which searches its own photos.
         dataset: see `viewfix.evaluate.datasets`.
-        settings: None for the usual ones.
+        settings: None for the defaults.
         progress: called with what is being done.
 
     Raises:
-        BadInput: a self-check failed that was not allowed, or there is nothing to ask.
+        BadInput: a self-check failed and was not allowed, or there are no queries.
     """
     settings = settings or Settings()
     allow = selfchecks.allowed(settings.allow)
     if not len(dataset.queries):
-        raise BadInput(f"The dataset {dataset.name} has no queries. Give pictures to ask for: --queries SOURCE")
-    with opened_subject(subject, progress) as asked:
-        checks = _before(asked, dataset, settings, allow)
-        selfchecks.stop_at(checks)
-        known = _known(asked, dataset, progress)
+        raise BadInput(f"The dataset {dataset.name} has no queries. Add some: --queries SOURCE")
+    with open_subject(subject, progress) as opened:
+        checks = _checks_before(opened, dataset, settings, allow)
+        selfchecks.require(checks)
+        embedded = _embed(opened, dataset, progress)
         checks += [
-            selfchecks.readable([*dataset.skipped, *known.photos.skipped, *known.queries.skipped], allow),
-            selfchecks.duplicates(known.photos, known.queries, allow),
+            selfchecks.readable([*dataset.skipped, *embedded.photos.skipped, *embedded.queries.skipped], allow),
+            selfchecks.duplicates(embedded.photos, embedded.queries, allow),
         ]
-        selfchecks.stop_at(checks)
-        return _measured(asked, dataset, known, checks, settings, progress)
+        selfchecks.require(checks)
+        return _measure(opened, dataset, embedded, checks, settings, progress)
 
 
 @dataclass(frozen=True, slots=True)
-class _Known:
-    """Described photos and queries, and for every query the right rows of the photos."""
+class _Embedded:
+    """Photos and queries with their descriptors, and for every query the rows of the right photos."""
 
-    photos: Described
-    queries: Described
-    right: list[npt.NDArray[np.int64]]
+    photos: EmbeddedPictures
+    queries: EmbeddedPictures
+    positives: list[npt.NDArray[np.int64]]
 
 
-def _known(subject: Subject, dataset: Asked, progress: Progress) -> _Known:
-    if subject.own is None:
-        photos = describe_all(dataset.map, subject.model, stage="map photos", progress=progress)
+def _embed(subject: Subject, dataset: EvaluationDataset, progress: Progress) -> _Embedded:
+    if subject.map is None:
+        photos = embed_pictures(dataset.map, subject.model, stage="map photos", progress=progress)
         positives = dataset.positives
     else:
-        photos, positives = described_map(subject.own), _positives_in(subject.own, dataset)
-    queries = describe_all(dataset.queries, subject.model, stage="queries", progress=progress)
-    if subject.own is None and dataset.areas is not None:
+        photos, positives = pictures_of_map(subject.map), _positives_in(subject.map, dataset)
+    queries = embed_pictures(dataset.queries, subject.model, stage="queries", progress=progress)
+    if subject.map is None and dataset.areas is not None:
         photos = replace(photos, areas=dataset.areas.map[photos.rows])
         queries = replace(queries, areas=dataset.areas.queries[queries.rows])
-    return _Known(photos, queries, _kept(positives, photos.rows, queries.rows))
+    return _Embedded(photos, queries, _readable_positives(positives, photos.rows, queries.rows))
 
 
-def _measured(
+def _measure(
     subject: Subject,
-    dataset: Asked,
-    known: _Known,
+    dataset: EvaluationDataset,
+    embedded: _Embedded,
     checks: Sequence[Check],
     settings: Settings,
     progress: Progress,
 ) -> Result:
-    model, own = subject.model, subject.own
-    photos, queries, right = known.photos, known.queries, known.right
+    model, own_map = subject.model, subject.map
+    photos, queries, positives = embedded.photos, embedded.queries, embedded.positives
     k = max(metrics.RANKS)
-    ranking = rank_exactly(photos, queries, k) if own is None else rank_by_map(own, queries, k)
+    ranking = rank_exactly(photos, queries, k) if own_map is None else rank_by_map(own_map, queries, k)
     with _map_of(subject, photos, progress) as city:
         fixes = None
         if city is not None and queries.placed:
-            fixes = judge(city, photos, queries, regions=settings.regions, progress=progress)
+            fixes = measure_fixes(city, photos, queries, regions=settings.regions, progress=progress)
         sources = [picture.source for picture in queries.pictures]
         latency = measure(sources, model, _search(city, photos), progress=progress)
         sizes = _sizes(model, city)
-    hits = metrics.hits_of(ranking.rows, right)
-    answerable = np.array([len(rows) > 0 for rows in right], np.bool_)
+    hits = metrics.hits_of(ranking.rows, positives)
+    answerable = np.array([len(rows) > 0 for rows in positives], np.bool_)
     return Result(
         dataset=dataset.name,
         protocol=dataset.protocol.name,
@@ -132,7 +133,7 @@ def _measured(
         fingerprint=model.fingerprint,
         viewfix=metadata.version("viewfix"),
         seed=settings.seed,
-        ranked_by="comparing with every photo" if own is None else "the map's own index",
+        ranked_by="comparing with every photo" if own_map is None else "the index of the map",
         map_photos=len(photos),
         recall=Recall(
             queries=len(queries),
@@ -147,31 +148,33 @@ def _measured(
         sizes=sizes,
         checks=tuple(checks),
         skipped=(*dataset.skipped, *photos.skipped, *queries.skipped),
-        failures=failures(ranking, hits, right, photos, queries),
-        notes=(*dataset.notes, *_notes(own, photos, queries)),
+        failures=failures(ranking, hits, positives, photos, queries),
+        notes=(*dataset.notes, *_notes(own_map, photos, queries)),
     )
 
 
 @contextlib.contextmanager
-def _map_of(subject: Subject, photos: Described, progress: Progress) -> Iterator[Map | None]:
-    """The map that is measured, or one made of the photos for as long as the block lasts; None without positions."""
-    if subject.own is not None or not photos.placed:
-        yield subject.own
+def _map_of(subject: Subject, photos: EmbeddedPictures, progress: Progress) -> Iterator[Map | None]:
+    """The map to measure, or a temporary one made from the photos; None without positions."""
+    if subject.map is not None or not photos.placed:
+        yield subject.map
         return
     with (
         tempfile.TemporaryDirectory(prefix="viewfix-eval-") as folder,
-        made_map(Path(folder) / "all.map", photos, subject.model, progress=progress) as city,
+        build_map(Path(folder) / "all.map", photos, subject.model, progress=progress) as city,
     ):
         yield city
 
 
-def _before(subject: Subject, dataset: Asked, settings: Settings, allow: frozenset[str]) -> list[Check]:
-    """The checks that need no descriptor of the dataset: nobody should wait an hour for a refusal."""
+def _checks_before(
+    subject: Subject, dataset: EvaluationDataset, settings: Settings, allow: frozenset[str]
+) -> list[Check]:
+    """The checks that need no descriptors of the dataset, so that a refusal does not come after an hour."""
     pictures = [*dataset.queries[:TRIED], *dataset.map[: TRIED // 2]]
-    rules = dataset.protocol
-    photos: Sequence[Pictured] = dataset.map if subject.own is None else tuple(subject.own.photos())
+    protocol = dataset.protocol
+    photos: Sequence[PictureInfo] = dataset.map if subject.map is None else tuple(subject.map.photos())
     found = {"queries": len(dataset.queries), "map photos": len(photos)}
-    expected = {"queries": rules.queries, "map photos": rules.database if subject.own is None else None}
+    expected = {"queries": protocol.queries, "map photos": protocol.database if subject.map is None else None}
     places = [each.position for each in (*photos, *dataset.queries) if each.position is not None]
     return [
         selfchecks.batch(subject.model, [picture.source for picture in pictures], allow),
@@ -180,22 +183,22 @@ def _before(subject: Subject, dataset: Asked, settings: Settings, allow: frozens
     ]
 
 
-def _positives_in(city: Map, dataset: Asked) -> list[npt.NDArray[np.int64]]:
+def _positives_in(city: Map, dataset: EvaluationDataset) -> list[npt.NDArray[np.int64]]:
     """The photos of a map within the protocol's radius of every query of a dataset."""
     radius_m = dataset.protocol.radius_m or FOUND_M
-    asked = [picture.position for picture in dataset.queries if picture.position is not None]
-    if len(asked) < len(dataset.queries):
+    queries = [picture.position for picture in dataset.queries if picture.position is not None]
+    if len(queries) < len(dataset.queries):
         raise BadInput(
-            f"{len(dataset.queries) - len(asked)} queries of {dataset.name} have no position, so nobody can say which "
-            "photos of the map are right. Give a model instead of the map, or queries with positions."
+            f"{len(dataset.queries) - len(queries)} queries of {dataset.name} have no position, so it is unknown which "
+            "photos of the map are right. Pass a model instead of the map, or use queries with positions."
         )
-    return within_m(asked, [photo.position for photo in city.photos()], radius_m)
+    return within_m(queries, [photo.position for photo in city.photos()], radius_m)
 
 
-def _kept(
+def _readable_positives(
     positives: Sequence[npt.NDArray[np.int64]], photo_rows: npt.NDArray[np.int64], query_rows: npt.NDArray[np.int64]
 ) -> list[npt.NDArray[np.int64]]:
-    """Positives of the queries that were read, as rows of the photos that were read: both row lists ascend."""
+    """Positives of the readable queries, as rows among the readable photos; both row lists are ascending."""
     found = []
     for query in query_rows:
         rows = np.asarray(positives[int(query)], np.int64)
@@ -204,7 +207,7 @@ def _kept(
     return found
 
 
-def _search(city: Map | None, photos: Described) -> Callable[[npt.NDArray[np.float32]], object]:
+def _search(city: Map | None, photos: EmbeddedPictures) -> Callable[[npt.NDArray[np.float32]], object]:
     if city is not None:
         return city.locate_descriptor
     return lambda descriptor: metrics.ranked((photos.descriptors @ descriptor)[None], max(metrics.RANKS))
@@ -214,7 +217,7 @@ def _sizes(model: Model, city: Map | None) -> Sizes:
     info = None if city is None else city.info()
     return Sizes(
         dim=model.dim,
-        descriptor_bytes=2 * model.dim,  # a map keeps float16
+        descriptor_bytes=2 * model.dim,  # a map stores float16
         map_bytes=None if info is None else info["map_bytes"],
         index_bytes=None if info is None else info["index_bytes"],
     )
@@ -232,12 +235,16 @@ def _matching(ranking: Ranking, hits: npt.NDArray[np.bool_], possible: int) -> M
     )
 
 
-def _notes(own: Map | None, photos: Described, queries: Described) -> tuple[str, ...]:
+def _notes(own_map: Map | None, photos: EmbeddedPictures, queries: EmbeddedPictures) -> tuple[str, ...]:
     notes = []
-    if own is None and not photos.placed:
-        notes.append("The map photos have no positions: no map was made of them, and nothing is said in metres.")
+    if own_map is None and not photos.placed:
+        notes.append(
+            "The map photos have no positions, so no map was built from them and there are no figures in metres."
+        )
     elif not queries.placed:
-        notes.append("Not every query has a position: nothing is said in metres, nor about fixes.")
+        notes.append("Not every query has a position, so there are no figures in metres or about fixes.")
     if queries.areas is not None and photos.placed:
-        notes.append("Figures in metres of fixes and about confidence are of one map of all areas together.")
+        notes.append(
+            "Errors in metres of fixes, and the figures on confidence, are those of one map of all areas together."
+        )
     return tuple(notes)

@@ -1,4 +1,4 @@
-"""A model, its training area and the pictures go in; what would make the figures untrue comes out, as checks."""
+"""Checks for whatever would make the figures of an evaluation wrong."""
 
 from __future__ import annotations
 
@@ -12,54 +12,54 @@ from .. import photos
 from ..errors import BadInput, UnreadablePhoto
 from ..models.model import Model
 from ..types import Position, Skipped
-from .described import Described
-from .nearness import nearest_m, points_m
+from .descriptors import EmbeddedPictures
+from .proximity import nearest_m, points_m
 from .result import Check
 
 BATCH, TRAINING, COUNT, READABLE, DUPLICATES = "batch", "training", "count", "readable", "duplicates"
 NAMES = (BATCH, TRAINING, COUNT, READABLE, DUPLICATES)
 
 SAME_DESCRIPTOR = 1e-3
-"""Longest difference of two unit-length descriptors of one picture: above what float32 sums in another order give
-(1e-6), below what a model that looks at its neighbours does (0.01 and more)."""
+"""The largest difference allowed between two unit-length descriptors of one picture: more than float32 sums in another
+order cause (1e-6), less than a model causes that looks at its neighbours in the batch (0.01 and more)."""
 
 APART_M = 100.0
-"""Nearer to a place that a model was trained on, a test place is in part the same place."""
+"""Closer to a training place than this, a test place is partly the same place."""
 
 SAME_SIMILARITY = 0.999
 SAME_PIXELS = 0.98
-"""Correlation of two small grey copies from which they are one picture, saved twice."""
+"""Two small grey copies with this correlation or more are the same picture, saved twice."""
 
 COPY_PX = 32
 NAMED = 3
 
 
-def stop_at(checks: Sequence[Check]) -> None:
-    """Refuse to go on when a check failed and nobody allowed it.
+def require(checks: Sequence[Check]) -> None:
+    """Stop if a check failed and was not allowed.
 
     Raises:
-        BadInput: one line with every failure and how to allow it.
+        BadInput: one line with every failure and the option that allows it.
     """
     failed = [check for check in checks if check.passed is False and not check.allowed]
     if failed:
         seen = "; ".join(f"{check.name}: {check.seen}" for check in failed)
         allow = " ".join(f"--allow {check.name}" for check in failed)
-        raise BadInput(f"The figures would not be true. {seen}. Mend that, or have it said in the report: {allow}")
+        raise BadInput(f"The figures would be wrong. {seen}. Fix that, or continue and have the report say so: {allow}")
 
 
 def allowed(names: Sequence[str]) -> frozenset[str]:
     """The checks that may fail, by name; an unknown one is refused."""
     for name in names:
         if name not in NAMES:
-            raise BadInput(f"There is no check called '{name}'. There are: {', '.join(NAMES)}.")
+            raise BadInput(f"There is no check called '{name}'. Choose one of: {', '.join(NAMES)}.")
     return frozenset(names)
 
 
 def batch(model: Model, sources: Sequence[str], allow: frozenset[str]) -> Check:
-    """Whether pictures are described alike alone, together, in another order, and beside quite other pictures.
+    """Whether a descriptor is the same alone, in a batch, in another order, and beside very different pictures.
 
     Args:
-        sources: a few pictures of the dataset; those that cannot be read are passed over.
+        sources: a few pictures of the dataset; unreadable ones are ignored.
     """
     pictures = []
     for source in sources:
@@ -68,30 +68,30 @@ def batch(model: Model, sources: Sequence[str], allow: frozenset[str]) -> Check:
         except UnreadablePhoto:
             continue
     if not pictures:
-        return Check(BATCH, None, "no picture could be read to try it with", BATCH in allow)
+        return Check(BATCH, None, "no picture could be read to test it with", BATCH in allow)
     blank = np.full_like(pictures[0], 127)
-    company = [*pictures, np.ascontiguousarray(pictures[0][:, ::-1]), blank]
-    alone = np.concatenate([model.embed([picture]) for picture in company])
+    batch_of_all = [*pictures, np.ascontiguousarray(pictures[0][:, ::-1]), blank]
+    alone = np.concatenate([model.embed([picture]) for picture in batch_of_all])
     worst = 0.0
-    for order in (range(len(company)), range(len(company))[::-1], (0, len(company) - 1)):
-        together = model.embed([company[row] for row in order])
+    for order in (range(len(batch_of_all)), range(len(batch_of_all))[::-1], (0, len(batch_of_all) - 1)):
+        together = model.embed([batch_of_all[row] for row in order])
         worst = max(worst, float(np.linalg.norm(together - alone[list(order)], axis=1).max()))
-    seen = f"a descriptor moves by {worst:.2g} with the rest of its batch (at most {SAME_DESCRIPTOR:g} is rounding)"
+    seen = f"a descriptor changes by {worst:.2g} with the rest of its batch (up to {SAME_DESCRIPTOR:g} is rounding)"
     return Check(BATCH, worst <= SAME_DESCRIPTOR, seen, BATCH in allow)
 
 
 def count(expected: Mapping[str, int | None], found: Mapping[str, int], allow: frozenset[str]) -> Check:
-    """Whether the pictures are as many as the protocol says; where it says nothing, there is nothing to check."""
+    """Whether the number of pictures is that of the protocol; nothing to check if the protocol has none."""
     known = {what: number for what, number in expected.items() if number is not None}
     if not known:
         said = ", ".join(f"{number} {what}" for what, number in found.items())
-        return Check(COUNT, None, f"{said}; the protocol names no number", COUNT in allow)
+        return Check(COUNT, None, f"{said}; the protocol does not say how many", COUNT in allow)
     seen = ", ".join(f"{found[what]} {what} (the protocol has {number})" for what, number in known.items())
     return Check(COUNT, all(found[what] == number for what, number in known.items()), seen, COUNT in allow)
 
 
 def readable(skipped: Sequence[Skipped], allow: frozenset[str]) -> Check:
-    """Whether every picture could be read: a query that is dropped in silence changes the protocol."""
+    """Whether every picture could be read: a query that is silently dropped changes the protocol."""
     if not skipped:
         return Check(READABLE, True, "every picture could be read", READABLE in allow)
     named = ", ".join(each.id for each in skipped[:NAMED])
@@ -100,10 +100,10 @@ def readable(skipped: Sequence[Skipped], allow: frozenset[str]) -> Check:
     return Check(READABLE, False, f"{len(skipped)} could not be read: {named}{more} ({reason})", READABLE in allow)
 
 
-def duplicates(map_photos: Described, queries: Described, allow: frozenset[str]) -> Check:
-    """Whether a query is a picture of the map: the same bytes, or nearly the same descriptor and pixels.
+def duplicates(map_photos: EmbeddedPictures, queries: EmbeddedPictures, allow: frozenset[str]) -> Check:
+    """Whether a query is also a picture of the map: the same bytes, or nearly the same descriptor and pixels.
 
-    A descriptor alone accuses nobody: a model that finds everything alike would make everything a duplicate.
+    Descriptors alone are not enough: with a model that finds everything alike, everything would be a duplicate.
     """
     where: dict[str, int] = {content: row for row, content in enumerate(map_photos.hashes)}
     same = [(row, where[content]) for row, content in enumerate(queries.hashes) if content in where]
@@ -113,7 +113,7 @@ def duplicates(map_photos: Described, queries: Described, allow: frozenset[str])
             continue
         similarities = map_photos.descriptors @ descriptor
         best = int(np.argmax(similarities))
-        if similarities[best] > SAME_SIMILARITY and _alike(queries.pictures[row].source, map_photos, best):
+        if similarities[best] > SAME_SIMILARITY and _same_pixels(queries.pictures[row].source, map_photos, best):
             same.append((row, best))
     if not same:
         return Check(DUPLICATES, True, "no query is a picture of the map", DUPLICATES in allow)
@@ -123,19 +123,19 @@ def duplicates(map_photos: Described, queries: Described, allow: frozenset[str])
     return Check(DUPLICATES, False, seen, DUPLICATES in allow)
 
 
-def _alike(source: str, map_photos: Described, row: int) -> bool:
-    one, other = _copy(source), _copy(map_photos.pictures[row].source)
-    if one.std() < 1 or other.std() < 1:  # of one colour: nothing to correlate
+def _same_pixels(source: str, map_photos: EmbeddedPictures, row: int) -> bool:
+    one, other = _small_grey_copy(source), _small_grey_copy(map_photos.pictures[row].source)
+    if one.std() < 1 or other.std() < 1:  # a single colour: nothing to correlate
         return bool(np.abs(one - other).mean() < 2)
     return bool(np.corrcoef(one.ravel(), other.ravel())[0, 1] >= SAME_PIXELS)
 
 
-def _copy(source: str) -> npt.NDArray[np.float64]:
+def _small_grey_copy(source: str) -> npt.NDArray[np.float64]:
     from PIL import Image
 
     try:
         pixels = photos.load(photos.read_bytes(source), least_side_px=COPY_PX)
-    except UnreadablePhoto:  # the map's photo may have gone since the map was made
+    except UnreadablePhoto:  # the photo may have been deleted since the map was built
         return np.random.default_rng(0).normal(size=(COPY_PX, COPY_PX)) * 255
     small = Image.fromarray(pixels).convert("L").resize((COPY_PX, COPY_PX), Image.Resampling.BOX)
     return np.asarray(small, np.float64)
@@ -144,15 +144,15 @@ def _copy(source: str) -> npt.NDArray[np.float64]:
 def training(
     about: Mapping[str, Any], trained_on: Sequence[Position], places: Sequence[Position], allow: frozenset[str]
 ) -> Check:
-    """Whether the places asked about lie clear of those that the model was trained on.
+    """Whether the test places are clear of the places where the model was trained.
 
     Args:
-        about: a model's description. `training_places`: a list of [lat, lon]; `training_area`: a
-            {"lat", "lon", "radius_m"}, or a list of those. Neither is asked for.
-        trained_on: positions that the caller names beside.
+        about: the description of the model. It may have `training_places`, a list of [lat, lon], or `training_area`, a
+            {"lat", "lon", "radius_m"} or a list of those.
+        trained_on: further training positions.
         places: of the map and the queries.
     """
-    points, circles = _training(about)
+    points, circles = _training_places(about)
     points += trained_on
     if not points and not circles:
         return Check(TRAINING, None, "the model does not say where it was trained", TRAINING in allow)
@@ -161,18 +161,18 @@ def training(
             TRAINING, None, "the dataset has no positions to compare with the training places", TRAINING in allow
         )
     here = points_m(places)
-    apart = nearest_m(here, points_m(points)) if points else np.full(len(here), np.inf)
+    distances_m = nearest_m(here, points_m(points)) if points else np.full(len(here), np.inf)
     for centre, radius_m in circles:
-        apart = np.minimum(apart, np.maximum(nearest_m(here, points_m([centre])) - radius_m, 0.0))
-    least, near = float(apart.min()), int((apart < APART_M).sum())
-    far = f"{least:.0f} m" if least < 10_000 else f"{least / 1000:.0f} km"
+        distances_m = np.minimum(distances_m, np.maximum(nearest_m(here, points_m([centre])) - radius_m, 0.0))
+    least_m, near = float(distances_m.min()), int((distances_m < APART_M).sum())
+    far = f"{least_m:.0f} m" if least_m < 10_000 else f"{least_m / 1000:.0f} km"
     seen = f"the nearest training place is {far} from a test place"
     if near:
         seen += f"; {near} of {len(places)} test photos lie within {APART_M:g} m of one"
     return Check(TRAINING, not near, seen, TRAINING in allow)
 
 
-def _training(about: Mapping[str, Any]) -> tuple[list[Position], list[tuple[Position, float]]]:
+def _training_places(about: Mapping[str, Any]) -> tuple[list[Position], list[tuple[Position, float]]]:
     try:
         points = [Position(float(lat), float(lon)) for lat, lon in about.get("training_places") or ()]
         areas = about.get("training_area") or []

@@ -1,4 +1,4 @@
-"""What is measured: a model or a map, given as it is, by name or by file, is opened for as long as it is needed."""
+"""The subject of an evaluation: a model or a map, passed as an object, a name or a file."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from pathlib import Path
 from ..map import Map
 from ..models import catalogue
 from ..models.model import Model
-from ..store.store import ENGINES, Address
+from ..store.address import Address
+from ..store.engines import ENGINES
 from ..types import Progress, silent
 
 SQLITE = b"SQLite format 3\0"
@@ -18,16 +19,16 @@ SQLITE = b"SQLite format 3\0"
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What to call it, its model, and the map where it is one."""
+    """Its name, its model, and the map itself if the subject is a map."""
 
     title: str
     model: Model
-    own: Map | None
+    map: Map | None
 
 
 @contextlib.contextmanager
-def opened_subject(subject: Model | Map | str | Path, progress: Progress = silent) -> Iterator[Subject]:
-    """A model or a map; what is opened here is closed when the block ends.
+def open_subject(subject: Model | Map | str | Path, progress: Progress = silent) -> Iterator[Subject]:
+    """Open a model or a map; it is closed at the end of the block if it was opened here.
 
     Raises:
         UnknownModel: no model has that name.
@@ -45,7 +46,7 @@ def opened_subject(subject: Model | Map | str | Path, progress: Progress = silen
 
 
 def is_map(subject: str | Path) -> bool:
-    """Whether this names a map rather than a model: it ends in .map, or is a file that SQLite wrote."""
+    """Whether this is a map rather than a model: a URL of a map, a path that ends in .map, or an SQLite file."""
     path = Path(subject)
     if path.suffix == ".map" or Address.of(subject).scheme in set(ENGINES) - {""}:
         return True

@@ -1,4 +1,4 @@
-"""A Result becomes tables of words and rounded numbers, the same ones for the terminal and for the page."""
+"""Tables of rounded figures, the same for the terminal and the page."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .result import Confidence, Fixes, Latency, Result, Sizes
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """`columns` names all columns, the first included; every row begins with its own name."""
+    """`columns` are the headings of all columns; the first cell of every row is its name."""
 
     title: str
     columns: tuple[str, ...]
@@ -21,7 +21,7 @@ class Table:
 
 
 def headline(result: Result) -> list[tuple[str, str]]:
-    """The few figures that come first: (value, what it is)."""
+    """The most important figures, as (value, meaning)."""
     first = result.recall.counted[1]
     figures = [
         (f"{percent(first.value)} %", f"Recall@1 ({percent(first.low)} to {percent(first.high)})"),
@@ -31,13 +31,13 @@ def headline(result: Result) -> list[tuple[str, str]]:
         figures.append((metres(result.fixes.error.median_m), "median error of the fixes"))
         if result.fixes.outside is not None:
             wrong = result.fixes.outside.false_accepts
-            figures.append((f"{percent(wrong.value)} %", "false accepts from outside the map"))
-    figures.append((f"{result.latency.total.p50_ms:.0f} ms", "a query, half of them faster"))
+            figures.append((f"{percent(wrong.value)} %", "of queries from outside the map accepted"))
+    figures.append((f"{result.latency.total.p50_ms:.0f} ms", "a query (median)"))
     return figures
 
 
 def tables(result: Result) -> list[Table]:
-    """Everything that was found, in the order of the report."""
+    """All tables, in the order of the report."""
     found = [_recall(result), _matching(result)]
     errors = [("best match", result.best_match_error)]
     if result.fixes is not None:
@@ -60,8 +60,8 @@ def _recall(result: Result) -> Table:
         "Recall, % (95 % interval)",
         ("", f"all {recall.queries}", f"{answerable} answerable"),
         rows,
-        f"{recall.without_positive} queries have no positive, so nobody can answer them: failures in the first column, "
-        "left out in the second.",
+        f"{recall.without_positive} queries have no positive and cannot be answered: the first column counts them as "
+        "failures, the second leaves them out.",
     )
 
 
@@ -72,7 +72,7 @@ def _matching(result: Result) -> Table:
         ("Recall at 100 % precision, %", percent(matching.recall_at_100_precision)),
         ("Recall at 99 % precision, %", percent(matching.recall_at_99_precision)),
     )
-    return Table("The best match by its similarity", ("", ""), rows)
+    return Table("Best match, by its similarity", ("", ""), rows)
 
 
 def _error(errors: Sequence[tuple[str, MetricError]]) -> Table:
@@ -91,23 +91,23 @@ def _error(errors: Sequence[tuple[str, MetricError]]) -> Table:
         "Error, and % of queries within",
         columns,
         rows,
-        "Shares are of all queries; the median is of those answered. All: with no line under the confidence.",
+        "Shares are of all queries, the median is of those answered. All: without a threshold for the confidence.",
     )
 
 
-def _confidence(fixes: Fixes, sure: Confidence) -> Table:
+def _confidence(fixes: Fixes, confidence: Confidence) -> Table:
     rows = [
         ("Given a position, %", percent(fixes.found_share)),
-        ("Within its own radius, %", percent(sure.right_share)),
-        ("Area under risk and coverage", f"{sure.area:.4f}"),
-        ("Expected calibration error", f"{sure.ece:.3f}"),
+        ("Within its own radius, %", percent(confidence.right_share)),
+        ("Area under risk and coverage", f"{confidence.area:.4f}"),
+        ("Expected calibration error", f"{confidence.ece:.3f}"),
     ]
-    if sure.ece_with_outside is not None:
-        rows.append(("The same, with queries from outside", f"{sure.ece_with_outside:.3f}"))
+    if confidence.ece_with_outside is not None:
+        rows.append(("The same, including queries from outside", f"{confidence.ece_with_outside:.3f}"))
     if fixes.outside is not None:
         outside = fixes.outside
-        rows.append((f"False accepts of {outside.queries} from outside, %", _interval(outside.false_accepts)))
-    return Table("The fix and its confidence", ("", ""), tuple(rows), f"Outside: {fixes.outside_note}.")
+        rows.append((f"Accepted of {outside.queries} from outside, %", _interval(outside.false_accepts)))
+    return Table("Fixes and their confidence", ("", ""), tuple(rows), f"Outside: {fixes.outside_note}.")
 
 
 def _latency(latency: Latency) -> Table:
@@ -115,7 +115,11 @@ def _latency(latency: Latency) -> Table:
     for name in ("decode", "embed", "search", "verify", "total"):
         stage = getattr(latency, name)
         rows.append(
-            (name, "none" if stage is None else f"{stage.p50_ms:.1f}", "" if stage is None else f"{stage.p95_ms:.1f}")
+            (
+                name,
+                "not run" if stage is None else f"{stage.p50_ms:.1f}",
+                "" if stage is None else f"{stage.p95_ms:.1f}",
+            )
         )
     note = f"{latency.queries} queries, one at a time; {latency.machine}."
     return Table("Latency, ms", ("", "p50", "p95"), tuple(rows), note)
@@ -126,22 +130,22 @@ def _sizes(sizes: Sizes) -> Table:
     if sizes.map_bytes is not None:
         rows.append(("Map", size(sizes.map_bytes)))
     if sizes.index_bytes is not None:
-        rows.append(("Index", size(sizes.index_bytes) if sizes.index_bytes else "none, for so few photos"))
+        rows.append(("Index", size(sizes.index_bytes) if sizes.index_bytes else "none for so few photos"))
     return Table("Size", ("", ""), tuple(rows))
 
 
 def percent(share: float) -> str:
-    """A share as percent with one decimal; a dash where there is no number."""
+    """A share as a percentage with one decimal; a dash for NaN."""
     return "–" if math.isnan(share) else f"{100 * share:.1f}"
 
 
 def metres(length_m: float) -> str:
-    """Metres with one decimal; a dash where there is no number."""
+    """Metres with one decimal; a dash for NaN."""
     return "–" if math.isnan(length_m) else f"{length_m:.1f} m"
 
 
 def size(count: int) -> str:
-    """Bytes in the unit that fits, powers of ten."""
+    """Bytes, kB or MB, in powers of ten."""
     if count < 10_000:
         return f"{count} bytes"
     return f"{count / 1000:.0f} kB" if count < 1_000_000 else f"{count / 1e6:.1f} MB"

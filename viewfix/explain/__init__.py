@@ -1,1 +1,1 @@
-"""An answer becomes a page that shows what it rests on."""
+"""Why an answer is what it is: the evidence worked out again, and the page that shows it."""

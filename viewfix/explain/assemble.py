@@ -1,4 +1,4 @@
-"""Explain an answer: pictures, points that agree, and the numbers of its odds."""
+"""Work an answer out again with everything behind it: pictures, matched points, the numbers of its probability."""
 
 from __future__ import annotations
 
@@ -19,116 +19,135 @@ from ..locate.options import QueryOptions
 from ..locate.query import Query, answer_with_evidence, query_features
 from ..locate.verify import VerifiedCandidate
 from ..models.local import SEEN, LocalFeatures, Matcher
-from ..photos import load
 from ..types import Candidate, Fix, Position
-from .explanation import Explanation, Number, Pair
+from .explanation import Explanation
+from .pairs import HIGH_PX
+from .parts import Number, Pair
+from .plan import AROUND_M
 
 SHOWN = 5
-AROUND_M = 300.0
 MOST_PHOTOS = 3000
-SHOWN_PX = 640
 
 MEANINGS = {
-    "similarity": "cosine of the best photo of the place to the query, 1 for the same",
-    "margin": "how far it is ahead of the best photo of any other place",
-    "agreement": "share of the candidates' votes that went to this place",
+    "similarity": "cosine of the query and the best photo of the place; 1 means identical",
+    "margin": "how far this place is ahead of the best photo of any other place",
+    "agreement": "share of the candidates' votes for this place",
     "density": "log(1 + photos of the map around the fix)",
     "inliers": "log(1 + local features that agree in geometry)",
 }
 
-NOTHING = np.empty((0, 2), np.int64)
-
 
 def explain(query: Query, options: QueryOptions, context: MapContext) -> Explanation:
-    """Answer a query again and tell all that the answer rests on.
+    """Answer a query again and collect everything that the answer rests on.
 
-    The shown candidates are verified whether or not the answer needed it.
+    The candidates that are shown are verified whether or not the answer needed it.
+
+    Args:
+        query: with its photo.
+        options: as for the answer that is to be explained.
+        context: of the map.
 
     Raises:
         BadInput: the query has no photo.
+        UnreadablePhoto: the photo cannot be read.
     """
     photo = query.photo
     if photo is None:
         raise BadInput("A descriptor cannot be explained. Pass the photo to Map.explain.")
-    picture = load(photo, least_side_px=SEEN.least_side_px)
+    picture = photos.load(photo, least_side_px=SEEN.least_side_px)
     fix, evidence = answer_with_evidence(query, options, context)
-    features = query_features(photo, context)
+    found = query_features(photo, context)
+    features = None if found is None else found.features
+    shown, best = _shown(fix, evidence)
     matcher: Matcher = "fast" if options.verify == "fast" else "accurate"
-    shown = fix.candidates[:SHOWN]
     verified: dict[str, VerifiedCandidate] = {}
     if context.verifier is not None and features is not None:
-        found = context.verifier.verify(features.features, shown, matcher)
-        verified = {each.candidate.photo.id: each for each in found}
-    sides = picture.shape[1], picture.shape[0]
-    local = None if features is None else features.features
+        verified = {each.candidate.photo.id: each for each in context.verifier.verify(features, shown, matcher)}
+    size_px = picture.shape[1], picture.shape[0]
     return Explanation(
         name=Path(photo).name if isinstance(photo, str | Path) else "the photo",
         query=picture,
         fix=fix,
-        pairs=tuple(_pair(local, sides, candidate, verified.get(candidate.photo.id)) for candidate in shown),
-        photos_of_map=_around(context, fix, shown),
+        pairs=tuple(_pair(features, size_px, each, verified.get(each.photo.id)) for each in shown),
+        photos_around=_photos_around(context, fix, shown[best] if shown else None),
+        photos_in_map=len(context.store),
         numbers=_numbers(evidence, context.calibration),
         least_confidence=line_of(evidence, context.calibration, options),
-        calibration=in_words(context.calibration),
+        calibration=describe_calibration(context.calibration),
+        notes=_notes(evidence, verified),
+        best_pair=best,
     )
 
 
+def _shown(fix: Fix, evidence: Evidence) -> tuple[Sequence[Candidate], int]:
+    """The candidates to show, and the index of the one that speaks most strongly for the place in question.
+
+    That one is shown even if candidates of other places are ahead of it: it is the one that the answer names.
+    """
+    shown = fix.candidates[:SHOWN]
+    if not (evidence.places and shown):
+        return shown, 0
+    best = evidence.candidates[evidence.places[0].consensus.best]
+    at = next((n for n, each in enumerate(shown) if each.photo.id == best.photo.id), None)
+    return (shown, at) if at is not None else ((*shown, best), len(shown))
+
+
 def _pair(
-    query: LocalFeatures | None, sides: tuple[int, int], candidate: Candidate, held: VerifiedCandidate | None
+    query: LocalFeatures | None, size_px: tuple[int, int], candidate: Candidate, verified: VerifiedCandidate | None
 ) -> Pair:
     picture, missing = None, None
     try:
         if photos.is_url(candidate.photo.source):
-            missing = "its file is on the web, and is not fetched for an explanation"
+            missing = "its file is on the web, and no photo is downloaded for an explanation"
         else:
-            picture = photos.load(candidate.photo.source, least_side_px=SHOWN_PX)
+            picture = photos.load(candidate.photo.source, least_side_px=HIGH_PX)
     except UnreadablePhoto as error:
         missing = str(error)
-    if held is None or query is None or picture is None:
+    if verified is None or query is None or picture is None:
         empty = np.empty((0, 2), np.float32)
         return Pair(candidate, picture, empty, empty, np.empty(0, bool), None, missing)
-    pairs, geometry = held.pairs, held.geometry
-    agree = np.zeros(len(pairs), bool) if geometry is None else geometry.agree
+    matches, geometry = verified.pairs, verified.geometry
+    picture_px = np.array([picture.shape[1], picture.shape[0]])
     return Pair(
-        held.candidate,
+        verified.candidate,
         picture,
-        (query.keypoints[pairs[:, 0]] * np.array(sides, np.float32)).astype(np.float32),
-        (held.features.keypoints[pairs[:, 1]] * np.array([picture.shape[1], picture.shape[0]])).astype(np.float32),
-        agree,
+        (query.keypoints[matches[:, 0]] * np.array(size_px, np.float32)).astype(np.float32),
+        (verified.features.keypoints[matches[:, 1]] * picture_px).astype(np.float32),
+        np.zeros(len(matches), bool) if geometry is None else geometry.agree,
         None if geometry is None else geometry.kind,
         missing,
     )
 
 
-def _around(context: MapContext, fix: Fix, shown: Sequence[Candidate]) -> tuple[Position, ...]:
-    """The positions of the map's photos around the fix, or around the best candidate where there is no fix."""
-    middle = fix.position or (shown[0].photo.position if shown else None)
-    if middle is None:
+def _photos_around(context: MapContext, fix: Fix, best: Candidate | None) -> tuple[Position, ...]:
+    """The positions of the map's photos around the fix, or around the best candidate if there is no fix."""
+    centre = fix.position or (best.photo.position if best is not None else None)
+    if centre is None:
         return ()
-    rows = context.store.rows_in(Circle(middle.lat, middle.lon, AROUND_M), MOST_PHOTOS)
-    return tuple(each.position for each in context.store.photos(rows))
+    rows = context.store.rows_in(Circle(centre.lat, centre.lon, AROUND_M), MOST_PHOTOS)
+    return tuple(photo.position for photo in context.store.photos(rows))
 
 
 def _numbers(evidence: Evidence, calibration: Calibration) -> tuple[Number, ...]:
+    """The numbers that make the log-odds; inliers only if they were counted for this answer."""
     if not evidence.places:
         return ()
     place = evidence.places[0]
     consensus = place.consensus
     weights = calibration.weights[consensus.matcher or "off"]
-    values = calibration.numbers(consensus, place.density)
-    counted = {n: consensus.inliers is not None or n != "inliers" for n in values}
     parts = [
-        Number(n, v if counted[n] else None, getattr(weights, n), getattr(weights, n) * v, MEANINGS[n])
-        for n, v in values.items()
+        Number(name, value, getattr(weights, name), getattr(weights, name) * value, MEANINGS[name])
+        for name, value in calibration.numbers(consensus, place.density).items()
+        if name != "inliers" or consensus.inliers is not None
     ]
     share = calibration.rivalry(consensus)
-    alone = weights.bias + sum(number.part or 0.0 for number in parts)
-    # Written as a part of the log-odds as the others are, so that the parts add up to the probability.
-    doubt = _log_odds(share / (1 + math.exp(-alone))) - alone
+    log_odds = weights.bias + sum(number.part or 0.0 for number in parts)
+    # Written as a part of the log-odds like the others, so that the parts add up to the probability.
+    rivalry = _log_odds(share / (1 + math.exp(-log_odds))) - log_odds
     return (
-        Number("bias", 1.0, weights.bias, weights.bias, "what a query has that shows nothing"),
+        Number("bias", 1.0, weights.bias, weights.bias, "where the sum starts, before any evidence"),
         *parts,
-        Number("rivalry", share, None, doubt, "share of the place between itself and its strongest rival: a factor"),
+        Number("rivalry", share, None, rivalry, "share of this place against its strongest rival; a factor"),
     )
 
 
@@ -136,16 +155,25 @@ def _log_odds(probability: float) -> float:
     return math.log(max(probability, 1e-12)) - math.log(max(1 - probability, 1e-12))
 
 
-def in_words(calibration: Calibration) -> str:
-    """Where the probabilities of a map come from."""
-    if not calibration.inside:
-        return "The map is too small to be calibrated on its own photos: the prior that ships with viewfix answers."
-    if not calibration.outside:
+def _notes(evidence: Evidence, verified: dict[str, VerifiedCandidate]) -> tuple[str, ...]:
+    if not evidence.places or evidence.places[0].consensus.inliers is not None:
+        return ()
+    if verified:
         return (
-            f"Calibrated by an older viewfix on {calibration.inside} photos of this map; the next build does it anew."
+            "This answer rests on similarity alone, so inliers have no part in its probability. Those shown above were "
+            "counted for this page.",
         )
+    return ("This answer rests on similarity alone; no local features were compared.",)
+
+
+def describe_calibration(calibration: Calibration) -> str:
+    """One sentence on where the probabilities of a map come from."""
+    if not calibration.inside:
+        return "The map is too small to be calibrated on its own photos, so the prior that ships with viewfix is used."
+    if not calibration.outside:
+        return f"Calibrated by an older viewfix on {calibration.inside} photos of this map; the next build renews it."
     when = f" on {calibration.made_at[:10]}" if calibration.made_at else ""
     return (
-        f"Calibrated{when} on {calibration.inside} photos of this map left out alone and {calibration.outside} left "
-        f"out with everything around them."
+        f"Calibrated{when} on {calibration.inside} photos of this map, each left out alone, and on "
+        f"{calibration.outside} left out together with everything around them."
     )

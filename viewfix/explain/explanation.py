@@ -1,89 +1,86 @@
-"""What an answer rests on, in a form that can be drawn: pictures, pairs of points, numbers. No drawing here."""
+"""An answer with everything it rests on, and its HTML page."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
-
 from ..errors import StorageFailed
-from ..types import Candidate, Fix, Position
-
-Pixels = npt.NDArray[np.uint8]
-Points = npt.NDArray[np.float32]
-
-
-@dataclass(frozen=True, slots=True)
-class Pair:
-    """The query held against one candidate.
-
-    `picture` is the candidate's, (H, W, 3) uint8 RGB, None where its file cannot be read (`missing` says why). The
-    matched points are (N, 2) x, y in pixels of the two pictures as they are given here; `agree` (N,) bool says which
-    are inliers of the geometry, which is "fundamental" or "homography", None where no geometry held or none was
-    looked for.
-    """
-
-    candidate: Candidate
-    picture: Pixels | None
-    query_points: Points
-    candidate_points: Points
-    agree: npt.NDArray[np.bool_]
-    geometry: str | None
-    missing: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Number:
-    """One number that made the probability.
-
-    `part` is its share of the log-odds, `weight` what the value was multiplied by; None for a number that is shown and
-    not weighed, and `weight` also for one that enters in another way.
-    """
-
-    name: str
-    value: float | None
-    weight: float | None
-    part: float | None
-    meaning: str
+from ..files import write_whole
+from ..reports.formatting import credit, heading, length, place, probability
+from ..reports.render import render
+from ..types import Fix, Position
+from .numbers import number_rows, verdict
+from .pairs import HIGH_PX, pair_view, stored
+from .parts import Anchor, Number, Pair, Pixels
+from .plan import plan_view
 
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """One answer and everything behind it.
+    """One answer and the evidence behind it. In a notebook it shows itself.
 
-    `query` is (H, W, 3) uint8 RGB, upright. `pairs` are the best candidates, best first. `photos_of_map` are
-    positions of the map's photos around (all of them, or a sample). `numbers` add up to the log-odds of
-    `fix.confidence`. `least_confidence` is the line that was drawn; `calibration` one sentence on where the
-    probability comes from (how many trials, when; or that it is the shipped prior).
+    `query` is (H, W, 3) uint8 RGB, upright. `pairs` are the candidates, best first; `best_pair` is the index of the
+    one that speaks most strongly for the place in question. `photos_around` are positions of photos of the map near
+    that place, of `photos_in_map` altogether. `numbers` add up to the log-odds of `fix.confidence`; an answer needs at
+    least `least_confidence`. `calibration` says in one sentence where the probability comes from, `notes` whatever else
+    a reader has to know.
     """
 
     name: str
     query: Pixels
     fix: Fix
     pairs: tuple[Pair, ...]
-    photos_of_map: tuple[Position, ...]
+    photos_around: tuple[Position, ...]
+    photos_in_map: int
     numbers: tuple[Number, ...]
     least_confidence: float
     calibration: str
+    notes: tuple[str, ...] = ()
+    best_pair: int = 0
 
     def html(self) -> str:
-        """One HTML page that needs nothing else."""
-        from .page import page  # draws what is defined here
-
-        return page(self)
+        """One HTML page that needs no other file."""
+        fix = self.fix
+        anchor = self._anchor()
+        return render(
+            "explain/page.html",
+            credits=[credit(pair.candidate.photo) for pair in self.pairs if pair.picture is not None],
+            explanation=self,
+            answer=_answer(fix),
+            camera=None if fix.heading_deg is None else heading(fix.heading_deg),
+            query=stored(self.query),
+            high_px=HIGH_PX,
+            pairs=[pair_view(pair, self.query.shape, anchor) for pair in self.pairs],
+            plan=plan_view(fix, [pair.candidate for pair in self.pairs], self.photos_around, self.photos_in_map),
+            numbers=number_rows(self.numbers),
+            verdict=verdict(fix, self.least_confidence),
+        )
 
     def save(self, path: str | Path) -> None:
-        """Write that page to a file.
+        """Write the page to a file.
 
         Raises:
-            StorageFailed: it cannot be written.
+            StorageFailed: the file cannot be written.
         """
         try:
-            Path(path).write_text(self.html(), encoding="utf-8")
+            write_whole(Path(path), self.html())
         except OSError as error:
-            raise StorageFailed(f"The page {path} was not written ({error.strerror}). Choose another file.") from error
+            raise StorageFailed(f"Cannot write {path} ({error.strerror}). Choose another file.") from error
 
     def _repr_html_(self) -> str:
         return self.html()
+
+    def _anchor(self) -> Anchor | None:
+        if self.fix.position is not None:
+            return Anchor(self.fix.position, "the fix")
+        if self.pairs:
+            return Anchor(self.pairs[self.best_pair].candidate.photo.position, "the best candidate")
+        return None
+
+
+def _answer(fix: Fix) -> str:
+    if fix.position is None:
+        return "not in this map"
+    within = "" if fix.position.radius_m is None else f", within {length(fix.position.radius_m)}"
+    return f"{place(fix.position)}{within}, probability {probability(fix.confidence)}"

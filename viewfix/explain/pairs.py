@@ -1,19 +1,16 @@
-"""A pair becomes a figure: query and candidate side by side in one SVG, joined where they agree, and what was found."""
+"""The drawing of one pair: query and candidate side by side, joined by lines where matched points agree."""
 
 from __future__ import annotations
 
-import base64
-import io
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 
 from ..geo import distance_m
-from ..types import Position
-from .explanation import Pair, Pixels, Points
-from .words import counted, escaped, heading, length, place
+from ..reports.formatting import counted, heading, length, place
+from ..reports.pictures import Picture, embed
+from .parts import Anchor, Pair, Pixels, Points
 
 HIGH_PX = 480
 """Both pictures of a pair are drawn this high, and no stored picture is higher."""
@@ -31,66 +28,61 @@ GEOMETRIES = {
     "homography": "one flat surface seen from two points (homography)",
 }
 
-
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """A stored picture: its `uri` (a JPEG without any metadata), and the size of what it was made of."""
-
-    uri: str
-    width_px: int
-    height_px: int
-
-    @property
-    def scale(self) -> float:
-        """From pixels of the original to the units of a pair's drawing."""
-        return HIGH_PX / self.height_px
+Line = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True, slots=True)
-class Anchor:
-    """What the distances on the page are measured from: the fix, or without one the best candidate."""
+class PairView:
+    """One pair, ready for the page. `lines` are x1, y1, x2, y2 in units of the drawing."""
 
-    position: Position
-    name: str
+    photo: str
+    picture: Picture | None
+    missing: str
+    query_width: float
+    candidate_start: float
+    candidate_width: float
+    lines: tuple[Line, ...]
+    description: str
+    facts: tuple[tuple[str, str], ...]
 
 
 def stored(pixels: Pixels) -> Picture:
-    """(H, W, 3) uint8 RGB to a JPEG at most HIGH_PX high, made from the bare pixels: no EXIF comes along."""
-    small = Image.fromarray(pixels)
-    small.thumbnail((WIDEST_PX, HIGH_PX))
-    packed = io.BytesIO()
-    small.save(packed, "JPEG", quality=82, optimize=True)
-    data = base64.b64encode(packed.getvalue()).decode("ascii")
-    return Picture(f"data:image/jpeg;base64,{data}", pixels.shape[1], pixels.shape[0])
+    """(H, W, 3) uint8 RGB to an embedded JPEG at most HIGH_PX high."""
+    return embed(pixels, WIDEST_PX, HIGH_PX)
 
 
-def img(picture: Picture, alt: str) -> str:
-    """A stored picture alone, as HTML."""
-    size = f'width="{picture.width_px}" height="{picture.height_px}"'
-    return f'<img src="{picture.uri}" {size} alt="{escaped(alt)}">'
-
-
-def absent(pair: Pair) -> str:
-    """Stands where the candidate's picture would be, and says why it is not there, as HTML."""
-    why = pair.missing or "nobody said why"
-    return f'<p class="absent">The picture of {escaped(pair.candidate.photo.id)} cannot be shown: {escaped(why)}</p>'
-
-
-def pair_html(number: int, query: Picture, pair: Pair, anchor: Anchor | None) -> str:
-    """One numbered candidate: its heading, the two pictures with their lines, and the facts."""
-    photo = pair.candidate.photo
-    drawn = absent(pair) if pair.picture is None else _drawing(number, query, stored(pair.picture), pair)
-    facts = "".join(f"<div><dt>{name}</dt><dd>{escaped(said)}</dd></div>" for name, said in _facts(pair, anchor))
-    return (
-        f'<section class="card" aria-labelledby="pair-{number}"><h3 id="pair-{number}"><b class="badge">{number}</b> '
-        f"{escaped(photo.id)}</h3><figure>{drawn}<figcaption><dl>{facts}</dl></figcaption></figure></section>"
+def pair_view(pair: Pair, query_shape: tuple[int, ...], anchor: Anchor | None) -> PairView:
+    """Work out the lines and the facts of a pair; `query_shape` is (H, W, 3)."""
+    query_scale = HIGH_PX / query_shape[0]
+    start = query_shape[1] * query_scale + GAP_PX
+    width, lines = 0.0, tuple[Line, ...]()
+    if pair.picture is not None:
+        candidate_scale = HIGH_PX / pair.picture.shape[0]
+        width = pair.picture.shape[1] * candidate_scale
+        from_xy = pair.query_points[pair.agree] * query_scale
+        to_xy = pair.candidate_points[pair.agree] * candidate_scale + np.array([start, 0.0])
+        lines = tuple(_line(from_xy[i], to_xy[i]) for i in spread(from_xy, MOST_LINES))
+    return PairView(
+        photo=pair.candidate.photo.id,
+        picture=None if pair.picture is None else stored(pair.picture),
+        missing=pair.missing or "the reason is unknown",
+        query_width=start - GAP_PX,
+        candidate_start=start,
+        candidate_width=width,
+        lines=lines,
+        description=_description(pair, len(lines)),
+        facts=tuple(_facts(pair, anchor, len(lines))),
     )
 
 
-def spread(points: Points, most: int) -> npt.NDArray[np.intp]:
-    """Which `most` of (N, 2) points to draw so that they cover the picture evenly; all, where there are no more.
+def _line(start: Points, end: Points) -> Line:
+    return float(start[0]), float(start[1]), float(end[0]), float(end[1])
 
-    Each next one is the farthest from those already taken.
+
+def spread(points: Points, most: int) -> npt.NDArray[np.intp]:
+    """Choose at most `most` of (N, 2) points so that they cover the picture evenly.
+
+    Each next one is the farthest from those already chosen.
     """
     if len(points) <= most:
         return np.arange(len(points))
@@ -103,31 +95,7 @@ def spread(points: Points, most: int) -> npt.NDArray[np.intp]:
     return np.array(chosen)
 
 
-def _drawing(number: int, query: Picture, candidate: Picture, pair: Pair) -> str:
-    left_px, right_px = query.width_px * query.scale, candidate.width_px * candidate.scale
-    start_px = left_px + GAP_PX
-    from_xy = pair.query_points[pair.agree] * query.scale
-    to_xy = pair.candidate_points[pair.agree] * candidate.scale + np.array([start_px, 0.0])
-    shown = spread(from_xy, MOST_LINES)
-    ends = [(*from_xy[i], *to_xy[i]) for i in shown]
-    lines = "".join(f'<line x1="{a:.1f}" y1="{b:.1f}" x2="{c:.1f}" y2="{d:.1f}"/>' for a, b, c, d in ends)
-    dots = "".join(f"M{a:.1f} {b:.1f}h0M{c:.1f} {d:.1f}h0" for a, b, c, d in ends)
-    rims = "".join(f"M{a:.1f} {b:.1f}L{c:.1f} {d:.1f}" for a, b, c, d in ends)
-    joined = f'<path class="rims" d="{rims}"/><g class="lines">{lines}</g>'
-    joined += f'<path class="ends rim" d="{dots}"/><path class="ends" d="{dots}"/>'
-    photo = escaped(pair.candidate.photo.id)
-    return (
-        f'<svg class="pair" viewBox="0 0 {start_px + right_px:.1f} {HIGH_PX}" role="img" '
-        f'aria-labelledby="pair-{number}-title" aria-describedby="pair-{number}-desc">'
-        f'<title id="pair-{number}-title">The query, left, and {photo}, right</title>'
-        f'<desc id="pair-{number}-desc">{escaped(_drawn(pair, len(shown)))}</desc>'
-        f'<image href="{query.uri}" width="{left_px:.1f}" height="{HIGH_PX}" preserveAspectRatio="none"/>'
-        f'<image href="{candidate.uri}" x="{start_px:.1f}" width="{right_px:.1f}" height="{HIGH_PX}" '
-        f'preserveAspectRatio="none"/>{joined if ends else ""}</svg>'
-    )
-
-
-def _drawn(pair: Pair, lines: int) -> str:
+def _description(pair: Pair, lines: int) -> str:
     inliers, matches = int(pair.agree.sum()), len(pair.agree)
     if inliers == 0:
         return "No lines: no matched points agree with each other."
@@ -137,23 +105,32 @@ def _drawn(pair: Pair, lines: int) -> str:
     return f"Lines join {some} of the matched points that agree{others}."
 
 
-def _facts(pair: Pair, anchor: Anchor | None) -> list[tuple[str, str]]:
-    """Names, which are ours, and what is said, which may come from outside."""
-    photo, inliers, matches = pair.candidate.photo, int(pair.agree.sum()), len(pair.agree)
+def _inliers(pair: Pair) -> str:
+    """The count that the answer uses, and the matches behind it."""
+    agree, matches = int(pair.agree.sum()), len(pair.agree)
+    if not matches:
+        return "no matches"
+    of_matches = f"{agree:,} of {counted(matches, 'match', 'matches')}"
+    inliers = pair.candidate.inliers
+    if inliers is None or inliers == agree:
+        return of_matches
+    return f"{inliers:,} ({of_matches} agree, but those close together count less)"
+
+
+def _facts(pair: Pair, anchor: Anchor | None, lines: int) -> list[tuple[str, str]]:
+    photo, matches = pair.candidate.photo, len(pair.agree)
     geometry = "none" if pair.geometry is None else GEOMETRIES.get(pair.geometry, pair.geometry)
     facts = [
         ("Similarity", f"{pair.candidate.similarity:.2f}"),
-        ("Inliers", f"{inliers:,} of {counted(matches, 'match', 'matches')}" if matches else "no matches"),
+        ("Inliers", _inliers(pair)),
         ("Geometry", geometry),
         ("Taken at", place(photo.position)),
     ]
     if anchor is not None and anchor.position is not photo.position:
         facts.append((f"From {anchor.name}", length(distance_m(anchor.position, photo.position))))
     facts.append(("Heading", "unknown" if photo.heading_deg is None else heading(photo.heading_deg)))
-    facts.append(("Photo by", photo.attribution or "not said"))
-    facts.append(("Licence", photo.licence or "not said"))
-    if pair.picture is not None and matches:
-        lines = min(inliers, MOST_LINES)
-        if lines < matches:
-            facts.append(("Drawn", _drawn(pair, lines)))
+    facts.append(("Photo by", photo.attribution or "unknown"))
+    facts.append(("Licence", photo.licence or "unknown"))
+    if pair.picture is not None and lines < matches:
+        facts.append(("Drawn", _description(pair, lines)))
     return facts

@@ -61,7 +61,7 @@ class _Level:
     """An element that is open.
 
     `kind` is "outside" above rdf:RDF, then "rdf", "node" (rdf:Description), "value" (a property or the item of a
-    list) or "list". `table` is where a node's properties go, None for those that nobody asks for.
+    list) or "list". `table` collects the properties of a node; None if they are not needed.
     """
 
     kind: str

@@ -71,18 +71,6 @@ def from_name(name: str) -> Metadata:
     )
 
 
-def metres_of(name: str) -> tuple[float, float] | None:
-    """East and north in the plane of the publisher, for a name without a zone: enough to compare, but not a position.
-
-    None for a name that says latitude and longitude, or a zone, or no metres at all.
-    """
-    cells = [*name.split("@"), *[""] * LON]
-    east, north = number(cells[EAST]), number(cells[NORTH])
-    if not is_utm_name(name) or east is None or north is None or from_name(name).position is not None:
-        return None
-    return east, north
-
-
 def _from_metres(cells: list[str], near: Position | None) -> Position | None:
     east, north, zone, letter = number(cells[EAST]), number(cells[NORTH]), number(cells[ZONE]), cells[LETTER].upper()
     if east is None or north is None or zone is None or zone not in range(1, 61) or letter not in tuple(BANDS):

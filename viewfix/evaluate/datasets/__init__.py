@@ -1,4 +1,4 @@
-"""Folders as the field passes them around become datasets: pictures, queries, and which match is right."""
+"""Read datasets in the layouts of the field: map pictures, queries, and which match is right."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The name of a protocol and a folder become a Dataset, by whichever of its layouts is found there."""
+"""Open a published dataset by the name of its protocol, in whichever of its layouts the folder has."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ from .dataset import Dataset
 
 
 def open(name: str, folder: str | Path) -> Dataset:
-    """A published dataset as it lies on disk.
+    """Open a published dataset.
 
     Args:
-        name: of `viewfix.evaluate.protocols`, as pitts30k.
-        folder: where it was unpacked; see docs/protocols.md for what is looked for.
+        name: of a protocol in `viewfix.evaluate.protocols`, such as pitts30k.
+        folder: where it was unpacked; docs/protocols.md lists the layouts.
 
     Raises:
-        BadInput: there is no such protocol, or the folder does not hold it.
+        BadInput: there is no such protocol, or the folder does not contain it.
         MissingExtra: a .mat file needs scipy.
     """
     wanted = protocol(name)
     root = Path(folder).expanduser()
     if not root.is_dir():
-        raise BadInput(f"There is no folder at {root}. Give the one that {wanted.name} was unpacked to.")
+        raise BadInput(f"There is no folder at {root}. Choose the folder to which {wanted.name} was unpacked.")
     for layout in wanted.layouts:
         found = _loaded(layout, root, wanted)
         if found is not None:
             return replace(found, notes=(found.count_check(), *found.notes))
-    looked = "; or ".join(str(layout) for layout in wanted.layouts)
-    raise BadInput(f"{root} does not hold {wanted.name}. Looked for: {looked}. There is: {places.listing(root)}.")
+    expected = "; or ".join(str(layout) for layout in wanted.layouts)
+    raise BadInput(f"{root} does not contain {wanted.name}. Expected: {expected}. Found: {places.listing(root)}.")
 
 
 def _loaded(layout: Layout, root: Path, wanted: Protocol) -> Dataset | None:

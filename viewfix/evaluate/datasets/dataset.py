@@ -1,4 +1,4 @@
-"""What a loader makes and an evaluation asks: map pictures, queries, and the right map pictures of every query."""
+"""A dataset: map pictures, queries, and the right map pictures of every query."""
 
 from __future__ import annotations
 
@@ -23,17 +23,19 @@ class Picture:
     source: str
     position: Position | None = None
     heading_deg: float | None = None
+    attribution: str | None = None
+    licence: str | None = None
 
     @classmethod
     def of(cls, photo: Photo) -> Picture:
-        return cls(photo.id, photo.source, photo.position, photo.heading_deg)
+        return cls(photo.id, photo.source, photo.position, photo.heading_deg, photo.attribution, photo.licence)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Areas:
-    """Parts of a dataset that are measured apart: a query is compared with the map pictures of its own area only.
+    """Parts of a dataset that are measured separately: a query is compared only with map pictures of its own area.
 
-    `map` is (M,) int64 and `queries` (Q,) int64: the number of the area of each.
+    `map` is (M,) int64 and `queries` (Q,) int64: the area number of each.
     """
 
     map: Rows
@@ -44,11 +46,11 @@ class Areas:
 class Dataset:
     """M map pictures, Q queries, and for every query the rows of `map` that are right: (n,) int64, ascending.
 
-    `skipped` are pictures that could not be used, `notes` sentences for people, `areas` is None
-    where every query is compared with every map picture.
+    `skipped` are pictures that could not be used, `notes` sentences for people. `areas` is None if every query is
+    compared with every map picture.
 
     Raises:
-        BadInput: on creation, where there is no map picture or no query.
+        BadInput: on creation, if there is no map picture or no query.
     """
 
     name: str
@@ -61,32 +63,32 @@ class Dataset:
     areas: Areas | None = None
 
     def __post_init__(self) -> None:
-        assert len(self.positives) == len(self.queries), "every query has its rows, if only none"
+        assert len(self.positives) == len(self.queries), "every query has its rows, even if there are none"
         for what, found in (("map pictures", self.map), ("queries", self.queries)):
             if not found:
                 first = f" The first, {self.skipped[0].id}: {self.skipped[0].reason}" if self.skipped else ""
-                raise BadInput(f"{self.name} has no {what} that can be used.{first} Check its folder.")
+                raise BadInput(f"{self.name} has no usable {what}.{first} Check the folder.")
 
     @property
     def answerable(self) -> npt.NDArray[np.bool_]:
-        """(Q,) bool: whether the map holds a right picture at all."""
+        """(Q,) bool: whether the map has a right picture at all."""
         return np.array([len(rows) > 0 for rows in self.positives], np.bool_)
 
     def count_check(self) -> str:
-        """One line: how many queries and map pictures there are, and whether that is what was published."""
+        """One line: the number of queries and map pictures, compared with the published numbers."""
         queries = _counted(len(self.queries), "queries", self.protocol.expected_queries)
         photos = _counted(len(self.map), "map pictures", self.protocol.expected_database)
         return f"{self.name}: {queries}; {photos}"
 
     @property
     def warning(self) -> str | None:
-        """The line of `count_check` where a count is not the published one, else None."""
+        """The line of `count_check` if a number differs from the published one, else None."""
         pairs = (
             (len(self.queries), self.protocol.expected_queries),
             (len(self.map), self.protocol.expected_database),
         )
-        agree = all(count is None or count.allows(found) for found, count in pairs)
-        return None if agree else self.count_check()
+        matches = all(count is None or count.allows(found) for found, count in pairs)
+        return None if matches else self.count_check()
 
 
 def _counted(found: int, what: str, count: Count | None) -> str:
@@ -96,5 +98,5 @@ def _counted(found: int, what: str, count: Count | None) -> str:
         if count.certain:
             return f"{found:,} {what}, as published"
         return f"{found:,} {what}, as far as known: {count}"
-    fault = "the folder is incomplete" if found < count.least else "the folder holds more than the protocol asks"
+    fault = "the folder is incomplete" if found < count.least else "the folder has more pictures than the protocol"
     return f"{found:,} {what}, but {count} are published: {fault}"

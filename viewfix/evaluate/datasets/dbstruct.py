@@ -1,4 +1,4 @@
-"""A MATLAB dbStruct and the pictures it names become a Dataset; metres stay in the plane of their publishers."""
+"""Datasets described by a MATLAB dbStruct. Distances are measured in the plane of the publishers."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from .truth import by_plane
 Floats = npt.NDArray[np.float64]
 
 DB_IMAGE, UTM_DB, Q_IMAGE, UTM_Q, POS_DIST_THR = 1, 2, 3, 4, 7
-"""The fields by their place: their names differ from file to file."""
+"""Indices of the fields: their names differ from file to file."""
 
 BESIDE = ("", "datasets/", "raw_data/", "raw_data/datasets/", "../datasets/")
-"""Where the file lies, seen from the pictures."""
+"""Where the file may be, relative to the pictures."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,44 +39,46 @@ class Struct:
 
 
 def load(layout: DbStruct, root: Path, wanted: Protocol) -> Dataset | None:
-    """The dataset, or None where its .mat file is not there.
+    """The dataset, or None if its .mat file does not exist.
 
     Raises:
-        BadInput: the file is no dbStruct, or none of the pictures it names is there.
+        BadInput: the file is not a dbStruct, or none of its pictures exists.
     """
-    assert isinstance(wanted.rule, WithinM), "a dbStruct holds positions"
+    assert isinstance(wanted.rule, WithinM), "a dbStruct has positions"
     file = first_of(root, tuple(beside + layout.file for beside in BESIDE))
     if file is None:
         return None
     struct = read(file)
-    photos, photos_m, missing = found(base_of(root, struct.photos), struct.photos, struct.photos_m, layout.epsg)
-    asked = [f"{layout.queries}/{name}" for name in struct.queries]
-    queries, queries_m, unasked = found(base_of(root, asked), asked, struct.queries_m, layout.epsg)
+    photos, photos_m, photos_missing = found(base_of(root, struct.photos), struct.photos, struct.photos_m, layout.epsg)
+    query_names = [f"{layout.queries}/{name}" for name in struct.queries]
+    queries, queries_m, queries_missing = found(base_of(root, query_names), query_names, struct.queries_m, layout.epsg)
     notes: tuple[str, ...] = ()
     if struct.radius_m is not None and struct.radius_m != wanted.rule.radius_m:
-        notes = (f"{file.name} has a radius of {struct.radius_m:g} m; {wanted.rule.radius_m:g} m are taken.",)
+        notes = (
+            f"{file.name} has a radius of {struct.radius_m:g} m; the protocol's {wanted.rule.radius_m:g} m are used.",
+        )
     return Dataset(
         name=wanted.name,
         map=photos,
         queries=queries,
         positives=by_plane(queries_m, photos_m, wanted.rule.radius_m),
         protocol=wanted,
-        skipped=missing + unasked,
+        skipped=photos_missing + queries_missing,
         notes=notes,
     )
 
 
 def read(file: Path) -> Struct:
-    """What a dbStruct says. Nothing in it is run: MATLAB files hold values only.
+    """Read a dbStruct. Nothing in it is executed: MATLAB files hold only values.
 
     Raises:
-        BadInput: it cannot be read, or is something else.
+        BadInput: the file cannot be read or is not a dbStruct.
         MissingExtra: scipy is not installed.
     """
     matlab = optional("scipy.io")
     try:
         fields = matlab.loadmat(str(file))["dbStruct"]
-        while isinstance(fields, np.ndarray):  # MATLAB knows no scalars: one struct is a table of one
+        while isinstance(fields, np.ndarray):  # MATLAB has no scalars: one struct is a table of one
             fields = fields.item()
         photos, queries = _names(fields[DB_IMAGE]), _names(fields[Q_IMAGE])
         radius = np.ravel(fields[POS_DIST_THR]) if len(fields) > POS_DIST_THR else np.empty(0)
@@ -88,18 +90,18 @@ def read(file: Path) -> Struct:
             float(radius[0]) if len(radius) else None,
         )
     except NotImplementedError:
-        raise BadInput(f"{file} was saved as MATLAB 7.3. Save it again with -v7, or take the published file.") from None
+        raise BadInput(f"{file} was saved as MATLAB 7.3. Save it again with -v7, or use the published file.") from None
     except (KeyError, IndexError, TypeError, ValueError, OSError, matlab.matlab.MatReadError) as error:
-        raise BadInput(f"{file} is no dbStruct that can be read ({error}). Take the published file.") from None
+        raise BadInput(f"{file} is not a readable dbStruct ({error}). Use the published file.") from None
 
 
 def _names(cells: Any) -> tuple[str, ...]:
-    """A cell array, N by 1 or 1 by N, each cell itself a table of one."""
+    """A cell array, N by 1 or 1 by N; each cell is a table of one."""
     return tuple(str(np.ravel(cell)[0]) for cell in np.ravel(cells))
 
 
 def _metres(table: Any, count: int) -> Floats:
-    """Published as 2 by N; N by 2 is taken where it cannot be meant otherwise."""
+    """Published as 2 by N; N by 2 is accepted if it is unambiguous."""
     metres = np.atleast_2d(np.asarray(table, np.float64))
     if metres.shape == (2, count):
         return metres.T.copy()
@@ -109,23 +111,23 @@ def _metres(table: Any, count: int) -> Floats:
 
 
 def base_of(root: Path, names: Sequence[str]) -> Path:
-    """The folder that pictures are named below: this one, or one that tools unpack to.
+    """The folder to which the names of pictures are relative: this one, or one that tools unpack to.
 
     Raises:
-        BadInput: the first few names lie below none of them.
+        BadInput: none of the first names exists below any of them.
     """
     bases = [root / inside for inside in ("", "raw_data", "images", "tokyo247", "raw_data/tokyo247")]
     for base in bases:
         if any((base / name).is_file() for name in names[:100]):
             return base
-    first = f"as {names[0]}" if names else "for it names none"
-    raise BadInput(f"None of the pictures that the dbStruct names is below {root}, {first}. Unpack them there.")
+    first = f", for example {names[0]}" if names else ""
+    raise BadInput(f"None of the pictures in the dbStruct exists below {root}{first}. Unpack them there.")
 
 
 def found(
     base: Path, names: Sequence[str], metres: Floats, epsg: int
 ) -> tuple[tuple[Picture, ...], Floats, tuple[Skipped, ...]]:
-    """The pictures that are there with their metres, in order, and those that are missing."""
+    """The existing pictures with their metres, in order, and the missing ones."""
     there = np.array([(base / name).is_file() for name in names], np.bool_)
     positions = _positions(metres, epsg)
     pictures = tuple(

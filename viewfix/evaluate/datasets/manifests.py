@@ -1,4 +1,4 @@
-"""Any two folders or manifests, one of map pictures and one of queries, become a Dataset."""
+"""Two folders or manifests of your own, one of map pictures and one of queries, as a dataset."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from pathlib import Path
 from ...errors import BadInput
 from ...sources import open_source
 from ...types import Photo, Skipped
-from ..protocol import SamePair, WithinFrames, WithinM, own
-from . import frames as frames_of
-from . import pairs, plane
+from ..protocol import SamePair, WithinFrames, WithinM, unpublished
+from . import frames as by_frames
+from . import pairs, utm_names
 from .dataset import Dataset, Picture
 from .truth import by_place
 
@@ -24,62 +24,76 @@ def pair(
     frames: int | None = None,
     exact: bool = False,
 ) -> Dataset:
-    """Map pictures and queries of anybody's.
+    """Combine map pictures and queries of your own.
 
     Args:
         map_source: a folder, or a manifest (CSV, GeoJSON, Parquet) with positions.
         query_source: the same for the queries.
-        radius_m: right are map pictures at most so many metres away; needs positions on both sides.
-        frames: right are map pictures at most so many frames away, in two folders of the same way.
-        exact: right is the map picture of the same name, in two folders.
+        radius_m: a map picture is right if it is at most this many metres away; needs positions on both sides, or
+            folders whose file names hold metres of one plane.
+        frames: a map picture is right if it is at most this many frames away, in two folders of the same walk.
+        exact: the map picture with the same name is right, in two folders.
 
     Raises:
-        BadInput: there is nothing there, no picture with a position, or frames and exact at once.
+        BadInput: a source does not exist or has no picture with a position, or both frames and exact are set.
     """
     photos, queries = Path(map_source).expanduser(), Path(query_source).expanduser()
     name = f"{queries.name} in {photos.name}"
     if frames is not None and exact:
-        raise BadInput("Both frames and exact pairs were asked for. Choose what makes a match right.")
+        raise BadInput("Both frames and exact are set. Set only the one that makes a match right.")
     if exact:
-        return replace(pairs.of_folders(*_folders(photos, queries), own(SamePair())), name=name)
+        return replace(pairs.of_folders(*_folders(photos, queries), unpublished(SamePair())), name=name)
     if frames is not None:
         if frames < 0:
-            raise BadInput(f"Within {frames} frames lies nothing. Give 0 or more.")
+            raise BadInput(f"frames must be 0 or more; got {frames}.")
         rule = WithinFrames(frames)
-        found = frames_of.of_folders(*_folders(photos, queries), own(rule), rule, whole=False)
+        found = by_frames.of_folders(*_folders(photos, queries), unpublished(rule), rule, whole=False)
         return replace(found, name=name)
     if not (radius_m > 0 and math.isfinite(radius_m)):
-        raise BadInput(f"Within {radius_m:g} m lies nothing. Give a radius in metres above 0, as 25.")
-    flat = plane.of_folders(photos, queries, own(WithinM(radius_m)), radius_m)
-    if flat is not None:
-        return replace(flat, name=name)
-    shown, unplaced = _placed(photos)
-    asked, unasked = _placed(queries)
+        raise BadInput(f"radius_m must be more than 0; got {radius_m:g}. The usual radius is 25.")
+    return _by_distance(photos, queries, name, radius_m)
+
+
+def _by_distance(photos: Path, queries: Path, name: str, radius_m: float) -> Dataset:
+    map_pictures, map_skipped = _with_positions(photos)
+    query_pictures, query_skipped = _with_positions(queries)
+    if not (map_pictures and query_pictures):
+        in_plane = utm_names.in_one_plane(photos, queries, radius_m)
+        if in_plane is not None:
+            return in_plane
+    for source, found, skipped in ((photos, map_pictures, map_skipped), (queries, query_pictures, query_skipped)):
+        if not found:
+            raise _no_positions(source, skipped)
     return Dataset(
         name=name,
-        map=shown,
-        queries=asked,
-        positives=by_place(asked, shown, radius_m),
-        protocol=own(WithinM(radius_m)),
-        skipped=unplaced + unasked,
+        map=map_pictures,
+        queries=query_pictures,
+        positives=by_place(query_pictures, map_pictures, radius_m),
+        protocol=unpublished(WithinM(radius_m)),
+        skipped=map_skipped + query_skipped,
     )
 
 
 def _folders(photos: Path, queries: Path) -> tuple[Path, Path]:
     for path in (photos, queries):
         if not path.is_dir():
-            raise BadInput(f"{path} is no folder, and frames or pairs are told by the file names in two folders.")
+            raise BadInput(
+                f"{path} is not a folder. Frames and exact pairs are matched by the file names of two folders."
+            )
     return photos, queries
 
 
-def _placed(source: Path) -> tuple[tuple[Picture, ...], tuple[Skipped, ...]]:
+def _with_positions(source: Path) -> tuple[tuple[Picture, ...], tuple[Skipped, ...]]:
     found = list(open_source(source))
-    pictures = tuple(Picture.of(item) for item in found if isinstance(item, Photo))
-    skipped = tuple(item for item in found if isinstance(item, Skipped))
-    if not pictures:
-        first = f" The first, {skipped[0].id}: {skipped[0].reason}" if skipped else ""
-        raise BadInput(
-            f"No picture of {source} says where it was taken.{first} Give a manifest with file, lat, lon; or two "
-            "folders whose names belong together, by frames or exact pairs."
-        )
-    return pictures, skipped
+    return (
+        tuple(Picture.of(item) for item in found if isinstance(item, Photo)),
+        tuple(item for item in found if isinstance(item, Skipped)),
+    )
+
+
+def _no_positions(source: Path, skipped: tuple[Skipped, ...]) -> BadInput:
+    first = f" The first, {skipped[0].id}: {skipped[0].reason}" if skipped else ""
+    return BadInput(
+        f"No picture of {source} has a position.{first} Use a manifest with file, lat and lon, or two folders whose "
+        "file names match, by frames or as exact pairs."
+    )

@@ -1,4 +1,4 @@
-"""Mapillary Street-Level Sequences, as its cities are unpacked, becomes a Dataset; every city is asked about itself."""
+"""Mapillary Street-Level Sequences, as unpacked. Every city is searched by its own queries only."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .places import first_of
 from .truth import by_plane
 
 INSIDE = ("train_val", "", "msls/train_val", "mapillary_sls/train_val")
-"""Where the cities lie, seen from the folder that was given."""
+"""Where the cities may be, relative to the given folder."""
 
 SIDES = ("database", "query")
 
@@ -34,14 +34,14 @@ class Side:
 
 
 def load(layout: MslsTree, root: Path, wanted: Protocol) -> Dataset | None:
-    """The dataset, or None where a city is not there.
+    """The dataset, or None if a city is missing.
 
     Panoramas are left out, as in every protocol of this dataset.
 
     Raises:
         BadInput: a table is missing, or lacks a column.
     """
-    assert isinstance(wanted.rule, WithinM), "positions decide"
+    assert isinstance(wanted.rule, WithinM), "positions decide which match is right"
     tree = first_of(root, tuple(f"{inside}/{layout.cities[0]}".lstrip("/") for inside in INSIDE))
     if tree is None or not all((tree.parent / city / side).is_dir() for city in layout.cities for side in SIDES):
         return None
@@ -52,21 +52,21 @@ def load(layout: MslsTree, root: Path, wanted: Protocol) -> Dataset | None:
     areas: tuple[list[int], list[int]] = ([], [])
     dropped = 0
     for area, city in enumerate(layout.cities):
-        database, asked = (side_of(tree.parent / city / side, city, layout.subtask) for side in SIDES)
-        right = by_plane(asked.metres, database.metres, wanted.rule.radius_m)
+        database, query_side = (side_of(tree.parent / city / side, city, layout.subtask) for side in SIDES)
+        right = by_plane(query_side.metres, database.metres, wanted.rule.radius_m)
         kept = [row for row, rows in enumerate(right) if len(rows) or not layout.drop_unanswerable]
         dropped += len(right) - len(kept)
         positives += [right[row] + len(photos) for row in kept]
         photos += database.pictures
-        queries += [asked.pictures[row] for row in kept]
-        skipped += database.skipped + asked.skipped
+        queries += [query_side.pictures[row] for row in kept]
+        skipped += database.skipped + query_side.skipped
         areas[0].extend([area] * len(database.pictures))
         areas[1].extend([area] * len(kept))
     notes = [
-        f"Each of {', '.join(layout.cities)} is asked about its own map pictures; the figures are over all queries."
+        f"Each city ({', '.join(layout.cities)}) is searched by its own queries only; figures are over all queries."
     ]
     if dropped:
-        notes.append(f"{dropped:,} queries without a map picture in reach are left out, as the protocol has it.")
+        notes.append(f"{dropped:,} queries without a map picture within the radius are left out, as the protocol says.")
     return Dataset(
         name=wanted.name,
         map=tuple(photos),
@@ -80,12 +80,12 @@ def load(layout: MslsTree, root: Path, wanted: Protocol) -> Dataset | None:
 
 
 def side_of(folder: Path, city: str, subtask: str | None) -> Side:
-    """The pictures of `database` or `query` of one city that are no panoramas.
+    """The pictures of `database` or `query` of one city, without panoramas.
 
     Args:
         folder: with postprocessed.csv, raw.csv, subtask_index.csv and images/.
-        city: begins the id of every picture.
-        subtask: a column of subtask_index.csv, as all; None takes every picture.
+        city: the beginning of the id of every picture.
+        subtask: a column of subtask_index.csv, such as all; None takes every picture.
 
     Raises:
         BadInput: a table is missing, lacks a column, or the tables differ in length.
@@ -94,13 +94,16 @@ def side_of(folder: Path, city: str, subtask: str | None) -> Side:
     raw = _table(folder / "raw.csv", ("key", "lat", "lon", "pano"))
     chosen = None if subtask is None else _table(folder / "subtask_index.csv", (subtask,))
     if not len(placed) == len(raw) == len(raw if chosen is None else chosen):
-        raise BadInput(f"The tables in {folder} differ in length, so that their rows do not belong together.")
+        raise BadInput(
+            f"The tables in {folder} differ in length, so their rows cannot be matched. Unpack the metadata again."
+        )
     files = {file.name for file in (folder / "images").glob("*.jpg")}
     pictures, metres, skipped = [], [], []
     for number, (row, about) in enumerate(zip(placed, raw, strict=True)):
         if row["key"] != about["key"]:
             raise BadInput(
-                f"Row {number + 1} of the tables in {folder} is {row['key']} in one and {about['key']} in one."
+                f"Row {number + 1} of the tables in {folder} is {row['key']} in one and {about['key']} in the other. "
+                "Unpack the metadata again."
             )
         if _yes(about["pano"]) or (chosen is not None and subtask is not None and not _yes(chosen[number][subtask])):
             continue
@@ -117,12 +120,12 @@ def side_of(folder: Path, city: str, subtask: str | None) -> Side:
 
 
 def _picture(name: str, file: Path, about: dict[str, str]) -> Picture:
-    looks = about.get("ca") or ""
+    heading = about.get("ca") or ""
     return Picture(
         name,
         str(file),
         Position(float(about["lat"]), float(about["lon"])),
-        wrap_heading_deg(float(looks)) if looks else None,
+        wrap_heading_deg(float(heading)) if heading else None,
     )
 
 
@@ -133,7 +136,7 @@ def _table(file: Path, needed: Sequence[str]) -> list[dict[str, str]]:
             rows = list(reader)
             missing = [column for column in needed if column not in (reader.fieldnames or ())]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise BadInput(f"{file} cannot be read ({error}). Unpack the metadata of the dataset too.") from None
+        raise BadInput(f"{file} cannot be read ({error}). Unpack the metadata of the dataset as well.") from None
     if missing:
         raise BadInput(f"{file} has no column {', '.join(missing)}. It has: {', '.join(reader.fieldnames or ())}.")
     return rows

@@ -1,4 +1,4 @@
-"""Two folders in which every query has one map picture of its own become a Dataset."""
+"""Two folders in which every query has exactly one right map picture."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .truth import by_key
 
 
 def load(layout: PairFolders, root: Path, wanted: Protocol) -> Dataset | None:
-    """The dataset, or None where none of the pairs of folders is there."""
+    """The dataset, or None if none of the pairs of folders exists."""
     for names in layout.folders:
         folders = two_folders(root, *names)
         if folders is not None:
@@ -24,10 +24,10 @@ def load(layout: PairFolders, root: Path, wanted: Protocol) -> Dataset | None:
 
 
 def of_folders(map_folder: Path, query_folder: Path, wanted: Protocol) -> Dataset:
-    """Two folders in pairs: by name, whatever the ending; where names differ altogether, by their order.
+    """Match two folders by name, ignoring the endings; by their order if the names have nothing in common.
 
     Raises:
-        BadInput: neither tells what belongs together.
+        BadInput: neither is possible.
     """
     photos, queries = pictures(map_folder), pictures(query_folder)
     one, other = _keys(photos), _keys(queries)
@@ -35,10 +35,10 @@ def of_folders(map_folder: Path, query_folder: Path, wanted: Protocol) -> Datase
     if len(set(one) & set(other)) * 2 < min(len(one), len(other)):
         if len(one) != len(other):
             raise BadInput(
-                f"{map_folder} holds {len(one):,} pictures and {query_folder} {len(other):,}, with other names, so "
-                "that nobody knows the pairs. Give both pictures of a pair the same name."
+                f"{map_folder} has {len(one):,} pictures and {query_folder} has {len(other):,}, with different names, "
+                "so the pairs are unknown. Rename the files so that both pictures of a pair have the same name."
             )
-        notes = ("Names do not match: the n-th query in order of name is taken for the pair of the n-th map picture.",)
+        notes = ("Names do not match, so the n-th query in order of name is paired with the n-th map picture.",)
         one, other = [str(row) for row in range(len(one))], [str(row) for row in range(len(other))]
     return Dataset(
         name=wanted.name,
@@ -50,10 +50,10 @@ def of_folders(map_folder: Path, query_folder: Path, wanted: Protocol) -> Datase
     )
 
 
-def _keys(those: Sequence[Picture]) -> list[str]:
-    """What the two pictures of a pair have in common: the path without its ending, or the number in an "@" name."""
+def _keys(of_pictures: Sequence[Picture]) -> list[str]:
+    """What both pictures of a pair share: the path without its ending, or the number in an "@" name."""
     found = []
-    for picture in those:
+    for picture in of_pictures:
         path = PurePosixPath(picture.id)
         cells = path.name.split("@")
         formatted = is_utm_name(path.name) and len(cells) > PANO_ID and cells[PANO_ID]

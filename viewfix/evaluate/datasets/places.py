@@ -1,4 +1,4 @@
-"""A folder that somebody calls a dataset becomes the two folders or the file that a layout asks for, or None."""
+"""Find the folders and files of a layout inside the folder of a dataset."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from ...sources import image_files
 from .dataset import Picture
 
 INSIDE = ("", "images/test", "test", "processed/test", "raw_data")
-"""Where tools of the field put the pictures below the folder of a dataset."""
+"""Where the tools of the field put the pictures of a dataset."""
 
 NAMED = 12
 
 
 def two_folders(root: Path, photos: str, queries: str) -> tuple[Path, Path] | None:
-    """The folders of map pictures and of queries, side by side somewhere in INSIDE."""
+    """The folders of map pictures and of queries, side by side in one of INSIDE."""
     for inside in INSIDE:
         found = root / inside / photos, root / inside / queries
         if all(folder.is_dir() for folder in found):
@@ -23,12 +23,12 @@ def two_folders(root: Path, photos: str, queries: str) -> tuple[Path, Path] | No
 
 
 def first_of(root: Path, names: tuple[str, ...]) -> Path | None:
-    """The first of several paths below a folder that is there."""
+    """The first of several paths below a folder that exists."""
     return next((root / name for name in names if (root / name).exists()), None)
 
 
 def pictures(folder: Path) -> tuple[Picture, ...]:
-    """The pictures in a folder and below it in order of name, without positions.
+    """The pictures in a folder and its subfolders in order of name, without positions.
 
     Raises:
         BadInput: there are none.
@@ -37,10 +37,10 @@ def pictures(folder: Path) -> tuple[Picture, ...]:
 
 
 def listing(root: Path) -> str:
-    """What lies in a folder, in a few words."""
+    """The contents of a folder in a few words."""
     try:
         names = sorted(f"{entry.name}/" if entry.is_dir() else entry.name for entry in root.iterdir())
     except OSError as error:
-        return f"nothing that can be listed ({error.strerror})"
+        return f"a folder that cannot be listed ({error.strerror})"
     shown = ", ".join(names[:NAMED])
-    return f"{shown} and {len(names) - NAMED} more" if len(names) > NAMED else shown or "nothing at all"
+    return f"{shown} and {len(names) - NAMED} more" if len(names) > NAMED else shown or "an empty folder"

@@ -1,6 +1,6 @@
-"""Places, planes, frames and pairs of queries and map pictures become the right rows of every query.
+"""The right map pictures of every query: by place, plane, frame or pair.
 
-No table of queries by map pictures is ever made: what lies in order is cut out, and only that is measured.
+No table of queries by map pictures is built: candidates are cut out of a sorted list, and only they are measured.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...errors import BadInput
-from ..nearness import within_m
+from ..proximity import within_m
 from .dataset import Picture, Rows
 
 Floats = npt.NDArray[np.float64]
@@ -19,16 +19,16 @@ NONE: Rows = np.empty(0, np.int64)
 
 
 def by_place(queries: Sequence[Picture], photos: Sequence[Picture], radius_m: float) -> list[Rows]:
-    """Geodesic, so that UTM zones, meridians and hemispheres do not matter. A picture without position has no match."""
-    placed = np.array([row for row, photo in enumerate(photos) if photo.position is not None], np.int64)
-    asked = [query.position for query in queries if query.position is not None]
-    there = [photo.position for photo in photos if photo.position is not None]
-    near = iter(within_m(asked, there, radius_m))
-    return [NONE if query.position is None else placed[next(near)] for query in queries]
+    """By geodesic distance, so UTM zones and hemispheres do not matter. A picture without a position has no match."""
+    with_position = np.array([row for row, photo in enumerate(photos) if photo.position is not None], np.int64)
+    query_positions = [query.position for query in queries if query.position is not None]
+    photo_positions = [photo.position for photo in photos if photo.position is not None]
+    near = iter(within_m(query_positions, photo_positions, radius_m))
+    return [NONE if query.position is None else with_position[next(near)] for query in queries]
 
 
 def by_plane(queries: Floats, photos: Floats, radius: float) -> list[Rows]:
-    """(Q, 2) and (M, 2) metres of one projection, compared there, as their publishers did."""
+    """By distance in the plane of (Q, 2) and (M, 2) metres of one projection, as the publishers did."""
     order = np.argsort(photos[:, 0], kind="stable")
     east = photos[order, 0]
     found = []
@@ -41,7 +41,7 @@ def by_plane(queries: Floats, photos: Floats, radius: float) -> list[Rows]:
 
 
 def by_frame(queries: Rows, photos: Rows, frames: int) -> list[Rows]:
-    """(Q,) and (M,) int64 frame numbers; right are those at most `frames` apart."""
+    """By (Q,) and (M,) int64 frame numbers that differ by at most `frames`."""
     order = np.argsort(photos, kind="stable")
     ranked = photos[order]
     first = np.searchsorted(ranked, queries - frames, side="left")
@@ -50,8 +50,8 @@ def by_frame(queries: Rows, photos: Rows, frames: int) -> list[Rows]:
 
 
 def by_key(queries: Sequence[Hashable], photos: Sequence[Hashable]) -> list[Rows]:
-    """Right is the map picture with the key of the query; keys of map pictures are distinct."""
+    """By key: the map picture with the key of the query is right. Keys of map pictures are distinct."""
     row_of = {key: row for row, key in enumerate(photos)}
     if len(row_of) < len(photos):
-        raise BadInput("Two map pictures have one name, so that nobody knows which is a query's pair. Rename one.")
+        raise BadInput("Two map pictures have the same name, so the pair of a query is ambiguous. Rename one of them.")
     return [np.array([row_of[key]], np.int64) if key in row_of else NONE for key in queries]
