@@ -19,7 +19,6 @@ from viewfix.cli import run as viewfix
 from viewfix.errors import BadInput, MapBusy, ModelMismatch
 from viewfix.migrate import Migrated, migrate
 from viewfix.models import catalogue
-from viewfix.store.migration import Migration
 from viewfix.store.sqlite.migration import SqliteMigration
 from viewfix.store.store import Store
 
@@ -99,7 +98,7 @@ def test_a_migrated_map_is_as_one_that_was_built_with_the_new_model(path: Path, 
 
 def test_the_tables_are_those_of_any_map(path: Path) -> None:
     def tables() -> list[tuple[str, ...]]:
-        with Store.open(path) as store, store._pool.borrowed() as connection:
+        with Store.open(path) as store, store._connections.borrow() as connection:
             found = connection.execute("SELECT name, sql FROM sqlite_master ORDER BY name").fetchall()
             return [(name, (sql or "").replace('"', "")) for name, sql in found]
 
@@ -182,7 +181,7 @@ def test_an_unfinished_migration_to_another_model_must_be_given_up(path: Path, m
         migrate(path, Toy())
     assert migrate(path, third, restart=True).embedded_before == 0
     with Store.open(path) as store:
-        assert store.model.fingerprint == third.fingerprint and Migration.pending(store) is None
+        assert store.model.fingerprint == third.fingerprint and store.pending_migration() is None
 
 
 def test_giving_a_migration_up_leaves_the_map_as_it_was(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -198,7 +197,7 @@ def test_a_reader_that_was_there_before_is_told_to_open_again(path: Path, folder
     with Map.open(path, model=Toy()) as reader:
         reader.locate(asked)
         migrate(path, Other())
-        with pytest.raises(ModelMismatch, match="re-embedded with another model while it was open. Open it again"):
+        with pytest.raises(ModelMismatch, match="migrated to another model, .* while it was open. Open it again"):
             reader.locate(asked)
 
 

@@ -609,6 +609,25 @@ def test_the_position_of_the_device_is_used_only_if_the_user_says_so(visit: Call
     assert "near=" not in asked[-1]
 
 
+@pytest.mark.parametrize(("accuracy", "radius_m"), [(500, 1500), (6000, 18_000), (20_000, None)])
+def test_a_vague_position_of_the_device_never_excludes_the_truth(
+    visit: Callable[..., Visit], query: Path, accuracy: int, radius_m: int | None
+) -> None:
+    place = {"latitude": 50.0, "longitude": 20.0, "accuracy": accuracy}
+    reader = visit(has_map=False, geolocation=place, permissions=["geolocation"])
+    page = reader.open()
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url) if "v1/locate" in request.url else None)
+    reader.will_answer()
+    page.get_by_label("Search near me only").check()
+    reader.locate(query)
+    if radius_m is None:
+        assert "near=" not in asked[-1]
+        expect(page.locator("#toast")).to_contain_text("The whole map was searched.")
+    else:
+        assert f"near=50.000000%2C20.000000&radius_m={radius_m}" in asked[-1]
+
+
 def test_one_of_several_maps_can_be_chosen(visit: Callable[..., Visit], query: Path) -> None:
     reader = visit(has_map=False)
     maps = [

@@ -1,7 +1,7 @@
 /** The contents of the panel as elements: start, progress, failure. The answer is in shared/. */
 import { element } from "../shared/dom.js";
 import { icon } from "../shared/icons.js";
-import { t } from "../shared/language.js";
+import { distance, t } from "../shared/language.js";
 
 const ACCEPTED = "image/*,.heic,.heif,.avif";
 
@@ -86,6 +86,20 @@ export function troubleView(trouble, { actions }) {
     element("div", { class: "actions" }, ...actions),
   );
   return { element: whole, heading };
+}
+
+/**
+ * What else can be tried with a photo that was not found, as list items.
+ * @param {{near: {radius_m: number} | null, onEverywhere: () => void, onAccurate: (() => void) | null}} how
+ */
+export function adviceItems({ near, onEverywhere, onAccurate }) {
+  const items = [];
+  if (near) {
+    const words = t("not_found.was_near", { distance: distance(near.radius_m) });
+    items.push(element("li", {}, words, " ", button(t("not_found.everywhere"), null, onEverywhere)));
+  }
+  if (onAccurate) items.push(element("li", {}, t("not_found.accurate_help"), " ", button(t("not_found.accurate"), null, onAccurate)));
+  return items;
 }
 
 /** A server without a map. */
