@@ -116,8 +116,8 @@ def _settle(
     if missing and not drop_missing:
         raise BadInput(
             f"{len(missing)} photo{'s' if len(missing) > 1 else ''} of {address} cannot be read; the first is "
-            f"{missing[0].id}: {missing[0].reason.rstrip('.')}. The map keeps its old model, and the new descriptors so far. Restore "
-            "the files and run this again, or remove those photos with --drop-missing."
+            f"{missing[0].id}: {missing[0].reason.rstrip('.')}. The map keeps its old model, and the new descriptors "
+            "so far. Restore the files and run this again, or remove those photos with --drop-missing."
         )
     if not outcome.embedded + outcome.embedded_before:
         raise BadInput(
