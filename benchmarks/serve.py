@@ -1,9 +1,9 @@
-"""How many photos a second the service answers, against the core itself, both in turn in one run.
+"""How many photos a second the service answers, compared with the core itself; both in turn in one run.
 
     python benchmarks/serve.py                  16 clients, 60 s in all, photos of cambridge/test
     python benchmarks/serve.py --verify fast
 
-The clients are a process of their own on the same cores: what they take, the service lacks.
+The clients are another process on the same cores, so what they use the service lacks.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def core_rate(city: Map, photos: list[bytes], seconds: float, verify: str) -> tu
     def work() -> None:
         while time.monotonic() < until:
             began = time.monotonic()
-            city.locate(photos[next(turn) % len(photos)], verify=verify, explainable=False)  # type: ignore[arg-type]
+            city.locate(photos[next(turn) % len(photos)], verify=verify)  # type: ignore[arg-type]
             took_s.append(time.monotonic() - began)
 
     began = time.monotonic()
@@ -48,17 +48,17 @@ def core_rate(city: Map, photos: list[bytes], seconds: float, verify: str) -> tu
 
 
 def alone_s(city: Map, photos: list[bytes], verify: str) -> float:
-    """The median time of one photo when nobody else asks."""
+    """The median time of one photo without any other."""
     found = []
     for photo in photos[:40]:
         began = time.monotonic()
-        city.locate(photo, verify=verify, explainable=False)  # type: ignore[arg-type]
+        city.locate(photo, verify=verify)  # type: ignore[arg-type]
         found.append(time.monotonic() - began)
     return statistics.median(found)
 
 
 def clients(port: int, folder: Path, number: int, seconds: float, verify: str) -> None:
-    """What the second process does: ask, count, print one object."""
+    """The second process: send photos, count, print one JSON object."""
     photos = [path.read_bytes() for path in sorted(folder.glob("*"))]
     until, took_s, statuses, turn = time.monotonic() + seconds, [], Counter(), iter(range(10**9))
 
@@ -88,7 +88,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--clients", type=int, default=16)
     parser.add_argument("--verify", default="off")
-    parser.add_argument("--map", type=Path, help="of cambridge/train; made where it is not given")
+    parser.add_argument("--map", type=Path, help="of cambridge/train; made if left out")
     parser.add_argument("--as-clients", type=int, help=argparse.SUPPRESS)
     given = parser.parse_args()
     folder = DATA / "cambridge" / "test" / "queries"

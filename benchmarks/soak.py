@@ -30,9 +30,9 @@ from truth import DATA
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
+from hostile import made_map  # noqa: E402
 from server.process import ask, connected, hostile_bodies, serving  # noqa: E402
 
-from viewfix import Map  # noqa: E402
 from viewfix.server.keys import new_key  # noqa: E402
 
 REPLACE_S = 30.0
@@ -84,8 +84,7 @@ def main() -> None:
     photos = [path.read_bytes() for path in sorted((DATA / "cambridge" / "test" / "queries").glob("*"))]
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
-        path = folder / "test.map"
-        Map.build(path, DATA / "cambridge" / "test" / "map.csv").close()
+        path = made_map(folder / "test.map")
         shutil.copy(path, folder / "again.map")
         (folder / "kept").mkdir()
         key = {"X-API-Key": new_key(folder / "keys.toml", "soak", write=True)}

@@ -81,6 +81,11 @@ class Toy(Model):
         return centred / np.linalg.norm(centred, axis=1, keepdims=True)
 
 
+def photos_of(folder: Path) -> list[Path]:
+    """The photos of a folder, by name."""
+    return sorted(folder.glob("*.jpg"))
+
+
 @pytest.fixture
 def toy() -> Toy:
     return Toy()

@@ -1,4 +1,4 @@
-"""Sidecars are found whatever case, Unicode form, language and length their names have; a bad one costs no photo."""
+"""Sidecars are found whatever the case, Unicode form, language and length of their names; a damaged one is borne."""
 
 import unicodedata
 from pathlib import Path
@@ -132,7 +132,7 @@ def test_a_sidecar_may_lack_the_ending_of_its_picture_or_have_that_of_the_origin
     assert "." not in photo or find(photo, sidecar, own) == own, "its own comes first"
 
 
-def test_a_sidecar_that_cannot_be_read_costs_no_photo_that_has_its_own_position(tmp_path: Path) -> None:
+def test_a_sidecar_that_cannot_be_read_loses_no_photo_that_has_its_own_position(tmp_path: Path) -> None:
     write(tmp_path, "1.jpg")
     for damage in (b"<x:xmpmeta", b"", b"not xml", b"<!DOCTYPE a [<!ENTITY b 'c'>]><a>&b;</a>"):
         write(tmp_path, "1.xmp", data=damage)

@@ -27,7 +27,7 @@ def uses_index(store: Store) -> bool:
     assert isinstance(store, PostgresStore)
     store.lines("SELECT pg_stat_force_next_flush()")  # on the one connection that its pool has here
     query = "SELECT coalesce(sum(idx_scan), 0) FROM pg_stat_user_indexes WHERE schemaname = %s AND indexrelname = %s"
-    return bool(store.lines(query, (store.place.map, vector_index.INDEX))[0][0])
+    return bool(store.lines(query, (store.url.map, vector_index.INDEX))[0][0])
 
 
 def test_the_index_is_made_once_there_are_enough_and_finds_what_an_exact_search_finds(server: PostgresServer) -> None:
