@@ -139,7 +139,7 @@ def test_files_that_are_gone_stop_the_switch_or_are_dropped(path: Path, folder: 
     before, gone = held(path), sorted(folder.rglob("*.jpg"))[2]
     content = gone.read_bytes()
     gone.unlink()
-    with pytest.raises(BadInput, match=rf"^1 of the photos of .* cannot be read, the first {gone.name}: .*--drop-miss"):
+    with pytest.raises(BadInput, match=rf"^1 photo of .* cannot be read; the first is {gone.name}: .*--drop-miss"):
         migrate(path, Other())
     assert held(path) == before
     outcome = migrate(path, Other(), drop_missing=True)
@@ -177,7 +177,7 @@ def test_an_unfinished_migration_to_another_model_must_be_given_up(path: Path, m
     third = Toy("third")
     with pytest.raises(BadInput, match=r"to other \(.*\) is not finished. .* give it up with --restart"):
         migrate(path, third)
-    with pytest.raises(BadInput, match=r"is of toy, and a migration to another model is not finished"):
+    with pytest.raises(BadInput, match=r"is toy already, and a migration to another is not finished"):
         migrate(path, Toy())
     assert migrate(path, third, restart=True).embedded_before == 0
     with Store.open(path) as store:
@@ -188,7 +188,7 @@ def test_giving_a_migration_up_leaves_the_map_as_it_was(path: Path, monkeypatch:
     before = held(path)
     stopped_after(1, path, monkeypatch)
     outcome = migrate(path, Toy(), restart=True)
-    assert str(outcome) == "nothing to do: the map is of toy already"
+    assert str(outcome) == "nothing to do: the map already has the model toy"
     assert held(path) == before
 
 
@@ -231,7 +231,7 @@ def test_the_command_says_what_it_did(path: Path, folder: Path, capsys: pytest.C
     said = json.loads(capsys.readouterr().out)
     assert said["old_model"] == "toy" and [each["id"] for each in said["dropped"]] == [gone.name]
     assert viewfix(["migrate", str(path), "-q"]) == 0
-    assert capsys.readouterr().out.startswith("nothing to do: the map is of ")
+    assert capsys.readouterr().out.startswith("nothing to do: the map already has the model ")
 
 
 def test_a_map_of_the_old_default_goes_on_working_and_migrates(folder: Path, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from .map import Map
 from .models import catalogue
 from .models.model import Model
 from .store.complete import require_complete
+from .store.local_features import KEY as LOCAL_FEATURES
 from .store.migration import Migration
 from .store.store import Address, ModelIdentity, Place, Record, Store
 from .types import Progress, Skipped, silent
@@ -31,7 +32,7 @@ class Migrated:
 
     def __str__(self) -> str:
         if self.old_model == self.new_model and not self.embedded and not self.embedded_before:
-            return f"nothing to do: {self.new_model} is the model of the map already"
+            return f"nothing to do: the map already has the model {self.new_model}"
         earlier = f" ({self.embedded_before} by an earlier run)" if self.embedded_before else ""
         total = self.embedded + self.embedded_before
         return f"{total} photos re-embedded{earlier}, {len(self.dropped)} dropped: {self.old_model} -> {self.new_model}"
@@ -76,10 +77,12 @@ def migrate(
         elif store.pending_migration() is not None:
             raise BadInput(
                 f"The model of {store.address} is {used.name} already, and a migration to another is not finished. "
-                "Give it up with --restart, or finish it with --model and that model."
+                "Discard it with --restart, or finish it with --model and that model."
             )
     with Map.open(place, model=used, progress=progress) as city:
-        city.add([])  # adds nothing, but calibrates a map without a calibration, also after a kill just before
+        if city.context.verifier is not None and (city.store.meta(LOCAL_FEATURES) or {}).get("all"):
+            city.store_local_features()  # of files that have changed
+        city.remove([])  # removes nothing, but calibrates a map without a calibration, also after a kill just before
     return outcome
 
 
@@ -112,7 +115,7 @@ def _settle(
 ) -> None:
     if missing and not drop_missing:
         raise BadInput(
-            f"{len(missing)} photos of {address} cannot be read; the first is {missing[0].id}: "
+            f"{len(missing)} photo{'s' if len(missing) > 1 else ''} of {address} cannot be read; the first is {missing[0].id}: "
             f"{missing[0].reason.rstrip('.')}. The map keeps its old model, and the new descriptors so far. Restore "
             "the files and run this again, or remove those photos with --drop-missing."
         )

@@ -147,7 +147,7 @@ def test_slow_clients_are_given_up_after_any_number_of_requests(real_map: Path, 
         assert received < 50_000_000, "who does not read the answer is given up"
 
 
-def test_a_client_with_many_connections_shuts_nobody_out(real_map: Path, photo: bytes) -> None:
+def test_a_client_with_many_connections_does_not_shut_others_out(real_map: Path, photo: bytes) -> None:
     with serving(real_map, "--connections-per-client", "30") as service:
         held: list[socket.socket] = []
         try:

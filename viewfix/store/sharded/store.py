@@ -38,7 +38,7 @@ class ShardedStore(Store):
         self.address, self.shards = address, shards
         self._shards, first = Shards(shards), shards[0]
         self.created_at, self.map_id, self.schema_version = first.created_at, first.map_id, first.schema_version
-        # Until the last shard has switched to another model, the map is of the old one.
+        # Until the last shard has switched to another model, the map has the old one.
         self.model = next((s.model for s in shards if s.meta("migration") is not None), first.model)
 
     @classmethod
