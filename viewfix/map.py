@@ -34,8 +34,7 @@ from .pack import Packed, PackOptions, pack
 from .photos import Readable
 from .pois import with_nearby
 from .pois.nearby import USUAL_REACH, Reach
-from .search.open import open_search
-from .search.search import Search
+from .search.open import Search, open_search
 from .sources import Given, Prefer, open_sources
 from .store.complete import require_complete
 from .store.export import export

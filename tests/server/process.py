@@ -38,7 +38,7 @@ class Service:
 
 @contextmanager
 def serving(place: Path | str, *options: str, command: list[str] | None = None, **popen: Any) -> Iterator[Service]:
-    """Serve a map in a process of its own, at a free port, until the block ends."""
+    """Serve a map in another process, at a free port, until the block ends."""
     command = command or [sys.executable, "-m", "viewfix"]
     process = subprocess.Popen(
         [*command, "serve", str(place), "--port", "0", *options],
@@ -64,7 +64,7 @@ def serving(place: Path | str, *options: str, command: list[str] | None = None, 
 def ask(
     port: int, body: bytes | None, path: str = "/v1/locate?verify=off", method: str = "POST", **headers: str
 ) -> tuple[int, dict[str, Any]]:
-    """Send one request on a connection of its own; the status, and the JSON of the answer."""
+    """Send one request on a new connection; the status, and the JSON of the answer."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=90)
     try:
         connection.request(method, path, body, {"Content-Type": "image/jpeg", **headers})

@@ -37,7 +37,7 @@ def create_app(places: Sequence[Place], settings: Settings | None = None, *, mod
 
     Args:
         places: files or URLs of maps. A map's name is that of its file without .map, or the last part of its URL.
-        settings: how the service behaves; by default everybody who reaches it may ask, and nobody may write.
+        settings: how the service behaves; by default everybody who reaches it may ask, and photos cannot be added.
         model: the file of a custom model, where the maps need one.
 
     Raises:

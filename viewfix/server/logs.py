@@ -27,7 +27,7 @@ SHOWN = 200
 
 
 class JsonLines(logging.Formatter):
-    """One object a line. No address of a client, no query string (`near` says where somebody is), nothing of photos."""
+    """One object a line. No address of a client, no query string (`near` says where a person is), nothing of photos."""
 
     def format(self, record: logging.LogRecord) -> str:
         line = {
@@ -69,8 +69,8 @@ def _own_stderr() -> TextIO:
     try:
         own = os.fdopen(os.dup(2), "w", encoding="utf-8", errors="backslashreplace", buffering=1)
         reading, writing = os.pipe()
-        # A library that writes more than the pipe holds loses the rest: were it made to wait, with Python's lock
-        # held, nobody could read what it waits for.
+        # What does not fit into the pipe is lost. If a library had to wait there while it holds Python's lock, the
+        # thread that reads the pipe could never run.
         os.set_blocking(writing, False)
     except (OSError, AttributeError):  # Windows before Python 3.12 has no pipes that do not block
         return sys.stderr

@@ -96,18 +96,13 @@ class TimedProtocol(HttpToolsProtocol):
         limit_s = {"header": HEADER_S, "body": BODY_S}.get(self.phase)
         return limit_s is not None and now - self.phase_since > limit_s
 
-    @property
-    def waits_for_client(self) -> bool:
-        """Whether nothing but the client keeps the connection open."""
-        return self.phase != "answer"
-
 
 class Connections:
     """The open connections of a server, by client.
 
-    Who opens more than may be open loses its own oldest connection that waits for it; so a client that holds many
-    connections open, slow or idle, shuts out neither others nor itself. Trusted proxies are limited as a whole only,
-    for they speak for many clients.
+    A client that opens more than its share loses one of its own that is idle or slow. So a client with many slow
+    connections shuts out neither others nor its own new requests. Trusted proxies are limited only by the number of
+    all connections, because they carry the requests of many clients.
     """
 
     def __init__(self, most_per_client: int, proxies: TrustedProxies, most: int = MOST_CONNECTIONS) -> None:
@@ -138,9 +133,13 @@ class Connections:
             _abort(each)
 
     def _drop_one(self, mine: dict[TimedProtocol, None]) -> None:
-        """Close the oldest connection that waits for its client; the newest one, where all are being answered."""
+        """Close one that is idle, or else slow with its header, or with its body, the oldest of these first.
+
+        Where all of them are being answered, the newest one is closed.
+        """
         newest = next(reversed(mine))
-        waiting = (each for each in mine if each.waits_for_client and each is not newest)
+        phases: tuple[Phase, ...] = ("idle", "header", "body")
+        waiting = (each for phase in phases for each in mine if each.phase == phase and each is not newest)
         victim = next(waiting, newest)
         self.forget(victim)
         _abort(victim)

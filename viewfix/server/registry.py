@@ -155,7 +155,7 @@ class ServedMap:
         return found.photo
 
     def close(self) -> None:
-        """Close the map, once nobody uses it any more."""
+        """Close the map, as soon as no request uses it."""
         with self._lock:
             self._current.is_retired = True
             done = self._current.users == 0

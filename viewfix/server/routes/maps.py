@@ -32,7 +32,7 @@ async def maps(request: Request) -> Any:
     def work() -> list[dict[str, Any]]:
         return [_about(served, context.settings.write) for served in context.maps.all()]
 
-    keeps = context.settings.keep_queries is not None  # the page says so to whoever sends a photo
+    keeps = context.settings.keep_queries is not None  # the page says so before a photo is sent
     return JsonReply({"maps": await context.readers.run(work), "keeps_queries": keeps})
 
 

@@ -115,7 +115,7 @@ export async function showInliers(query, thumbnail, ask) {
   } catch (error) {
     if (closed.signal.aborted) return;
     const kind = /** @type {any} */ (error).kind;
-    said.textContent = kind === "gone" ? t("inliers.missing") : t(`trouble.${kind ?? "server"}`);
+    said.textContent = kind === "gone" ? t("inliers.missing") : t(`failure.${kind ?? "server"}`);
   }
 }
 

@@ -14,7 +14,7 @@ const byId = (id) => document.getElementById(id);
 export class MapView {
   /**
    * @param {import("./service.js").Service} service
-   * @param {{onCandidate: (index: number) => void, onSight: (index: number) => void, onTrouble: (words: string) => void}} options
+   * @param {{onCandidate: (index: number) => void, onSight: (index: number) => void, onFailure: (words: string) => void}} options
    */
   constructor(service, options) {
     this.service = service;
@@ -45,7 +45,7 @@ export class MapView {
         onCandidate: this.options.onCandidate,
         onSight: this.options.onSight,
         onMoved: (map) => this.moved(map),
-        onTrouble: () => this.options.onTrouble(t("page.basemap_trouble")),
+        onFailure: () => this.options.onFailure(t("page.basemap_failed")),
       });
     } catch {
       byId("map").append(element("p", { class: "no-map", "data-t": "page.no_map_drawing" }, t("page.no_map_drawing")));

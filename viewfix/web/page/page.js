@@ -13,7 +13,7 @@ import { MapView, WIDE } from "./mapview.js";
 import { say, toast } from "./messages.js";
 import { Service, ServiceError } from "./service.js";
 import { Sheet } from "./sheet.js";
-import { adviceItems, busyView, button, emptyView, fileButton, intakeView, troubleView } from "./views.js";
+import { adviceItems, busyView, button, emptyView, fileButton, intakeView, failureView } from "./views.js";
 
 /** @param {string} id @returns {any} */
 const byId = (id) => document.getElementById(id);
@@ -28,7 +28,7 @@ class Page {
     this.mapView = new MapView(this.service, {
       onCandidate: (index) => this.chooseCandidate(index, true),
       onSight: (index) => this.shown?.point(index),
-      onTrouble: toast,
+      onFailure: toast,
     });
     this.keepsQueries = false;
     this.near = false;
@@ -134,7 +134,7 @@ class Page {
   async around() {
     this.shown?.say?.(t("busy.location"));
     const place = await deviceLocation();
-    if (place === null) toast(t("trouble.location"));
+    if (place === null) toast(t("failure.location"));
     this.shown?.say?.(t("busy.photos", { count: this.map.photos }));
     return place;
   }
@@ -164,8 +164,8 @@ class Page {
 
   /** @param {unknown} error @param {() => void} again */
   fail(error, again) {
-    const trouble = error instanceof ServiceError ? error : new ServiceError("server", String(error));
-    this.show({ view: "trouble", trouble, again });
+    const failure = error instanceof ServiceError ? error : new ServiceError("server", String(error));
+    this.show({ view: "failure", failure, again });
   }
 
   // Links
@@ -207,7 +207,7 @@ class Page {
 
   /** Draw the state; again when the language changes. */
   render() {
-    const makers = { intake: () => this.intake(), busy: () => this.busy(), answer: () => this.answer(), trouble: () => this.trouble(), empty: emptyView };
+    const makers = { intake: () => this.intake(), busy: () => this.busy(), answer: () => this.answer(), failure: () => this.failure(), empty: emptyView };
     this.shown = makers[this.state.view]?.() ?? null;
     byId("content").replaceChildren(...(this.shown ? [this.shown.element] : []));
     document.title = `${this.shown?.heading?.textContent ?? t("page.title")} · viewfix`;
@@ -221,11 +221,11 @@ class Page {
     return busyView({ picture: this.asked?.picture ?? null, photos: this.map.photos, onCancel: () => this.restart() });
   }
 
-  trouble() {
-    const { trouble, again } = this.state;
-    const actions = [button(t("trouble.again"), "again", again, "button")];
+  failure() {
+    const { failure, again } = this.state;
+    const actions = [button(t("failure.again"), "again", again, "button")];
     if (this.map !== null) actions.push(button(t("answer.another"), "picture", () => this.restart()));
-    return troubleView(trouble, { actions });
+    return failureView(failure, { actions });
   }
 
   answer() {

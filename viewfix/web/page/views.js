@@ -72,17 +72,17 @@ export function busyView({ picture, photos, onCancel }) {
 }
 
 /**
- * @param {import("./service.js").ServiceError} trouble
+ * @param {import("./service.js").ServiceError} failure
  * @param {{actions: HTMLElement[]}} how
  */
-export function troubleView(trouble, { actions }) {
-  const heading = element("h2", { tabindex: "-1" }, t("trouble.title"));
+export function failureView(failure, { actions }) {
+  const heading = element("h2", { tabindex: "-1" }, t("failure.title"));
   const whole = element(
     "div",
-    { class: "trouble" },
+    { class: "failure" },
     element("div", { class: "verdict-head" }, element("span", { class: "nowhere alarm" }, icon("alert")),
-      element("div", {}, heading, element("p", { role: "alert" }, t(`trouble.${trouble.kind}`)))),
-    trouble.detail ? element("p", { class: "fine" }, t("trouble.detail", { message: trouble.detail })) : null,
+      element("div", {}, heading, element("p", { role: "alert" }, t(`failure.${failure.kind}`)))),
+    failure.detail ? element("p", { class: "fine" }, t("failure.detail", { message: failure.detail })) : null,
     element("div", { class: "actions" }, ...actions),
   );
   return { element: whole, heading };
@@ -105,7 +105,7 @@ export function adviceItems({ near, onEverywhere, onAccurate }) {
 /** A server without a map. */
 export function emptyView() {
   const heading = element("h2", { tabindex: "-1" }, t("page.no_maps"));
-  const whole = element("div", { class: "trouble" },
+  const whole = element("div", { class: "failure" },
     element("div", { class: "verdict-head" }, element("span", { class: "nowhere" }, icon("nowhere")),
       element("div", {}, heading, element("p", { class: "soft" }, t("page.no_maps_help")))));
   return { element: whole, heading };
