@@ -2,7 +2,7 @@
 
     python benchmarks/milvus.py --url milvus://127.0.0.1:19530 --photos 20000 --indexes ivf_sq8,hnsw
 
-Records lie in a file. The server is somebody else's to start; with --pid its memory is told too.
+Records lie in a file. Start the server yourself; with --pid its memory is printed too.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import streets
 from viewfix.geo import Circle
 from viewfix.search.open import open_search
 from viewfix.store.milvus.collection import Collection
-from viewfix.store.milvus.place import Place
+from viewfix.store.milvus.url import MilvusUrl
 from viewfix.store.store import Address, ModelIdentity, Store
 
 QUERIES = 100
@@ -47,7 +47,7 @@ def measure(url: str, index: str, count: int, folder: Path, pid: int | None) -> 
             store.put(records, units)
         put_s = time.perf_counter() - began
         began = time.perf_counter()
-        indexed(Collection(Place.of(Address(place))))
+        indexed(Collection(MilvusUrl.of(Address(place))))
         index_s = time.perf_counter() - began
         total = len(store)
         print(f"{index}, {total:,} photos: put {total / put_s:,.0f} a second; indexed after {index_s:.0f} s more")

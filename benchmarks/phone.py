@@ -31,7 +31,6 @@ from browser.static_server import served  # noqa: E402
 from viewfix import Map, Photo, Position, photos  # noqa: E402
 from viewfix.demo.town import Town, write_views  # noqa: E402
 from viewfix.models import catalogue  # noqa: E402
-from viewfix.pack import pack  # noqa: E402
 from viewfix.store.store import ModelIdentity, Record, Store  # noqa: E402
 
 ASKED = 60
@@ -122,7 +121,7 @@ def main() -> None:
         if given.pack is None:
             made_map(folder / "made.map", given.photos)
             with Map.open(folder / "made.map") as city:
-                packed = pack(city.store, city.model, city.calibration, target)
+                packed = city.pack(target)
             for what, size in packed.sizes.items():
                 print(f"{what}: {size / 1e6:.2f} MB")
             print(

@@ -2,8 +2,8 @@
 --
 --   psql -v map=city -v dim=512 -v host0=HOST -v host1=HOST -v database=DATABASE -v user=USER -f coordinator.sql DATABASE
 --
--- Everything is foreign: nothing is copied here. Rows of shard n lie from n * 2^40, so that a question for rows goes to one
--- server. ORDER BY … LIMIT is worked out on each server, by its own index, for the operators of pgvector are known to be there too.
+-- Everything is foreign: nothing is copied here. The rows of shard n begin at n * 2^40, so that a query for rows goes to one
+-- server. ORDER BY … LIMIT runs on each server, by its own index: postgres_fdw knows that pgvector is installed there too.
 \set ON_ERROR_STOP on
 BEGIN;
 CREATE EXTENSION IF NOT EXISTS vector SCHEMA public;
@@ -23,10 +23,10 @@ CREATE USER MAPPING FOR CURRENT_USER SERVER shard1 OPTIONS (user :'user');
 CREATE SCHEMA :"map";
 SET search_path TO :"map", public;
 
--- What lies on all servers, by row.
+-- Stored on all servers, by row.
 CREATE TABLE photos (
     row bigint, id text, source text, at point, radius_m float8, heading_deg float8, taken_at text,
-    attribution text, licence text, content_hash text, content_hint text
+    attribution text, licence text, content_hash text, content_hint text, view text, camera text
 ) PARTITION BY RANGE (row);
 CREATE FOREIGN TABLE photos_0 PARTITION OF photos FOR VALUES FROM (0) TO (1099511627776)
     SERVER shard0 OPTIONS (schema_name :'map', table_name 'photos');

@@ -20,7 +20,7 @@ from playwright.sync_api import Browser, Page, Playwright, sync_playwright
 from screenshots import MOST_BYTES, PICTURES, ROOT, chromium, town_with_sights
 
 from viewfix import Map
-from viewfix.pack import PackOptions, pack
+from viewfix.pack import PackOptions
 
 sys.path.insert(0, str(ROOT / "tests"))
 
@@ -90,8 +90,8 @@ def main() -> None:
     ):
         pocket = Path(place) / "pocket"
         with Map.open(town) as city:
-            options = PackOptions(title="Harbour Town", thumbnails_px=160, rule="all")
-            pack(city.store, city.model, city.calibration, pocket, options)
+            contents = PackOptions(title="Harbour Town", thumbnails_px=160, rule="all")
+            city.pack(pocket, contents)
         browser = launched(playwright, photos / "query_02.jpg", Path(place))
         with served(pocket) as folder:
             if not options.only or "phone-installing" in options.only:

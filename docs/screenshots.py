@@ -131,7 +131,9 @@ def serving(town: Path) -> Iterator[str]:
     server = subprocess.Popen(run, cwd=ROOT, stderr=subprocess.DEVNULL)
     address = f"http://127.0.0.1:{port}/"
     try:
-        for _ in range(200):
+        for _ in range(600):
+            if server.poll() is not None:
+                raise SystemExit(f"viewfix serve ended with exit code {server.returncode}. Run it to see why.")
             with contextlib.suppress(OSError), urllib.request.urlopen(address + "readyz"):
                 break
             time.sleep(0.1)

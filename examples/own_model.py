@@ -16,8 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from viewfix import Map
-from viewfix.models.model import Model
+from viewfix import Map, Model
 
 GRID = (8, 6)
 

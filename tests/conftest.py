@@ -14,8 +14,6 @@ from viewfix.demo.town import Town, write_views
 from viewfix.models.model import Model
 
 SHARED = Path(os.environ.get("VIEWFIX_DATA", Path(__file__).parents[2] / "shared" / "data"))
-GOLDENS = SHARED.parent / "goldens"
-
 
 HEAVY_MODULES = {"torch", "onnxscript"}
 """A test module that imports one of these is heavy."""
@@ -79,6 +77,11 @@ class Toy(Model):
         centred = np.stack(small) - np.mean(small, axis=1, keepdims=True)
         centred[:, 0] += 1e-3  # so that a picture of one colour has a direction too
         return centred / np.linalg.norm(centred, axis=1, keepdims=True)
+
+
+def photos_of(folder: Path) -> list[Path]:
+    """The photos of a folder, by name."""
+    return sorted(folder.glob("*.jpg"))
 
 
 @pytest.fixture

@@ -19,7 +19,6 @@ from viewfix import Map  # noqa: E402
 from viewfix.cli import run as viewfix  # noqa: E402
 from viewfix.errors import BadInput  # noqa: E402
 from viewfix.models.onnx import OnnxModel  # noqa: E402
-from viewfix.store.migration import Migration  # noqa: E402
 from viewfix.store.store import ModelIdentity, Store  # noqa: E402
 from viewfix.train import adapt as adapt_module  # noqa: E402
 from viewfix.train.adapt import adapt, write  # noqa: E402
@@ -153,7 +152,7 @@ def test_files_that_are_gone_are_not_learned_from(path: Path, model: Path, town:
 def test_an_unfinished_migration_is_not_thrown_away(path: Path, model: Path) -> None:
     other = ModelIdentity("other", "f" * 32, 5)
     with Store.open(path, write=True) as store:
-        Migration.begun(store, other)
+        store.begin_migration(other)
     assert viewfix(["adapt", str(path), "--model", str(model), "-q"]) == BadInput.exit_code
     with Store.open(path) as store:
-        assert Migration.pending(store) == other
+        assert store.pending_migration() == other

@@ -1,9 +1,11 @@
-"""An address is a path or a URL: which engine it names, what the map is called, and that no password is shown."""
+"""Addresses of maps: the engine of a path or URL, the name of the map, and that no password is shown."""
+
+from pathlib import Path
 
 import pytest
 
 from viewfix.errors import BadInput
-from viewfix.store.store import Address, Store
+from viewfix.store.store import Address, ModelIdentity, Store
 
 
 @pytest.mark.parametrize(
@@ -35,6 +37,23 @@ def test_an_address_names_an_engine_and_a_map(text: str, scheme: str, name: str,
             "postgresql://a:one@x/db?map=c,postgresql://b:two@y,z/db?map=c",
             "postgresql://a:***@x/db?map=c,postgresql://b:***@y,z/db?map=c",
         ),
+        ("postgresql://me:se/cret@host/db?map=c", "postgresql://me:***@host/db?map=c"),
+        ("postgresql://me:se cret%zz@host/db?map=c", "postgresql://me:***@host/db?map=c"),
+        ("postgresql://me:se?cret@host/db?map=c", "postgresql://me:***@host/db?map=c"),
+        ("postgresql://me:x?y=secret@host/db?map=c", "postgresql://me:***@host/db?map=c"),
+        ("postgresql://me:secret/db?map=c", "postgresql://me:***?map=c"),
+        ("postgresql:me:secret@host/db", "postgresql:me:***@host/db"),
+        ("postgresql://host/db?password=sec ret&map=c", "postgresql://host/db?password=***&map=c"),
+        ("postgresql://host:5432,other:5433/db?map=c&user=a@b", "postgresql://host:5432,other:5433/db?map=c&user=a@b"),
+        ("postgresql://[::1]:5432/db?map=c", "postgresql://[::1]:5432/db?map=c"),
+        (
+            "milvus://host/city?records=postgresql%3A%2F%2Fme%3Asecret%40host%2Fdb",
+            "milvus://host/city?records=postgresql://me:***@host/db",
+        ),
+        (
+            "milvus://host/city?records=postgresql://me:sec/ret@host/db?map=x",
+            "milvus://host/city?records=postgresql://me:***@host/db?map=x",
+        ),
         ("milvus://host/city?token=secret", "milvus://host/city?token=***"),
         ("maps/a:b@c.map", "maps/a:b@c.map"),
     ],
@@ -50,7 +69,7 @@ def test_a_comma_parts_urls_only_where_another_begins() -> None:
 
 def test_a_url_of_no_engine_is_refused_in_one_line() -> None:
     for ask in (Store.open, Store.exists):
-        with pytest.raises(BadInput, match="ftp://, where no map can be"):
+        with pytest.raises(BadInput, match="ftp://, which no engine of viewfix serves"):
             ask("ftp://host/city")
 
 
@@ -58,3 +77,32 @@ def test_an_address_in_a_command_can_be_typed_as_it_stands() -> None:
     assert Address.of("maps/home.map").typed == "maps/home.map"
     assert Address.of("postgresql://me:x@host/db?map=c").typed == "'postgresql://me:***@host/db?map=c'"
     assert Address.of("my maps/home.map").typed == "'my maps/home.map'"
+
+
+@pytest.mark.parametrize("password", ["sec/ret", "sec ret", "sec%zzret", "sec@ret", "sec?ret", "sec#ret", "50%secret"])
+@pytest.mark.parametrize(
+    "url",
+    ["postgresql://me:{}@host/db?map=c", "postgresql://h/db?map=c,postgresql://me:{}@host/db?map=c", "milvus://me:{}@host/city"],
+)  # fmt: skip
+def test_a_password_that_a_url_cannot_hold_is_refused_without_being_shown(url: str, password: str) -> None:
+    for ask in (Store.open, Store.exists, lambda place: Store.create(place, ModelIdentity("toy", "f", 8))):
+        with pytest.raises(BadInput, match="percent-encoded") as error:
+            ask(url.format(password))
+        assert "sec" not in str(error.value).replace("sec.", "") and "ret" not in str(error.value).split("Write it")[0]
+        assert "\n" not in str(error.value)
+
+
+def test_a_password_that_a_server_repeats_is_not_shown() -> None:
+    address = Address.of("postgresql://me:s%40cret@host/db?map=c&password=other")
+    said = 'password "s@cret" (s%40cret) of me is not "other", but another'
+    assert address.without_secrets(said) == 'password "***" (***) of me is not "***", but another'
+
+
+@pytest.mark.parametrize("text", ["postgresql:x", "postgres:host/db?map=c", "milvus:city", "PostgreSQL:x"])
+def test_a_url_without_slashes_is_not_a_file(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for ask in (Store.open, Store.exists, lambda place: Store.create(place, ModelIdentity("toy", "f", 8))):
+        with pytest.raises(BadInput, match="is not a URL: // is missing"):
+            ask(text)
+    assert not list(tmp_path.iterdir())
+    Store.create(f"./{text.replace('/', '')}", ModelIdentity("toy", "f", 8)).close()

@@ -20,13 +20,14 @@ from test_map import rows_of
 from viewfix import Map, __version__
 from viewfix.cli import run
 from viewfix.embed import ray as cluster
-from viewfix.embed.describe import Described
+from viewfix.embed.describe import Described, Pending, Work
 from viewfix.embed.describe import describe as on_this_machine
 from viewfix.embed.ray import worker as work
-from viewfix.embed.ray.worker import Orders, describe_chunk
+from viewfix.embed.ray.driver import _Dispatcher
+from viewfix.embed.ray.worker import Job, describe_chunk
 from viewfix.errors import BadInput, ModelMismatch, ViewfixError
 from viewfix.models import catalogue
-from viewfix.types import Photo, Position, Skipped
+from viewfix.types import Photo, Position
 
 try:
     import ray
@@ -44,24 +45,24 @@ def needs_ray(test: Callable[..., None]) -> Callable[..., None]:
 CLIENTS = 20000 + os.getpid() % 9000
 """The port of the head for clients: ray:// addresses."""
 
-NOTHING_KNOWN: Any = lambda photo_id: None  # noqa: E731
-
 
 def photo(source: str, photo_id: str = "a.jpg") -> Photo:
     return Photo(photo_id, source, Position(50, 20))
 
 
-def orders(**changes: Any) -> Orders:
+def job(**changes: Any) -> Job:
     model = catalogue.load(threads=1)
-    return Orders(**{"version": __version__, "model": model.name, "fingerprint": model.fingerprint, **changes})
+    return Job(**{"version": __version__, "model": model.name, "fingerprint": model.fingerprint, **changes})
 
 
 # ---- without Ray -------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("address", ["", "here", "host", "host:", "http://host:1", "host:port", "ray://host", "a b:1"])
-def test_what_is_no_address_is_refused_before_anything_is_made(address: str, street: Path, tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match="no address of a Ray cluster"):
+def test_what_is_not_an_address_is_refused_before_anything_is_written(
+    address: str, street: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(BadInput, match="is not an address of a Ray cluster"):
         Map.build(tmp_path / "m.map", street, cluster=address)
     assert not (tmp_path / "m.map").exists()
 
@@ -71,10 +72,12 @@ def test_addresses_of_ray_are_taken(address: str) -> None:
     assert cluster.Cluster.of(address).address == address
 
 
-def test_workers_of_no_cluster_are_a_mistake(street: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_workers_without_a_cluster_are_refused(
+    street: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert run(["build", str(tmp_path / "m.map"), str(street), "--ray-workers", "2"]) == 2
     assert "--ray ADDRESS" in capsys.readouterr().err
-    with pytest.raises(BadInput, match="0 Ray workers"):
+    with pytest.raises(BadInput, match="0 is not a number of Ray workers"):
         cluster.Cluster("auto", 0)
 
 
@@ -88,9 +91,9 @@ def test_without_ray_one_line_says_what_to_install(
 
 def test_a_worker_describes_as_this_machine_does(street: Path) -> None:
     source = str(sorted(street.glob("*.jpg"))[0])
-    [here] = on_this_machine([photo(source)], catalogue.load(threads=1))
+    [here] = on_this_machine([Pending(photo(source))], catalogue.load(threads=1))
     assert isinstance(here, Described) and here.descriptor is not None
-    [there, known] = describe_chunk([(photo(source), None), (photo(source), here.content_hash)], orders())
+    [there, known] = describe_chunk([Pending(photo(source)), Pending(photo(source), here.content_hash)], job())
     assert isinstance(there, Described) and there.descriptor is not None
     assert (there.content_hash, there.content_hint) == (here.content_hash, here.content_hint)
     assert there.descriptor.tobytes() == here.descriptor.tobytes()
@@ -100,10 +103,10 @@ def test_a_worker_describes_as_this_machine_does(street: Path) -> None:
 def test_a_worker_of_another_version_or_model_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(work, "_host", lambda: "10.0.0.7")
     monkeypatch.setattr(work, "_loaded", {})
-    old = describe_chunk([], orders(version="0.0.1"))
+    old = describe_chunk([], job(version="0.0.1"))
     assert isinstance(old, work.WorkerFailure) and isinstance(old.error, BadInput)
     assert __version__ in str(old.error) and "0.0.1" in str(old.error)
-    other = describe_chunk([], orders(fingerprint="f" * 32))
+    other = describe_chunk([], job(fingerprint="f" * 32))
     assert isinstance(other, work.WorkerFailure) and isinstance(other.error, ModelMismatch)
 
 
@@ -197,13 +200,13 @@ def test_a_build_that_is_killed_sends_no_committed_photo_again(
     before = stored(path)
     assert 8 <= before < 59
     sent: list[str] = []
-    send = cluster.describing._Crew._send
+    send = _Dispatcher._send
 
-    def watched(self: Any, chunk: list[Photo | Skipped], known_hash: Any) -> None:
-        sent.extend(item.id for item in chunk)
-        send(self, chunk, known_hash)
+    def watched(self: _Dispatcher, chunk: list[Work]) -> None:
+        sent.extend(item.photo.id for item in chunk if isinstance(item, Pending))
+        send(self, chunk)
 
-    monkeypatch.setattr(cluster.describing._Crew, "_send", watched)
+    monkeypatch.setattr(_Dispatcher, "_send", watched)
     with Map.build(path, many, cluster=machines.address) as city:
         assert city.last_added.unchanged == before
         assert city.last_added.added == 60 - 1 - before
@@ -215,7 +218,7 @@ def stored(path: Path) -> int:
     try:
         return len(rows_of(path))
     except ViewfixError:
-        return 0  # it is being made
+        return 0  # it is being created
 
 
 @needs_ray
@@ -233,12 +236,12 @@ def test_a_model_of_ones_own_travels_as_its_file(
 
 @needs_ray
 @pytest.mark.slow
-def test_an_error_nobody_thought_of_is_one_line(machines: Any, street: Path, tmp_path: Path) -> None:
-    files = [photo(str(file), file.name) for file in sorted(street.glob("*.jpg"))[:3]]
-    broken = Photo("x", 7, Position(50, 20))  # type: ignore[arg-type]  no source that anybody writes
+def test_an_unexpected_error_of_a_worker_is_one_line(machines: Any, street: Path, tmp_path: Path) -> None:
+    files = [Pending(photo(str(file), file.name)) for file in sorted(street.glob("*.jpg"))[:3]]
+    broken = Pending(Photo("x", 7, Position(50, 20)))  # type: ignore[arg-type]  a source is a path or a URL
     describe = cluster.describer(machines.address)
     with pytest.raises(ViewfixError, match="A Ray worker failed.*TypeError") as caught:
-        list(describe([*files, broken], catalogue.load(threads=1), known_hash=NOTHING_KNOWN))
+        list(describe([*files, broken], catalogue.load(threads=1)))
     assert "\n" not in str(caught.value)
     assert not ray.is_initialized()
 
@@ -250,7 +253,7 @@ def test_a_cluster_that_is_not_there_is_one_line_at_once(
 ) -> None:
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
     if address == "auto":
-        monkeypatch.setattr(ray, "init", nobody)
+        monkeypatch.setattr(ray, "init", refuse)
     started = time.monotonic()
     with pytest.raises(BadInput, match="No Ray cluster could be used") as caught:
         Map.build(tmp_path / "m.map", street, cluster=address)
@@ -258,13 +261,15 @@ def test_a_cluster_that_is_not_there_is_one_line_at_once(
     assert not (tmp_path / "m.map").exists()
 
 
-def nobody(*_: Any, **__: Any) -> None:
+def refuse(*_: Any, **__: Any) -> None:
     raise ConnectionError("Could not find any running Ray instance.\nPlease specify the one to connect to.")
 
 
 @needs_ray
 @pytest.mark.slow
-def test_a_model_that_is_no_file_cannot_travel(machines: Any, street: Path, tmp_path: Path, toy: Any) -> None:
-    with pytest.raises(BadInput, match=r"toy is no \.onnx file"):
+def test_a_model_without_a_file_cannot_be_sent_to_workers(
+    machines: Any, street: Path, tmp_path: Path, toy: Any
+) -> None:
+    with pytest.raises(BadInput, match=r"toy is not an \.onnx file"):
         Map.build(tmp_path / "m.map", street, model=toy, cluster=machines.address)
     assert not (tmp_path / "m.map").exists()

@@ -1,11 +1,10 @@
-"""`kill -9` in the middle of a build: the map opens, the same command goes on, and nothing differs in the end."""
+"""`kill -9` in the middle of a write: the map opens, the same command continues, and nothing differs at the end."""
 
 import random
 import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -14,25 +13,57 @@ from test_map import rows_of
 from viewfix.cli import run
 from viewfix.store.store import Store
 
+BUILD = """
+import sys, time
+from viewfix import cli
+from viewfix.embed import ingest
+from viewfix.store.sqlite import write
 
-def test_a_build_that_is_killed_goes_on_and_ends_the_same(street: Path, real_map: Path, tmp_path: Path) -> None:
-    rng, path = random.Random(0), tmp_path / "killed.map"
-    # A batch of two, so that a small build has many moments to die in.
-    args = ["build", str(path), str(street)]
-    command = f"from viewfix import cli; from viewfix.embed import ingest; ingest.BATCH = 2; cli.main({args})"
-    for _ in range(6):
-        process = subprocess.Popen(
-            [sys.executable, "-c", command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
-        time.sleep(rng.uniform(0.3, 1.0))
+ingest.BATCH = 2  # so that a small build has many moments to die in
+put = write.put
+
+def announced(connection, records, halves):
+    rows = put(connection, records, halves)
+    print("writing", flush=True)
+    time.sleep(0.2)  # within the transaction
+    return rows
+
+write.put = announced
+cli.main(sys.argv[1:])
+"""
+KILLS = 6
+
+
+def kill_while_writing(path: Path, street: Path, batches: int) -> bool:
+    """Start a build and kill it while it writes its n-th batch; whether it had come that far."""
+    command = [sys.executable, "-c", BUILD, "build", str(path), str(street)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            batches -= line == "writing\n"
+            if not batches:
+                break
         process.kill()
-        process.wait()
-        if path.exists():
-            so_far = rows_of(path)
-            expected = rows_of(real_map)
-            assert all(expected[key] == value for key, value in so_far.items())
+    return not batches
+
+
+def test_a_build_that_is_killed_while_it_writes_goes_on_and_ends_the_same(
+    street: Path, real_map: Path, tmp_path: Path
+) -> None:
+    rng, path, expected = random.Random(0), tmp_path / "killed.map", rows_of(real_map)
+    committed, in_a_write = 0, 0
+    for _ in range(KILLS):
+        batches = rng.randint(1, 2)
+        if not kill_while_writing(path, street, batches):
+            break  # it was complete before
+        in_a_write += 1
+        committed += 2 * (batches - 1)
+        so_far = rows_of(path)
+        assert len(so_far) == committed, "the batches before are there, and nothing of the one that was being written"
+        assert all(expected[key] == value for key, value in so_far.items())
+    assert in_a_write > KILLS / 2 and 0 < committed < len(expected)
     assert run(["build", str(path), str(street), "-q"]) == 0
-    assert rows_of(path) == rows_of(real_map)
+    assert rows_of(path) == expected
 
 
 HALF_WRITTEN = """

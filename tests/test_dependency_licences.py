@@ -1,4 +1,4 @@
-"""What the core installs is under licences that its users can live with, and what the wheels bundle is named."""
+"""The licences of everything that the core installs are known, and NOTICE names the libraries in its wheels."""
 
 import importlib.metadata
 import re

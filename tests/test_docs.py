@@ -16,6 +16,7 @@ try:
 except ImportError:
     onnx = None  # type: ignore[assignment]
 
+import viewfix
 from viewfix.cli import run
 
 ROOT = Path(__file__).parent.parent
@@ -151,3 +152,12 @@ def test_every_page_of_the_docs_is_in_the_navigation_of_the_site() -> None:
     navigation = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
     for page in sorted((ROOT / "docs").rglob("*.md")):
         assert page.relative_to(ROOT / "docs").as_posix() in navigation, f"add {page.name} to nav in mkdocs.yml"
+
+
+def test_the_api_reference_covers_every_public_name() -> None:
+    reference = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+    for name in viewfix.__all__:
+        thing = getattr(viewfix, name)
+        if isinstance(thing, type):
+            module = thing.__module__
+            assert re.search(rf"^::: {re.escape(module)}(\.{name})?$", reference, re.M), f"add {module}.{name}"

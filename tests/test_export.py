@@ -1,9 +1,10 @@
-"""A map leaves viewfix in formats that other programs read."""
+"""Exports in formats that other programs read."""
 
 from __future__ import annotations
 
 import csv
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -55,3 +56,34 @@ def test_csv_holds_the_view_and_the_camera_of_a_photo_as_json(panorama: Store, t
         "",
     ]
     assert [row["camera"] for row in rows] == ['{"focal_px":512.5}'] * 2 + [""]
+
+
+FORMULAS = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1"]
+
+
+@pytest.mark.parametrize("escape", [True, False])
+def test_text_that_a_spreadsheet_would_run_is_escaped_in_csv(tmp_path: Path, escape: bool) -> None:
+    photos = [
+        Photo(f"{text}{n}.jpg", f"{text}/source", Position(-33.5, -70.25), attribution=text, licence=f"fine {text}")
+        for n, text in enumerate(FORMULAS)
+    ]
+    with made(tmp_path / "a.map", *photos) as store:
+        export(store, tmp_path / "a.csv", escape=escape)
+    with (tmp_path / "a.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    mark = "'" if escape else ""
+    for row, text in zip(rows, FORMULAS, strict=True):
+        assert row["attribution"] == mark + text and row["id"].startswith(mark + text)
+        assert row["licence"] == f"fine {text}", "only the beginning of a cell is a formula"
+        assert (row["lat"], row["lon"]) == ("-33.5", "-70.25"), "numbers stay numbers"
+
+
+def test_what_a_killed_export_left_is_deleted_by_a_later_one(tmp_path: Path) -> None:
+    stale, fresh, other = (tmp_path / name for name in (".a.csv.01.part", ".a.csv.02.part", ".b.csv.01.part"))
+    for file in (stale, fresh, other):
+        file.write_text("half")
+    for file in (stale, other):
+        os.utime(file, (0, 0))
+    with made(tmp_path / "a.map", Photo("a", "/a", Position(1, 1))) as store:
+        export(store, tmp_path / "a.csv")
+    assert not stale.exists() and fresh.exists() and other.exists()

@@ -20,7 +20,7 @@ quick = settings(max_examples=150, deadline=None)
 
 @quick
 @given(positions, positions)
-def test_it_is_as_far_back_as_there(a: Position, b: Position) -> None:
+def test_a_distance_is_the_same_in_both_directions(a: Position, b: Position) -> None:
     assert distance_m(a, b) == pytest.approx(distance_m(b, a), abs=1e-3)
     assert 0 <= distance_m(a, b) <= HALF_WAY_ROUND_M
 
@@ -49,20 +49,22 @@ def test_a_known_distance_is_right() -> None:
 
 @quick
 @given(positions, bearings, st.floats(0, 1_000_000))
-def test_who_moves_arrives_as_far_away_as_he_went(start: Position, bearing: float, metres: float) -> None:
+def test_a_move_ends_at_the_distance_that_was_asked_for(start: Position, bearing: float, metres: float) -> None:
     there = moved(start, bearing, metres)
     assert distance_m(start, there) == pytest.approx(metres, abs=1e-3)
 
 
 @quick
 @given(st.builds(Position, st.floats(-89, 89), lons), bearings, st.floats(1, 50_000))
-def test_the_bearing_of_where_one_went_is_the_way_one_went(start: Position, bearing: float, metres: float) -> None:
+def test_the_bearing_to_a_moved_point_is_the_direction_of_the_move(
+    start: Position, bearing: float, metres: float
+) -> None:
     there = moved(start, bearing, metres)
     turn = (bearing_deg(start, there) - bearing + 180.0) % 360.0 - 180.0
     assert abs(turn) < 1e-3
 
 
-def test_bearings_of_the_four_winds() -> None:
+def test_bearings_of_the_cardinal_directions() -> None:
     here = Position(0.0, 180.0)
     winds = [Position(1.0, 180.0), Position(0.0, -179.0), Position(-1.0, -180.0), Position(0.0, 179.0)]
     assert [bearing_deg(here, there) for there in winds] == pytest.approx([0.0, 90.0, 180.0, 270.0])
@@ -86,7 +88,7 @@ def test_a_full_turn_is_north(heading: float) -> None:
 
 @quick
 @given(positions, st.floats(0, 360), st.floats(0, 100_000))
-def test_a_plane_gives_back_what_it_was_given(origin: Position, bearing: float, metres: float) -> None:
+def test_a_plane_converts_there_and_back(origin: Position, bearing: float, metres: float) -> None:
     there = moved(origin, bearing, metres)
     plane = Plane(origin)
     x, y = plane.to_xy_m([there.lat], [there.lon])[0]
@@ -102,7 +104,7 @@ def test_a_plane_has_east_to_the_right_and_north_up() -> None:
 
 @settings(max_examples=400, deadline=None)
 @given(positions, st.floats(0, HALF_WAY_ROUND_M), bearings, st.floats(0, 1))
-def test_the_boxes_of_a_circle_hold_all_that_is_in_it(
+def test_the_boxes_of_a_circle_cover_everything_in_it(
     centre: Position, radius: float, bearing: float, share: float
 ) -> None:
     inside = moved(centre, bearing, radius * share)

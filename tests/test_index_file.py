@@ -1,4 +1,4 @@
-"""An index on disk is used only if everything in it fits: a crafted one is rebuilt, and Windows' rules are kept."""
+"""The index beside a map: built once, used only if everything in it fits, rebuilt if not, on Windows too."""
 
 from __future__ import annotations
 
@@ -14,11 +14,20 @@ from typing import Any
 
 import numpy as np
 import pytest
-from test_search import COUNT, TOY, check, files, lists, looks, records
+from test_search import COUNT, TOY, check, indexed, lists, looks, records, sketches
 
 from viewfix.geo import Circle
-from viewfix.search import blocks, index_file, maintainer, manifest
+from viewfix.search import blocks, index_builder, index_file, maintainer, manifest
+from viewfix.search.open import open_search
 from viewfix.store.store import Store
+
+LISTS = ("centroids", "sizes", "lists")
+
+
+def files(path: Path) -> dict[str, bytes]:
+    folder = index_file.folder_of(path)
+    return {each.name: each.read_bytes() for each in folder.iterdir() if each.name != "lock"}
+
 
 NEARBY = Circle(-17, 180, 8_000)
 Change = Callable[[Any], Any]
@@ -47,6 +56,198 @@ def sampled(monkeypatch) -> None:
     monkeypatch.setattr(manifest, "BLOCK_BYTES", 1024)
     monkeypatch.setattr(index_file, "CHECKED_BLOCKS", 6)
     monkeypatch.setattr(maintainer, "CHECK_AFTER_S", 0.0)
+
+
+@pytest.fixture
+def plain(tmp_path) -> Path:
+    """The same map without an index."""
+    with Store.create(tmp_path / "plain.map", TOY) as store:
+        store.put(records(COUNT), looks(COUNT, 0))
+    return tmp_path / "plain.map"
+
+
+@pytest.fixture
+def store(plain):
+    with Store.open(plain, write=True) as found:
+        yield found
+
+
+def test_a_small_map_gets_no_index(store, plain):
+    open_search(store).refresh()
+    assert not index_file.folder_of(plain).exists()
+
+
+def test_an_index_is_built_once_and_then_used(store, plain, monkeypatch):
+    check(lists(store), store)
+    before = files(plain)
+    assert {name.split("-")[0] for name in before} == {"current.json", "projection", "places", "codes", *LISTS}
+    monkeypatch.setattr(index_builder, "extend", lambda *_: pytest.fail("there was one already"))
+    check(lists(store), store)
+    assert files(plain) == before
+
+
+def test_building_an_index_reports_progress(store):
+    said: list[tuple[str, int, int | None]] = []
+    sketches(store, progress=lambda *what: said.append(what))
+    assert said[-1] == ("indexing", COUNT, COUNT)
+
+
+@pytest.mark.parametrize("part", ["current.json", "projection", "places", "codes", *LISTS])
+@pytest.mark.parametrize("harm", ["cut", "flip", "gone", "noise"])
+def test_a_damaged_index_is_rebuilt(store, plain, part, harm):
+    lists(store).close()
+    [victim] = [each for each in index_file.folder_of(plain).iterdir() if each.name.split("-")[0] == part]
+    content = bytearray(victim.read_bytes())
+    if harm == "gone":
+        victim.unlink()
+    elif harm == "flip":
+        content[len(content) // 2] ^= 0x80
+        victim.write_bytes(content)
+    else:
+        victim.write_bytes(content[: len(content) // 2] if harm == "cut" else b"\x00\xff" * 500)
+    notices: list[str] = []
+    check(lists(store, notices.append), store)
+    assert len(notices) == (0 if (part, harm) == ("current.json", "gone") else 1), notices
+    assert all("Rebuilding the search index of " in notice and "\n" not in notice for notice in notices)
+    check(lists(store), store)
+
+
+@pytest.mark.parametrize("stamp", ["[]", "{}", "null", '{"format": 1}', '{"format": 2}', "{"])
+def test_a_strange_manifest_is_a_damaged_index(store, plain, stamp):
+    sketches(store).close()
+    (index_file.folder_of(plain) / "current.json").write_text(stamp)
+    notices: list[str] = []
+    check(sketches(store, notices.append), store)
+    assert len(notices) == 1
+
+
+def test_an_index_that_a_killed_process_left_half_written_is_never_used(store, plain):
+    sketches(store).close()
+    before = files(plain)
+    folder = index_file.folder_of(plain)
+    (folder / "places-000000000000").write_bytes(b"half")
+    (folder / "current-000000000000").write_text("{")
+    check(sketches(store), store)
+    store.put(records(300, 3, "more "), looks(300, 3))
+    with sketches(store) as search:
+        search.refresh()
+    assert len(files(plain)) == len(before), "and the next build deletes it"
+
+
+def test_the_index_of_another_map_is_not_used(store, plain, tmp_path):
+    sketches(store).close()
+    other = tmp_path / "other.map"
+    with Store.create(other, TOY) as second:
+        second.put(records(COUNT), looks(COUNT, 9))
+        shutil.copytree(index_file.folder_of(plain), index_file.folder_of(other))
+        notices: list[str] = []
+        check(sketches(second, notices.append), second)
+    assert "belongs to another map" in notices[0]
+
+
+def test_a_map_restored_from_a_copy_does_not_use_an_index_of_its_later_state(plain, tmp_path):
+    backup = Path(shutil.copy(plain, tmp_path / "backup"))
+    with Store.open(plain, write=True) as store:
+        store.put(records(200, 1, "then "), looks(200, 1))
+        sketches(store).close()
+    shutil.copy(backup, plain)
+    with Store.open(plain, write=True) as store:
+        store.put(records(300, 2, "now "), looks(300, 2))  # the same rows, other photos
+        notices: list[str] = []
+        check(sketches(store, notices.append), store)
+    assert "restored from a copy" in notices[0]
+
+
+def test_a_few_new_photos_are_merged_into_the_index_only_when_there_are_many(store, plain):
+    search = sketches(store)
+    before = files(plain)
+    store.put(records(90, 3, "few "), looks(90, 3))
+    search.refresh()
+    check(search, store)
+    assert files(plain) == before
+    store.put(records(90, 4, "more "), looks(90, 4))
+    search.refresh()
+    search.settle()
+    check(search, store)
+    [stamp] = [json.loads(content) for name, content in files(plain).items() if name == "current.json"]
+    assert stamp["version"]["last_row"] == store.version.last_row
+
+
+def test_new_photos_are_added_to_the_lists_without_new_training(store):
+    search = lists(store)
+    middles = search._live.main.lists.centroids
+    store.put(records(300, 3, "more "), looks(300, 3))
+    search.refresh()
+    search.settle()
+    assert len(search._live.main.lists) == COUNT + 300
+    np.testing.assert_array_equal(search._live.main.lists.centroids, middles)
+    check(search, store)
+    store.put(records(COUNT, 4, "twice "), looks(COUNT, 4))
+    search.refresh()
+    search.settle()
+    assert search._live.main.trained_on == 2 * COUNT + 300, "more than twice as many photos are trained again"
+    check(search, store)
+
+
+def test_the_index_is_rebuilt_when_many_photos_were_removed(store):
+    search = sketches(store)
+    store.remove([str(i) for i in range(300)])
+    assert len(search._live.main.sketches) == COUNT
+    search.refresh()
+    search.settle()
+    assert len(search._live.main.sketches) == COUNT - 300
+    check(search, store)
+
+
+def test_a_growing_map_gets_an_index_when_the_search_is_refreshed(tmp_path):
+    with Store.create(tmp_path / "x.map", TOY) as store:
+        search = lists(store)
+        store.put(records(90), looks(90, 0))
+        search.refresh()
+        search.settle()
+        assert search._live.main is None
+        store.put(records(400, 1, "b"), looks(400, 1))
+        search.refresh()
+        search.settle()
+        assert search._live.main is not None
+        check(search, store)
+
+
+def test_a_reader_does_not_wait_for_a_writer_to_close(store, plain):
+    with Store.open(plain) as reader:
+        search = sketches(reader)
+        store.put(records(50, 3, "new "), looks(50, 3))
+        check(search, reader)
+        with Store.open(plain) as second:
+            check(sketches(second), second)
+
+
+@pytest.mark.parametrize("failing", ["pathlib.Path.mkdir", "os.fsync", "pathlib.Path.replace"])
+def test_the_index_stays_in_memory_if_nothing_can_be_written(store, plain, monkeypatch, failing):
+    def fails(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(failing, fails)
+    notices: list[str] = []
+    check(lists(store, notices.append), store)
+    assert len(notices) == 1 and "stays in memory" in notices[0] and "No space left" in notices[0]
+    if index_file.folder_of(plain).exists():
+        assert files(plain) == {}, "and no half-written file stays behind"
+
+
+def test_notices_go_to_the_log_by_default(store, plain, caplog):
+    sketches(store).close()
+    (index_file.folder_of(plain) / "current.json").write_text("{")
+    indexed(store).close()
+    assert "Rebuilding the search index" in caplog.text and caplog.records[0].name == "viewfix"
+
+
+def test_an_index_can_be_closed_twice(store):
+    with sketches(store) as search:
+        search.close()
+
+
+# A crafted index
 
 
 def current(path: Path) -> Path:

@@ -1,4 +1,4 @@
-"""The cache of a map is checked, folded and made anew behind its back: it answers all the while, and rightly."""
+"""The index of a map is checked, extended and rebuilt in the background, while searches go on and stay right."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from pathlib import Path
 import filelock
 import numpy as np
 import pytest
-from test_search import COUNT, LISTS, TOY, check, files, indexed, lists, looks, records, sketches
+from test_index_file import LISTS, files
+from test_search import COUNT, TOY, check, indexed, lists, looks, records, sketches
 
 from viewfix.geo import Circle
 from viewfix.search import background, blocks, index_builder, index_file, maintainer, manifest
@@ -25,7 +26,7 @@ MORE = 300  # photos that come later: more than are compared one by one
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory) -> Path:
-    """A map with its cache."""
+    """A map with its index."""
     path = tmp_path_factory.mktemp("kept") / "fiji.map"
     with Store.create(path, TOY) as store:
         store.put(records(COUNT), looks(COUNT, 0))
@@ -50,7 +51,7 @@ def grow(store: Store, seed: int = 3) -> None:
 
 
 class Gate:
-    """Stands before the making of a cache: `reached` when it has begun, `open` lets it go on."""
+    """Holds up the building of an index: `reached` is set when it has begun, and setting `open` lets it go on."""
 
     def __init__(self, monkeypatch) -> None:
         self.reached, self.open, whole = threading.Event(), threading.Event(), index_builder.extend
@@ -72,7 +73,7 @@ def gate(monkeypatch) -> Gate:
 
 @pytest.fixture
 def far(monkeypatch):
-    """As if the cache were too large to be checked before it is used."""
+    """Small blocks of which few are checked, as in the index of a large map."""
     monkeypatch.setattr(blocks, "BLOCK_BYTES", 1024)
     monkeypatch.setattr(manifest, "BLOCK_BYTES", 1024)
     monkeypatch.setattr(index_file, "CHECKED_BLOCKS", 6)
@@ -94,11 +95,11 @@ def harm(path: Path, part: str, how: str = "flip") -> None:
     file_of(path, part).write_bytes(content)
 
 
-# What is new is folded in behind
+# New photos are merged in the background
 
 
 @pytest.mark.parametrize("region", [None, NEARBY])
-def test_the_old_cache_serves_while_a_new_one_is_made(store, gate, region):
+def test_the_old_index_answers_while_a_new_one_is_built(store, gate, region):
     search = lists(store)
     old = search._live.main
     grow(store)
@@ -116,7 +117,7 @@ def test_the_old_cache_serves_while_a_new_one_is_made(store, gate, region):
     check(search, store, region=region)
 
 
-def test_a_reader_folds_in_what_no_writer_has(store, path):
+def test_a_reader_merges_photos_that_no_writer_has_merged(store, path):
     grow(store)
     with Store.open(path) as reader:
         search = lists(reader)
@@ -124,10 +125,10 @@ def test_a_reader_folds_in_what_no_writer_has(store, path):
         search.settle()
         assert len(search._live.main.sketches) == COUNT + MORE
     with lists(store) as second:
-        assert len(second._live.main.sketches) == COUNT + MORE, "and it is on disk"
+        assert len(second._live.main.sketches) == COUNT + MORE, "and the new index is on disk"
 
 
-def test_nobody_waits_for_the_cache_of_a_map_that_grew(tmp_path, gate):
+def test_a_query_does_not_wait_for_the_index_of_a_map_that_has_grown(tmp_path, gate):
     with Store.create(tmp_path / "x.map", TOY) as store:
         search = lists(store)
         store.put(records(COUNT), looks(COUNT, 0))
@@ -141,19 +142,19 @@ def test_nobody_waits_for_the_cache_of_a_map_that_grew(tmp_path, gate):
         check(search, store)
 
 
-def test_what_another_process_folded_in_is_taken_over(store, path, monkeypatch):
+def test_an_index_that_another_process_extended_is_adopted(store, path, monkeypatch):
     with Store.open(path) as reader:
         search = lists(reader)
         check(search, reader)
         grow(store)
         with lists(store) as writer:
             writer.refresh()
-        monkeypatch.setattr(index_builder, "extend", lambda *_: pytest.fail("it was there"))
+        monkeypatch.setattr(index_builder, "extend", lambda *_: pytest.fail("there was one already"))
         check(search, reader)
         assert len(search._live.main.sketches) == COUNT + MORE and search._live._snapshot.recent is None
 
 
-def test_many_that_are_gone_again_are_not_sketched(tmp_path):
+def test_photos_that_were_replaced_are_not_sketched(tmp_path):
     with Store.create(tmp_path / "x.map", TOY) as store:
         search = sketches(store)
         for seed in range(4):
@@ -162,7 +163,7 @@ def test_many_that_are_gone_again_are_not_sketched(tmp_path):
         assert search._live._snapshot.indexes == []
 
 
-def test_threads_ask_while_caches_come_and_go(store):
+def test_threads_search_while_indexes_are_replaced(store):
     search, wrong = lists(store), []
     query, done = looks(1, 77)[0], threading.Event()
 
@@ -191,11 +192,11 @@ def test_threads_ask_while_caches_come_and_go(store):
     check(search, store)
 
 
-# Closing, killing, and not being able to
+# Closing, kills and full disks
 
 
-def test_who_only_read_gives_up_when_it_closes(store, path, monkeypatch):
-    """The real making, slowed down, is left in its middle; the other tests have a gate before it."""
+def test_a_reader_abandons_its_build_when_it_closes(store, path, monkeypatch):
+    """Here a real build, slowed down, is abandoned halfway; the other tests hold it up at the start."""
     slow = Sketcher.sketch
     monkeypatch.setattr(index_builder, "_READ", 10)
     search, before, begun = lists(store), files(path), threading.Event()
@@ -216,12 +217,12 @@ def test_who_only_read_gives_up_when_it_closes(store, path, monkeypatch):
     assert files(path) == before
 
 
-def test_who_wrote_finishes_when_it_closes_and_says_how_far_it_is(store, path, gate):
+def test_a_writer_finishes_its_build_when_it_closes_and_reports_progress(store, path, gate):
     said: list[str] = []
     search = indexed(store, lists_from=300, progress=lambda stage, *_: said.append(stage))
     grow(store)
     search.refresh()
-    assert gate.reached.wait(10) and not said, "nobody waits, so nobody is told"
+    assert gate.reached.wait(10) and not said, "no progress is reported while no caller waits"
     threading.Timer(0.2, gate.open.set).start()
     search.close()
     assert "indexing" in said
@@ -256,7 +257,7 @@ time.sleep(float(sys.argv[3]))
 
 
 @pytest.mark.parametrize("part", ["fresh", "codes", "projection"])
-def test_a_kill_in_the_middle_loses_nothing(store, path, part):
+def test_a_kill_during_a_build_loses_nothing(store, path, part):
     grow(store)
     store.close()
     before = files(path)
@@ -271,10 +272,10 @@ def test_a_kill_in_the_middle_loses_nothing(store, path, part):
         search.settle()
         check(search, again)
     assert {name.split("-")[0] for name in files(path)} == {"current.json", "projection", "places", "codes", *LISTS}
-    assert len(files(path)) == len(before), "what it left is swept away"
+    assert len(files(path)) == len(before), "what it left behind is deleted"
 
 
-def test_a_program_that_forgot_to_close_its_map_ends_all_the_same(store, path):
+def test_a_program_that_does_not_close_its_map_still_ends(store, path):
     grow(store)
     store.close()
     started = time.monotonic()
@@ -283,7 +284,7 @@ def test_a_program_that_forgot_to_close_its_map_ends_all_the_same(store, path):
     assert time.monotonic() - started < 15
 
 
-def test_one_process_at_a_time_makes_it_and_the_others_answer(store, path):
+def test_one_process_at_a_time_builds_the_index_and_the_others_answer(store, path):
     search = lists(store)
     grow(store)
     with filelock.FileLock(index_file.folder_of(path) / "lock", thread_local=False):
@@ -294,7 +295,7 @@ def test_one_process_at_a_time_makes_it_and_the_others_answer(store, path):
     assert len(search._live.main.sketches) == COUNT + MORE
 
 
-def test_a_full_disk_leaves_the_old_one_live(store, path, monkeypatch):
+def test_on_a_full_disk_the_old_index_stays_in_use(store, path, monkeypatch):
     notices: list[str] = []
     search, before = lists(store, notices.append), files(path)
     grow(store)
@@ -316,10 +317,10 @@ def test_a_full_disk_leaves_the_old_one_live(store, path, monkeypatch):
     monkeypatch.setattr(maintainer.time, "monotonic", lambda: time.time() + 1e9)
     search.refresh()
     search.settle()
-    assert len(search._live.main.sketches) == len(store), "later it is tried again"
+    assert len(search._live.main.sketches) == len(store), "it is tried again later"
 
 
-def test_a_store_that_is_closed_first_is_no_trouble(store, path, gate):
+def test_the_store_may_be_closed_before_the_search(store, path, gate):
     with Store.open(path) as reader:
         search = lists(reader)
         grow(store)
@@ -329,7 +330,7 @@ def test_a_store_that_is_closed_first_is_no_trouble(store, path, gate):
     search.close()
 
 
-def test_work_after_the_end_is_not_begun():
+def test_work_is_not_started_after_stop():
     worker, done = background.Background(), []
     worker.start(lambda: done.append(1))
     worker.wait()
@@ -338,10 +339,10 @@ def test_work_after_the_end_is_not_begun():
     assert done == [1]
 
 
-# A large cache is looked at before it is used, and read to the end behind
+# A large index is sampled before it is used, and read completely in the background
 
 
-def test_a_large_cache_that_is_whole_is_used_and_kept(path, far, monkeypatch):
+def test_a_large_index_without_damage_is_used_and_kept(path, far, monkeypatch):
     with Store.open(path, write=True) as store:
         index_file.folder_of(path).joinpath("current.json").unlink()
         lists(store).close()
@@ -350,7 +351,7 @@ def test_a_large_cache_that_is_whole_is_used_and_kept(path, far, monkeypatch):
         monkeypatch.setattr(index_file, "blocks_match", lambda *given: (read.append(len(given[2])), whole(*given))[1])
         with lists(store) as search:
             blocks = sum(len(content) for content in before.values()) // 1024
-            assert 0 < sum(read[:6]) < blocks // 2, "opening read a part of it"
+            assert 0 < sum(read[:6]) < blocks // 2, "opening read only a part of it"
             search.settle()
             assert sum(read) > blocks - 50, "and then all of it was read"
             check(search, store)
@@ -359,7 +360,7 @@ def test_a_large_cache_that_is_whole_is_used_and_kept(path, far, monkeypatch):
 
 @pytest.mark.parametrize("part", ["places", "codes", "lists"])
 @pytest.mark.parametrize("region", [None, NEARBY])
-def test_damage_that_the_look_missed_is_found_behind_and_mended(path, far, gate, part, region):
+def test_damage_that_the_sample_missed_is_found_in_the_background_and_repaired(path, far, gate, part, region):
     notices: list[str] = []
     with Store.open(path, write=True) as store:
         index_file.folder_of(path).joinpath("current.json").unlink()
@@ -380,7 +381,7 @@ def test_damage_that_the_look_missed_is_found_behind_and_mended(path, far, gate,
             check(second, store, region=region)
 
 
-def test_what_a_damaged_cache_says_of_positions_is_not_believed(path, far, gate):
+def test_positions_are_taken_from_the_store_while_the_index_is_damaged(path, far, gate):
     with Store.open(path, write=True) as store:
         index_file.folder_of(path).joinpath("current.json").unlink()
         gate.open.set()
@@ -402,9 +403,9 @@ def test_what_a_damaged_cache_says_of_positions_is_not_believed(path, far, gate)
 
 
 @pytest.mark.parametrize("wrote", [False, True])
-def test_who_closes_soon_does_not_wait_for_the_check(path, far, monkeypatch, wrote):
+def test_a_search_that_is_closed_early_does_not_wait_for_the_check(path, far, monkeypatch, wrote):
     monkeypatch.setattr(maintainer, "CHECK_AFTER_S", 60.0)
-    monkeypatch.setattr(index_file, "damage", lambda *_: pytest.fail("it was read to its end"))
+    monkeypatch.setattr(index_file, "damage", lambda *_: pytest.fail("it was read completely"))
     with Store.open(path, write=True) as store:
         index_file.folder_of(path).joinpath("current.json").unlink()
         lists(store).close()
@@ -418,7 +419,7 @@ def test_who_closes_soon_does_not_wait_for_the_check(path, far, monkeypatch, wro
 
 
 @pytest.mark.parametrize("part", ["projection", "places", "codes", *LISTS])
-def test_a_large_cache_that_was_cut_off_is_never_opened(path, far, monkeypatch, part):
+def test_a_large_index_with_a_truncated_file_is_never_opened(path, far, monkeypatch, part):
     notices: list[str] = []
     with Store.open(path, write=True) as store:
         index_file.folder_of(path).joinpath("current.json").unlink()
@@ -433,7 +434,7 @@ def test_a_large_cache_that_was_cut_off_is_never_opened(path, far, monkeypatch, 
     assert old not in opened
 
 
-def test_the_last_rows_are_sketched_once(store, monkeypatch):
+def test_recent_rows_are_sketched_once(store, monkeypatch):
     monkeypatch.setattr(maintainer.IndexMaintainer, "check", lambda *_, **__: None)
     search, calls, whole = lists(store), [], index_builder.extend
     monkeypatch.setattr(index_builder, "extend", lambda *given: (calls.append(1), whole(*given))[1])

@@ -1,4 +1,4 @@
-"""Figures that can be worked out by hand, and properties that hold for every table of results."""
+"""Metrics that can be computed by hand, and properties that hold for every table of results."""
 
 import numpy as np
 import pytest
@@ -17,12 +17,12 @@ def split(pairs: list[tuple[int, bool]]) -> tuple[np.ndarray, np.ndarray]:
 
 def test_the_most_similar_come_first_and_ties_keep_the_order_of_the_map() -> None:
     assert metrics.ranked([[0.1, 0.9, 0.9, 0.5]], 3).tolist() == [[1, 2, 3]]
-    assert metrics.ranked([[0.1, 0.9]], 20).tolist() == [[1, 0]], "a small map gives what it has"
+    assert metrics.ranked([[0.1, 0.9]], 20).tolist() == [[1, 0]], "a small map returns all its photos"
 
 
-@settings(deadline=None)  # a busy machine is no failure
+@settings(deadline=None)  # a slow machine is not a failure
 @given(arrays(np.float64, (3, 60), elements=st.integers(0, 4)), st.integers(1, 60))
-def test_ranking_the_best_is_ranking_all_and_cutting(similarities: np.ndarray, k: int) -> None:
+def test_ranking_the_best_is_the_same_as_ranking_all_and_cutting(similarities: np.ndarray, k: int) -> None:
     whole = np.argsort(-similarities, axis=1, kind="stable")
     assert (metrics.ranked(similarities, k) == whole[:, :k]).all()
 
@@ -32,10 +32,12 @@ def test_recall_counts_queries_not_photos() -> None:
     hits = metrics.hits_of(found, [[4, 2], [0, 3], [], [0]])
     assert hits.tolist() == [[True, True, False], [False, True, True], [False] * 3, [True, False, False]]
     assert metrics.recall_at(hits, (1, 2, 3, 9)) == {1: 0.5, 2: 0.75, 3: 0.75, 9: 0.75}
-    assert metrics.recall_at(hits[[0, 1, 3]], (1,)) == {1: pytest.approx(2 / 3)}, "without the query nobody can answer"
+    assert metrics.recall_at(hits[[0, 1, 3]], (1,)) == {1: pytest.approx(2 / 3)}, (
+        "without the query that has no right answer"
+    )
 
 
-def test_recall_of_no_query_is_no_number() -> None:
+def test_recall_without_queries_is_nan() -> None:
     assert np.isnan(metrics.recall_at(np.zeros((0, 3), bool), (1,))[1])
     assert np.isnan(metrics.recall_intervals(np.zeros((0, 3), bool), (1,))[1].low)
 
@@ -52,16 +54,16 @@ def test_the_bootstrap_agrees_with_the_binomial_and_with_itself() -> None:
     assert first[3].high == pytest.approx(0.8 + 1.96 * sigma, abs=0.006)
 
 
-@settings(deadline=None)  # a busy machine is no failure
+@settings(deadline=None)  # a slow machine is not a failure
 @given(arrays(np.bool_, st.tuples(st.integers(1, 20), st.integers(1, 8))))
-def test_recall_never_falls_with_rank_and_lies_in_its_interval(hits: np.ndarray) -> None:
+def test_recall_never_decreases_with_rank_and_lies_in_its_interval(hits: np.ndarray) -> None:
     found = metrics.recall_intervals(hits, (1, 2, 5, 20), resamples=50)
     values = [each.value for each in found.values()]
     assert values == sorted(values)
     assert all(0 <= each.low <= each.value <= each.high <= 1 for each in found.values())
 
 
-def test_none_of_forty_does_not_prove_never() -> None:
+def test_none_of_forty_is_compatible_with_one_in_twelve() -> None:
     found = metrics.false_accepts(np.zeros(40, bool))
     assert (found.value, found.low) == (0.0, 0.0)
     assert found.high == pytest.approx(0.0876, abs=1e-3), "Wilson's interval of 0 in 40"
@@ -84,19 +86,21 @@ def test_equal_scores_are_accepted_together() -> None:
     for correct in ([True, False], [False, True]):
         curve = metrics.precision_recall([0.5, 0.5], correct, possible=2)
         assert curve.precision.tolist() == [1.0, 0.5]
-        assert metrics.recall_at_precision(curve, 1.0) == 0.0, "no threshold tells the two apart"
+        assert metrics.recall_at_precision(curve, 1.0) == 0.0, "no threshold separates the two"
 
 
-def test_precision_where_nothing_is_accepted_is_one() -> None:
+def test_precision_is_one_if_nothing_is_accepted() -> None:
     for curve in (metrics.precision_recall([], []), metrics.precision_recall([0.3], [False], possible=0)):
         assert (curve.precision[0], curve.recall[0]) == (1.0, 0.0)
         assert metrics.average_precision(curve) == 0.0
         assert metrics.recall_at_precision(curve, 0.99) == 0.0
 
 
-@settings(deadline=None)  # a busy machine is no failure
+@settings(deadline=None)  # a slow machine is not a failure
 @given(judged)
-def test_average_precision_is_sklearns_where_the_definitions_agree(pairs: list[tuple[int, bool]]) -> None:
+def test_average_precision_equals_that_of_scikit_learn_where_the_definitions_agree(
+    pairs: list[tuple[int, bool]],
+) -> None:
     reference = pytest.importorskip("sklearn.metrics").average_precision_score
     scores, correct = split(pairs)
     if correct.any():  # sklearn has no number for no positive, and warns
@@ -104,11 +108,9 @@ def test_average_precision_is_sklearns_where_the_definitions_agree(pairs: list[t
         assert mine == pytest.approx(reference(correct, scores))
 
 
-@settings(deadline=None)  # a busy machine is no failure
+@settings(deadline=None)  # a slow machine is not a failure
 @given(judged, st.integers(0, 9))
-def test_queries_that_nobody_got_right_lower_recall_and_never_precision(
-    pairs: list[tuple[int, bool]], more: int
-) -> None:
+def test_queries_without_a_right_match_lower_recall_but_not_precision(pairs: list[tuple[int, bool]], more: int) -> None:
     scores, correct = split(pairs)
     own = metrics.precision_recall(scores, correct, possible=int(correct.sum()))
     harder = metrics.precision_recall(scores, correct, possible=int(correct.sum()) + more)
@@ -131,9 +133,9 @@ def test_risk_and_coverage_by_hand() -> None:
     assert found.area == pytest.approx(0.5 * (1 / 3) + 0.25 * 0.5)
 
 
-@settings(deadline=None)  # a busy machine is no failure
+@settings(deadline=None)  # a slow machine is not a failure
 @given(judged)
-def test_holding_back_by_confidence_ends_at_the_risk_of_answering_all(pairs: list[tuple[int, bool]]) -> None:
+def test_the_risk_at_full_coverage_is_that_of_answering_every_query(pairs: list[tuple[int, bool]]) -> None:
     confidence, correct = split(pairs)
     found = metrics.risk_coverage(confidence, correct)
     assert found.risk[-1] == pytest.approx(1 - correct.mean())
@@ -151,7 +153,7 @@ def test_calibration_error_by_hand() -> None:
     assert np.isnan(metrics.expected_calibration_error([], []))
 
 
-@settings(deadline=None)  # a busy machine is no failure
+@settings(deadline=None)  # a slow machine is not a failure
 @given(judged)
 def test_calibration_error_is_at_least_the_gap_of_the_means(pairs: list[tuple[int, bool]]) -> None:
     confidence, correct = split(pairs)

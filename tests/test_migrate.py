@@ -19,7 +19,6 @@ from viewfix.cli import run as viewfix
 from viewfix.errors import BadInput, MapBusy, ModelMismatch
 from viewfix.migrate import Migrated, migrate
 from viewfix.models import catalogue
-from viewfix.store.migration import Migration
 from viewfix.store.sqlite.migration import SqliteMigration
 from viewfix.store.store import Store
 
@@ -99,7 +98,7 @@ def test_a_migrated_map_is_as_one_that_was_built_with_the_new_model(path: Path, 
 
 def test_the_tables_are_those_of_any_map(path: Path) -> None:
     def tables() -> list[tuple[str, ...]]:
-        with Store.open(path) as store, store._pool.borrowed() as connection:
+        with Store.open(path) as store, store._connections.borrow() as connection:
             found = connection.execute("SELECT name, sql FROM sqlite_master ORDER BY name").fetchall()
             return [(name, (sql or "").replace('"', "")) for name, sql in found]
 
@@ -140,7 +139,7 @@ def test_files_that_are_gone_stop_the_switch_or_are_dropped(path: Path, folder: 
     before, gone = held(path), sorted(folder.rglob("*.jpg"))[2]
     content = gone.read_bytes()
     gone.unlink()
-    with pytest.raises(BadInput, match=rf"^1 of the photos of .* cannot be read, the first {gone.name}: .*--drop-miss"):
+    with pytest.raises(BadInput, match=rf"^1 photo of .* cannot be read; the first is {gone.name}: .*--drop-miss"):
         migrate(path, Other())
     assert held(path) == before
     outcome = migrate(path, Other(), drop_missing=True)
@@ -178,18 +177,18 @@ def test_an_unfinished_migration_to_another_model_must_be_given_up(path: Path, m
     third = Toy("third")
     with pytest.raises(BadInput, match=r"to other \(.*\) is not finished. .* give it up with --restart"):
         migrate(path, third)
-    with pytest.raises(BadInput, match=r"is of toy, and a migration to another model is not finished"):
+    with pytest.raises(BadInput, match=r"is toy already, and a migration to another is not finished"):
         migrate(path, Toy())
     assert migrate(path, third, restart=True).embedded_before == 0
     with Store.open(path) as store:
-        assert store.model.fingerprint == third.fingerprint and Migration.pending(store) is None
+        assert store.model.fingerprint == third.fingerprint and store.pending_migration() is None
 
 
 def test_giving_a_migration_up_leaves_the_map_as_it_was(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = held(path)
     stopped_after(1, path, monkeypatch)
     outcome = migrate(path, Toy(), restart=True)
-    assert str(outcome) == "nothing to do: the map is of toy already"
+    assert str(outcome) == "nothing to do: the map already has the model toy"
     assert held(path) == before
 
 
@@ -198,7 +197,7 @@ def test_a_reader_that_was_there_before_is_told_to_open_again(path: Path, folder
     with Map.open(path, model=Toy()) as reader:
         reader.locate(asked)
         migrate(path, Other())
-        with pytest.raises(ModelMismatch, match="re-embedded with another model while it was open. Open it again"):
+        with pytest.raises(ModelMismatch, match="migrated to another model, .* while it was open. Open it again"):
             reader.locate(asked)
 
 
@@ -232,7 +231,7 @@ def test_the_command_says_what_it_did(path: Path, folder: Path, capsys: pytest.C
     said = json.loads(capsys.readouterr().out)
     assert said["old_model"] == "toy" and [each["id"] for each in said["dropped"]] == [gone.name]
     assert viewfix(["migrate", str(path), "-q"]) == 0
-    assert capsys.readouterr().out.startswith("nothing to do: the map is of ")
+    assert capsys.readouterr().out.startswith("nothing to do: the map already has the model ")
 
 
 def test_a_map_of_the_old_default_goes_on_working_and_migrates(folder: Path, tmp_path: Path) -> None:

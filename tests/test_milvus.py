@@ -18,11 +18,11 @@ from viewfix.geo import Box, Region
 from viewfix.search import milvus as searching
 from viewfix.search.open import open_search
 from viewfix.store.address import Address
-from viewfix.store.milvus import connect
 from viewfix.store.milvus import store as storing
-from viewfix.store.milvus.collection import MOST, Made
-from viewfix.store.milvus.filling import KEY
-from viewfix.store.milvus.place import Place
+from viewfix.store.milvus.collection import MOST, Label
+from viewfix.store.milvus.errors import translate_errors
+from viewfix.store.milvus.sync import KEY
+from viewfix.store.milvus.url import MilvusUrl
 from viewfix.store.regions import inside
 from viewfix.store.store import ModelIdentity, Store
 
@@ -41,8 +41,8 @@ class Fake:
 
     server: Server
 
-    def __init__(self, place: Place) -> None:
-        self.place, self.name = place, place.collection
+    def __init__(self, place: MilvusUrl) -> None:
+        self.url, self.name = place, place.collection
 
     def _asked(self, what: str) -> None:
         if self.server.fails in (what, "all"):
@@ -56,7 +56,7 @@ class Fake:
         self._asked("found")
         return self.server.described.get(self.name)
 
-    def make(self, made: Made) -> None:
+    def make(self, made: Label) -> None:
         self._asked("make")
         self.server.described[self.name], self.server.rows[self.name] = made.text(), {}
 
@@ -169,7 +169,7 @@ def test_a_removal_that_milvus_misses_is_a_removal(
     with Store.open(place, write=True) as store, caplog.at_level(logging.WARNING, "viewfix"):
         server.fails = "remove"
         assert store.remove([record(7).photo.id]) == 1
-        assert "1 photos that are gone stay in Milvus" in caplog.text
+        assert "1 removed photos stay in Milvus" in caplog.text
         assert record(7).photo.id not in found(store, descriptors(100)[7])
         server.fails = ""
 
@@ -192,7 +192,7 @@ def test_a_large_map_without_a_whole_collection_gives_no_answer(
     monkeypatch.setattr(searching, "EXACT_BELOW", 50)
     for spoil, why in (
         (lambda: server.rows["viewfix_city"].pop(1), "it has 99 of 100 photos"),
-        (lambda: server.described.update(viewfix_city="of somebody else"), "it is of another map"),
+        (lambda: server.described.update(viewfix_city="of somebody else"), "it belongs to another map"),
         (server.described.clear, "it is missing"),
     ):
         spoil()
@@ -207,7 +207,7 @@ def test_a_filling_that_was_stopped_goes_on_and_is_no_whole_meanwhile(
 ) -> None:
     made(place)
     server.described.clear()
-    monkeypatch.setattr("viewfix.store.milvus.filling.CHUNK", 10)
+    monkeypatch.setattr("viewfix.store.milvus.sync.CHUNK", 10)
     put, times = Fake.put, []
 
     def sometimes(self: Fake, *values: Any) -> int:
@@ -267,7 +267,7 @@ def test_a_region_is_searched_to_its_end(server: Server, place: str, monkeypatch
 def test_records_that_cannot_be_are_refused(server: Server, place: str, tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="several servers"):
         Store.create("milvus://h/city?records=postgresql://a/db?map=c,postgresql://b/db?map=c", TOY)
-    with pytest.raises(BadInput, match="in Milvus, which cannot keep them"):
+    with pytest.raises(BadInput, match="in Milvus, which cannot store them"):
         Store.create("milvus://h/city?records=milvus://h/other", TOY)
     made(place)
     other = place.replace("city.map", "other.map")
@@ -304,8 +304,8 @@ def test_a_map_that_could_not_be_made_leaves_nothing(server: Server, place: str,
 )
 def test_what_milvus_says_is_told_in_one_line(code: int, message: str, kind: type, told: str) -> None:
     exceptions = pytest.importorskip("pymilvus").exceptions
-    place = Place.of(Address("milvus://me:secret@somewhere/city"))
-    with pytest.raises(kind) as error, connect.told(place):
+    place = MilvusUrl.of(Address("milvus://me:secret@somewhere/city"))
+    with pytest.raises(kind) as error, translate_errors(place):
         raise exceptions.MilvusException(code=code, message=message)
     assert told in str(error.value) and "\n" not in str(error.value) and "secret" not in str(error.value)
 

@@ -20,7 +20,6 @@ import numpy as np
 import onnxruntime
 import pytest
 from conftest import Toy
-from packing import pack
 from PIL import Image
 
 from viewfix import Map, photos
@@ -64,7 +63,7 @@ def every_file(target: Path) -> dict[str, bytes]:
 @needs_libraries
 def test_a_pack_lists_every_file_with_its_checksum(real_map: Path, tmp_path: Path) -> None:
     with Map.open(real_map) as city:
-        packed = pack(city, tmp_path / "pocket")
+        packed = city.pack(tmp_path / "pocket")
     about, files = manifest(tmp_path / "pocket"), every_file(tmp_path / "pocket")
     assert about["version"] == packed.version
     assert about["photos"] == packed.photos > 0
@@ -85,11 +84,11 @@ def test_a_pack_lists_every_file_with_its_checksum(real_map: Path, tmp_path: Pat
 def test_the_same_map_gives_the_same_files_and_another_another_version(real_map: Path, tmp_path: Path) -> None:
     shutil.copy(real_map, tmp_path / "street.map")
     with Map.open(tmp_path / "street.map") as city:
-        first = pack(city, tmp_path / "a")
-        assert pack(city, tmp_path / "b").version == first.version
+        first = city.pack(tmp_path / "a")
+        assert city.pack(tmp_path / "b").version == first.version
         assert every_file(tmp_path / "a") == every_file(tmp_path / "b")
         city.remove([next(city.photos()).id])
-        second = pack(city, tmp_path / "b")
+        second = city.pack(tmp_path / "b")
         assert second.version != first.version
         assert second.photos == first.photos - 1
     assert {path.name for path in (tmp_path / "b").glob("v-*")} == {f"v-{second.version}"}, "the old one is replaced"
@@ -100,7 +99,7 @@ def test_a_pack_that_cannot_be_finished_leaves_the_old_one(
     real_map: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with Map.open(real_map) as city:
-        pack(city, tmp_path / "pocket")
+        city.pack(tmp_path / "pocket")
         before = every_file(tmp_path / "pocket")
 
         def full(*_: object) -> None:
@@ -108,7 +107,7 @@ def test_a_pack_that_cannot_be_finished_leaves_the_old_one(
 
         monkeypatch.setattr(Path, "write_bytes", full)
         with pytest.raises(Exception, match="what was there is untouched"):
-            pack(city, tmp_path / "pocket", PackOptions(title="Another"))
+            city.pack(tmp_path / "pocket", PackOptions(title="Another"))
         monkeypatch.undo()
     assert every_file(tmp_path / "pocket") == before
     assert sorted(p.name for p in tmp_path.iterdir()) == ["pocket"], "nothing is left beside it"
@@ -117,7 +116,7 @@ def test_a_pack_that_cannot_be_finished_leaves_the_old_one(
 @needs_libraries
 def test_a_killed_pack_leaves_the_old_one(real_map: Path, tmp_path: Path) -> None:
     with Map.open(real_map) as city:
-        pack(city, tmp_path / "pocket")
+        city.pack(tmp_path / "pocket")
     before = every_file(tmp_path / "pocket")
     code = (
         "import os, sys\nfrom pathlib import Path\nfrom viewfix import Map\n"
@@ -133,16 +132,16 @@ def test_a_killed_pack_leaves_the_old_one(real_map: Path, tmp_path: Path) -> Non
     assert done.returncode == 9
     assert every_file(tmp_path / "pocket") == before
     with Map.open(real_map) as city:
-        pack(city, tmp_path / "pocket")
+        city.pack(tmp_path / "pocket")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["pocket"], "what the killed one left is deleted"
 
 
 @needs_libraries
 def test_thumbnails_are_packed_as_the_licence_allows(street: Path, tmp_path: Path) -> None:
     with Map.build(tmp_path / "own.map", street) as city:
-        licensed = pack(city, tmp_path / "licensed", PackOptions(thumbnails_px=64))
-        whole = pack(city, tmp_path / "all", PackOptions(thumbnails_px=64, rule="all"))
-        again = pack(city, tmp_path / "again", PackOptions(thumbnails_px=64, rule="all"))
+        licensed = city.pack(tmp_path / "licensed", PackOptions(thumbnails_px=64))
+        whole = city.pack(tmp_path / "all", PackOptions(thumbnails_px=64, rule="all"))
+        again = city.pack(tmp_path / "again", PackOptions(thumbnails_px=64, rule="all"))
     assert licensed.thumbnails == 0, "no licence says that they may be shown"
     assert whole.thumbnails == whole.photos == again.thumbnails
     assert whole.sizes["thumbnails"] > 0
@@ -156,7 +155,7 @@ def test_thumbnails_of_photos_that_are_gone_are_counted(street: Path, tmp_path: 
     shutil.copytree(street, tmp_path / "photos")
     with Map.build(tmp_path / "own.map", tmp_path / "photos") as city:
         next((tmp_path / "photos").iterdir()).unlink()
-        packed = pack(city, tmp_path / "pocket", PackOptions(thumbnails_px=64, rule="all"))
+        packed = city.pack(tmp_path / "pocket", PackOptions(thumbnails_px=64, rule="all"))
     assert packed.unread == 1
     assert packed.thumbnails == packed.photos - 1
 
@@ -166,7 +165,7 @@ def test_a_base_map_is_packed_in_parts(real_map: Path, tmp_path: Path) -> None:
     content = b"PMTiles\x03" + np.random.default_rng(0).bytes(2_500_000)
     (tmp_path / "town.pmtiles").write_bytes(content)
     with Map.open(real_map) as city:
-        packed = pack(city, tmp_path / "pocket", PackOptions(basemap=tmp_path / "town.pmtiles"))
+        packed = city.pack(tmp_path / "pocket", PackOptions(basemap=tmp_path / "town.pmtiles"))
     parts = sorted((tmp_path / "pocket" / f"v-{packed.version}").glob("basemap.pmtiles.*"))
     assert len(parts) == 3
     assert b"".join(part.read_bytes() for part in parts) == content
@@ -206,7 +205,7 @@ def test_what_cannot_be_packed_fails_with_one_clear_line(
 def test_a_model_that_no_browser_can_run_is_refused(city: Map, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     here = Address.of("home town.map")
     with pytest.raises(BadInput, match="no browser can run it"):
-        pack(city, tmp_path / "pocket")
+        city.pack(tmp_path / "pocket")
     monkeypatch.setattr(model, "LARGEST_BYTES", 1_000_000)
     with pytest.raises(BadInput, match="more than the 1 MB"):
         model.packed_model(catalogue.load(None), here)
@@ -272,7 +271,7 @@ def varint(value: int) -> bytes:
 @needs_libraries
 def test_a_pack_is_read_back_as_it_was_packed(real_map: Path, tmp_path: Path) -> None:
     with Map.open(real_map) as city:
-        pack(city, tmp_path / "pocket", PackOptions(thumbnails_px=64, rule="all"))
+        city.pack(tmp_path / "pocket", PackOptions(thumbnails_px=64, rule="all"))
         photos_there = list(city.photos())
         units = city.store.descriptors(city.store.rows())
     content = read_pack(tmp_path / "pocket")
@@ -359,7 +358,7 @@ def test_a_name_that_is_not_unicode_becomes_whole_characters(tmp_path: Path) -> 
 @needs_libraries
 def test_the_defaults_of_a_query_travel_with_the_pack(real_map: Path, tmp_path: Path) -> None:
     with Map.open(real_map) as city:
-        pack(city, tmp_path / "pocket")
+        city.pack(tmp_path / "pocket")
     query = read_pack(tmp_path / "pocket").photos.about["query"]
     assert query["k"] == QueryOptions().k
     assert query["least_confidence"] == LEAST_CONFIDENCE
@@ -381,7 +380,7 @@ def test_everything_that_the_first_screen_imports_is_left_uncompressed() -> None
 @needs_libraries
 def test_a_pack_says_in_plain_html_what_to_do_when_it_is_opened_as_a_file(real_map: Path, tmp_path: Path) -> None:
     with Map.open(real_map) as city:
-        pack(city, tmp_path / "pocket")
+        city.pack(tmp_path / "pocket")
     html = (tmp_path / "pocket" / "index.html").read_text("utf-8")
     for language in ("en", "de", "uk"):
         [said] = re.findall(rf'<p lang="{language}">(.*?)</p>', html, re.DOTALL)

@@ -44,13 +44,13 @@ def test_an_orientation_that_does_not_exist_is_ignored(orientation: int) -> None
 def test_a_photo_may_be_passed_in_any_form(way: Any, tmp_path: Path) -> None:
     file = tmp_path / "photo.png"
     file.write_bytes(saved(scene(), "PNG"))
-    handed = way(file)
-    pixels = load(handed)
+    photo = way(file)
+    pixels = load(photo)
     assert pixels.dtype == np.uint8
     assert pixels.flags.c_contiguous and pixels.flags.writeable
     assert (pixels == scene()).all()
-    if isinstance(handed, Image.Image):
-        handed.close()
+    if isinstance(photo, Image.Image):
+        photo.close()
 
 
 def test_the_caller_may_change_the_pixels() -> None:
@@ -158,6 +158,18 @@ def test_transparent_pixels_become_white() -> None:
 def test_an_array_that_is_not_a_picture_is_refused_with_what_to_do(array: np.ndarray) -> None:
     with pytest.raises(UnreadablePhoto, match=r"is not a photo. Pass uint8 from 0 to 255"):
         load(array)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA"])
+@pytest.mark.parametrize("frames", [1, 3])
+def test_the_first_frame_of_a_webp_is_that_of_pillow(mode: str, frames: int) -> None:
+    colours = np.random.default_rng(4).integers(0, 256, (900, 700, len(mode)), np.uint8)
+    pictures = [Image.fromarray(np.roll(colours, i, axis=0)) for i in range(frames)]
+    more = {"save_all": True, "append_images": pictures[1:]} if frames > 1 else {}
+    data = saved(pictures[0], "WEBP", lossless=True, exact=True, **more)
+    with Image.open(io.BytesIO(data)) as expected:
+        assert expected.mode == mode
+        assert (load(data) == load(expected)).all()
 
 
 def test_many_threads_may_load_at_once() -> None:

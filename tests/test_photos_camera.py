@@ -1,4 +1,4 @@
-"""The metadata of a photo says with what camera it was taken; what is 0, absurd or not a number is unknown."""
+"""The camera of a photo, from EXIF and XMP. Values that are 0, impossible or not a number count as unknown."""
 
 from typing import Any
 
@@ -130,7 +130,14 @@ def test_a_panorama_says_which_part_of_the_sphere_it_is() -> None:
     assert about.camera == Camera(pitch_deg=2.5)
 
 
-def test_what_exif_does_not_say_of_the_camera_xmp_may() -> None:
+def test_a_panorama_has_no_focal_length() -> None:
+    exif = piexif.dump({"Exif": {FOCAL_35MM: 26, WIDTH: 8000, HEIGHT: 4000}})
+    sphere = packet('xmlns:GPano="http://ns.google.com/photos/1.0/panorama/" GPano:ProjectionType="equirectangular"')
+    found = metadata(saved(scene(), exif=exif, xmp=sphere)).camera
+    assert found == Camera(width_px=8000, height_px=4000)
+
+
+def test_xmp_fills_what_exif_leaves_open_about_the_camera() -> None:
     exif = piexif.dump({"Exif": {FOCAL_35MM: 26, WIDTH: 4000, HEIGHT: 3000}})
     xmp = packet('drone:GimbalPitchDegree="-90" exif:FocalLengthIn35mmFilm="50"')
     assert metadata(saved(scene(), exif=exif, xmp=xmp)).camera == Camera(

@@ -1,4 +1,4 @@
-"""What a photo says is found wherever its format allows it, and only what turns a picture turns it."""
+"""Metadata is found wherever a format allows it, and only the orientation that counts turns a picture."""
 
 import struct
 import zlib

@@ -1,4 +1,4 @@
-"""Whatever bytes are handed over, a header is read, or refused with one line, within a bounded time."""
+"""Readers of headers and metadata survive any bytes: they return a result or one clear error, in bounded time."""
 
 import os
 from collections.abc import Callable

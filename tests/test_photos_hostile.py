@@ -1,4 +1,4 @@
-"""A picture that is made to cost much is refused or decoded within its limits, and costs honest photos nothing."""
+"""Pictures made to exhaust time or memory are refused or stay within the limits, and do not delay honest photos."""
 
 import contextlib
 import struct

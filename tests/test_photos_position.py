@@ -1,4 +1,4 @@
-"""A position is read in every form that EXIF and XMP write; what contradicts itself is named, never guessed."""
+"""Positions are read in every form that EXIF and XMP use; contradictions are reported, never guessed away."""
 
 import re
 from typing import Any
@@ -133,6 +133,23 @@ def test_a_position_of_the_photo_itself_goes_before_where_it_was_created() -> No
     created = f"<Iptc4xmpExt:LocationCreated>{FORMS[0]}</Iptc4xmpExt:LocationCreated>"
     both = packet("exif:GPSLatitude='1N' exif:GPSLongitude='2E'", created)
     assert from_xmp(both).position == Position(1.0, 2.0)
+
+
+@pytest.mark.parametrize(
+    "qualified",
+    [
+        "<exif:GPSLatitude rdf:parseType='Resource'><rdf:value>1N</rdf:value><exif:by>me</exif:by></exif:GPSLatitude>",
+        "<exif:GPSLatitude><rdf:Description><rdf:value>1N</rdf:value></rdf:Description></exif:GPSLatitude>",
+        "<exif:GPSLatitude><rdf:Description rdf:value='1N' exif:by='me'/></exif:GPSLatitude>",
+    ],
+)
+def test_a_value_with_qualifiers_is_read(qualified: str) -> None:
+    assert from_xmp(packet("exif:GPSLongitude='2E'", qualified)).position == Position(1.0, 2.0)
+
+
+def test_xmp_in_utf_16_is_read() -> None:
+    text = '<?xml version="1.0" encoding="UTF-16"?>' + at("1N", "2E").decode()
+    assert from_xmp(text.encode("utf-16")).position == Position(1.0, 2.0)
 
 
 def test_positions_of_other_structures_are_not_the_cameras() -> None:

@@ -1,4 +1,4 @@
-"""Points of interest: files of strangers become sights of a map; a fix says what is near, how far, on which side."""
+"""Points of interest: files of any origin are read into a map, and a fix names what is near, how far, on which side."""
 
 import csv
 import json
@@ -218,7 +218,7 @@ def test_what_is_a_sight(tags: str, kind: str | None) -> None:
     assert kind_of(dict(tag.split("=", 1) for tag in tags.split())) is None, "without a name it is none"
 
 
-def test_what_the_world_writes_about_is_better_known() -> None:
+def test_a_sight_with_an_article_is_better_known() -> None:
     plain_church = {"name": "It", "building": "church"}
     item = {**plain_church, "wikidata": "Q1"}
     article = {**item, "wikipedia": "en:It"}
@@ -230,7 +230,9 @@ def test_what_the_world_writes_about_is_better_known() -> None:
 
 
 @pytest.mark.parametrize("name", ["broken.osm.pbf", "broken.osm", "empty.osm.pbf", "empty.osm", "cut.osm", "bomb.osm"])
-def test_a_file_that_is_no_openstreetmap_is_one_line_and_changes_nothing(path: Path, osm_file: Path, name: str) -> None:
+def test_a_file_that_is_not_openstreetmap_is_one_line_and_changes_nothing(
+    path: Path, osm_file: Path, name: str
+) -> None:
     pois.add(path, osm_file)
     before = points_of(path)
     bomb = '<!DOCTYPE o [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;">]><osm version="0.6"><node id="1" lat="1" lon="1">&b;'
@@ -301,7 +303,7 @@ def test_a_truncated_extract_changes_nothing(real: Path, tmp_path: Path) -> None
 # Tables
 
 
-def test_a_csv_becomes_points_and_a_broken_row_costs_itself(path: Path, tmp_path: Path) -> None:
+def test_a_csv_becomes_points_and_a_broken_row_is_skipped(path: Path, tmp_path: Path) -> None:
     file = table(
         tmp_path / "mine.csv",
         ["Name", "Latitude", "lng", "kind", "wikipedia", "wikidata", "website", "name:uk", "id"],
@@ -348,7 +350,7 @@ def test_a_csv_may_be_utf_16_with_semicolons_and_a_quote_that_never_ends(path: P
     assert "UTF-8" in added.skipped[0].reason and 'a quote (") that is never closed' in added.skipped[1].reason
 
 
-def test_a_line_longer_than_any_text_costs_itself(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_line_longer_than_any_text_is_skipped(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(csv_rows, "MOST", 1 << 20)
     file = tmp_path / "a.csv"
     file.write_text("lat,lon,name\n1,2,good\n1,3," + "x" * (csv_rows.MOST + 5) + "\n1,4,fine\n")
@@ -380,7 +382,7 @@ def test_a_thousand_of_a_kind_stay_a_thousand_and_cost_no_more(path: Path, tmp_p
     assert (added.added, added.merged) == (1, 9)
 
 
-def test_a_name_as_long_as_a_book_costs_itself(path: Path, tmp_path: Path) -> None:
+def test_a_name_as_long_as_a_book_is_skipped(path: Path, tmp_path: Path) -> None:
     rows = [[1, 2, "x" * 600, ""], [1, 3, "y", "z" * 600], [1, 4, "fine", "гарно"]]
     added = pois.add(path, table(tmp_path / "a.csv", ["lat", "lon", "name", "name:uk"], *rows))
     assert [(p.name, p.names) for p in points_of(path).values()] == [("y", {}), ("fine", {"uk": "гарно"})]
@@ -760,7 +762,7 @@ def test_a_map_of_the_second_schema_gets_room_for_points(path: Path, tmp_path: P
     old = tmp_path / "old.map"
     with monkeypatch.context() as patched:
         patched.setattr(schema, "STEPS", schema.STEPS[:2])
-        patched.setattr("viewfix.store.sqlite.facts._COUNTS", "SELECT 0, 0, 0")
+        patched.setattr("viewfix.store.sqlite.info._COUNTS", "SELECT 0, 0, 0")
         Store.create(old, TOY).close()
     with Store.open(old) as store:
         assert store.info()["schema_version"] == 2 and not len(store.points)
@@ -804,7 +806,7 @@ def test_locate_names_what_is_near(with_sights: Map, street: Path) -> None:
     assert "A. Nobody" in said["attribution"] == credits_of(fix)
 
 
-def test_the_wire_has_the_shape_that_pages_read() -> None:
+def test_the_json_has_the_shape_that_the_pages_read() -> None:
     it = point("It", moved(HERE, 90, 120), names={"uk": "Воно"}, links={"wikipedia": "https://a.b"})
     told = to_nearby(seen_from(HERE, 0.0, it))
     assert told == {
@@ -833,7 +835,7 @@ def test_the_command_line_adds_lists_names_and_removes(
     file = table(tmp_path / "s.csv", ["lat", "lon", "name", "name:uk", "wikipedia"], *rows)
     assert run(["pois", "add", str(path), str(file), "--attribution", "Me", "-q"]) == 0
     out, err = capsys.readouterr()
-    assert out.splitlines() == ["1 points of interest, 1 skipped", "Me"] and "skipped s.csv/3: it has no name" in err
+    assert out.splitlines() == ["1 point of interest, 1 skipped", "Me"] and "skipped s.csv/3: it has no name" in err
     monkeypatch.setenv("LC_ALL", "C.UTF-8")
     assert run(["locate", str(path), photo.source]) == 0
     lines = capsys.readouterr().out.splitlines()
@@ -867,12 +869,12 @@ def test_the_command_line_adds_lists_names_and_removes(
         (["pois", "list", "MAP", "--near", "here"], "which is not a place"),
         (["pois", "list", "MAP", "--near", "99,0"], "swapped"),
         (["pois", "list", "MAP", "--radius-m", "5"], "--radius-m needs a place"),
-        (["pois", "remove", "MAP", "--source", "no.csv"], "none at all"),
+        (["pois", "remove", "MAP", "--source", "no.csv"], "has no points of interest from no.csv. "),
         (["pois", "add", "MAP", "no.csv"], "There is nothing at no.csv"),
         (["pois", "list", "MAP", "--language", "<b>"], "not the code of a language"),
     ],
 )
-def test_wrong_words_are_one_clear_line(
+def test_wrong_arguments_are_one_clear_line(
     path: Path, arguments: list[str], line: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run([str(path) if word == "MAP" else word for word in arguments]) == 2
@@ -880,7 +882,9 @@ def test_wrong_words_are_one_clear_line(
     assert line in err and err.count("\n") == 1
 
 
-def test_points_of_elsewhere_raise_a_question(city: Map, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_points_far_from_all_photos_raise_a_question(
+    city: Map, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     at = next(iter(city.photos())).position
     file = table(tmp_path / "a.csv", ["lon", "lat", "name"], [at.lat, at.lon, "swapped, and both in range"])
     assert run(["pois", "add", str(city.path), str(file)]) == 0

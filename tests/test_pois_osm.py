@@ -99,7 +99,7 @@ def test_compressed_files_are_read(name: str, tmp_path: Path) -> None:
         list(reader_of(tmp_path / name)(tmp_path / name))
 
 
-def test_a_place_that_is_no_number_costs_only_what_stands_there(tmp_path: Path) -> None:
+def test_a_place_that_is_not_a_number_skips_only_what_stands_there(tmp_path: Path) -> None:
     bad = f'<node id="1" lat="," lon="2">{MUSEUM}</node><node id="5" lat="91" lon="2">{MUSEUM}</node>'
     good = f'<node id="6" lat="1" lon="2">{MUSEUM}</node><node id="x" lat="1" lon="2">{MUSEUM}</node>'
     found = read(tmp_path, bad + good)
@@ -108,7 +108,7 @@ def test_a_place_that_is_no_number_costs_only_what_stands_there(tmp_path: Path) 
 
 
 @pytest.mark.parametrize("body", ["<html><body/></html>", "<osm", "", '<osm version="0.6"><node id="1"'])
-def test_xml_that_is_no_openstreetmap_is_one_line(body: str, tmp_path: Path) -> None:
+def test_xml_that_is_not_openstreetmap_is_one_line(body: str, tmp_path: Path) -> None:
     (tmp_path / "a.osm").write_text(body)
     with pytest.raises(BadInput, match="a.osm could not be read as OpenStreetMap data") as error:
         list(reader_of(tmp_path / "a.osm")(tmp_path / "a.osm"))

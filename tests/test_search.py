@@ -1,8 +1,7 @@
-"""Every search gives what comparing with everything gives, also while the map changes and when its cache is broken."""
+"""Every search finds what a comparison with all photos finds, also while the map changes."""
 
 from __future__ import annotations
 
-import json
 import shutil
 import threading
 from collections.abc import Callable
@@ -15,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from viewfix.geo import Box, Circle, Region
-from viewfix.search import index_builder, index_file
+from viewfix.search import index_file
 from viewfix.search.exact import ExactSearch
 from viewfix.search.indexed import IndexedSearch
 from viewfix.search.open import open_search
@@ -37,7 +36,7 @@ def unit(values: np.ndarray) -> np.ndarray:
 
 
 def looks(count: int, seed: int) -> np.ndarray:
-    """(count, DIM) photos of 120 places, ten each and more."""
+    """(count, DIM) descriptors of 120 places, ten photos or more of each."""
     places = np.random.default_rng(0).standard_normal((PLACES, DIM))
     noise = np.random.default_rng(seed + 1).standard_normal((count, DIM))
     return unit(places[np.arange(count) % PLACES] + 0.4 * noise)
@@ -107,7 +106,7 @@ REGIONS: dict[str, Region | None] = {
 
 
 def check(search: Search, store: Store, k: int = 10, region: Region | None = None, least: float = 0.97) -> None:
-    """Ask with 20 new photos: true similarities in order, the right number, and nearly all of the true ones."""
+    """Search for 20 new photos: similarities are true and in order, and nearly all of the true results are found."""
     within, lats, lons = store.positions()
     if region is not None:
         within = within[region.contains(lats, lons)]
@@ -128,18 +127,18 @@ def check(search: Search, store: Store, k: int = 10, region: Region | None = Non
 
 @every_engine
 @pytest.mark.parametrize("region", REGIONS)
-def test_the_nearest_are_found(store, engine, region):
+def test_the_nearest_photos_are_found(store, engine, region):
     check(ENGINES[engine](store), store, region=REGIONS[region])
 
 
 @every_engine
 @pytest.mark.parametrize("k", [1, 400, COUNT, 5000])
-def test_as_many_as_asked_for_or_as_there_are(store, engine, k):
+def test_a_search_returns_k_photos_or_all_there_are(store, engine, k):
     check(ENGINES[engine](store), store, k=k)
 
 
 @every_engine
-def test_an_empty_map_has_nothing_near(tmp_path, engine):
+def test_a_search_in_an_empty_map_returns_nothing(tmp_path, engine):
     with Store.create(tmp_path / "empty.map", TOY) as store:
         rows, similarities = ENGINES[engine](store).nearest(looks(1, 0)[0], 5)
         assert rows.shape == similarities.shape == (0,)
@@ -147,7 +146,7 @@ def test_an_empty_map_has_nothing_near(tmp_path, engine):
 
 @every_engine
 @pytest.mark.parametrize("region", [None, Circle(-17, 180, 8_000)])
-def test_a_search_follows_the_map(store, engine, region):
+def test_a_search_sees_every_change_of_the_map(store, engine, region):
     search = ENGINES[engine](store)
     check(search, store, region=region)
     store.put(records(150, 5, "new "), looks(150, 5))
@@ -164,7 +163,7 @@ def test_a_search_follows_the_map(store, engine, region):
 
 
 @every_engine
-def test_removing_all_photos_of_a_place_shows_the_next_best(store, engine):
+def test_when_most_photos_were_removed_the_next_best_are_found(store, engine):
     search = ENGINES[engine](store)
     search.nearest(looks(1, 0)[0], 1)
     store.remove([str(i) for i in range(COUNT) if i % 12])  # 11 of 12: what is left lies beyond the first candidates
@@ -200,7 +199,7 @@ def test_threads_share_a_search_while_the_map_grows(store, engine):
 
 @every_engine
 @pytest.mark.parametrize("region", REGIONS)
-def test_a_smaller_number_gives_the_beginning_of_a_larger_one(store, engine, region):
+def test_a_smaller_k_gives_the_beginning_of_a_larger_one(store, engine, region):
     search, where = ENGINES[engine](store), REGIONS[region]
     store.put(records(150, 5, "new "), looks(150, 5))
     store.remove([str(i) for i in range(0, COUNT, 7)])
@@ -252,7 +251,7 @@ circles = st.builds(
 
 @settings(max_examples=60, deadline=None)
 @given(circle=circles, seed=st.integers(0, 1000))
-def test_the_fast_way_to_ask_a_circle_agrees_with_the_geodesic(circle, seed):
+def test_the_fast_test_for_a_circle_agrees_with_the_geodesic(circle, seed):
     rng = np.random.default_rng(seed)
     spread = circle.radius_m / 111_000
     lats = np.clip(circle.lat + spread * rng.normal(0, 1, 300), -90, 90)
@@ -262,7 +261,7 @@ def test_the_fast_way_to_ask_a_circle_agrees_with_the_geodesic(circle, seed):
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(at=st.tuples(st.floats(-0.3, 0.3), st.floats(-0.3, 0.3)), radius_m=st.floats(0, 60_000))
-def test_sketches_know_the_photos_of_every_circle(made, at, radius_m):
+def test_sketches_find_all_photos_in_a_circle(made, at, radius_m):
     circle = Circle(-17 + at[0], (360 + at[1]) % 360 - 180, radius_m)
     with Store.open(made) as store:
         with sketches(store) as search:
@@ -276,188 +275,3 @@ def test_sketches_know_the_photos_of_every_circle(made, at, radius_m):
         picked = np.bitwise_count(found.codes ^ code).sum(axis=1)[np.isin(found.places[3], rows)]
         assert len(rows) == min(20, len(inside)) and set(rows) <= set(inside)
         assert sorted(picked) == sorted(differ)[:20]
-
-
-# The cache
-
-LISTS = ("centroids", "sizes", "lists")
-
-
-def files(path: Path) -> dict[str, bytes]:
-    folder = index_file.folder_of(path)
-    return {each.name: each.read_bytes() for each in folder.iterdir() if each.name != "lock"}
-
-
-def test_a_small_map_has_no_cache(store, path):
-    open_search(store).refresh()
-    assert not index_file.folder_of(path).exists()
-
-
-def test_a_cache_is_made_once_and_then_used(store, path, monkeypatch):
-    check(lists(store), store)
-    before = files(path)
-    assert {name.split("-")[0] for name in before} == {"current.json", "projection", "places", "codes", *LISTS}
-    monkeypatch.setattr(index_builder, "extend", lambda *_: pytest.fail("it was there"))
-    check(lists(store), store)
-    assert files(path) == before
-
-
-def test_making_a_cache_shows_progress(store):
-    said: list[tuple[str, int, int | None]] = []
-    sketches(store, progress=lambda *what: said.append(what))
-    assert said[-1] == ("indexing", COUNT, COUNT)
-
-
-@pytest.mark.parametrize("part", ["current.json", "projection", "places", "codes", *LISTS])
-@pytest.mark.parametrize("harm", ["cut", "flip", "gone", "noise"])
-def test_a_broken_cache_is_made_again(store, path, part, harm):
-    lists(store).close()
-    [victim] = [each for each in index_file.folder_of(path).iterdir() if each.name.split("-")[0] == part]
-    content = bytearray(victim.read_bytes())
-    if harm == "gone":
-        victim.unlink()
-    elif harm == "flip":
-        content[len(content) // 2] ^= 0x80
-        victim.write_bytes(content)
-    else:
-        victim.write_bytes(content[: len(content) // 2] if harm == "cut" else b"\x00\xff" * 500)
-    notices: list[str] = []
-    check(lists(store, notices.append), store)
-    assert len(notices) == (0 if (part, harm) == ("current.json", "gone") else 1), notices
-    assert all("Rebuilding the search index of " in notice and "\n" not in notice for notice in notices)
-    check(lists(store), store)
-
-
-@pytest.mark.parametrize("stamp", ["[]", "{}", "null", '{"format": 1}', '{"format": 2}', "{"])
-def test_a_strange_stamp_is_a_broken_cache(store, path, stamp):
-    sketches(store).close()
-    (index_file.folder_of(path) / "current.json").write_text(stamp)
-    notices: list[str] = []
-    check(sketches(store, notices.append), store)
-    assert len(notices) == 1
-
-
-def test_a_cache_half_written_by_a_killed_process_is_never_used(store, path):
-    sketches(store).close()
-    before = files(path)
-    folder = index_file.folder_of(path)
-    (folder / "places-000000000000").write_bytes(b"half")
-    (folder / "current-000000000000").write_text("{")
-    check(sketches(store), store)
-    store.put(records(300, 3, "more "), looks(300, 3))
-    with sketches(store) as search:
-        search.refresh()
-    assert len(files(path)) == len(before), "and it is swept away with the next one"
-
-
-def test_the_cache_of_another_map_is_not_used(store, path, tmp_path):
-    sketches(store).close()
-    other = tmp_path / "other.map"
-    with Store.create(other, TOY) as second:
-        second.put(records(COUNT), looks(COUNT, 9))
-        shutil.copytree(index_file.folder_of(path), index_file.folder_of(other))
-        notices: list[str] = []
-        check(sketches(second, notices.append), second)
-    assert "belongs to another map" in notices[0]
-
-
-def test_a_map_put_back_from_a_copy_does_not_use_the_cache_of_its_future(path, tmp_path):
-    backup = Path(shutil.copy(path, tmp_path / "backup"))
-    with Store.open(path, write=True) as store:
-        store.put(records(200, 1, "then "), looks(200, 1))
-        sketches(store).close()
-    shutil.copy(backup, path)
-    with Store.open(path, write=True) as store:
-        store.put(records(300, 2, "now "), looks(300, 2))  # the same rows, other photos
-        notices: list[str] = []
-        check(sketches(store, notices.append), store)
-    assert "restored from a copy" in notices[0]
-
-
-def test_a_few_new_photos_stay_out_of_the_cache_until_there_are_many(store, path):
-    search = sketches(store)
-    before = files(path)
-    store.put(records(90, 3, "few "), looks(90, 3))
-    search.refresh()
-    check(search, store)
-    assert files(path) == before
-    store.put(records(90, 4, "more "), looks(90, 4))
-    search.refresh()
-    search.settle()
-    check(search, store)
-    [stamp] = [json.loads(content) for name, content in files(path).items() if name == "current.json"]
-    assert stamp["version"]["last_row"] == store.version.last_row
-
-
-def test_photos_are_added_to_the_lists_without_training_them_again(store):
-    search = lists(store)
-    middles = search._live.main.lists.centroids
-    store.put(records(300, 3, "more "), looks(300, 3))
-    search.refresh()
-    search.settle()
-    assert len(search._live.main.lists) == COUNT + 300
-    np.testing.assert_array_equal(search._live.main.lists.centroids, middles)
-    check(search, store)
-    store.put(records(COUNT, 4, "twice "), looks(COUNT, 4))
-    search.refresh()
-    search.settle()
-    assert search._live.main.trained_on == 2 * COUNT + 300, "when there are more than twice as many, it is"
-    check(search, store)
-
-
-def test_when_many_photos_are_gone_the_cache_is_made_anew(store):
-    search = sketches(store)
-    store.remove([str(i) for i in range(300)])
-    assert len(search._live.main.sketches) == COUNT
-    search.refresh()
-    search.settle()
-    assert len(search._live.main.sketches) == COUNT - 300
-    check(search, store)
-
-
-def test_a_map_that_grows_gets_a_cache_when_it_is_refreshed(tmp_path):
-    with Store.create(tmp_path / "x.map", TOY) as store:
-        search = lists(store)
-        store.put(records(90), looks(90, 0))
-        search.refresh()
-        search.settle()
-        assert search._live.main is None
-        store.put(records(400, 1, "b"), looks(400, 1))
-        search.refresh()
-        search.settle()
-        assert search._live.main is not None
-        check(search, store)
-
-
-def test_a_reader_does_not_wait_for_a_writer_to_close(store, path):
-    with Store.open(path) as reader:
-        search = sketches(reader)
-        store.put(records(50, 3, "new "), looks(50, 3))
-        check(search, reader)
-        with Store.open(path) as second:
-            check(sketches(second), second)
-
-
-@pytest.mark.parametrize("failing", ["pathlib.Path.mkdir", "os.fsync", "pathlib.Path.replace"])
-def test_where_nothing_can_be_written_the_index_stays_in_memory(store, path, monkeypatch, failing):
-    def fails(*_, **__):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(failing, fails)
-    notices: list[str] = []
-    check(lists(store, notices.append), store)
-    assert len(notices) == 1 and "stays in memory" in notices[0] and "No space left" in notices[0]
-    if index_file.folder_of(path).exists():
-        assert files(path) == {}, "and nothing half is left behind"
-
-
-def test_without_a_notice_the_log_is_told(store, path, caplog):
-    sketches(store).close()
-    (index_file.folder_of(path) / "current.json").write_text("{")
-    indexed(store).close()
-    assert "Rebuilding the search index" in caplog.text and caplog.records[0].name == "viewfix"
-
-
-def test_an_index_can_be_closed_twice(store):
-    with sketches(store) as search:
-        search.close()

@@ -13,7 +13,7 @@ import pytest
 from drawn import GPS, INGEST, real, saved, scene, with_exif
 
 from viewfix.errors import BadInput
-from viewfix.sources import Files, Folder, image_files, notes_of, open_source, open_sources
+from viewfix.sources import Files, Folder, image_files, notes_of, open_source, open_sources, pictures_in
 from viewfix.sources.sidecars import Siblings
 from viewfix.sources.takeout import sidecar_of
 from viewfix.types import Photo, Position, Skipped
@@ -119,6 +119,12 @@ def test_a_name_that_is_not_utf_8_is_skipped_and_can_be_printed(tmp_path: Path) 
     (item,) = Folder(tmp_path)
     assert isinstance(item, Skipped) and "Rename it" in item.reason
     assert item.id.encode()
+    (tmp_path / "1.jpg").write_bytes(with_exif(GPS))
+    for name, data in ((b"gif\xe9.gif", b"GIF89a"), (b"1.jpg.xmp", b"<x"), (b"notes\xe9.txt", b"")):
+        Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + name)).write_bytes(data)
+    source = Folder(tmp_path)
+    found = [*source, *(item for item in pictures_in(tmp_path) if isinstance(item, Skipped))]
+    assert len(found) == 5 and all(item.id.encode() for item in found) and notes_of(source).kept[0].encode()
 
 
 def test_an_xmp_file_beside_a_photo_tells_what_the_photo_does_not(tmp_path: Path) -> None:
@@ -194,7 +200,7 @@ def test_a_sidecar_overrules_the_position_of_the_photo_and_nothing_else(tmp_path
         open_source(tmp_path, prefer="both")  # type: ignore[arg-type]
 
 
-def test_a_sidecar_that_says_zero_zero_does_not_know(tmp_path: Path) -> None:
+def test_zero_zero_in_a_sidecar_means_unknown(tmp_path: Path) -> None:
     write(tmp_path, "1.jpg", data=saved(scene()))
     write(tmp_path, "1.jpg.json", data=takeout(0.0, 0.0))
     assert "it carries no GPS position" in skipped(open_source(tmp_path))
@@ -203,7 +209,7 @@ def test_a_sidecar_that_says_zero_zero_does_not_know(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("data", [b"", b"{", b"[]", b"null", b'{"geoData": 3}', b"\xff\xfe"])
-def test_a_damaged_sidecar_costs_only_what_it_would_have_said(data: bytes, tmp_path: Path) -> None:
+def test_a_damaged_sidecar_loses_only_what_it_would_have_said(data: bytes, tmp_path: Path) -> None:
     write(tmp_path, "1.jpg")
     write(tmp_path, "1.jpg.json", data=data)
     assert only(open_source(tmp_path)).taken_at is None

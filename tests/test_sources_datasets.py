@@ -86,7 +86,7 @@ def test_a_table_without_positions_is_refused(msls: Path) -> None:
         open_source(msls)
 
 
-def test_an_ordinary_folder_stays_one(tmp_path: Path) -> None:
+def test_an_ordinary_folder_is_read_as_one(tmp_path: Path) -> None:
     picture(tmp_path / "holiday_2015_07_beach.jpg")
     (item,) = open_source(tmp_path)
     assert isinstance(item, Skipped), "its name is no position"

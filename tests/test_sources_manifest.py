@@ -134,7 +134,7 @@ def test_a_bad_row_is_skipped_with_its_line_and_what_is_wrong(row: str, message:
     assert re.search(message, bad.reason), bad.reason
 
 
-def test_one_id_is_not_taken_twice(tmp_path: Path) -> None:
+def test_an_id_is_used_only_once(tmp_path: Path) -> None:
     first, second = read(tmp_path, "file,lat,lon\na.jpg,1,2\na.jpg,1,3\n")
     assert isinstance(first, Photo)
     assert (
@@ -162,7 +162,7 @@ def test_times_are_read_as_people_and_cameras_write_them(cell: str, moment: date
     assert only(read(tmp_path, f"file,lat,lon,captured_at\na.jpg,1,2,{cell}\n")).taken_at == moment
 
 
-def test_what_may_be_missing_may_be_nonsense_too(tmp_path: Path) -> None:
+def test_an_optional_cell_that_makes_no_sense_counts_as_unknown(tmp_path: Path) -> None:
     photo = only(read(tmp_path, "file,lat,lon,heading,accuracy\na.jpg,1,2,north,-1\n"))
     assert (photo.heading_deg, photo.position.radius_m) == (None, None)
 
@@ -205,7 +205,7 @@ def test_a_list_of_objects_is_a_manifest(tmp_path: Path) -> None:
         ('{"type": "FeatureCollection", "features": [3]}', "names no photo. item 1: it is not an object"),
     ],
 )
-def test_json_that_is_no_manifest_is_refused(content: str, message: str, tmp_path: Path) -> None:
+def test_json_that_is_not_a_manifest_is_refused(content: str, message: str, tmp_path: Path) -> None:
     with pytest.raises(BadInput, match=message):
         read(tmp_path, content, "m.json")
 

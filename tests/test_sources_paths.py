@@ -91,7 +91,7 @@ def test_nothing_is_refused(nothing: object) -> None:
 
 
 @pytest.mark.parametrize("wrong", [None, 3, b"photo.jpg", [None], [Path(__file__).parent, 3]])
-def test_what_is_no_source_is_refused_by_its_type(wrong: object) -> None:
+def test_what_is_not_a_source_is_refused_by_its_type(wrong: object) -> None:
     with pytest.raises(BadInput, match="(NoneType|int|bytes) is not a source of photos. Pass a folder"):
         open_sources(wrong)  # type: ignore[arg-type]
 

@@ -60,7 +60,7 @@ def test_names_of_a_remote_manifest_are_relative_to_it(memory: str, street: Path
     assert RemoteFile("memory://m.csv").parent.joined("x.jpg") == "memory://x.jpg"
 
 
-def test_all_forms_of_a_manifest_are_read_from_afar(memory: str, street: Path, tmp_path: Path) -> None:
+def test_all_forms_of_a_manifest_are_read_from_an_object_store(memory: str, street: Path, tmp_path: Path) -> None:
     files, lines = table(street, 6, "img/{}")
     features = [
         {
@@ -87,7 +87,7 @@ def test_all_forms_of_a_manifest_are_read_from_afar(memory: str, street: Path, t
     assert {item.id.split("/")[0] for item in open_sources(urls[:2])} == {"m.csv", "wide.csv"}
 
 
-def test_a_map_of_afar_is_that_of_the_folder(memory: str, street: Path, tmp_path: Path, toy: Toy) -> None:
+def test_a_map_of_remote_photos_equals_that_of_the_folder(memory: str, street: Path, tmp_path: Path, toy: Toy) -> None:
     url = write(f"{memory}/photos.csv", table(street, 6, "img/{}")[1] + "\nimg/gone.jpg,50,20\n")
     with Map.build(tmp_path / "far.map", url, model=toy) as city:
         assert city.last_added.added == 6
@@ -109,10 +109,10 @@ def test_photos_over_the_limit_are_not_read(memory: str, monkeypatch: pytest.Mon
         photos.read_bytes(f"{memory}/large.jpg")
 
 
-def test_what_cannot_be_read_from_afar_is_one_line(memory: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_remote_file_that_cannot_be_read_is_one_line(memory: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for url, kind, why in (
         (f"{memory}/none.csv", BadInput, "There is nothing at memory://town/none.csv"),
-        (f"{memory}/img", BadInput, "is no manifest"),
+        (f"{memory}/img", BadInput, "is not a manifest"),
         ("warehouse://a/b.csv", BadInput, "fsspec does not know the beginning of"),
     ):
         with pytest.raises(kind, match=why) as caught:

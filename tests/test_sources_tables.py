@@ -71,7 +71,7 @@ def test_a_cell_may_be_of_any_length(tmp_path: Path) -> None:
     assert [photo.id for photo in photos] == ["a.jpg", "b.jpg", "c.jpg"] and not reasons
 
 
-def test_a_row_without_an_end_costs_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_row_without_an_end_is_skipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(csv_rows, "MOST", 1 << 12)
     rows = ["file,lat,lon,note", "a.jpg,1,2," + "x" * 9000, "b.jpg,1,3,", 'c.jpg,1,4,"' + "\nx" * 9000, "d.jpg,1,5,"]
     photos, reasons = read(tmp_path, "\n".join(rows))
@@ -79,7 +79,7 @@ def test_a_row_without_an_end_costs_itself(tmp_path: Path, monkeypatch: pytest.M
     assert "longer than" in reasons[0] and "never closed" in reasons[1]
 
 
-def test_half_a_character_in_json_costs_its_row_at_most(tmp_path: Path) -> None:
+def test_half_a_character_in_json_loses_one_row_at_most(tmp_path: Path) -> None:
     (tmp_path / "m.json").write_text(
         '[{"file": "a.jpg", "lat": 1, "lon": 2, "id": "\\ud83d"}, {"file": "b.jpg", "lat": 1, "lon": 3}]'
     )
@@ -114,7 +114,7 @@ def test_one_file_may_hold_many_photos_each_with_its_view_and_camera(tmp_path: P
     assert photos[3].camera == Camera(1200, None, 1600, 1200)
 
 
-def test_a_view_that_is_none_costs_its_row_and_a_camera_that_is_none_does_not(tmp_path: Path) -> None:
+def test_a_row_with_a_wrong_view_is_skipped_and_a_wrong_camera_is_unknown(tmp_path: Path) -> None:
     rows = [
         COLUMNS,
         "a.jpg,1,1,2,north,,,,,,,,,,",

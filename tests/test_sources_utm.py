@@ -70,7 +70,7 @@ def test_two_photos_on_either_side_of_a_zones_edge_are_neighbours() -> None:
     assert distance_m(west, east) == pytest.approx(14.3, abs=0.2)
 
 
-def test_a_name_that_names_two_places_is_not_believed() -> None:
+def test_a_name_that_says_two_places_is_not_believed() -> None:
     wrong = name(50.0, 13.0, "U", degrees=True).replace("@33@", "@32@")
     about = from_name(wrong)
     assert about.position is None
@@ -80,7 +80,7 @@ def test_a_name_that_names_two_places_is_not_believed() -> None:
 @pytest.mark.parametrize(
     "mock", ["@0@1000@@@@@@@@@@@@@.jpg", "@0@1000@33@U@@@@@@@@@@@.jpg", "@nan@inf@33@U@@@.jpg", "@1@2@3"]
 )
-def test_positions_that_were_made_up_are_no_positions(mock: str) -> None:
+def test_made_up_positions_are_not_used(mock: str) -> None:
     about = from_name(mock)
     assert about.position is None
     assert about.no_position

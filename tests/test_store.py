@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 
 from viewfix.errors import BadInput, MapBusy, NotAMap, StorageFailed, ViewfixError
 from viewfix.geo import Box, Circle
-from viewfix.store.sqlite import opening, schema
+from viewfix.store.sqlite import files as map_files
+from viewfix.store.sqlite import schema
 from viewfix.store.store import ModelIdentity, Record, Store
 from viewfix.types import Photo, Position, Skipped
 
@@ -441,13 +442,13 @@ def test_a_build_that_is_killed_keeps_every_batch_it_committed(path):
 
 def test_a_full_disk_loses_nothing_that_was_committed(store):
     store.put([record(str(i)) for i in range(100)], looks(100))
-    pages = store._writer.execute("PRAGMA page_count").fetchone()[0]
-    store._writer.execute(f"PRAGMA max_page_count = {pages + 1}")
+    pages = store._connections._writer.execute("PRAGMA page_count").fetchone()[0]
+    store._connections._writer.execute(f"PRAGMA max_page_count = {pages + 1}")
     with pytest.raises(StorageFailed, match="The disk is full.*Make room") as error:
         store.put([record(f"more {i}") for i in range(5000)], looks(5000))
     one_line(error)
     assert len(store) == 100
-    store._writer.execute("PRAGMA max_page_count = 1000000")
+    store._connections._writer.execute("PRAGMA max_page_count = 1000000")
     store.put([record(f"more {i}") for i in range(5000)], looks(5000))
     assert len(store) == 5100 == len(store.rows())
 
@@ -458,7 +459,7 @@ def test_a_failing_disk_is_told_in_one_line(store, monkeypatch):
         error.sqlite_errorcode = sqlite3.SQLITE_IOERR_WRITE
         raise error
 
-    monkeypatch.setattr("viewfix.store.sqlite.writing.put", fails)
+    monkeypatch.setattr("viewfix.store.sqlite.write.put", fails)
     with pytest.raises(StorageFailed, match="disk I/O error.*Check the disk") as error:
         store.put([record("a")], looks(1))
     one_line(error)
@@ -468,7 +469,7 @@ def test_a_folder_that_cannot_be_written_is_told_in_one_line(path, monkeypatch):
     def fails(self, target):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(Path, "rename", fails)
+    monkeypatch.setattr(Path, "replace", fails)
     with pytest.raises(StorageFailed, match="cannot be written.*Make the file and its folder writable"):
         Store.create(path, TOY)
     assert files(path.parent) == []
@@ -521,7 +522,7 @@ def test_a_half_made_map_is_never_found(path, monkeypatch):
     def killed(connection, meta):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(opening.schema, "make", killed)
+    monkeypatch.setattr(map_files.schema, "make", killed)
     with pytest.raises(KeyboardInterrupt):
         Store.create(path, TOY)
     assert files(path.parent) == []

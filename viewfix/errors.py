@@ -1,7 +1,7 @@
-"""Everything that can go wrong and that a caller may want to tell apart.
+"""The errors of viewfix: one tree, each with an exit code for a shell and a status for HTTP.
 
     ViewfixError               exit 1, HTTP 500
-    ├── BadInput               exit 2, HTTP 400   a value, file or folder that was handed in cannot be used
+    ├── BadInput               exit 2, HTTP 400   a value, file or folder that was passed cannot be used
     │   ├── UnreadablePhoto    exit 2, HTTP 422   these bytes are not a picture that can be decoded
     │   └── NotAMap            exit 2, HTTP 404   nothing there, or not a map, or of a newer schema
     ├── UnknownModel           exit 3, HTTP 404   no model has that name
@@ -10,7 +10,7 @@
     ├── MapBusy                exit 6, HTTP 423   another process is writing this map
     └── StorageFailed          exit 7, HTTP 507   disk full, folder read-only, file damaged
 
-Every message says what happened, what was seen, and what to do next, on one line.
+Every message says on one line what happened, what was found, and what to do next.
 """
 
 from __future__ import annotations
@@ -19,45 +19,61 @@ from typing import ClassVar
 
 
 class ViewfixError(Exception):
-    """The root. `exit_code` is for a shell, `http_status` for a server."""
+    """The root of all errors of viewfix. `exit_code` is for a shell, `http_status` for a server."""
 
     exit_code: ClassVar[int] = 1
     http_status: ClassVar[int] = 500
 
 
 class BadInput(ViewfixError):
+    """A value, file or folder that was passed cannot be used."""
+
     exit_code = 2
     http_status = 400
 
 
 class UnreadablePhoto(BadInput):
+    """The bytes are not a picture that can be decoded."""
+
     http_status = 422
 
 
 class NotAMap(BadInput):
+    """There is no map there, or it was made by a newer viewfix."""
+
     http_status = 404
 
 
 class UnknownModel(ViewfixError):
+    """No model has that name."""
+
     exit_code = 3
     http_status = 404
 
 
 class MissingExtra(ViewfixError):
+    """An optional package is not installed."""
+
     exit_code = 4
     http_status = 501
 
 
 class ModelMismatch(ViewfixError):
+    """Descriptors of two models would be compared."""
+
     exit_code = 5
     http_status = 409
 
 
 class MapBusy(ViewfixError):
+    """Another process is writing the map."""
+
     exit_code = 6
     http_status = 423
 
 
 class StorageFailed(ViewfixError):
+    """The disk is full, the folder read-only, the file damaged, or the database out of reach."""
+
     exit_code = 7
     http_status = 507

@@ -1,4 +1,4 @@
-"""Degrees and metres: distances, bearings, regions and local planes, right at the 180th meridian and the poles.
+"""Degrees and metres: distances, bearings, regions and local planes, correct at the 180th meridian and the poles.
 
 All angles are degrees, all lengths metres, the ellipsoid is WGS84; PROJ does the geodesy.
 """
@@ -20,7 +20,7 @@ Floats = npt.NDArray[np.float64]
 
 @functools.cache
 def _geod():  # type: ignore[no-untyped-def]
-    from pyproj import Geod  # 0.1 s: only when a distance is wanted
+    from pyproj import Geod  # takes 0.1 s: only when a distance is needed
 
     return Geod(ellps="WGS84")
 
@@ -33,18 +33,18 @@ def _to_earth_centred():  # type: ignore[no-untyped-def]
 
 
 def earth_centred_m(lats: npt.ArrayLike, lons: npt.ArrayLike) -> Floats:
-    """(N,) degrees to (N, 3) float64 metres from the centre of the Earth: no seam, no pole, near is near."""
+    """(N,) degrees to (N, 3) float64 metres from the centre of the Earth, without a seam anywhere."""
     lats, lons = np.atleast_1d(np.asarray(lats, np.float64)), np.atleast_1d(np.asarray(lons, np.float64))
     return np.stack(_to_earth_centred().transform(lons, lats, np.zeros_like(lats)), axis=1)
 
 
 def wrap_lon_deg(lon: npt.ArrayLike) -> Floats:
-    """Longitudes of any size brought into [-180, 180)."""
+    """Bring longitudes of any size into [-180, 180)."""
     return (np.asarray(lon, dtype=np.float64) + 180.0) % 360.0 - 180.0
 
 
 def wrap_heading_deg(heading: float) -> float:
-    """A heading of any size brought into [0, 360)."""
+    """Bring a heading of any size into [0, 360)."""
     wrapped = heading % 360.0
     return 0.0 if wrapped >= 360.0 else wrapped  # -1e-17 % 360 rounds up to 360
 
@@ -75,7 +75,7 @@ def moved(start: Position, bearing_deg: float, distance_m: float) -> Position:
 
 @dataclass(frozen=True)
 class Plane:
-    """A flat map in metres around one point (azimuthal equidistant): distances from the origin are true."""
+    """A flat plane in metres around one point (azimuthal equidistant): distances from the origin are exact."""
 
     origin: Position
 
@@ -90,13 +90,13 @@ class Plane:
     def to_position(self, x_m: float, y_m: float, radius_m: float | None = None) -> Position:
         """Metres east and north of the origin to a position."""
         bearing = float(np.degrees(np.arctan2(x_m, y_m)))
-        there = moved(self.origin, bearing, float(np.hypot(x_m, y_m)))
-        return Position(there.lat, there.lon, radius_m)
+        point = moved(self.origin, bearing, float(np.hypot(x_m, y_m)))
+        return Position(point.lat, point.lon, radius_m)
 
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """Between two latitudes and, going east, from `west` to `east`; west > east crosses the 180th meridian."""
+    """An area between two latitudes and, going east, two longitudes; west > east crosses the 180th meridian."""
 
     south: float
     west: float
@@ -107,12 +107,12 @@ class Box:
         Position(self.south, self.west), Position(self.north, self.east)
         if self.south > self.north:
             raise BadInput(
-                f"The box has its south ({self.south}) above its north ({self.north}). "
-                "Give south, west, north, east in degrees."
+                f"The south of the box ({self.south}) is above its north ({self.north}). "
+                "Pass south, west, north, east in degrees."
             )
 
     def contains(self, lats: npt.ArrayLike, lons: npt.ArrayLike) -> npt.NDArray[np.bool_]:
-        """(N,) bool: which of the points lie in it, its edges included."""
+        """(N,) bool: which of the points lie in the box, edges included."""
         lats, lons = np.asarray(lats, np.float64), np.asarray(lons, np.float64)
         inside = (lats >= self.south) & (lats <= self.north)
         if self.west <= self.east:
@@ -120,7 +120,7 @@ class Box:
         return np.asarray(inside & ((lons >= self.west) | (lons <= self.east)))
 
     def boxes(self) -> Sequence[Box]:
-        """The same area as boxes that do not cross the 180th meridian: one or two."""
+        """The same area as one or two boxes that do not cross the 180th meridian."""
         if self.west <= self.east:
             return (self,)
         return (Box(self.south, self.west, self.north, 180.0), Box(self.south, -180.0, self.north, self.east))
@@ -128,7 +128,7 @@ class Box:
 
 @dataclass(frozen=True, slots=True)
 class Circle:
-    """Everything within `radius_m` metres of a point."""
+    """The area within `radius_m` metres of a point."""
 
     lat: float
     lon: float
@@ -138,22 +138,22 @@ class Circle:
         Position(self.lat, self.lon, self.radius_m)
 
     def contains(self, lats: npt.ArrayLike, lons: npt.ArrayLike) -> npt.NDArray[np.bool_]:
-        """(N,) bool: which of the points lie in it, its edge included."""
+        """(N,) bool: which of the points lie in the circle, edge included."""
         return np.asarray(distances_m(self.lat, self.lon, lats, lons) <= self.radius_m)
 
     def boxes(self) -> Sequence[Box]:
-        """Boxes, one or two, that cover the circle; for an R*Tree, followed by `contains`."""
-        # 110,500 m is under the shortest degree of latitude on WGS84 (110,574 m at the equator).
-        # The millimetre keeps a point that rounding moved in a circle of radius 0.
+        """One or two boxes that cover the circle: for an R*Tree, followed by `contains`."""
+        # 110,500 m is less than the shortest degree of latitude on WGS84 (110,574 m at the equator).
+        # The millimetre keeps a point that rounding moved, in a circle of radius 0.
         reach_deg = (self.radius_m + 0.001) / 110_500.0
         south, north = self.lat - reach_deg, self.lat + reach_deg
-        if south <= -90.0 or north >= 90.0:  # a pole is inside: every longitude is
+        if south <= -90.0 or north >= 90.0:  # a pole is inside, and with it every longitude
             return (Box(max(south, -90.0), -180.0, min(north, 90.0), 180.0),)
         # The widest point of the circle lies poleward of its centre, so asin and not a plain cosine.
         ratio = np.sin(np.radians(reach_deg)) / np.cos(np.radians(self.lat))
         if not 0 <= ratio < 1:
             return (Box(south, -180.0, north, 180.0),)
-        half_deg = float(np.degrees(np.arcsin(ratio))) * 1.01  # 1 %: the sphere's angle, the ellipsoid's metres
+        half_deg = float(np.degrees(np.arcsin(ratio))) * 1.01  # 1 % more: the angle is that of a sphere
         if half_deg >= 180.0:
             return (Box(south, -180.0, north, 180.0),)
         west, east = float(wrap_lon_deg(self.lon - half_deg)), float(wrap_lon_deg(self.lon + half_deg))

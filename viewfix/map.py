@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import html
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Unpack
@@ -11,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from . import photos
+from .coverage import SAMPLE, Coverage, survey
 from .embed.ingest import Added, discard_if_empty, ingest, nothing_usable
 from .embed.ray import Where, describer
 from .errors import BadInput, UnknownModel, UnreadablePhoto
@@ -28,14 +30,15 @@ from .locate.query import Query, answer, gather
 from .locate.verify import Verifier
 from .models import catalogue
 from .models.model import Model
+from .pack import Packed, PackOptions, pack
 from .photos import Readable
 from .pois import with_nearby
 from .pois.nearby import USUAL_REACH, Reach
-from .search.open import open_search
-from .search.search import Search
+from .search.open import Search, open_search
 from .sources import Given, Prefer, open_sources
-from .store.complete import whole
+from .store.complete import require_complete
 from .store.export import export
+from .store.open import open_or_create
 from .store.points import Points
 from .store.store import Address, ModelIdentity, Place, Store
 from .types import Fix, Photo, Progress, Skipped, silent
@@ -71,7 +74,7 @@ class Map:
         Args:
             place: the map's file, or its URL, such as postgresql://host/db?map=city.
             sources: folders, manifests (CSV, GeoJSON, Parquet), photo files, patterns such as "*.jpg", lists of
-                these (a glob result), or iterables of Photo | Skipped; see `viewfix.sources.open_sources`.
+                these (a glob result), files that were opened from a path, or iterables of Photo | Skipped.
             model: a name of the catalogue, an .onnx file, or a Model; None for the default, or the map's own.
             prefer: which position counts where a photo and its sidecar disagree: "sidecar" or "exif".
             progress: called with the current step.
@@ -86,16 +89,18 @@ class Map:
             MapBusy: another process is writing it, where there can be only one.
         """
         stream = open_sources(sources, prefer=prefer)
-        new = not Store.exists(place)
+        used, new = None, not Store.exists(place)
         if new:
             used = catalogue.given(model)
-            writer = Store.create(place, ModelIdentity(used.name, used.fingerprint, used.dim))
+            writer, new = open_or_create(place, ModelIdentity(used.name, used.fingerprint, used.dim))
         else:
             writer = Store.open(place, write=True)
         # One writer from here to the end: a map that was made and released could be taken over by another process.
         with contextlib.ExitStack() as on_failure:
             on_failure.callback(discard_if_empty, writer, new)
-            city = on_failure.enter_context(cls.open(place, model=used if new else model, progress=progress))
+            city = on_failure.enter_context(
+                cls.open(place, model=used if used is not None else model, progress=progress)
+            )
             city._add(stream, writer, on=cluster)
             if not len(city):
                 raise nothing_usable(sources, city.last_added)
@@ -110,7 +115,7 @@ class Map:
         Raises:
             NotAMap: there is none, or it is something else, or of a newer viewfix.
         """
-        return cls(whole(Store.open(place)), model=model, progress=progress)
+        return cls(require_complete(Store.open(place)), model=model, progress=progress)
 
     def add(self, *sources: Given, prefer: Prefer = "sidecar", calibrate: bool = True, cluster: Where = None) -> Added:
         """Add photos. One with the same id and content is left alone, one whose content changed is replaced.
@@ -335,8 +340,27 @@ class Map:
         """
         return export(self._store, Path(path), form=form, progress=self._progress)
 
+    def pack(self, folder: str | Path, options: PackOptions | None = None) -> Packed:
+        """Write the map as an app of static files that finds photos on a phone without a network."""
+        return pack(self._store, self.model, self.calibration, Path(folder), options, progress=self._progress)
+
+    def coverage(self, *, sample: int = SAMPLE, seed: int = 0) -> Coverage:
+        """Where the map would find photos, where not, and what to photograph next.
+
+        Args:
+            sample: how many photos are left out, one after the other, and looked for.
+            seed: chooses them, where the map has more.
+        """
+        return survey(self.context, sample=sample, seed=seed, progress=self._progress)
+
     def __repr__(self) -> str:
         return f"<Map {self.address}: {len(self)} photos, {self._store.model.name}>"
+
+    def _repr_html_(self) -> str:
+        """For notebooks: what is in the map."""
+        facts = {"photos": len(self), "model": self._store.model.name, "made": f"{self._store.created_at:%Y-%m-%d}"}
+        rows = "".join(f"<tr><th>{name}<td>{html.escape(str(value))}" for name, value in facts.items())
+        return f"<p><b>{html.escape(str(self.address))}</b></p><table>{rows}</table>"
 
     def close(self) -> None:
         """Release the map's files and connections. Closing twice is allowed."""

@@ -1,6 +1,6 @@
-"""What was found and what was true become figures: recall, precision, metres and calibration. Pure numpy.
+"""Metrics of retrieval, positioning and calibration, in pure numpy.
 
-Throughout, Q is the number of queries and M the number of photos of the map; shares lie in [0, 1].
+Q is the number of queries and M the number of photos in the map. All shares lie in [0, 1].
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ BINS = 10
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A share with the 95 % confidence interval around it, each in [0, 1]; NaN where nothing was asked."""
+    """A share and its 95 % confidence interval, each in [0, 1]; NaN if there were no queries."""
 
     value: float
     low: float
@@ -32,9 +32,9 @@ class Interval:
 
 @dataclass(frozen=True, slots=True)
 class PrecisionRecall:
-    """Precision and recall of the best matches whose score is at least `thresholds`; (T,) float64 each.
+    """Precision and recall of the best matches whose score is at least each threshold; (T,) float64 each.
 
-    The first entry accepts nothing: an infinite threshold, recall 0 and, by definition, precision 1.
+    The first threshold is infinite and accepts nothing: its recall is 0 and its precision, by definition, 1.
     """
 
     thresholds: Floats
@@ -44,9 +44,9 @@ class PrecisionRecall:
 
 @dataclass(frozen=True, slots=True)
 class RiskCoverage:
-    """Share of wrong answers (`risk`) among the share of queries answered most surely (`coverage`); (T,) each.
+    """The share of wrong answers (`risk`) when only the most confident share (`coverage`) is answered; (T,) each.
 
-    `area` is the mean risk over all coverages (AURC): 0 when nothing is wrong; lower is better.
+    `area` is the mean risk over all coverages (AURC): 0 if no answer is wrong; lower is better.
     """
 
     thresholds: Floats
@@ -57,9 +57,10 @@ class RiskCoverage:
 
 @dataclass(frozen=True, slots=True)
 class MetricError:
-    """How far answers were from the truth. `within` maps metres to the share of all `asked` that came so near.
+    """Distances between answers and the truth.
 
-    `median_m` is over the `answered` ones, NaN where there are none.
+    `within` maps metres to the share of all `asked` queries that were answered at most so far away. `median_m` is over
+    the `answered` queries; NaN if there are none.
     """
 
     asked: int
@@ -69,11 +70,14 @@ class MetricError:
 
 
 def ranked(similarities: npt.ArrayLike, k: int) -> Rows:
-    """(Q, M) similarities to (Q, min(k, M)) int64 rows of the map, best first; of equal ones the lower row first."""
+    """Rank the photos for each query: (Q, M) similarities to (Q, min(k, M)) int64 rows of the map, best first.
+
+    Of equal similarities the lower row comes first.
+    """
     values = np.asarray(similarities)
     k = min(k, values.shape[1])
     if values.shape[1] > 8 * k > 0:
-        # Sort only what can be among the first k; at the edge every tie is kept, so that the order is exact.
+        # Sort only the candidates for the first k. All that tie with the k-th are among them, so the order is exact.
         edge = np.partition(values, -k, axis=1)[:, -k]
         return np.stack([_first(np.flatnonzero(row >= least), row, k) for row, least in zip(values, edge, strict=True)])
     return np.argsort(-values, axis=1, kind="stable")[:, :k].astype(np.int64)
@@ -84,22 +88,27 @@ def _first(columns: Rows, row: Floats, k: int) -> Rows:
 
 
 def hits_of(found: Rows, positives: Sequence[npt.ArrayLike]) -> Bools:
-    """(Q, K) rows found and the right rows of each query, (n,) int64, to (Q, K) bool: which of them are right."""
-    assert len(found) == len(positives), "one list of positives a query"
+    """Mark which results are right: (Q, K) bool.
+
+    Args:
+        found: (Q, K) rows of the map.
+        positives: the right rows of each query, (n,) int64.
+    """
+    assert len(found) == len(positives), "one list of positives for each query"
     if not len(found):
         return np.zeros(found.shape, np.bool_)
     return np.stack([np.isin(rows, np.asarray(right)) for rows, right in zip(found, positives, strict=True)])
 
 
 def recall_at(hits: Bools, ranks: Sequence[int] = RANKS) -> dict[int, float]:
-    """The share of queries with a right photo among their first `rank`, for every rank.
+    """The share of queries with a right photo among their first `rank` results, for every rank.
 
     Args:
-        hits: (Q, K) bool, best first. A query with no positive at all has no hit and counts as a
-            failure; leave its row out for the other convention.
+        hits: (Q, K) bool, best first. A query without any positive has no hit and counts as a failure; leave its row
+            out for the other convention.
 
     Returns:
-        NaN for every rank where there is no query.
+        The share by rank; NaN for every rank if there are no queries.
     """
     if not len(hits):
         return dict.fromkeys(ranks, float("nan"))
@@ -109,10 +118,10 @@ def recall_at(hits: Bools, ranks: Sequence[int] = RANKS) -> dict[int, float]:
 def recall_intervals(
     hits: Bools, ranks: Sequence[int] = RANKS, *, resamples: int = RESAMPLES, seed: int = 0
 ) -> dict[int, Interval]:
-    """Recall with 95 % intervals: percentiles of a bootstrap over queries. Same seed, same interval.
+    """Recall with 95 % intervals, from a bootstrap over queries. The same seed gives the same interval.
 
-    Only how many queries are first right at which rank matters, so that drawing those counts
-    from a multinomial is drawing queries with replacement, at any number of queries.
+    Recall depends only on how many queries have their first hit at each rank. Drawing these counts from a multinomial
+    is the same as drawing queries with replacement, and as fast for any number of queries.
     """
     values = recall_at(hits, ranks)
     if not len(hits):
@@ -130,9 +139,9 @@ def recall_intervals(
 
 
 def share_interval(yes: npt.ArrayLike) -> Interval:
-    """The share of (N,) bool that is true, with Wilson's 95 % interval.
+    """The share of true values in (N,) bool, with Wilson's 95 % interval.
 
-    Wilson's and not a bootstrap: none of 40 does not prove none of a million, and a bootstrap would say so.
+    Not a bootstrap: if none of 40 are true, a bootstrap gives an interval of width zero.
     """
     flags = np.asarray(yes, np.bool_)
     n = len(flags)
@@ -145,14 +154,14 @@ def share_interval(yes: npt.ArrayLike) -> Interval:
 
 
 def false_accepts(accepted: npt.ArrayLike) -> Interval:
-    """(N,) bool, which queries from outside the map got a position all the same, to their share."""
+    """The share of queries from outside the map that were given a position: (N,) bool, one for each query."""
     return share_interval(accepted)
 
 
 def _steps(scores: npt.ArrayLike, correct: npt.ArrayLike) -> tuple[Floats, Rows, Rows]:
-    """Unique scores, decreasing; how many queries score at least so much, and how many of those are right."""
+    """The unique scores, decreasing; for each, how many queries score at least as high, and how many are right."""
     values, right = np.asarray(scores, np.float64), np.asarray(correct, np.bool_)
-    assert values.shape == right.shape and values.ndim == 1, "one score and one truth a query"
+    assert values.shape == right.shape and values.ndim == 1, "one score and one truth for each query"
     assert not np.isnan(values).any(), "a score is a number"
     order = np.argsort(-values, kind="stable")
     values, sums = values[order], np.cumsum(right[order])
@@ -161,16 +170,16 @@ def _steps(scores: npt.ArrayLike, correct: npt.ArrayLike) -> tuple[Floats, Rows,
 
 
 def precision_recall(scores: npt.ArrayLike, correct: npt.ArrayLike, *, possible: int | None = None) -> PrecisionRecall:
-    """The curve of the single best match of every query, over all unique scores.
+    """The precision-recall curve of the single best match of every query, with every unique score as a threshold.
 
-    No grid of thresholds: recall at 100 % precision would depend on it. Equal scores are accepted
-    together, since no threshold can tell them apart.
+    A grid of thresholds would change the recall at 100 % precision. Equal scores are accepted together, because no
+    threshold separates them.
 
     Args:
-        scores: (Q,) similarity of the best match, higher is surer; may be infinite, not NaN.
+        scores: (Q,) similarity of the best match, higher is more certain; may be infinite, but not NaN.
         correct: (Q,) bool.
-        possible: how many queries could have been right, the whole of recall; for place recognition
-            those with a positive. None: those that were right (as sklearn counts, and recall ends at 1).
+        possible: the number of queries that could have been right, which is 100 % of recall; in place recognition those
+            with a positive. None for those that were right, as in scikit-learn: recall then ends at 1.
     """
     thresholds, accepted, right = _steps(scores, correct)
     whole = int(right[-1]) if possible is None and len(right) else possible or 0
@@ -184,19 +193,19 @@ def precision_recall(scores: npt.ArrayLike, correct: npt.ArrayLike, *, possible:
 
 
 def average_precision(curve: PrecisionRecall) -> float:
-    """The sum of precision times the step in recall, [0, 1]: no trapezoids, which overestimate."""
+    """The sum of precision times the step in recall, [0, 1]. Trapezoids would overestimate."""
     return float(np.sum(np.diff(curve.recall) * curve.precision[1:]))
 
 
 def recall_at_precision(curve: PrecisionRecall, least_precision: float) -> float:
-    """The most recall of any threshold with at least this precision; 0 where none but the empty one has it."""
+    """The highest recall at a threshold with at least this precision; 0 if only the empty threshold has it."""
     return float(curve.recall[curve.precision >= least_precision].max())
 
 
 def metric_error(errors_m: npt.ArrayLike, *, within_m: Sequence[float] = WITHIN_M) -> MetricError:
-    """(Q,) metres, NaN for a query that got no answer, to median and shares.
+    """Summarise (Q,) distances in metres, NaN for a query without an answer.
 
-    A query without an answer is not within any distance, but has no part in the median.
+    A query without an answer is not within any distance, and is left out of the median.
     """
     errors = np.asarray(errors_m, np.float64)
     known = errors[~np.isnan(errors)]
@@ -209,10 +218,10 @@ def metric_error(errors_m: npt.ArrayLike, *, within_m: Sequence[float] = WITHIN_
 
 
 def risk_coverage(confidence: npt.ArrayLike, correct: npt.ArrayLike) -> RiskCoverage:
-    """What a confidence is worth for holding back: the surest answered first; (Q,) each. Equal ones go together.
+    """The risk-coverage curve of (Q,) confidences: how well they tell which queries should not be answered.
 
-    Geifman and El-Yaniv, Selective Classification for Deep Neural Networks, NeurIPS 2017. Where
-    many are equal the risk within their step counts as the step's own.
+    Geifman and El-Yaniv, Selective Classification for Deep Neural Networks, NeurIPS 2017. Equal confidences are one
+    step of the curve, with the risk at its end.
     """
     thresholds, accepted, right = _steps(confidence, correct)
     coverage = accepted / accepted[-1] if len(accepted) else np.empty(0)
@@ -223,7 +232,7 @@ def risk_coverage(confidence: npt.ArrayLike, correct: npt.ArrayLike) -> RiskCove
 
 @dataclass(frozen=True, slots=True)
 class Reliability:
-    """Of every bin of confidence that is not empty: how many, how sure, how often right; (B,) each."""
+    """The number of queries, their mean confidence and their accuracy, for each bin that is not empty; (B,) each."""
 
     counts: Rows
     confidence: Floats
@@ -231,7 +240,7 @@ class Reliability:
 
 
 def reliability(confidence: npt.ArrayLike, correct: npt.ArrayLike, *, bins: int = BINS) -> Reliability:
-    """(Q,) probabilities and (Q,) bool by `bins` of equal width over [0, 1], empty ones left out."""
+    """Group (Q,) probabilities and (Q,) bool into `bins` of equal width over [0, 1]; empty bins are left out."""
     sure, right = np.asarray(confidence, np.float64), np.asarray(correct, np.bool_)
     assert not len(sure) or (sure.min() >= 0 and sure.max() <= 1), "a confidence is a probability"
     which = np.minimum((sure * bins).astype(np.int64), bins - 1)
@@ -242,9 +251,9 @@ def reliability(confidence: npt.ArrayLike, correct: npt.ArrayLike, *, bins: int 
 
 
 def expected_calibration_error(confidence: npt.ArrayLike, correct: npt.ArrayLike, *, bins: int = BINS) -> float:
-    """The mean gap, over queries, of how sure a bin is and how often it is right: [0, 1], 0 when honest.
+    """The mean gap between the confidence and the accuracy of a bin, over queries: [0, 1], 0 if perfectly calibrated.
 
-    Guo et al., On Calibration of Modern Neural Networks, ICML 2017. NaN where there is no query.
+    Guo et al., On Calibration of Modern Neural Networks, ICML 2017. NaN if there are no queries.
     """
     binned = reliability(confidence, correct, bins=bins)
     if not len(binned.counts):

@@ -1,4 +1,4 @@
-"""A map and another model go in; the same map, its photos described by that model, comes out."""
+"""Migrate a map to another model: embed its photos again, in place."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from .errors import BadInput
 from .map import Map
 from .models import catalogue
 from .models.model import Model
-from .store.complete import whole
+from .store.complete import require_complete
+from .store.local_features import KEY as LOCAL_FEATURES
 from .store.migration import Migration
 from .store.store import Address, ModelIdentity, Place, Record, Store
 from .types import Progress, Skipped, silent
@@ -21,7 +22,7 @@ from .types import Progress, Skipped, silent
 
 @dataclass(slots=True)
 class Migrated:
-    """What came of a migration: the models, how many photos were embedded now and before, and which were dropped."""
+    """The result of a migration: both models, how many photos were embedded now and before, and which were dropped."""
 
     old_model: str
     new_model: str
@@ -31,7 +32,7 @@ class Migrated:
 
     def __str__(self) -> str:
         if self.old_model == self.new_model and not self.embedded and not self.embedded_before:
-            return f"nothing to do: the map is of {self.new_model} already"
+            return f"nothing to do: the map already has the model {self.new_model}"
         earlier = f" ({self.embedded_before} by an earlier run)" if self.embedded_before else ""
         total = self.embedded + self.embedded_before
         return f"{total} photos re-embedded{earlier}, {len(self.dropped)} dropped: {self.old_model} -> {self.new_model}"
@@ -45,46 +46,48 @@ def migrate(
     restart: bool = False,
     progress: Progress = silent,
 ) -> Migrated:
-    """Re-embed the photos of a map with another model, in place.
+    """Embed the photos of a map again with another model, in place.
 
-    The map answers as before until every photo has its new descriptor; then one transaction switches it. What was
-    embedded stays stored, so a killed run goes on where it stopped. The map is examined
-    anew at the end, since a calibration is of one model.
+    The map answers as before until every photo has its new descriptor; then one transaction switches it. New
+    descriptors are stored as they are made: after a kill, run it again to continue. At the end the map is calibrated
+    again, because a calibration belongs to one model.
 
     Args:
         place: the map, by its path or URL.
         model: a name of the catalogue, an .onnx file or a Model; None for the default.
-        drop_missing: take photos whose file is gone or damaged out of the map; otherwise they stop the switch.
-        restart: forget what an unfinished migration has embedded.
-        progress: called with what is being done.
+        drop_missing: remove photos whose file is gone or damaged from the map; without it they prevent the switch.
+        restart: discard an unfinished migration first.
+        progress: called with the progress.
 
     Raises:
         NotAMap, MapBusy: as `Map.open` and `Map.add`.
-        BadInput: photos cannot be read and `drop_missing` is not set; an unfinished migration is to another model.
+        BadInput: photos cannot be read and `drop_missing` is not set; or a migration to another model is unfinished.
     """
     used = model if isinstance(model, Model) else catalogue.load(model, threads=1)
     target = ModelIdentity(used.name, used.fingerprint, used.dim)
-    with whole(Store.open(place, write=True)) as store:
+    with require_complete(Store.open(place, write=True)) as store:
         outcome = Migrated(store.model.name, used.name)
         if restart:
-            Migration.give_up(store)
+            store.give_up_migration()
         if store.model.fingerprint != target.fingerprint:
-            migration = Migration.begun(store, target)
+            migration = store.begin_migration(target)
             outcome.embedded_before = migration.done()
             missing = _embed(migration, used, outcome, len(store), progress)
             _settle(migration, missing, outcome, drop_missing=drop_missing, address=store.address)
-        elif Migration.pending(store) is not None:
+        elif store.pending_migration() is not None:
             raise BadInput(
-                f"{store.address} is of {used.name}, and a migration to another model is not finished. "
-                "Give it up with --restart, or finish it with its --model."
+                f"The model of {store.address} is {used.name} already, and a migration to another is not finished. "
+                "Give it up with --restart, or finish it with --model and that model."
             )
     with Map.open(place, model=used, progress=progress) as city:
-        city.add([])  # nothing new, but a map without a calibration is examined, also after a kill just here
+        if city.context.verifier is not None and (city.store.meta(LOCAL_FEATURES) or {}).get("all"):
+            city.store_local_features()  # of files that have changed
+        city.remove([])  # removes nothing, but calibrates a map without a calibration, also after a kill just before
     return outcome
 
 
 def _embed(migration: Migration, model: Model, outcome: Migrated, total: int, progress: Progress) -> list[Skipped]:
-    """New descriptors for all that have none; what could not be read."""
+    """Embed all photos without a new descriptor; returns those that could not be read."""
     missing: list[Skipped] = []
     batch: list[Described] = []
 
@@ -111,15 +114,16 @@ def _settle(
     migration: Migration, missing: list[Skipped], outcome: Migrated, *, drop_missing: bool, address: Address
 ) -> None:
     if missing and not drop_missing:
+        count = f"{len(missing)} photo{'s' if len(missing) > 1 else ''}"
         raise BadInput(
-            f"{len(missing)} of the photos of {address} cannot be read, the first {missing[0].id}: "
-            f"{missing[0].reason.rstrip('.')}. The map keeps its old model and the new descriptors so far. Bring the "
-            "files back and run this again, or take those photos out with --drop-missing."
+            f"{count} of {address} cannot be read; the first is {missing[0].id}: {missing[0].reason.rstrip('.')}. "
+            "The map keeps its old model, and the new descriptors so far. Restore the files and run this again, or "
+            "remove those photos with --drop-missing."
         )
     if not outcome.embedded + outcome.embedded_before:
         raise BadInput(
-            f"No photo of {address} can be read, so nothing would be left of the map. Bring the files back, for "
-            "example by building it again with the folder where they are now."
+            f"No photo of {address} can be read, so the map would be empty. Restore the files, or run viewfix build "
+            f"{address.typed} FOLDER with the folder where they are now."
         )
     migration.finish(missing)
     outcome.dropped = missing

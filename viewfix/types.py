@@ -15,7 +15,7 @@ from .errors import BadInput
 class Position:
     """A point on the ground: WGS84 degrees, `lat` in [-90, 90], `lon` in [-180, 180].
 
-    `radius_m` is how far, in metres, the truth may lie from it; None when nobody said.
+    `radius_m` is how far, in metres, the truth may lie from it; None where that is unknown.
     """
 
     lat: float
@@ -138,7 +138,7 @@ class Candidate:
     """A photo of the map that looks like the query.
 
     `similarity` is the cosine of the two descriptors, [-1, 1]; `inliers` the number of
-    local features that agree in geometry, None while nobody has counted them.
+    local features that agree in geometry, None where they were not counted.
     """
 
     photo: Photo
@@ -153,7 +153,7 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class PointOfInterest:
-    """A named sight: a church, a museum, a statue. Its texts are as somebody wrote them: escape them to show them.
+    """A named sight: a church, a museum, a statue. Contributors wrote its texts: escape them before showing them.
 
     `id` is "node/123" or "way/5" of OpenStreetMap, or the id of a GeoJSON feature or a row; `kind` is OpenStreetMap's
     key=value. `names` are by language code, `links` ("wikipedia", "wikidata", "website") are https or http URLs.

@@ -135,7 +135,7 @@ class Visit:
 
     def locate(self, photo: Path) -> Page:
         self.page.set_input_files("#choose-photo", photo)
-        expect(self.page.locator(".answer, .trouble")).to_be_visible(timeout=20_000)
+        expect(self.page.locator(".answer, .failure")).to_be_visible(timeout=20_000)
         return self.page
 
     def will_answer(self, body: dict[str, Any] | None = None, *, status: int = 200, **headers: str) -> None:
@@ -204,6 +204,9 @@ def test_points_that_agree_are_drawn_over_both_pictures(visit: Callable[..., Vis
 def test_a_photo_from_elsewhere_is_not_in_the_map(visit: Callable[..., Visit], stranger: Path) -> None:
     reader = visit()
     page = reader.open()
+    page.locator("#open-settings").click()
+    page.get_by_label("How closely to compare").select_option("fast")
+    page.keyboard.press("Escape")
     reader.locate(stranger)
     expect(page.locator(".verdict-title")).to_have_text("Not in this map")
     expect(page.locator(".advice li")).to_have_count(3)
@@ -476,7 +479,7 @@ def test_everything_can_be_done_with_the_keyboard_alone(visit: Callable[..., Vis
         page.wait_for_timeout(100)
     choosers[0].set_files(query)
     expect(page.locator(".verdict-title")).to_be_focused()
-    for name in ("Share", "On the map", "Town Museum", "Similar photo 2", "In figures", "Zoom in"):
+    for name in ("Share", "On the map", "Town Museum", "Similar photo 2", "Details", "Zoom in"):
         target = page.locator(
             f"button:has-text('{name}'), button[aria-label='{name}'], summary:has-text('{name}')"
         ).first
@@ -511,7 +514,7 @@ def test_a_failure_is_one_kind_line_with_the_servers_message_below(visit: Callab
         reader.will_answer({"error": {"code": "x", "message": "It said why.", "request_id": "1"}}, status=status)
         reader.locate(query)
         expect(page.get_by_role("alert").first).to_contain_text(words)
-        expect(page.locator(".trouble .fine")).to_have_text("The server says: It said why.")
+        expect(page.locator(".failure .fine")).to_have_text("The server says: It said why.")
         reader.will_answer()
         page.get_by_role("button", name="Try again").click()
         expect(page.locator(".verdict-title")).to_have_text("Very likely here")
@@ -548,7 +551,7 @@ def test_a_busy_server_is_asked_once_more_when_it_says(visit: Callable[..., Visi
     page.route("**/v1/locate?*", take)
     page.set_input_files("#choose-photo", query)
     expect(page.locator(".busy [role=status]")).to_have_text("The server is busy. Trying again in 1 second …")
-    expect(page.locator(".answer, .trouble")).to_be_visible()
+    expect(page.locator(".answer, .failure")).to_be_visible()
     assert len(asked) == 2
     assert page.locator(".answer").count() == (1 if tries == 1 else 0)
 
@@ -607,6 +610,25 @@ def test_the_position_of_the_device_is_used_only_if_the_user_says_so(visit: Call
     page.get_by_role("button", name="Search the whole map").click()
     expect(page.locator(".advice")).not_to_contain_text("Only photos within")
     assert "near=" not in asked[-1]
+
+
+@pytest.mark.parametrize(("accuracy", "radius_m"), [(500, 1500), (6000, 18_000), (20_000, None)])
+def test_a_vague_position_of_the_device_never_excludes_the_truth(
+    visit: Callable[..., Visit], query: Path, accuracy: int, radius_m: int | None
+) -> None:
+    place = {"latitude": 50.0, "longitude": 20.0, "accuracy": accuracy}
+    reader = visit(has_map=False, geolocation=place, permissions=["geolocation"])
+    page = reader.open()
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url) if "v1/locate" in request.url else None)
+    reader.will_answer()
+    page.get_by_label("Search near me only").check()
+    reader.locate(query)
+    if radius_m is None:
+        assert "near=" not in asked[-1]
+        expect(page.locator("#toast")).to_contain_text("The whole map was searched.")
+    else:
+        assert f"near=50.000000%2C20.000000&radius_m={radius_m}" in asked[-1]
 
 
 def test_one_of_several_maps_can_be_chosen(visit: Callable[..., Visit], query: Path) -> None:

@@ -14,7 +14,6 @@ import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from conftest import SHARED
-from packing import pack
 from PIL import Image
 from playwright.sync_api import Browser, expect
 
@@ -67,11 +66,11 @@ def packs(town_map: Path) -> tuple[Path, Path]:
     """Two versions of one pack, the second without one photo and with another title."""
     first, second = town_map.parent / "first", town_map.parent / "second"
     with Map.open(town_map) as city:
-        pack(city, first, PackOptions(title="Little Town", thumbnails_px=96, rule="all"))
+        city.pack(first, PackOptions(title="Little Town", thumbnails_px=96, rule="all"))
     shutil.copy(town_map, town_map.parent / "later.map")
     with Map.open(town_map.parent / "later.map") as city:
         city.remove([list(city.photos())[-1].id])
-        pack(city, second, PackOptions(title="Larger Town", thumbnails_px=96, rule="all"))
+        city.pack(second, PackOptions(title="Larger Town", thumbnails_px=96, rule="all"))
     return first, second
 
 
@@ -169,7 +168,7 @@ def test_a_hundred_real_photos_have_the_same_best_candidate_as_in_the_core(
     every = sorted((CAMBRIDGE / "queries").iterdir())
     files = [every[i] for i in np.linspace(0, len(every) - 1, 100).astype(int)]
     with Map.build(tmp_path / "cambridge.map", CAMBRIDGE / "map") as city:
-        pack(city, tmp_path / "pocket")
+        city.pack(tmp_path / "pocket")
         with served(tmp_path / "pocket") as serving:
             phone = opened(chromium, serving)
             engine(phone.page)
@@ -584,7 +583,7 @@ def test_ranges_of_a_base_map_are_read_from_the_installed_version(
     content = b"PMTiles\x03" + np.random.default_rng(0).bytes(2_300_000)
     (tmp_path / "town.pmtiles").write_bytes(content)
     with Map.open(town_map) as city:
-        made: Packed = pack(city, tmp_path / "pocket", PackOptions(basemap=tmp_path / "town.pmtiles"))
+        made: Packed = city.pack(tmp_path / "pocket", PackOptions(basemap=tmp_path / "town.pmtiles"))
     with served(tmp_path / "pocket") as serving:
         phone = opened(chromium, serving)
         phone.context.set_offline(True)

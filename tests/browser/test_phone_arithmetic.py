@@ -153,6 +153,19 @@ def test_votes_and_odds_are_those_of_the_core(page: Page) -> None:
     assert seen == {True, False}
 
 
+def test_the_numbers_of_the_pack_decide_and_not_those_of_the_app(page: Page) -> None:
+    candidates = drawn(np.random.default_rng(12), 12, 3.0, Position(50.0, 20.0))
+    body = """(m, some, odds, all) => import('/phone/confidence.js').then(c => all.map(rules =>
+        c.answer(odds, m.fuse(some, [], rules), 9, '', rules)))"""
+    usual = query_defaults()
+    all_rules = [usual, {**usual, "least_confidence": 1.0}, {**usual, "least_confidence": 0.0}, {**usual, "twin": 0.0}]
+    found = call(page, "fuse", body, as_javascript(candidates), calibration_of(CALIBRATION), all_rules)
+    confidence = found[0]["confidence"]
+    assert 0 < confidence < 1
+    assert [each["found"] for each in found[1:3]] == [False, True]
+    assert found[3]["confidence"] < confidence, "without the margin each of two places has a half"
+
+
 def test_no_candidates_are_an_answer_too(page: Page) -> None:
     body = "(m, c, rules) => m.answer(c, null, 0, '', rules)"
     decided = call(page, "confidence", body, calibration_of(CALIBRATION), query_defaults())

@@ -17,7 +17,6 @@ from viewfix.errors import BadInput, ModelMismatch, ViewfixError
 from viewfix.geo import Box, Circle
 from viewfix.map import Map
 from viewfix.search.open import open_search
-from viewfix.store.migration import Migration
 from viewfix.store.points import PointSource
 from viewfix.store.store import ModelIdentity, Record, Store
 from viewfix.types import Camera, Photo, PointOfInterest, Position, Skipped, View
@@ -92,7 +91,7 @@ def test_four_views_of_one_panorama_are_four_photos(engine: Engine) -> None:
         assert set(store.ids_of_source("/photos/pano.jpg")) == rest and len(store) == 4
         store.put(views[1:2], units[1:2])
         assert len(store) == 5 and store.known(list(by_id)) == by_id
-        found = store.search().nearest(units[1], 1)[0]
+        found = open_search(store).nearest(units[1], 1)[0]
         assert store.photos(found) == [views[1].photo]
         turned = Record(dataclasses.replace(views[2].photo, view=View(181.0, 0.1, 90.0), camera=None), "hash-180")
         store.update_photo(turned)
@@ -358,7 +357,7 @@ def test_a_map_changes_to_another_model_in_place(engine: Engine) -> None:
     other = ModelIdentity("other", "e" * 64, 2 * DIM)
     wide = np.concatenate([units, units], axis=1)
     with Store.open(place) as reader, Store.open(place, write=True) as store:
-        migration = Migration.begun(store, other)
+        migration = store.begin_migration(other)
         todo = list(migration.todo(chunk=70))
         assert {photo.id for photo in todo} == {r.photo.id for r in records(300)}
         migration.put(records(100), wide[:100])
@@ -366,10 +365,10 @@ def test_a_map_changes_to_another_model_in_place(engine: Engine) -> None:
             migration.finish()
         store.put([record(300)], units[:1])  # comes meanwhile
         assert len(reader) == 301 and len(open_search(reader).nearest(units[0], 3)[0]) == 3
-        migration = Migration.begun(store, other)  # as after a kill
-        assert migration.done() == 100 and Migration.pending(reader) == other
+        migration = store.begin_migration(other)  # as after a kill
+        assert migration.done() == 100 and reader.pending_migration() == other
         with pytest.raises(BadInput, match="not finished"):
-            Migration.begun(store, ModelIdentity("third", "d" * 64, 3))
+            store.begin_migration(ModelIdentity("third", "d" * 64, 3))
         rest = list(migration.todo())
         assert len(rest) == 201
         migration.put(records(200, 100), wide[100:])
@@ -377,7 +376,7 @@ def test_a_map_changes_to_another_model_in_place(engine: Engine) -> None:
         with pytest.raises(ModelMismatch):
             _ = reader.version
     with Store.open(place) as store:
-        assert store.model == other and len(store) == 300 and Migration.pending(store) is None
+        assert store.model == other and len(store) == 300 and store.pending_migration() is None
         rows, similarities = open_search(store).nearest(wide[17] / np.sqrt(2), 1)
         assert store.photos(rows)[0].id == record(17).photo.id and similarities[0] > 0.99
         assert [each.id for each in store.skipped()] == [record(300).photo.id]
@@ -387,10 +386,10 @@ def test_a_migration_is_given_up_and_the_map_stays(engine: Engine) -> None:
     place, units = filled(engine, 100)
     other = ModelIdentity("other", "e" * 64, DIM)
     with Store.open(place, write=True) as store:
-        Migration.begun(store, other).put(records(10), units[:10])
-        Migration.give_up(store)
-        Migration.give_up(store)
-        assert Migration.pending(store) is None and Migration.begun(store, other).done() == 0
+        store.begin_migration(other).put(records(10), units[:10])
+        store.give_up_migration()
+        store.give_up_migration()
+        assert store.pending_migration() is None and store.begin_migration(other).done() == 0
 
 
 def test_a_map_is_made_once_and_can_be_thrown_away(engine: Engine) -> None:

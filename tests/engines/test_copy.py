@@ -14,12 +14,11 @@ import numpy as np
 import pytest
 
 from viewfix.cli import run
-from viewfix.copying import copy, ends, rest, same
+from viewfix.copying import copy, extras, same, sides
 from viewfix.copying.marker import Marker
 from viewfix.errors import BadInput, MapBusy, NotAMap, StorageFailed, ViewfixError
 from viewfix.map import Map
 from viewfix.search.open import open_search
-from viewfix.store.migration import Migration
 from viewfix.store.points import PointSource
 from viewfix.store.store import ModelIdentity, Record, Store
 from viewfix.types import Camera, Photo, PointOfInterest, Position, Skipped, View
@@ -117,7 +116,7 @@ def test_a_map_goes_through_parquet_and_back(engine: Engine, tmp_path: Path) -> 
 
 
 def _copy_slowly(source: str, target: str) -> None:
-    ends.CHUNK = 20
+    sides.CHUNK = 20
 
     def progress(what: str, done: int, total: int | None) -> None:
         if what == "copying photos":
@@ -146,14 +145,14 @@ def test_a_copy_that_was_killed_goes_on_and_cannot_be_asked_until_then(
     process.kill()
     process.join()
     assert 60 <= copied < 299
-    with pytest.raises(NotAMap, match="not finished.*viewfix copy") as error:
+    with pytest.raises(NotAMap, match="unfinished copy.*viewfix copy") as error:
         Map.open(target)
     assert "\n" not in str(error.value)
     other = str(tmp_path / "other.map")
     rich(other)
     with pytest.raises(BadInput, match="unfinished copy of another map"):
         copy(other, target)
-    monkeypatch.setattr(ends, "CHUNK", 20)
+    monkeypatch.setattr(sides, "CHUNK", 20)
     outcome = copy(origin, target)
     assert outcome.copied_before >= 60 and outcome.copied + outcome.copied_before == 299
     assert everything(target) == everything(origin)
@@ -186,11 +185,11 @@ def test_damage_is_found_and_named_and_the_copy_stays_unfinished(
     origin, target = str(tmp_path / "a.map"), engine.place()
     rich(origin)
     with monkeypatch.context() as patch:
-        patch.setattr(rest, "model_file", lambda source, target: spoil(target))
+        patch.setattr(extras, "model_file", lambda source, target: spoil(target))
         with pytest.raises(StorageFailed, match=seen) as error:
             copy(origin, target)
     assert record(number).photo.id in str(error.value) and "--restart" in str(error.value)
-    with pytest.raises(NotAMap, match="not finished"):
+    with pytest.raises(NotAMap, match="unfinished copy"):
         Map.open(target)
     assert copy(origin, target, restart=True).verified
     assert everything(target) == everything(origin)
@@ -226,7 +225,7 @@ def test_two_maps_that_are_not_the_same_are_told_apart(
 def test_a_copy_that_somebody_else_wrote_to_is_not_gone_on_with(
     engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ends, "CHUNK", 50)
+    monkeypatch.setattr(sides, "CHUNK", 50)
     origin, target = str(tmp_path / "a.map"), engine.place()
     rich(origin)
 
@@ -238,17 +237,17 @@ def test_a_copy_that_somebody_else_wrote_to_is_not_gone_on_with(
         copy(origin, target, progress=stop)
     with Store.open(target, write=True) as store:
         store.put([record(900)], descriptors(1))
-    with pytest.raises(MapBusy, match="somebody else"):
+    with pytest.raises(MapBusy, match="another process"):
         copy(origin, target)
     assert copy(origin, target, restart=True).copied == 299
-    with pytest.raises(BadInput, match="whole map"):
+    with pytest.raises(BadInput, match="complete map"):
         copy(origin, target, restart=True)
 
 
 def test_a_batch_that_was_committed_and_not_noted_is_not_copied_again(
     engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ends, "CHUNK", 50)
+    monkeypatch.setattr(sides, "CHUNK", 50)
     origin, target = str(tmp_path / "a.map"), engine.place()
     rich(origin)
 
@@ -278,7 +277,7 @@ def test_half_a_copy_is_neither_exported_nor_copied_nor_migrated(
 ) -> None:
     origin, target = str(tmp_path / "a.map"), str(tmp_path / "b.map")
     rich(origin)
-    monkeypatch.setattr(rest, "points", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    monkeypatch.setattr(extras, "points", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
         copy(origin, target)
     for command in (["info", target], ["export", target, str(tmp_path / "b.csv")], ["migrate", target],
@@ -288,7 +287,7 @@ def test_half_a_copy_is_neither_exported_nor_copied_nor_migrated(
 
 
 def test_what_changes_in_the_source_meanwhile_is_copied_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ends, "CHUNK", 50)
+    monkeypatch.setattr(sides, "CHUNK", 50)
     origin, target = str(tmp_path / "a.map"), str(tmp_path / "b.map")
     rich(origin)
 
@@ -306,7 +305,7 @@ def test_what_changes_in_the_source_meanwhile_is_copied_too(tmp_path: Path, monk
 def test_what_others_change_while_both_sides_are_compared_is_no_damage(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, verify: bool
 ) -> None:
-    monkeypatch.setattr(ends, "CHUNK", 50)
+    monkeypatch.setattr(sides, "CHUNK", 50)
     origin, target = str(tmp_path / "a.map"), str(tmp_path / "b.map")
     rich(origin)
     changes = [
@@ -335,7 +334,7 @@ def test_a_map_that_is_being_migrated_is_not_copied(tmp_path: Path) -> None:
     origin = str(tmp_path / "a.map")
     rich(origin)
     with Store.open(origin, write=True) as store:
-        Migration.begun(store, ModelIdentity("other", "e" * 64, 3))
+        store.begin_migration(ModelIdentity("other", "e" * 64, 3))
     with pytest.raises(BadInput, match="being migrated to other"):
         copy(origin, tmp_path / "b.map")
     assert not (tmp_path / "b.map").exists()
@@ -428,7 +427,7 @@ def test_descriptors_in_other_lists_and_numbers_are_read(exported: Path) -> None
 
 @pytest.mark.parametrize(
     ("about", "seen"),
-    [({"format": 4}, "newer viewfix"), ({"model": None}, "does not say which model"), ({"format": "x"}, "format")],
+    [({"format": 4}, "newer viewfix"), ({"model": None}, "does not name the model"), ({"format": "x"}, "format")],
 )
 def test_a_file_of_another_format_is_refused(exported: Path, about: dict[str, object], seen: str) -> None:
     table = parquet.read_table(exported)
@@ -511,7 +510,7 @@ def test_a_file_of_viewfix_0_1_is_read(exported: Path) -> None:
 
 def test_the_command_says_what_was_copied(exported: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["copy", str(tmp_path / "a.map"), str(tmp_path / "c.map"), "-q"]) == 0
-    assert capsys.readouterr().out == "10 photos copied, both sides compared and the same\n"
+    assert capsys.readouterr().out == "10 photos copied, both sides compared and equal\n"
     assert run(["copy", str(exported), str(tmp_path / "d.map"), "--no-verify", "--json", "-q"]) == 0
     assert json.loads(capsys.readouterr().out)["verified"] is False
     assert run(["copy", str(tmp_path / "a.map"), str(tmp_path / "c.map"), "-q"]) == 2

@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ import pytest
 from viewfix.errors import BadInput, NotAMap, StorageFailed, ViewfixError
 from viewfix.search.open import open_search
 from viewfix.store.postgres import schema
-from viewfix.store.store import Store
+from viewfix.store.store import ModelIdentity, Store
 
 from .conftest import Engine, fresh_name
 from .made import DIM, TOY, descriptors, record, records
@@ -145,14 +146,14 @@ def test_a_wrong_password_is_said_and_not_shown(server: PostgresServer) -> None:
             Store.open(url)
         assert "secret" not in one_line(error.value)
         url = url.replace("secret", "right")
-        with pytest.raises(StorageFailed, match="may not do that"):
+        with pytest.raises(StorageFailed, match="lacks a right"):
             Store.open(url)
         server.run(f"GRANT SELECT ON ALL TABLES IN SCHEMA {name} TO guest")
         with Store.open(url) as store:
             assert len(store) == 0
             with pytest.raises(StorageFailed, match="write=True"):
                 store.remove(["x"])
-        with Store.open(url, write=True) as store, pytest.raises(StorageFailed, match="may not do that"):
+        with Store.open(url, write=True) as store, pytest.raises(StorageFailed, match="lacks a right"):
             store.put([record(1)], descriptors(1))
     finally:
         rules.write_text(before)
@@ -166,7 +167,7 @@ def test_a_database_that_is_not_there_or_a_url_without_a_map_is_said(server: Pos
     for url in (f"postgresql:///postgres?host={server.folder}", server.url("No Name"), server.url("x;drop")):
         with pytest.raises(BadInput, match="map=NAME"):
             Store.open(url)
-    with pytest.raises(BadInput, match="no URL of PostgreSQL"):
+    with pytest.raises(BadInput, match="is not a URL of PostgreSQL"):
         Store.open("postgresql://host/db?map=city&nonsense=1")
 
 
@@ -323,7 +324,7 @@ def test_all_shards_of_one_map_must_be_named_and_no_others(two_servers: list[Pos
             Store.open(place)
         one_line(error.value)
     Store.create(two_servers[1].url(other), TOY).close()
-    with pytest.raises(NotAMap, match="a map of its own"):
+    with pytest.raises(NotAMap, match="a complete map, not a shard"):
         Store.open(f"{first},{two_servers[1].url(other)}")
     with pytest.raises(BadInput, match="already something"):  # and nothing half made stays
         Store.create(f"{two_servers[0].url(other)},{two_servers[1].url(other)}", TOY)
@@ -343,7 +344,6 @@ def test_a_shard_that_is_down_is_named(two_servers: list[PostgresServer]) -> Non
 
 
 def test_shards_of_two_models_say_how_to_go_on(two_servers: list[PostgresServer]) -> None:
-    from viewfix.store.migration import Migration
     from viewfix.store.store import ModelIdentity
 
     name = fresh_name()
@@ -351,7 +351,7 @@ def test_shards_of_two_models_say_how_to_go_on(two_servers: list[PostgresServer]
     other = ModelIdentity("other", "e" * 64, DIM)
     with Store.create(place, TOY) as store:
         store.put(records(40), descriptors(40))
-        migration = Migration.begun(store, other)
+        migration = store.begin_migration(other)
         migration.put(records(40), descriptors(40, seed=5))
         migration._open[0].finish()  # type: ignore[attr-defined]  killed before the second
     with pytest.raises(ViewfixError, match="viewfix migrate .* --model other") as error:
@@ -359,9 +359,32 @@ def test_shards_of_two_models_say_how_to_go_on(two_servers: list[PostgresServer]
     one_line(error.value)
     with Store.open(place, write=True) as store:
         assert store.model == TOY
-        migration = Migration.begun(store, other)
+        migration = store.begin_migration(other)
         assert migration.done() == 40 and not list(migration.todo())
         migration.finish()
     with Store.open(place) as store:
         assert store.model == other
         assert open_search(store).nearest(descriptors(40, seed=5)[3], 1)[1][0] > 0.99
+
+
+def test_three_builders_of_one_folder_store_every_photo_once(server: PostgresServer, street: Path) -> None:
+    count = len(list(street.glob("*.jpg")))
+    for attempt in range(2):
+        url = server.url(fresh_name())
+        command = [sys.executable, "-m", "viewfix", "build", url, str(street), "-q"]
+        quiet = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        builders = [subprocess.Popen(command, **quiet) for _ in range(3)]  # type: ignore[call-overload]
+        for builder in builders:
+            said, errors = builder.communicate(timeout=180)
+            assert builder.returncode == 0 and not errors, (attempt, said, errors)
+        with Store.open(url) as store:
+            assert len(store) == count == len(set(store.ids()))
+
+
+@pytest.mark.parametrize("dim", [16_001, 16_384, 32_768])
+def test_a_model_with_too_many_numbers_is_refused_before_the_server_is_asked(dim: int) -> None:
+    url = "postgresql://nobody@localhost:1/nowhere?map=city"  # nothing answers there
+    for place in (url, f"{url},{url.replace('city', 'town')}", f"milvus://localhost:1/city?records={url}"):
+        with pytest.raises(BadInput, match=f"at most 16,000 numbers.*{dim:,}.*in a file") as error:
+            Store.create(place, ModelIdentity("wide", "f" * 64, dim))
+        one_line(error.value)

@@ -14,7 +14,7 @@ from viewfix.geo import Box, Circle
 from viewfix.search.open import open_search
 from viewfix.store.address import Address
 from viewfix.store.milvus.cells import cells, within
-from viewfix.store.milvus.place import Place
+from viewfix.store.milvus.url import MilvusUrl
 from viewfix.store.store import Store
 
 from .conftest import fresh_name
@@ -22,8 +22,8 @@ from .made import TOY, descriptors, nearest_ids, record, records
 from .servers import Milvus
 
 
-def place_of(text: str) -> Place:
-    return Place.of(Address(text))
+def place_of(text: str) -> MilvusUrl:
+    return MilvusUrl.of(Address(text))
 
 
 def test_a_url_says_where_milvus_is_and_where_the_records_are(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -71,6 +71,7 @@ def test_a_region_touches_the_cells_of_what_lies_in_it() -> None:
     assert "cell in" not in within(Box(-60.0, -100.0, 60.0, 100.0))
 
 
+@pytest.mark.heavy
 def test_a_server_that_is_down_is_said_in_one_line(tmp_path: Path) -> None:
     began = time.monotonic()
     with pytest.raises(StorageFailed, match="cannot be reached") as error:

@@ -7,7 +7,6 @@ import pytest
 
 from viewfix.geo import Circle
 from viewfix.search.open import open_search
-from viewfix.store.migration import Migration
 from viewfix.store.postgres import vector_index
 from viewfix.store.postgres.store import PostgresStore
 from viewfix.store.store import ModelIdentity, Store
@@ -27,7 +26,7 @@ def uses_index(store: Store) -> bool:
     assert isinstance(store, PostgresStore)
     store.lines("SELECT pg_stat_force_next_flush()")  # on the one connection that its pool has here
     query = "SELECT coalesce(sum(idx_scan), 0) FROM pg_stat_user_indexes WHERE schemaname = %s AND indexrelname = %s"
-    return bool(store.lines(query, (store.place.map, vector_index.INDEX))[0][0])
+    return bool(store.lines(query, (store.url.map, vector_index.INDEX))[0][0])
 
 
 def test_the_index_is_made_once_there_are_enough_and_finds_what_an_exact_search_finds(server: PostgresServer) -> None:
@@ -163,11 +162,11 @@ def test_a_migration_to_longer_descriptors_without_negative_numbers_brings_their
         store.put(records(600), descriptors(600))
         for dims, fingerprint in ((dim, "b"), (dim, "c"), (TOY.dim, "d")):
             with Store.open(place, write=True) as writer:
-                migration = Migration.begun(writer, ModelIdentity("other", fingerprint * 64, dims))
+                migration = writer.begin_migration(ModelIdentity("other", fingerprint * 64, dims))
                 wide = units if dims == dim else descriptors(600)
                 migration.put(records(600), wide)
                 migration.finish()
             with Store.open(place) as reader:
                 assert isinstance(reader, PostgresStore)
-                assert reader.read(vector_index.state, reader.place.map, dims) == "ready"
+                assert reader.read(vector_index.state, reader.url.map, dims) == "ready"
                 assert open_search(reader).nearest(wide[7], 1)[1][0] > 0.999

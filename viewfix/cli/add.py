@@ -44,10 +44,7 @@ def command(  # noqa: PLR0913  one for each option
 
     A photo that is in the map with the same id and content is left alone; one whose content changed is replaced.
     """
-    from ..sources import open_sources
-
     cluster = cluster_of(ray, ray_workers)
-    source = open_sources(sources, prefer=prefer)
     with opened(place, model=model, quiet=quiet) as city:
-        added = city.add(source, cluster=cluster)
+        added = city.add(*sources, prefer=prefer, cluster=cluster)
     say_added(added, as_json=as_json)

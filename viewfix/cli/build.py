@@ -54,13 +54,12 @@ def command(  # noqa: PLR0913  one for each option
     writes.
     """
     from ..map import Map
-    from ..sources import open_sources
 
     if place.file is not None and place.file.is_dir():
         raise BadInput(f"{place} is a folder, but the map's file comes first: viewfix build NEW.map {place}")
     cluster = cluster_of(ray, ray_workers)
     with console.progress(quiet=quiet) as report:
-        city = Map.build(place, open_sources(sources, prefer=prefer), model=model, progress=report, cluster=cluster)
+        city = Map.build(place, *sources, prefer=prefer, model=model, progress=report, cluster=cluster)
         missed = city.store_local_features() if local_features else 0
     with city:
         say_added(city.last_added, as_json=as_json)

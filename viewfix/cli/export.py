@@ -20,12 +20,14 @@ FORMS = ("geojson", "csv", "parquet", "kml", "gpx", "projector")
 @click.option("-o", "--output", type=click.Path(path_type=Path), metavar="TARGET", help="The same as TARGET.")
 @click.option("--form", type=click.Choice(FORMS),
               help="Default: by the ending of TARGET; a folder is for the projector.")  # fmt: skip
-def command(place: Address, target: Path | None, output: Path | None, form: str | None) -> None:
+@click.option("--no-escape", is_flag=True,
+              help="CSV: write text as it is, even if a spreadsheet would run it as a formula.")  # fmt: skip
+def command(place: Address, target: Path | None, output: Path | None, form: str | None, no_escape: bool) -> None:
     """Write the photos of MAP to TARGET: .geojson, .csv, .parquet (with descriptors), .kml, .gpx, or a folder.
 
     A folder gets the two files of the TensorBoard projector.
     """
-    from ..store.complete import whole
+    from ..store.complete import require_complete
     from ..store.export import export
     from ..store.store import Store
 
@@ -33,6 +35,6 @@ def command(place: Address, target: Path | None, output: Path | None, form: str 
         raise BadInput("Name one file to write: viewfix export MAP photos.geojson, or -o photos.geojson")
     chosen = target or output
     assert chosen is not None
-    with whole(Store.open(place)) as store, console.progress() as report:
-        written = export(store, chosen, form=form, progress=report)
+    with require_complete(Store.open(place)) as store, console.progress() as report:
+        written = export(store, chosen, form=form, escape=not no_escape, progress=report)
     click.echo(f"wrote {', '.join(str(file) for file in written)}")

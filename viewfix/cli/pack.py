@@ -35,11 +35,11 @@ def command(place: Address, target: Path, as_json: bool, quiet: bool, **given: A
     Put the folder on any web server with https; see docs/phone.md.
     """
     from ..map import Map
-    from ..pack import PackOptions, pack
+    from ..pack import PackOptions
 
     options = PackOptions(**given)
-    with console.progress(quiet=quiet) as report, Map.open(place) as city:
-        packed = pack(city.store, city.model, city.calibration, target, options, progress=report)
+    with console.progress(quiet=quiet) as report, Map.open(place, progress=report) as city:
+        packed = city.pack(target, options)
     if as_json:
         click.echo(json.dumps(packed.to_json(), ensure_ascii=True))
         return

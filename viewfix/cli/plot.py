@@ -28,11 +28,11 @@ def command(
 ) -> None:
     """Draw the photos of MAP in two dimensions: photos that look alike are close together."""
     from ..compare.scatter import draw_map
-    from ..store.complete import whole
+    from ..store.complete import require_complete
     from ..store.store import Store
 
     writable_picture(output, (".png", ".svg", ".pdf"))
-    with whole(Store.open(place)) as store, console.progress() as report:
+    with require_complete(Store.open(place)) as store, console.progress() as report:
         if store.ids_of_source(str(output.resolve())):
             raise BadInput(f"{output} is a photo of the map and would be overwritten. Choose another name.")
         try:

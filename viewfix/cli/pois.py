@@ -67,12 +67,12 @@ def add(place: Address, files: tuple[str, ...], as_json: bool, quiet: bool, **cr
 def list_(place: Address, near: str | None, radius_m: float | None, as_json: bool, language: str | None) -> None:
     """List the points of interest of MAP, in the order in which they were added, and the files they came from."""
     from ..pois import within
-    from ..store.complete import whole
+    from ..store.complete import require_complete
     from ..store.store import Store
 
     if radius_m is not None and near is None:
         raise BadInput("--radius-m needs a place. Add --near LAT,LON")
-    with whole(Store.open(place)) as store:
+    with require_complete(Store.open(place)) as store:
         points = store.points
         if near is not None:
             for each in within(store, *_place(near), 300.0 if radius_m is None else radius_m):

@@ -1,4 +1,4 @@
-"""A map goes in, from any engine or a Parquet file; the same map stands in another place, compared to the last bit."""
+"""Copy a map between engines and Parquet files, and compare two maps to the last bit."""
 
 from .copy import Copied, copy, same
 

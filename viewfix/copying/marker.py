@@ -1,13 +1,14 @@
-"""What stands in a map that is being copied to: from where, and how far; whether it can be gone on with comes out."""
+"""How far an unfinished copy has come, stored in its target; and whether it can be continued."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
 from ..errors import BadInput, MapBusy
+from ..shell import shell_quoted
 from ..store.records import UNFINISHED_COPY, Record
 from ..store.store import Address, Store
-from .ends import End
+from .sides import Side
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +19,7 @@ class Marker:
     identity: str
     after: int = 0
     photos: int = 0
-    removals: int = 0  # of the source when the copy was begun
+    removals: int = 0  # of the source when the copy began
 
     @classmethod
     def of(cls, target: Store) -> Marker | None:
@@ -29,12 +30,12 @@ class Marker:
         target.set_meta(UNFINISHED_COPY, asdict(self))
 
 
-def begun(source: End, target: Store, *, new: bool) -> Marker:
-    """The marker to go on from: a fresh one for a map that is empty, or the one of the same copy.
+def start(source: Side, target: Store, *, new: bool) -> Marker:
+    """The marker to continue from: a new one in an empty map, or that of the same copy.
 
     Raises:
-        BadInput: there is a map already, or half of another one.
-        ModelMismatch: it is of another model.
+        BadInput: the target is a map already, or an unfinished copy of another one.
+        ModelMismatch: the target has another model.
     """
     found = Marker.of(target)
     if found is None:
@@ -45,23 +46,24 @@ def begun(source: End, target: Store, *, new: bool) -> Marker:
         found.write(target)
     elif found.identity != source.identity:
         raise BadInput(
-            f"{target.address} is an unfinished copy of another map, {found.source}, or of what that was before. "
-            f"Finish that copy, or begin this one anew: viewfix copy --restart '{source.name}' '{target.address}'"
+            f"{target.address} is an unfinished copy of another map, {found.source}, or of an earlier state of it. "
+            f"Finish that copy, or start this one again: {restart_command(source.name, target)}"
         )
     return found
 
 
 def _taken(address: Address, photos: int) -> BadInput:
     return BadInput(
-        f"There is a map at {address} already, with {photos:,} photos. A copy does not mix with it: name another place."
+        f"There is already a map at {address}, with {photos:,} photos, and a copy cannot be added to it. Name another "
+        "place."
     )
 
 
-def ahead(source: End, target: Store, marker: Marker) -> dict[str, Record]:
-    """The photos of a batch that was committed when the copy was killed before it could be noted, by id.
+def ahead(source: Side, target: Store, marker: Marker) -> dict[str, Record]:
+    """The photos of a batch that was committed when the copy was killed before the marker was stored, by id.
 
     Raises:
-        MapBusy: the map holds something else too, or less: somebody wrote to it.
+        MapBusy: the target holds something else too, or less: another process wrote to it.
     """
     now = len(target)
     if now == marker.photos:
@@ -73,8 +75,12 @@ def ahead(source: End, target: Store, marker: Marker) -> dict[str, Record]:
     there = {key: found for key, found in target.known(list(records)).items() if found == records[key]}
     if not 0 < now - marker.photos <= len(there):
         raise MapBusy(
-            f"{target.address} was written by somebody else since the copy stopped: it has {now:,} photos, where "
-            f"{marker.photos + len(there):,} are expected. Begin anew: viewfix copy --restart '{source.name}' "
-            f"'{target.address}'"
+            f"{target.address} was written by another process since the copy stopped: it has {now:,} photos instead of "
+            f"{marker.photos + len(there):,}. Start again: {restart_command(source.name, target)}"
         )
     return there
+
+
+def restart_command(source: str, target: Store) -> str:
+    """The command that deletes an unfinished copy and starts again, to be pasted."""
+    return f"viewfix copy --restart {shell_quoted(source)} {target.address.typed}"

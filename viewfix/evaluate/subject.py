@@ -10,7 +10,8 @@ from pathlib import Path
 from ..map import Map
 from ..models import catalogue
 from ..models.model import Model
-from ..store.store import ENGINES, Address
+from ..store.address import Address
+from ..store.engines import ENGINES
 from ..types import Progress, silent
 
 SQLITE = b"SQLite format 3\0"

@@ -225,7 +225,7 @@ def calibrate(
         usual = _out_of_map(float(np.quantile(rivals, OUT_OF_MAP_QUANTILE)))
         fresh = replace(prior, radius_m=radius_m, out_of_map=usual, inside=len(inside), outside=len(outside))
     numbers = np.array([[1.0, *fresh.numbers(t.consensus, t.density).values()] for t in trials])
-    # Each outcome weighs half: nobody knows how often the owner of this map will ask from outside it.
+    # Each outcome weighs half: how often this map will be asked about photos from outside it is unknown.
     weights = np.where(right == 1, 0.5 / right.sum(), 0.5 / (len(right) - right.sum())) * len(right)
     start = prior.weights[matcher]
     fitted = _fitted(numbers, right, weights, np.array([getattr(start, each.name) for each in fields(Weights)]))
@@ -237,8 +237,8 @@ def _fitted(numbers: Floats, right: Floats, weights: Floats, start: Floats) -> l
     while True:
         beta = np.zeros(len(start))
         beta[kept] = fit_logistic(numbers[:, kept], right, weights, start[kept])
-        # The numbers overlap, and one may come out negative to correct another. Better evidence must never
-        # lower the probability, so such a number is left out and the others are fitted again.
+        # The numbers overlap, and one may turn negative to correct another. Better evidence must never
+        # lower the probability, so that number is left out and the others are fitted again.
         backward = (beta < 0) & (np.arange(len(beta)) > 0)
         if not backward.any():
             return [float(b) for b in beta]

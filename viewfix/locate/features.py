@@ -61,7 +61,7 @@ class PhotoFeatures:
         return None if photos.is_url(photo.source) else self._from_source(photo, identity)
 
     def keep(self, fresh: Mapping[Identity, LocalFeatures]) -> None:
-        """Remember features that were computed, in memory and, if nobody else writes, in the map."""
+        """Remember features that were computed, in memory and, if no other process writes, in the map."""
         self._remember(fresh)
         self.cache.keep({identity: features.pack() for identity, features in fresh.items()})
 

@@ -28,7 +28,7 @@ turned: the matrix is not determined then, and holds what happens to lie along i
 MOST_ZOOM = 5.0
 CELL_PX = 25.0
 MOST_IN_CELL = 4
-"""Inliers that count in one cell: a date or a logo in the corner of every photo is no place, however sharp."""
+"""Inliers that count in one cell: a date or a logo in the corner of every photo is not a place, however sharp."""
 
 LEAST_SPREAD_PX = 8.0
 """Inliers on one line, or in one spot, fix no geometry."""

@@ -1,13 +1,27 @@
-"""One budget of memory for all pictures that this process decodes at the same time, and the limits of a single one."""
+"""A memory budget for all pictures that this process decodes at the same time, and the limits of a single one."""
 
 from __future__ import annotations
 
 import contextlib
+import os
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ..errors import BadInput, UnreadablePhoto
+
+LEAST_DEFAULT_BYTES = 2_000_000_000
+
+
+def _default_memory_bytes() -> int:
+    """A quarter of the memory of this machine, and 2 GB at least."""
+    if not hasattr(os, "sysconf"):  # Windows
+        return LEAST_DEFAULT_BYTES
+    try:
+        physical = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, ValueError):
+        return LEAST_DEFAULT_BYTES
+    return max(LEAST_DEFAULT_BYTES, physical // 4)
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +33,7 @@ class DecodeLimits:
     take for one picture before it is killed.
     """
 
-    memory_bytes: int = 2_000_000_000
+    memory_bytes: int = field(default_factory=_default_memory_bytes)
     decode_s: float = 60.0
     refuse_larger: bool = False
 
@@ -31,7 +45,7 @@ class DecodeLimits:
 
 
 class MemoryBudget:
-    """Bytes that pictures reserve while they are decoded; whoever asks for too many waits."""
+    """Memory that pictures reserve while they are decoded. A picture waits until there is enough for it."""
 
     def __init__(self) -> None:
         self.limits = DecodeLimits()
@@ -44,10 +58,10 @@ class MemoryBudget:
 
     @contextlib.contextmanager
     def reserved(self, wanted_bytes: int, name: str) -> Iterator[None]:
-        """Hold `wanted_bytes` for as long as the block lasts.
+        """Reserve `wanted_bytes` for as long as the block lasts.
 
         Raises:
-            UnreadablePhoto: the picture needs more than there is, and the limits say to refuse it.
+            UnreadablePhoto: the picture needs more than the whole budget, and the limits say to refuse it.
         """
         with self._changed:
             limits = self.limits
@@ -67,7 +81,7 @@ class MemoryBudget:
 
 
 BUDGET = MemoryBudget()
-"""That of this process."""
+"""The budget of this process."""
 
 
 def set_limits(limits: DecodeLimits) -> None:

@@ -45,10 +45,10 @@ def is_web(source: str) -> bool:
 def read_bytes(source: str | Path) -> bytes:
     """Read a file, or a URL of the web or of an object store.
 
-    URLs may only come from a manifest, never from whoever sends a query.
+    URLs may only come from a manifest, never from a client that sends a query.
 
     Raises:
-        UnreadablePhoto: there is nothing, it may not be read, there is no answer, or it has more than MAX_BYTES.
+        UnreadablePhoto: it does not exist, may not be read, does not answer, or has more than MAX_BYTES.
     """
     if isinstance(source, str) and is_web(source):
         return _download(source)

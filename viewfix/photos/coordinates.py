@@ -1,4 +1,4 @@
-"""Latitude and longitude as EXIF and XMP write them, in every form; what contradicts itself is named, never guessed."""
+"""Parsers for latitude and longitude in EXIF and XMP. A contradiction is reported, never resolved by a guess."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ _WORDS = {"N": "north", "S": "south", "E": "east", "W": "west"}
 
 
 class Unclear(ValueError):
-    """A coordinate that cannot be used; the message follows "it was skipped because"."""
+    """A coordinate that cannot be used. The message is worded to follow "skipped because"."""
 
 
 def checked(lat: float, lon: float, radius_m: float | None = None) -> tuple[Position | None, str | None]:
-    """A position, or what is wrong with it in words that follow "it was skipped because"."""
+    """A valid position, or the reason why it is not valid, worded to follow "skipped because"."""
     if not (math.isfinite(lat) and math.isfinite(lon)):
         return None, f"its GPS position is ({lat}, {lon}), which is not a number"
     if lat == 0 and lon == 0:
@@ -41,7 +41,7 @@ def checked(lat: float, lon: float, radius_m: float | None = None) -> tuple[Posi
 def in_wgs84(
     lat: float, lon: float, datum: str | None, radius_m: float | None = None
 ) -> tuple[Position | None, str | None]:
-    """A position of any datum, in WGS 84 and checked; or what is wrong with it."""
+    """A position of any datum as a valid one in WGS 84, or the reason why that fails."""
     position, problem = checked(lat, lon, radius_m)
     if position is None:
         return None, problem

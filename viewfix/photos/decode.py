@@ -64,11 +64,29 @@ def decode(data: bytes, form: Form, least_side_px: int | None) -> Decoded:
     picture: ImageFile = getattr(importlib.import_module(module), name)(io.BytesIO(data))
     if form == "JPEG" and least_side_px:
         picture.draft(None, (least_side_px, least_side_px))
+    if form == "WebP" and hasattr(picture, "_decoder"):
+        return Decoded(*picture.size, 1, _first_frame(picture))
     picture.load()
     orientation = 1
     if form == "AVIF":  # Pillow writes what irot and imir say into the EXIF that it hands over
         orientation = exif_tags(picture.info.get("exif") or b"")[0].get(ORIENTATION, 1)
     return Decoded(picture.width, picture.height, orientation, strips(picture))
+
+
+def _first_frame(picture: Any) -> Iterator[Pixels]:
+    """The pixels of a WebP as its decoder returns them, without the copy that Pillow's own `load` would make."""
+    from PIL import Image
+
+    frame = picture._decoder.get_next()
+    if frame is None:
+        raise EOFError("its first frame is damaged")
+    width, height = picture.size
+    picture._decoder = None  # its two canvases take eight bytes a pixel
+    pixels = np.frombuffer(frame[0], np.uint8).reshape(height, width, 4)
+    rows = max(1, STRIP_PIXELS // width)
+    for top in range(0, height, rows):
+        strip = pixels[top : top + rows]
+        yield strip[:, :, :3] if picture.mode == "RGB" else np.asarray(_rgb(Image.fromarray(strip)))
 
 
 def strips(picture: Image.Image) -> Iterator[Pixels]:

@@ -1,4 +1,4 @@
-"""Decode a picture in a process of its own that can be killed, as a thread cannot."""
+"""A pool of decoder processes. Unlike a thread, a process that takes too long can be killed."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import atexit
 import contextlib
 import json
 import os
+import struct
 import subprocess
 import sys
 import threading
@@ -16,12 +17,19 @@ import numpy as np
 
 from ..errors import ViewfixError
 from .decode import Decoded, Pixels
-from .decoder_process import FAILED, LAST, REQUEST, STRIP
 from .formats import Form
 
-MOST_IDLE = 4
-LARGE_BYTES = 200_000_000
-"""A process that decoded a picture of this much memory ends, so that all of it is given back."""
+REQUEST = struct.Struct(">IQ")
+"""A request begins with the length of its JSON and the length of the picture that follows the JSON."""
+
+STRIP = struct.Struct(">q")
+"""A strip begins with its length in bytes. LAST follows the last strip; FAILED comes before a JSON with the reason."""
+
+LAST, FAILED = 0, -1
+
+MOST_IDLE = max(4, os.cpu_count() or 1)
+LARGE_BYTES = 500_000_000
+"""After a picture that took this much memory its process ends, so that all of it is freed."""
 
 
 class DecodeFailed(Exception):
@@ -33,7 +41,7 @@ class DecoderStopped(DecodeFailed):
 
 
 class _Process:
-    """One decoder process and the pipes to it."""
+    """A decoder process and the pipes to it."""
 
     def __init__(self) -> None:
         path = [entry or os.getcwd() for entry in sys.path]  # noqa: PTH109
@@ -43,6 +51,8 @@ class _Process:
             "OPENBLAS_NUM_THREADS": "1",
             "OMP_NUM_THREADS": "1",
             "MALLOC_ARENA_MAX": "2",
+            # glibc: blocks of a megabyte and more go back to the system as soon as they are freed.
+            "MALLOC_MMAP_THRESHOLD_": "1000000",
         }
         command = [sys.executable, "-P", "-c", "from viewfix.photos.decoder_process import main; main()"]
         try:
@@ -86,8 +96,13 @@ class _Process:
             self._process.wait()
 
 
+def can_start() -> bool:
+    """Whether a decoder process can be started: not from a program that was frozen into one file."""
+    return bool(sys.executable) and not getattr(sys, "frozen", False)
+
+
 class DecoderPool:
-    """Decoder processes: one for each picture that is being decoded, and a few idle ones kept for the next."""
+    """One process for each picture that is being decoded; a few idle ones are kept for later pictures."""
 
     def __init__(self) -> None:
         self.idle: list[_Process] = []
@@ -98,7 +113,7 @@ class DecoderPool:
     def decoding(
         self, data: bytes, form: Form, least_side_px: int | None, *, memory_bytes: int, decode_s: float
     ) -> Iterator[Decoded]:
-        """Decode a picture in a process of its own, for as long as the block lasts.
+        """Decode a picture in a separate process, which serves this block alone.
 
         Args:
             data, form, least_side_px: as `decode` takes them.
@@ -211,6 +226,6 @@ def _exactly(replies: IO[bytes], size: int) -> bytes:
 
 
 POOL = DecoderPool()
-"""The decoder processes of this process."""
+"""The pool of this process."""
 
 atexit.register(POOL.close)

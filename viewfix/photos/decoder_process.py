@@ -1,7 +1,7 @@
-"""The program of a decoder process: pictures come by standard input, strips of pixels leave by standard output.
+"""The program of a decoder process: reads pictures from standard input, writes pixels to standard output.
 
-Started by `decoder_pool`, which kills it when a picture takes too long. What decoders write to standard error is
-thrown away, and on Linux a picture that needs more memory than it was given ends as an error here, not elsewhere.
+`decoder_pool` starts it, discards its standard error, and kills it when a picture takes too long. On Linux its memory
+is limited as well, so that a picture which needs more fails in this process and harms no other.
 """
 
 from __future__ import annotations
@@ -11,27 +11,21 @@ import faulthandler
 import json
 import os
 import signal
-import struct
 import sys
 import warnings
 from pathlib import Path
 from typing import IO, Any
 
+from PIL import Image
+
 from .decode import decode
+from .decoder_pool import FAILED, LAST, REQUEST, STRIP
 
 GRACE_S = 5.0
-"""How long after its limit the process ends itself, should whoever started it be gone."""
+"""The process ends itself this long after the limit, in case the process that started it is gone."""
 
 SLACK_BYTES = 512_000_000
-"""Memory beside the pixels: libraries, stacks of threads, what allocators reserve and do not use."""
-
-REQUEST = struct.Struct(">IQ")
-"""Bytes of the JSON that follows, and bytes of the picture behind it."""
-
-STRIP = struct.Struct(">q")
-"""Bytes of the strip that follows; LAST behind the last one; FAILED before a JSON with the reason."""
-
-LAST, FAILED = 0, -1
+"""Allowance beside the pixels: libraries, thread stacks, and memory that allocators reserve but do not use."""
 
 
 def main() -> None:
@@ -39,6 +33,7 @@ def main() -> None:
     for each in (signal.SIGINT, signal.SIGTERM):  # the process that started this one decides when it ends
         signal.signal(each, signal.SIG_IGN)
     warnings.simplefilter("ignore")
+    Image.MAX_IMAGE_PIXELS = None  # the size was checked; this affects no other program than this one
     requests, replies = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     with open(os.devnull, "wb") as nowhere:  # noqa: PTH123
         os.dup2(nowhere.fileno(), 1)
@@ -77,7 +72,7 @@ def _send(replies: IO[bytes], content: dict[str, Any]) -> None:
 
 
 def _limit_memory(most_bytes: int) -> None:
-    if sys.platform != "linux":  # elsewhere there is no such limit, and only the time is bounded
+    if sys.platform != "linux":  # other systems do not enforce this limit: there only the time is bounded
         return
     import resource
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from .exif import from_exif
@@ -17,4 +18,8 @@ def metadata(photo: bytes | str | Path) -> Metadata:
         UnreadablePhoto: it is not a picture.
     """
     header = read_header(photo)
-    return from_exif(header).filled(from_xmp(header.xmp))
+    found = from_exif(header).filled(from_xmp(header.xmp))
+    if found.camera is not None and found.panorama is not None and found.panorama.projection:
+        # A panorama was put together from many pictures: the focal length is that of one of them.
+        return replace(found, camera=replace(found.camera, focal_px=None, focal_35mm=None))
+    return found

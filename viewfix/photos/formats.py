@@ -61,7 +61,7 @@ def form_of(head: bytes) -> Form | None:
 
 
 def description_of(head: bytes) -> str:
-    """What a file that is not a picture seems to be, in words that follow "is not a picture:"."""
+    """What a file that is not a picture seems to be, worded to follow "is not a picture:"."""
     if not head:
         return "it is empty"
     if head[4:8] == b"ftyp":

@@ -1,4 +1,4 @@
-"""Read the header of a photo: its format, size, EXIF, GPS and XMP. No pixel is decoded and no decoder is asked.
+"""Read the header of a photo: its format, size, EXIF, GPS and XMP. No pixel is decoded, and no decoder library is used.
 
 Pillow's own `Image.open` is not used, for three reasons. It warns, through state that all threads share, about
 damaged EXIF and about large pictures, and refuses some that a phone of 200 megapixels takes. It trusts lengths that
@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
-from ..errors import UnreadablePhoto
+from ..errors import UnreadablePhoto, ViewfixError
 from . import isobmff, jpeg, png, tiff, webp
 from .content import unreadable_file
 from .formats import HEAD_BYTES, Form, description_of, form_of
@@ -95,10 +95,10 @@ def _opened(photo: bytes | str | Path, name: str) -> Iterator[IO[bytes]]:
 
 @contextlib.contextmanager
 def damage_named(name: str) -> Iterator[None]:
-    """Turn whatever hostile bytes lead a reader or decoder to raise into one UnreadablePhoto."""
+    """Turn any exception that damaged bytes cause in a reader or decoder into an UnreadablePhoto."""
     try:
         yield
-    except UnreadablePhoto:
+    except ViewfixError:
         raise
     except Exception as error:  # OSError, struct.error, KeyError, SyntaxError, MemoryError...
         raise damaged(name, " ".join(str(error).split()) or type(error).__name__) from error
@@ -150,7 +150,7 @@ def _of_boxes(file: IO[bytes], form: Form) -> Header:
     for size in found.sizes:
         check_size(size, "A part of the picture")
     tags, gps = exif_tags(found.exif)
-    # Only the boxes irot and imir turn such a picture, and its decoder obeys them: EXIF and XMP may be stale.
+    # Only the boxes irot and imir turn these pictures, and the decoder applies them. EXIF and XMP may be stale.
     return Header(form, found.width_px, found.height_px, 1, tags, gps, found.xmp)
 
 

@@ -50,7 +50,7 @@ def read(file: IO[bytes]) -> Boxes:
     """Read the box `meta`, and the EXIF and XMP that it leads to. No pixel is unpacked.
 
     Raises:
-        Damaged: there is no picture, or its size is not said.
+        Damaged: the file has no still picture, or does not say its size.
     """
     for kind, start, end in _top(file):
         if kind == b"meta":
@@ -188,7 +188,7 @@ def _associations(body: bytes, meta: _Meta) -> None:
 
 
 def _item(file: IO[bytes], meta: _Meta, number: int | None) -> bytes:
-    """The bytes of an item; b"" where there is none, or more than MAX_ITEM_BYTES."""
+    """The bytes of an item; empty if it is missing or has more than MAX_ITEM_BYTES."""
     method, extents = meta.places.get(number, (0, [])) if number is not None else (0, [])
     if method > 1 or sum(length for _, length in extents) > MAX_ITEM_BYTES:
         return b""

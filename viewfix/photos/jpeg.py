@@ -47,7 +47,7 @@ def read(file: IO[bytes]) -> Jpeg:
     """Follow the segments to the first scan, however many lie before it.
 
     Raises:
-        Damaged: there is no size, more than one, no scan, or no end to the segments.
+        Damaged: the size or the first scan is missing, there are two sizes, or too many segments.
     """
     file.seek(2)
     at, garbage, size, size_marker = 2, 0, b"", 0

@@ -12,7 +12,7 @@ from ..errors import UnreadablePhoto
 from .budget import BUDGET
 from .content import is_url, read_bytes
 from .decode import WHITE, Decoded, Pixels, decode, strips, upright
-from .decoder_pool import POOL, DecoderStopped
+from .decoder_pool import POOL, DecoderStopped, can_start
 from .header import check_size, damage_named, read_header
 from .plan import OUTPUT_BYTES, PICTURE_BYTES, plan
 from .tiff import ORIENTATION
@@ -32,7 +32,7 @@ def load(photo: Readable, *, least_side_px: int | None = None) -> Pixels:
     costs more than decoding.
 
     May be called from many threads. What all of them decode at one time stays within the limits of `set_limits`,
-    and a picture that is suspect is decoded in a process of its own, which is killed if it takes too long.
+    and a suspect picture is decoded in a separate process, which is killed if it takes too long.
 
     Args:
         photo: a path; the bytes of a JPEG, PNG, WebP, HEIC, AVIF or TIFF; a Pillow picture;
@@ -65,7 +65,7 @@ def _from_bytes(data: bytes, name: str, least_side_px: int | None) -> Pixels:
     header = read_header(data, name)
     planned = plan(data, header, least_side_px, name)
     with BUDGET.reserved(planned.memory_bytes, name), damage_named(name):
-        if not planned.own_process:
+        if not (planned.own_process and can_start()):
             return upright(decode(planned.data, header.form, least_side_px), header.orientation)
         try:
             with POOL.decoding(

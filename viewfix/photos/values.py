@@ -10,7 +10,7 @@ from typing import Any
 
 MOST_DIGITS = 100
 MOST_TEXT = 2_000
-"""Characters of a text that are kept: nobody's name or licence is longer."""
+"""Texts are cut after this many characters. No name or licence is longer."""
 
 
 def number(value: Any) -> float | None:
@@ -37,7 +37,7 @@ def between(value: float | None, least: float, most: float) -> float | None:
 
 
 def heading_of(value: Any) -> float | None:
-    """A direction brought into [0, 360); None for what no compass shows, such as 655.35."""
+    """A direction brought into [0, 360); None for impossible values, such as 655.35."""
     found = number(value)
     return found % 360.0 % 360.0 if found is not None and -180 <= found <= 360 else None
 

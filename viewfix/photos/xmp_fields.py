@@ -23,6 +23,8 @@ _WORTH_PARSING = re.compile(
     re.IGNORECASE,
 )
 
+_DECLARATION = re.compile(r"^\s*<\?xml[^>]{0,200}\?>")
+
 Table = dict[str, str]
 
 
@@ -40,6 +42,8 @@ class Fields:
 
 def fields(packet: bytes) -> Fields:
     """Read a packet in one pass. One that is not XML, or that declares entities, holds nothing."""
+    if packet.startswith((b"\xff\xfe", b"\xfe\xff")):  # UTF-16, as files beside photos may be
+        packet = _DECLARATION.sub("", packet[:MAX_BYTES].decode("utf-16", "replace")).encode("utf-8", "replace")
     if len(packet) > MAX_BYTES or not _WORTH_PARSING.search(packet):
         return Fields()
     from defusedxml import ElementTree
@@ -61,7 +65,7 @@ class _Level:
     """An element that is open.
 
     `kind` is "outside" above rdf:RDF, then "rdf", "node" (rdf:Description), "value" (a property or the item of a
-    list) or "list". `table` is where a node's properties go, None for those that nobody asks for.
+    list) or "list". `table` collects the properties of a node; None if they are not needed.
     """
 
     kind: str
@@ -87,29 +91,35 @@ class _Reader:
         if self._too_deep or len(self._levels) > MAX_DEPTH:
             self._too_deep += 1
             return
-        above = self._levels[-1]
-        if above.kind == "outside":
-            level = _Level("rdf" if tag == f"{RDF}RDF" else "outside")
-        elif above.kind == "rdf":
-            level = _Level("node", table=self.own)
-        elif above.kind == "node":
-            level = self._value(tag, above.table)
-        elif above.kind == "list":
-            level = self._item(above)
-        elif tag in (f"{RDF}Bag", f"{RDF}Seq", f"{RDF}Alt"):
-            level = _Level("list", name=above.name, holder=above)
-            above.alternatives = tag == f"{RDF}Alt"
-        elif tag == f"{RDF}Description":
-            level = _Level("node", table=above.table)
-        else:  # a property of a structure that is written without rdf:Description
-            level = self._value(tag, above.table)
-        if level.kind in ("node", "value") and level.table is not None:
+        level = self._level(tag, self._levels[-1])
+        if level.table is not None:
             for name, text in attributes.items():
                 if not name.startswith((RDF, XML)):
                     _keep(level.table, name, text)
-        if level.kind == "value" and f"{RDF}resource" in attributes:
-            level.texts.append(attributes[f"{RDF}resource"])
+        if level.kind == "value":
+            level.texts.append(attributes.get(f"{RDF}resource", ""))
+        elif level.holder is not None and f"{RDF}value" in attributes:
+            level.holder.items.append(attributes[f"{RDF}value"])
         self._levels.append(level)
+
+    def _level(self, tag: str, above: _Level) -> _Level:
+        """What an element means below the one that is open."""
+        if above.kind == "outside":
+            return _Level("rdf" if tag == f"{RDF}RDF" else "outside")
+        if above.kind == "rdf":
+            return _Level("node", table=self.own)
+        if tag == f"{RDF}value":  # the value of a property that has qualifiers
+            return _Level("value", holder=above if above.kind == "value" else above.holder)
+        if above.kind == "node":
+            return self._value(tag, above.table)
+        if above.kind == "list":
+            return self._item(above)
+        if tag in (f"{RDF}Bag", f"{RDF}Seq", f"{RDF}Alt"):
+            above.alternatives = tag == f"{RDF}Alt"
+            return _Level("list", name=above.name, holder=above)
+        if tag == f"{RDF}Description":
+            return _Level("node", table=above.table, holder=above)
+        return self._value(tag, above.table)  # a property of a structure that is written without rdf:Description
 
     def _value(self, tag: str, owner: Table | None) -> _Level:
         name = tag.rpartition("}")[2]

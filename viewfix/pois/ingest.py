@@ -13,8 +13,8 @@ from ..errors import BadInput
 from ..geo import Box, wrap_lon_deg
 from ..sources import existing_paths
 from ..sources.columns import readable
-from ..store.complete import whole
-from ..store.points import Filling, Points, PointSource
+from ..store.complete import require_complete
+from ..store.points import Points, PointSource, PointWriter
 from ..store.store import Address, Place, Store
 from ..types import PointOfInterest, Progress, Skipped, silent
 from . import osm, tables
@@ -59,7 +59,8 @@ class AddedPoints:
 
     def __str__(self) -> str:
         twice = f", {self.merged} of them mapped twice" if self.merged else ""
-        return f"{self.added} points of interest{twice}, {self.skipped_count} skipped"
+        points = "point" if self.added == 1 else "points"
+        return f"{self.added} {points} of interest{twice}, {self.skipped_count} skipped"
 
     def skip(self, each: Skipped) -> None:
         self.skipped_count += 1
@@ -98,7 +99,7 @@ def add(
         reader_of(file)
     credit = _text(attribution), _text(licence)
     outcome = AddedPoints()
-    with whole(Store.open(_address(city), write=True)) as store:
+    with require_complete(Store.open(_address(city), write=True)) as store:
         for file in given:
             _add(store, file, outcome, credit, progress)
     return outcome
@@ -110,7 +111,7 @@ def remove(city: HasAddress | Place, file: str | Path | None = None) -> int:
     Raises:
         BadInput: no point came from that file.
     """
-    with whole(Store.open(_address(city), write=True)) as store:
+    with require_complete(Store.open(_address(city), write=True)) as store:
         points = store.points
         return points.remove(None if file is None else _stored_name(points, Path(file)))
 
@@ -157,19 +158,19 @@ def _add(
     attribution, licence = credit if any(credit) or not is_osm else osm.CREDIT
     source = PointSource(str(file.resolve()), attribution, licence)
     around = _around(store)
-    with store.points.replacing(source) as filling:
+    with store.points.replacing(source) as writer:
         for done, item in enumerate(reader(file), start=1):
             if isinstance(item, PointOfInterest) and around is not None:
                 near = bool(around.contains(item.position.lat, item.position.lon))
                 outcome.near_photos = (outcome.near_photos or 0) + near
-            refused = item if isinstance(item, Skipped) else _put(filling, item, outcome)
+            refused = item if isinstance(item, Skipped) else _put(writer, item, outcome)
             if refused is not None:
                 outcome.skip(refused)
             if done % PROGRESS_EVERY == 0:
                 progress(f"reading {file.name}", done, None)
-        if not filling.count:
+        if not writer.count:
             raise _nothing(file, outcome)
-    outcome.added += filling.count
+    outcome.added += writer.count
     named = ", ".join(part for part in (attribution, licence) if part)
     if named and named not in outcome.credits:
         outcome.credits.append(named)
@@ -188,23 +189,23 @@ def _around(store: Store) -> Box | None:
     return Box(south, float(west), north, float(east))
 
 
-def _put(filling: Filling, point: PointOfInterest, outcome: AddedPoints) -> Skipped | None:
+def _put(writer: PointWriter, point: PointOfInterest, outcome: AddedPoints) -> Skipped | None:
     key, item = name_key(point.name), wikidata_of(point)
-    alike = filling.alike("name_key", key, point.position, SAME_NAME_M)
+    alike = writer.alike("name_key", key, point.position, SAME_NAME_M)
     if item is not None:
-        alike += filling.alike("wikidata", item, point.position, SAME_ITEM_M)
+        alike += writer.alike("wikidata", item, point.position, SAME_ITEM_M)
     for number, other in alike:
         if is_same_sight(point, other):
             one = merged(other, point)
-            filling.change(number, one, name_key=name_key(one.name), wikidata=wikidata_of(one))
+            writer.change(number, one, name_key=name_key(one.name), wikidata=wikidata_of(one))
             outcome.merged += 1
             return None
-    if filling.has(point.id):
+    if writer.has(point.id):
         return Skipped(
             readable(point.id),
             f"{readable(point.name)}: an earlier point of this file has the same id. Use distinct ids.",
         )
-    filling.put(point, name_key=key, wikidata=item)
+    writer.put(point, name_key=key, wikidata=item)
     return None
 
 

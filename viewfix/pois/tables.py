@@ -1,4 +1,4 @@
-"""Read points of interest from CSV and GeoJSON files, as a stream. What is wrong with one costs only that one."""
+"""Read points of interest from CSV and GeoJSON files, as a stream. What cannot be used is skipped by name."""
 
 from __future__ import annotations
 

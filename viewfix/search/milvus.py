@@ -13,7 +13,7 @@ import numpy as np
 from ..errors import StorageFailed
 from ..geo import Region
 from ..store.milvus.collection import MOST
-from ..store.milvus.filling import Filled, why_unfit
+from ..store.milvus.sync import SyncState, mismatch
 from ..store.records import to_units
 from ..types import Progress, silent
 from .exact import ExactSearch
@@ -35,7 +35,7 @@ _TRIES = 3
 class _Snapshot:
     """What answers one query: Milvus for the rows up to `filled.through`, and `tail` for the rows after."""
 
-    filled: Filled
+    filled: SyncState
     tail: ExactSearch
 
 
@@ -73,7 +73,7 @@ class MilvusSearch:
         for _ in range(_TRIES):
             snapshot = self._snapshot
             found = self._nearest(snapshot, query, k, region)
-            now = Filled.of(self._records)
+            now = SyncState.of(self._records)
             if now.uid == snapshot.filled.uid:
                 if now.through - snapshot.filled.through > FOLLOW_FROM:
                     self._follow(now)
@@ -91,7 +91,9 @@ class MilvusSearch:
         old_rows, old_similarities = self._of_collection(snapshot.filled, query, k, region)
         return best(np.concatenate([rows, old_rows]), np.concatenate([similarities, old_similarities]), k)
 
-    def _of_collection(self, filled: Filled, query: Units, k: int, region: Region | None) -> tuple[Rows, Similarities]:
+    def _of_collection(
+        self, filled: SyncState, query: Units, k: int, region: Region | None
+    ) -> tuple[Rows, Similarities]:
         """At least k rows up to `filled.through`, if there are so many, with their similarities."""
         k = rounded_up(k)
         count = SPARE + 2 * k
@@ -137,17 +139,17 @@ class MilvusSearch:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _follow(self, now: Filled) -> None:
+    def _follow(self, now: SyncState) -> None:
         with self._changing:
             if now.through > self._snapshot.filled.through and now.uid == self._snapshot.filled.uid:
                 self._snapshot = self._from(now)
 
-    def _from(self, filled: Filled) -> _Snapshot:
+    def _from(self, filled: SyncState) -> _Snapshot:
         return _Snapshot(filled, ExactSearch(self._records, after=filled.through))
 
     def _current(self) -> _Snapshot:
-        records, filled = self._records, Filled.of(self._records)
-        reason = why_unfit(self._collection, records, filled) if filled.uid else "it was not made yet"
+        records, filled = self._records, SyncState.of(self._records)
+        reason = mismatch(self._collection, records, filled) if filled.uid else "it was not made yet"
         through = filled.through if reason is None else 0
         lacking = len(records.rows(through)) if through else len(records)
         address = self._store.address
@@ -162,4 +164,4 @@ class MilvusSearch:
                 f"The collection of {address} in Milvus is not used: {reason}. All {len(records):,} photos are "
                 "compared instead, until something is written to the map."
             )
-        return self._from(Filled(filled.uid, through, filled.at))
+        return self._from(SyncState(filled.uid, through, filled.at))

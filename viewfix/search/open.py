@@ -9,6 +9,8 @@ from ..store.store import Store
 from ..types import Progress, silent
 from .search import Search
 
+__all__ = ["Search", "open_search"]
+
 ENGINES = {  # engine of the store: its search, whose module is imported when it is needed
     "sqlite": "indexed:IndexedSearch",
     "postgres": "postgres:PostgresSearch",

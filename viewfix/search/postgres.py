@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from ..geo import Region
-from ..store.postgres import vector_index, wire
-from ..store.postgres.reading import corners, vectors
+from ..store.postgres import halfvec, vector_index
+from ..store.postgres.read import corners, vectors
 from ..store.records import to_units
 from ..store.regions import cover, inside
 from ..types import Progress, silent
@@ -46,7 +46,7 @@ class PostgresSearch:
     def nearest(self, query: Units, k: int, region: Region | None = None) -> tuple[Rows, Similarities]:
         """See Search. In a large map, about 2 in 100 of the true ten may be missed if no region is given."""
         query = np.ascontiguousarray(query, dtype=np.float32)
-        values = {"query": wire.literal(query), "count": 2 * rounded_up(k) + SPARE}
+        values = {"query": halfvec.literal(query), "count": 2 * rounded_up(k) + SPARE}
         if region is None:
             rows, units = self._of_all(values)
         else:
@@ -58,7 +58,7 @@ class PostgresSearch:
         """What candidates of the whole map, or of a large region, are ordered by: what the index is over."""
         if self._dim <= vector_index.MOST_DIM:
             return self._distance
-        ready = self._store.read(vector_index.state, self._store.place.map, self._dim) == "ready"
+        ready = self._store.read(vector_index.state, self._store.url.map, self._dim) == "ready"
         return vector_index.by_signs(self._dim) if ready else self._distance
 
     def _of_region(self, values: dict[str, Any], k: int, region: Region) -> tuple[Rows, Units]:
@@ -85,7 +85,7 @@ class PostgresSearch:
             lats, lons = (np.array([line[at] for line in found], np.float64) for at in (2, 3))
             kept = [found[at] for at in np.flatnonzero(inside(region, lats, lons))]
             if len(kept) >= k or len(found) < values["count"]:
-                halves = wire.to_halves([line[1] for line in kept], self._store.model.dim)
+                halves = halfvec.to_halves([line[1] for line in kept], self._store.model.dim)
                 assert halves is not None, "a column of halfvec(dim) holds nothing else"
                 return np.array([line[0] for line in kept], np.int64), to_units(halves)
             values["count"] *= 4  # many lay in the box but outside the circle
@@ -104,7 +104,7 @@ class PostgresSearch:
                     self._build(connection)
 
     def _build(self, connection: Connection) -> None:
-        state = vector_index.state(connection, self._store.place.map, self._dim)
+        state = vector_index.state(connection, self._store.url.map, self._dim)
         if state == "unusable":
             connection.execute(f"DROP INDEX IF EXISTS {vector_index.INDEX}")
         if state != "ready":

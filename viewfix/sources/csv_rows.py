@@ -1,13 +1,14 @@
 """Read CSV files row by row, however long a cell is, and name the rows that are not whole.
 
 A quote that is never closed would swallow every row after it without a word. Here the row in which it stands is named,
-and the rows after it are read. Bytes that are not text cost the row that holds them.
+and the rows after it are read. A row with bytes that are not text is skipped.
 """
 
 from __future__ import annotations
 
 import codecs
 import csv
+import io
 import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -16,7 +17,7 @@ from typing import IO
 from ..photos import RemoteFile
 
 MOST = 1 << 26
-"""Characters of one row. A longer one is a mistake, such as a file without line ends, and costs itself."""
+"""Characters of one row. A longer row is a mistake, such as a file without line ends, and is skipped."""
 
 LARGEST_CELL = (1 << 31) - 1
 """The largest limit that the csv module takes on every system."""
@@ -26,7 +27,7 @@ NOT_TEXT = "it holds bytes that are not text. Save the file as UTF-8 (in a sprea
 NEVER_CLOSED = 'it opens a quote (") that is never closed. Close it, or write "" for a quote in a cell.'
 
 LooksLikeRow = Callable[[Sequence[str]], bool]
-"""Whether cells could be a row of this table by themselves, though they stand inside the quotes of another."""
+"""Whether the cells of a line inside quotes could be a row of the table on their own."""
 
 
 class CsvFile:
@@ -67,11 +68,9 @@ class CsvFile:
                 yield line, cells
 
     def _opened(self) -> IO[str]:
-        # A row with broken bytes is to be named; the reader must not stop at it.
+        # The reader must not stop at a row with broken bytes, which is named and skipped.
         errors = "replace" if self._encoding == "utf-16" else "surrogateescape"
-        if isinstance(self.path, Path):
-            return self.path.open(encoding=self._encoding, newline="", errors=errors)
-        return self.path.open(encoding=self._encoding, newline="")
+        return io.TextIOWrapper(self.path.open("rb"), encoding=self._encoding, errors=errors, newline="")
 
     def _records(self, looks_like_row: LooksLikeRow) -> Iterator[tuple[int, str, str | None]]:
         """For every row the number of its last line, its text, and what is wrong with it if it is not whole."""

@@ -93,11 +93,8 @@ def _length(distance_m: float) -> str:
 
 def read_photo(path: Path, photo_id: str, siblings: Siblings, read: Read, context: ReadContext) -> Photo | Skipped:
     """One photo with all that is known about it, or why it cannot be used."""
-    try:
-        photo_id.encode()
-    except UnicodeEncodeError:
-        name = photo_id.encode(errors="surrogateescape").decode(errors="replace")
-        return Skipped(name, "its name is not UTF-8, so it cannot be stored. Rename it.")
+    if printable(photo_id) != photo_id:
+        return Skipped(printable(photo_id), "its name is not UTF-8, so it cannot be stored. Rename it.")
     try:
         found = read(path, siblings, replace(context, photo_id=photo_id))
     except UnreadablePhoto as error:
@@ -140,12 +137,13 @@ class Folder:
         root = self.root.resolve()
         for listing in walk(root):
             if listing.trouble:
-                yield Skipped(listing.below or root.name, listing.trouble)
+                yield Skipped(printable(listing.below or root.name), listing.trouble)
             siblings = Siblings(listing.names)
             for name in listing.pictures:
                 yield read_photo(listing.folder / name, listing.id_of(name), siblings, self.read, context)
             for name, what in listing.other_pictures:
-                yield Skipped(listing.id_of(name), f"it is {what}, which is not read. Save it as JPEG or PNG.")
+                reason = f"it is {what}, which is not read. Save it as JPEG or PNG."
+                yield Skipped(printable(listing.id_of(name)), reason)
 
 
 @dataclass(frozen=True)
@@ -180,6 +178,11 @@ def _siblings(path: Path) -> Siblings:
         return Siblings(file.name for file in path.parent.iterdir())
     except OSError:  # a folder that may be entered and not listed
         return Siblings([path.name])
+
+
+def printable(name: str) -> str:
+    """A file name that a terminal and JSON can hold: bytes that are not UTF-8 are replaced."""
+    return name.encode(errors="surrogateescape").decode(errors="replace")
 
 
 def distinct_tails(paths: Sequence[Path | RemoteFile]) -> list[str]:

@@ -1,4 +1,4 @@
-"""Open what a caller names (folders, manifests, photo files) as one Source, or say in one line why not."""
+"""Open what a caller passes (folders, manifests, photo files) as one Source, or say in one line why not."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any, cast
 from ..errors import BadInput
 from ..photos import RemoteFile
 from ..types import Photo, Skipped
-from .folder import Files, Folder, Prefer, distinct_tails
+from .folder import Files, Folder, Prefer, distinct_tails, printable
 from .gsv_cities import gsv_cities_folder, is_gsv_cities_name
 from .manifest import Manifest
 from .msls import Msls, sides_of
@@ -90,7 +90,8 @@ def open_sources(given: Given, *, prefer: Prefer = "sidecar") -> Source:
     streams = [part for part in parts if not isinstance(part, Path | RemoteFile)]
     paths = distinct(part for part in parts if isinstance(part, Path | RemoteFile))
     files = [path for path in paths if isinstance(path, Path) and not _is_container(path) and is_picture(path)]
-    others = [path for path in paths if path not in set(files)]
+    chosen = set(files)
+    others = [path for path in paths if path not in chosen]
     opened = [_opened(path, prefer) for path in others]
     chained: list[tuple[str, Source]] = []
     if len(others) == 1 and not files:
@@ -103,7 +104,7 @@ def open_sources(given: Given, *, prefer: Prefer = "sidecar") -> Source:
 
 
 def pictures_in(given: Given) -> Iterator[Path | Skipped]:
-    """The pictures among files and folders, found as a build finds them, for a query needs no position.
+    """The pictures among files and folders, found as a build finds them, except that they need no position.
 
     A file that is named is passed on whatever it is. Of a folder come its pictures, and as Skipped every other file
     but sidecars, with what it is.
@@ -114,13 +115,13 @@ def pictures_in(given: Given) -> Iterator[Path | Skipped]:
             continue
         for listing in walk(path):
             if listing.trouble:
-                yield Skipped(listing.below or path.name, listing.trouble)
+                yield Skipped(printable(listing.below or path.name), listing.trouble)
             yield from (listing.folder / name for name in listing.pictures)
             named = dict(listing.other_pictures)
             for name in sorted(listing.names - set(listing.pictures)):
                 if Path(name).suffix.lower() not in SIDECAR_ENDINGS:
                     what = f"it is {named[name]}, which is not read" if name in named else "it is not a picture"
-                    yield Skipped(listing.id_of(name), what)
+                    yield Skipped(printable(listing.id_of(name)), what)
 
 
 def image_files(folder_or_file: str | Path) -> list[Path]:

@@ -24,8 +24,8 @@ class Notes:
 
     def add(self, note: str) -> None:
         self.count += 1
-        if len(self.kept) < MOST_NOTES:
-            self.kept.append(note)
+        if len(self.kept) < MOST_NOTES:  # a name that is not UTF-8 holds half characters, which JSON cannot
+            self.kept.append(note.encode(errors="replace").decode())
 
     def clear(self) -> None:
         self.kept.clear()

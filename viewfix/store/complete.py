@@ -1,24 +1,25 @@
-"""A map that was opened goes in; it comes out if it is whole."""
+"""Refuse maps that are unfinished copies."""
 
 from __future__ import annotations
 
 from ..errors import NotAMap
+from ..shell import shell_quoted
 from .records import UNFINISHED_COPY
 from .store import Store
 
 
-def whole(store: Store) -> Store:
-    """Refuse what is only a part of a map.
+def require_complete(store: Store) -> Store:
+    """The store itself, unless it is an unfinished copy.
 
     Raises:
-        NotAMap: it is a copy that was not finished; the store is closed then.
+        NotAMap: it is one; the store is closed then.
     """
     marker = store.meta(UNFINISHED_COPY)
     if marker is None:
         return store
     store.close()
-    source = marker["source"]
+    source = marker.get("source", "SOURCE") if isinstance(marker, dict) else "SOURCE"
     raise NotAMap(
-        f"{store.address} is a copy of {source} that was not finished, so photos are missing. Go on with it: "
-        f"viewfix copy '{source}' '{store.address}'"
+        f"{store.address} is an unfinished copy of {source}: photos are missing. Finish it with: "
+        f"viewfix copy {shell_quoted(source)} {store.address.typed}"
     )

@@ -1,10 +1,12 @@
-"""A map leaves viewfix: photos, positions and descriptors are written in formats that other programs read."""
+"""Export photos, positions and descriptors in formats that other programs read."""
 
 from __future__ import annotations
 
+import contextlib
 import csv
+import glob
 import json
-import os
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,42 +14,51 @@ from typing import Any
 import numpy as np
 
 from ..errors import BadInput, StorageFailed
+from ..files import replacing
 from ..photos import SUFFIXES
 from ..types import Photo, Progress, silent
 from . import export_tracks, parquet
-from .paired import described
+from .batches import record_batches
 from .records import Version, rebased, to_json_text
 from .store import Store
 
 CHUNK = 4096
+STALE_S = 3600.0
+"""Unfinished files that are older than this were left by a kill."""
 
 Writer = Callable[[Store, Path, Progress], list[Path]]
 
-COLUMNS = parquet.COLUMNS[:-2]  # without what tells whether the pixels have changed
+COLUMNS = parquet.COLUMNS[:-2]  # without the hash and hint of the content
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
-def export(store: Store, target: Path, *, form: str | None = None, progress: Progress = silent) -> list[Path]:
-    """Write a map's photos to a file, or for the projector to a folder.
+def export(
+    store: Store, target: Path, *, form: str | None = None, escape: bool = True, progress: Progress = silent
+) -> list[Path]:
+    """Write the photos of a map to a file, or to a folder for the projector.
 
     Args:
         store: the map.
-        target: where; its ending decides the form where none is given.
+        target: the file or folder; its ending decides the form if none is passed.
         form: "geojson", "csv", "parquet" (with descriptors), "kml", "gpx" or "projector" (a folder with
             vectors.tsv and metadata.tsv for the TensorBoard projector).
+        escape: put an apostrophe before text in CSV that a spreadsheet would run as a formula: text that begins with
+            =, +, -, @, a tab or a carriage return.
+        progress: called with the progress.
 
     Returns:
-        The files written. Geojson, CSV and Parquet can be built from again: they are manifests.
+        The files written. GeoJSON, CSV and Parquet are manifests, from which `viewfix build` makes a map again.
 
     Raises:
-        BadInput: the form is not known.
+        BadInput: the form is unknown.
         MissingExtra: Parquet without pyarrow.
-        StorageFailed: it cannot be written.
+        StorageFailed: a file cannot be written.
     """
     form = form or target.suffix.removeprefix(".").lower() or "projector"
     writers: dict[str, Writer] = {
         "geojson": _geojson,
         "json": _geojson,
-        "csv": _csv,
+        "csv": _csv if escape else _plain_csv,
         "parquet": _parquet,
         "kml": _kml,
         "gpx": _gpx,
@@ -60,41 +71,46 @@ def export(store: Store, target: Path, *, form: str | None = None, progress: Pro
         )
     if form == "projector" and target.exists() and not target.is_dir():
         raise BadInput(
-            f"{target} is a file, but the projector takes a folder. Name a folder, or a .csv or .geojson file."
+            f"{target} is a file, but the projector needs a folder. Name a folder, or a .csv or .geojson file."
         )
     if form != "projector":
         _refuse_maps(target)
     try:
-        return _whole_or_not(writers[form], store, target, progress)
+        return _write(writers[form], store, target, progress)
     except OSError as error:
         raise StorageFailed(
-            f"{target} could not be written ({error.strerror or error}). Free space or name another place."
+            f"{target} could not be written ({error.strerror or error}). Make room, or name another place."
         ) from error
 
 
 def _refuse_maps(target: Path) -> None:
-    """An export must never be written over a map: one slip of the hand, and the truth is gone."""
+    """Refuse to overwrite a map or a picture: neither could be restored."""
     if target.is_file() and target.suffix.lower() in SUFFIXES:
-        raise BadInput(f"{target} is a picture, which an export would destroy. Name a new file.")
+        raise BadInput(f"{target} is a picture, which the export would overwrite. Name a new file.")
     if target.is_file():
         with target.open("rb") as file:
             if file.read(16).startswith(b"SQLite format 3"):
                 raise BadInput(
-                    f"{target} is a map or another SQLite database, which an export would destroy. Name a new file."
+                    f"{target} is a map or another SQLite database, which the export would overwrite. Name a new file."
                 )
 
 
-def _whole_or_not(write: Writer, store: Store, target: Path, progress: Progress) -> list[Path]:
-    """Write under another name and rename: half an export looks like a whole one, and the old one is still good."""
+def _write(write: Writer, store: Store, target: Path, progress: Progress) -> list[Path]:
+    """Write under another name and rename: half an export looks complete, and an older one stays until then."""
     if write is _projector:
         return write(store, target, progress)
-    part = target.with_name(f".{target.name}.{os.getpid()}.part")
-    try:
+    delete_stale_parts(target)
+    with replacing(target) as part:
         write(store, part, progress)
-        part.replace(target)
-    finally:
-        part.unlink(missing_ok=True)
     return [target]
+
+
+def delete_stale_parts(target: Path) -> None:
+    """Delete the unfinished files for this target that killed processes left."""
+    with contextlib.suppress(OSError):
+        for part in target.parent.glob(f".{glob.escape(target.name[:100])}.*.part"):
+            if part.stat().st_mtime < time.time() - STALE_S:
+                part.unlink(missing_ok=True)
 
 
 def _row(photo: Photo) -> dict[str, Any]:
@@ -114,15 +130,28 @@ def _counted(store: Store, progress: Progress) -> Iterator[Photo]:
 
 
 def _csv(store: Store, target: Path, progress: Progress) -> list[Path]:
+    return _write_csv(store, target, progress, _escaped)
+
+
+def _plain_csv(store: Store, target: Path, progress: Progress) -> list[Path]:
+    return _write_csv(store, target, progress, lambda value: value)
+
+
+def _escaped(value: Any) -> Any:
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+
+
+def _write_csv(store: Store, target: Path, progress: Progress, cell: Callable[[Any], Any]) -> list[Path]:
     with target.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, COLUMNS)
         writer.writeheader()
-        writer.writerows(_row(photo) for photo in _counted(store, progress))
+        for photo in _counted(store, progress):
+            writer.writerow({name: cell(value) for name, value in _row(photo).items()})
     return [target]
 
 
 def _geojson(store: Store, target: Path, progress: Progress) -> list[Path]:
-    """One Feature a line inside the collection, so that ten million stream through a constant amount of memory."""
+    """One Feature a line inside the collection: ten million are written in a constant amount of memory."""
     with target.open("w", encoding="utf-8") as file:
         file.write('{"type": "FeatureCollection", "features": [')
         between = "\n"
@@ -150,11 +179,11 @@ def _gpx(store: Store, target: Path, progress: Progress) -> list[Path]:
 
 
 def _parquet(store: Store, target: Path, progress: Progress) -> list[Path]:
-    """With all that is known about the photos: `viewfix copy` makes a map of it again."""
+    """With all that is stored about the photos, so that `viewfix copy` makes a map of it again."""
     total, calibration = len(store), store.meta("calibration")
     if calibration is not None:
         calibration = rebased(calibration, store.version, Version("", 0, 0))
-    batches = ((records, halves) for _, records, halves in described(store, CHUNK))
+    batches = ((records, halves) for _, records, halves in record_batches(store, CHUNK))
     about = parquet.about(store.created_at, store.map_id, calibration)
     for done in parquet.write(target, store.model, batches, about):
         progress("exporting", done, total)
@@ -168,7 +197,7 @@ def _projector(store: Store, target: Path, progress: Progress) -> list[Path]:
     done, total = 0, len(store)
     with vectors.open("w", encoding="utf-8") as numbers, metadata.open("w", encoding="utf-8") as names:
         names.write("\t".join(("id", "lat", "lon", "heading_deg")) + "\n")
-        for _, records, descriptors in described(store, CHUNK):
+        for _, records, descriptors in record_batches(store, CHUNK):
             np.savetxt(numbers, np.asarray(descriptors, np.float32), fmt="%.5g", delimiter="\t")
             for photo in (record.photo for record in records):
                 at, heading = photo.position, "" if photo.heading_deg is None else photo.heading_deg

@@ -1,4 +1,4 @@
-"""The local features of photos, kept in the map: a cache with a limit, or all of them when the map was built so."""
+"""The local features of photos, stored in the map: a cache with a limit, or those of all photos."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from typing import Any
 from ..types import Photo
 
 LIMIT_BYTES = 256 * 2**20
-"""Of features that were computed to answer queries: some 7,000 photos. The oldest give way."""
+"""Of features that were computed to answer queries: some 7,000 photos. Beyond it the oldest are deleted."""
 
 KEY = "local_features"
-"""In the meta of a map: the fingerprint of what made its features, and whether all photos are to have them."""
+"""In the meta of a map: the fingerprint of what computed its features, and whether all photos are to have them."""
 
 PATIENCE_MS = 50
-"""How long a query waits to keep what it computed while another process writes; then it is computed again some day."""
+"""How long a query waits to store what it computed while another process writes; then it is not stored."""
 
 
 Identity = tuple[str, str]
-"""The id of a photo and the hash of its content: features of what a photo once was are of no other photo."""
+"""The id of a photo and the hash of its content: when the content changes, so do the features."""
 
 
 class LocalFeatureCache(ABC):
-    """Packed local features by photo and content, in a map; of one fingerprint, that of what makes them.
+    """Packed local features by photo and content, in a map; of one fingerprint, that of what computes them.
 
-    Made by `Store.local_features`. Reading and keeping never fail for want of room or right. Features of another
-    fingerprint are not given, and go when new ones are kept.
+    Returned by `Store.local_features`. Neither loading nor keeping fails on a full disk or a map that is read-only.
+    Features of another fingerprint are never returned, and are deleted when new ones are kept.
     """
 
     @property
@@ -36,20 +36,20 @@ class LocalFeatureCache(ABC):
 
     @abstractmethod
     def load(self, wanted: Sequence[Identity]) -> dict[Identity, bytes]:
-        """What is kept for these photos."""
+        """The features that are stored for these photos."""
 
     @abstractmethod
     def keep(self, packed: Mapping[Identity, bytes]) -> bool:
-        """Keep features, if nobody else writes and the map can be written; whether they were kept."""
+        """Store features, unless another process writes or the map is read-only; returns whether they were stored."""
 
     @abstractmethod
     def keep_all(self, packed: Mapping[Identity, bytes]) -> None:
-        """Keep features of a map that is open for writing, without a limit, in one transaction."""
+        """Store features in a map that is open for writing, without a limit, in one transaction."""
 
     @abstractmethod
     def missing(self, chunk: int = 1024) -> Iterator[list[Photo]]:
-        """The photos without features, in the order of rows, by so many."""
+        """The photos without features, in the order of rows, `chunk` at a time."""
 
     @abstractmethod
     def _about(self) -> dict[str, Any]:
-        """What stands under KEY in the meta of the map."""
+        """The value under KEY in the meta of the map."""

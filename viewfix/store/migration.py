@@ -1,63 +1,32 @@
-"""A map and the descriptors of another model go in; one transaction later the map is of that model."""
+"""The migration of a map to another model, in place: interrupted ones go on, and one transaction ends them."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 
-from ..errors import BadInput
 from ..types import Photo, Skipped
-from .records import ModelIdentity, Record
-from .store import Store, Units
+from .records import ModelIdentity, Record, Units
 
 KEY = "migration"
-"""The model of a migration that is not finished, in the meta of a map."""
+"""The model of an unfinished migration, in the meta of a map."""
 
 
 class Migration(ABC):
-    """The change of a map, open for writing, to another model: begun, gone on with after a kill, finished.
+    """A migration of a map that is open for writing. See `Store.begin_migration`.
 
-    Until `finish` the map answers with its old descriptors. Photos that come meanwhile are part of it.
+    Until `finish` the map answers with its old descriptors. Photos that are added meanwhile are part of it.
     """
 
     model: ModelIdentity
 
-    @staticmethod
-    def pending(store: Store) -> ModelIdentity | None:
-        """The model of a migration that was begun and not finished."""
-        found = store.meta(KEY)
-        return None if found is None else ModelIdentity(**found)
-
-    @classmethod
-    def begun(cls, store: Store, model: ModelIdentity) -> Migration:
-        """A new migration to `model`, or the one to it that was begun before.
-
-        Raises:
-            BadInput: one to another model is not finished.
-        """
-        other = cls.pending(store)
-        if other is not None and other.fingerprint != model.fingerprint:
-            finish = store.model_file(other) or other.name
-            raise BadInput(
-                f"A migration of {store.address} to {other.name} ({other.fingerprint[:12]}) is not finished. Finish it "
-                f"with viewfix migrate --model {finish}, or give it up with --restart."
-            )
-        migration = store.migration(model)
-        migration.begin()
-        return migration
-
-    @staticmethod
-    def give_up(store: Store) -> None:
-        """Forget a migration that is not finished; the map stays as it is. None is no error."""
-        store.migration(store.model).forget()
-
     @abstractmethod
     def begin(self) -> None:
-        """Make room for new descriptors, and note the model under KEY; what was put before stays."""
+        """Create the tables of new descriptors, and store the model under KEY; what was put before stays."""
 
     @abstractmethod
     def forget(self) -> None:
-        """What `give_up` does."""
+        """Delete the new descriptors and KEY; the map stays as it is. Without a migration this does nothing."""
 
     @abstractmethod
     def done(self) -> int:
@@ -71,14 +40,14 @@ class Migration(ABC):
     def put(self, records: Sequence[Record], descriptors: Units) -> None:
         """Store the (N, dim) float32 new descriptors of photos of the map, in one transaction.
 
-        The records say what the files hold now, which may not be what they held when they were added.
+        The records describe the files as they are now, which may differ from when they were added.
         """
 
     @abstractmethod
     def finish(self, dropped: Sequence[Skipped] = ()) -> None:
         """Switch the map to the new descriptors, all in one transaction; `dropped` photos leave it.
 
-        The map gets a new id: what was derived from the old descriptors, in memory or elsewhere, goes by the old one.
+        The map gets a new id: caches of the old descriptors, in memory or elsewhere, carry the old one.
 
         Raises:
             BadInput: a photo that stays has no new descriptor.

@@ -1,4 +1,4 @@
-"""A map goes into a Parquet file with all that is known about its photos, and photos come out of one, checked."""
+"""Parquet files with all that a map stores about its photos: write them, and read them with every value checked."""
 
 from __future__ import annotations
 
@@ -17,8 +17,9 @@ import numpy.typing as npt
 
 from ..errors import BadInput
 from ..optional import optional
+from ..shell import shell_quoted
 from ..types import Camera, Photo, Position, Skipped, View
-from .records import ModelIdentity, Record, from_json_text, to_values
+from .records import Halves, ModelIdentity, Record, Rows, from_json_text, to_values
 
 FORMAT = 3
 """Format 1 had no content_hash and no content_hint, and did not state its format; 2 had no view and no camera."""
@@ -28,25 +29,23 @@ COLUMNS = ("id", "file", "lat", "lon", "radius_m", "heading_deg", "taken_at", "a
            "view", "camera", "content_hash", "content_hint")  # fmt: skip
 _NUMBERS = ("lat", "lon", "radius_m", "heading_deg")
 _WANTED = ("id", "file", "lat", "lon", "descriptor")
-_MOST_TEXT = 100_000  # characters of one field: a stranger's file must not fill a map with one
+_MOST_TEXT = 100_000  # characters of one field: a hostile file must not fill a map with one of them
 _LENGTH_SLACK = 0.01  # a descriptor of length 1, rounded to float16, is off by 0.0005
 
-Rows = npt.NDArray[np.int64]
-Halves = npt.NDArray[np.float16]
 Found = tuple[Rows, list[Record], Halves, list[Skipped], int]
 
 
 def write(
     target: Path, model: ModelIdentity, batches: Iterable[tuple[Sequence[Record], Halves]], about: dict[str, Any]
 ) -> Iterator[int]:
-    """Write photos with their descriptors, a row group a batch; yields how many are written so far.
+    """Write photos with their descriptors, one row group a batch; yields the number of photos written so far.
 
     `about` goes into the file's metadata, beside the model and the format.
     """
     arrow, parquet = optional("pyarrow"), optional("pyarrow.parquet")
     fields = [(name, arrow.float64() if name in _NUMBERS else arrow.string()) for name in COLUMNS]
     schema = arrow.schema([*fields, ("descriptor", arrow.list_(arrow.float16(), model.dim))])
-    # The fingerprint beside the model, as format 1 had it: so that whoever read that reads this.
+    # The fingerprint is repeated beside the model, where readers of format 1 expect it.
     head = {"format": FORMAT, "model": asdict(model), "fingerprint": model.fingerprint, **about}
     schema = schema.with_metadata({"viewfix": json.dumps(head)})
     done = 0
@@ -62,13 +61,13 @@ def write(
 
 
 class ParquetFile:
-    """An export of a map, perhaps a stranger's. Opened for each reading; never held in memory."""
+    """An export of a map, perhaps by another program. Opened for each reading; never read into memory as a whole."""
 
     def __init__(self, path: Path) -> None:
-        """Look at a file.
+        """Read the schema and metadata of a file.
 
         Raises:
-            BadInput: it is no Parquet, no export of viewfix, or lacks what a map needs.
+            BadInput: it is not a Parquet file or not an export of viewfix, or lacks a column that a map needs.
         """
         self.path = path
         with self._opened() as file:
@@ -76,8 +75,8 @@ class ParquetFile:
         names = set(self._schema.names)
         if missing := [name for name in _WANTED if name not in names]:
             raise BadInput(
-                f"{path} has no column {' and no '.join(missing)}, so it is no export of a map. "
-                f"Write one with: viewfix export MAP {path.name}"
+                f"{path} has no column {' and no '.join(missing)}, so it is not an export of a map. "
+                f"Write one with: viewfix export MAP {shell_quoted(path.name)}"
             )
         head = self._head()
         self.model = self._model(head)
@@ -85,7 +84,7 @@ class ParquetFile:
         self.created_at: datetime | None = None
         with contextlib.suppress(TypeError, ValueError):
             self.created_at = datetime.fromisoformat(head.get("created_at", ""))
-        with path.open("rb") as raw:  # the footer tells where everything is, and its least and greatest values
+        with path.open("rb") as raw:  # the footer lists all row groups, with their least and greatest values
             size = raw.seek(0, 2)
             raw.seek(max(0, size - 2**20))
             self.identity = "parquet:" + blake2b(raw.read() + str(size).encode(), digest_size=16).hexdigest()
@@ -115,7 +114,9 @@ class ParquetFile:
             with parquet.ParquetFile(self.path, memory_map=False) as file:
                 yield file
         except FileNotFoundError as error:
-            raise BadInput(f"There is no file {self.path}. Write one with: viewfix export MAP {self.path}") from error
+            raise BadInput(
+                f"There is no file {self.path}. Write one with: viewfix export MAP {shell_quoted(self.path)}"
+            ) from error
         except (OSError, ValueError) as error:  # the errors of Arrow are of these
             seen = " ".join(str(error).split())[:200]
             raise BadInput(f"{self.path} cannot be read as Parquet ({seen}). Was it written to its end?") from error
@@ -129,8 +130,8 @@ class ParquetFile:
             head = {**head, **{"dim": None, "fingerprint": None, **head["model"], "model": head["model"].get("name")}}
         if not isinstance(head, dict) or not all(isinstance(head.get(key), str) for key in ("model", "fingerprint")):
             raise BadInput(
-                f"{self.path} does not say which model made its descriptors, as an export of viewfix does. "
-                f"Build from its photos instead: viewfix build NEW.map {self.path}"
+                f"{self.path} does not name the model of its descriptors, as an export of viewfix does. "
+                f"Build from its photos instead: viewfix build NEW.map {shell_quoted(self.path)}"
             )
         if not isinstance(head.get("format", 1), int) or head.get("format", 1) > FORMAT:
             raise BadInput(
@@ -146,14 +147,14 @@ class ParquetFile:
         if not lists or not types.is_floating(kind.value_type):
             raise BadInput(
                 f"{self.path} has descriptors of type {kind}, where lists of float16 are expected. "
-                f"Build from its photos instead: viewfix build NEW.map {self.path}"
+                f"Build from its photos instead: viewfix build NEW.map {shell_quoted(self.path)}"
             )
         fixed = kind.list_size if types.is_fixed_size_list(kind) else None
         dim = fixed if head.get("dim") is None else head["dim"]
         if not isinstance(dim, int) or not 1 <= dim <= 65_536 or fixed not in (None, dim):
             raise BadInput(
                 f"{self.path} has descriptors of {fixed or 'any number of'} numbers, but says that its model "
-                f"{head['model']} makes {dim}. It is not as viewfix wrote it: export the map again."
+                f"{head['model']} makes {dim}. It is damaged or was changed: export the map again."
             )
         for name in COLUMNS:
             if name in self._schema.names and not _fits(self._schema.field(name).type, name in _NUMBERS):
@@ -196,7 +197,7 @@ def _fits(kind: Any, number: bool) -> bool:
 
 
 def _descriptors(column: Any, dim: int) -> tuple[npt.NDArray[np.floating], npt.NDArray[np.bool_]]:
-    """(N, dim) as they stand there, zeros where there is none of that length; which are whole."""
+    """(N, dim) numbers, zeros for descriptors of another length; and which have the right length."""
     types = optional("pyarrow.types")
     if types.is_fixed_size_list(column.type) and not column.null_count and not column.flatten().null_count:
         flat = column.flatten().to_numpy(zero_copy_only=False)
@@ -210,7 +211,7 @@ def _descriptors(column: Any, dim: int) -> tuple[npt.NDArray[np.floating], npt.N
 
 
 def _halves(wide: npt.NDArray[np.floating], whole: npt.NDArray[np.bool_]) -> tuple[Halves, npt.NDArray[np.bool_]]:
-    """As a map stores them, float16 to the last bit; which can be used."""
+    """(N, dim) float16 as a map stores them, to the last bit; and which can be used."""
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         lengths = np.linalg.norm(wide.astype(np.float32), axis=1)
         good = whole & np.isfinite(lengths) & (np.abs(lengths - 1) <= _LENGTH_SLACK)
@@ -220,12 +221,12 @@ def _halves(wide: npt.NDArray[np.floating], whole: npt.NDArray[np.bool_]) -> tup
 
 
 def _record(cells: dict[str, Any], halves: npt.NDArray[np.float16]) -> Record | str:
-    """One row as a record, or what is wrong with it."""
+    """One row as a record, or the reason why it cannot be used."""
     if not cells["id"] or cells["file"] is None:
         return f"it has no {'file' if cells['id'] else 'id'}"
     for name, value in cells.items():
         if isinstance(value, str) and (len(value) > _MOST_TEXT or "\0" in value):
-            return f"its {name} has {len(value):,} characters or a NUL, which no map keeps"
+            return f"its {name} has {len(value):,} characters or a NUL, which a map cannot store"
     if cells["lat"] is None or cells["lon"] is None:
         return "it has no position"
     heading, taken_at = cells.get("heading_deg"), cells.get("taken_at")
@@ -243,7 +244,7 @@ def _record(cells: dict[str, Any], halves: npt.NDArray[np.float16]) -> Record | 
     heading = None if heading is None else float(heading)
     credit = (cells.get("attribution"), cells.get("licence"))
     photo = Photo(cells["id"], cells["file"], at, heading, time, *credit, view, camera)
-    # Format 1 did not say what the pixels were: no photo has this hash, so the next `add` looks at its file again.
+    # Format 1 had no hash of the pixels: no photo has this one, so the next `add` reads its file again.
     content = cells.get("content_hash") or "unknown:" + blake2b(halves.tobytes(), digest_size=16).hexdigest()
     return Record(photo, content, cells.get("content_hint"))
 
@@ -254,6 +255,6 @@ def _calibration(head: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def about(created_at: datetime | None, map_id: str, calibration: dict[str, Any] | None) -> dict[str, Any]:
-    """What else an export says about its map, for `write`."""
+    """What else an export stores about its map, for `write`."""
     made = None if created_at is None else created_at.isoformat()
     return {"created_at": made, "map_id": map_id, "calibration": calibration}

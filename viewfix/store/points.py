@@ -1,10 +1,10 @@
-"""Points of interest go into a map, source by source, each whole or not at all; they come out by place or in order."""
+"""The points of interest of a map: replaced file by file, read by place or in order."""
 
 from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,19 +13,21 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from ..errors import BadInput
 from ..geo import Region
 from ..types import PointOfInterest, Position
+from .damage import DamageLog
 from .regions import inside
 
 Floats = npt.NDArray[np.float64]
 
 COLUMNS = "points.id, name, kind, lat, lon, notability, names, links, attribution, licence"
-"""What `to_point` wants, of the tables points and point_sources joined."""
+"""The columns for `to_point`, of the tables points and point_sources joined."""
 
 
 @dataclass(frozen=True, slots=True)
 class PointSource:
-    """A file whose points are in the map, whom to name for them, and how many they are."""
+    """A file whose points are in the map, its attribution and licence, and the number of its points."""
 
     file: str
     attribution: str | None = None
@@ -35,7 +37,7 @@ class PointSource:
 
 
 class Spots(NamedTuple):
-    """Points of a region, by the little that a choice needs: (N,) numbers, degrees, and how well known each is."""
+    """Points of a region, with what a choice between them needs: (N,) numbers, degrees and notability."""
 
     numbers: npt.NDArray[np.int64]
     lats: Floats
@@ -44,58 +46,61 @@ class Spots(NamedTuple):
 
     @classmethod
     def within(cls, region: Region, found: Sequence[tuple[int, float, float, float]]) -> Spots:
-        """Of rows of number, latitude, longitude and notability, some of them twice, those that lie in a region."""
+        """Those of (number, latitude, longitude, notability) rows, perhaps repeated, that lie in a region."""
         if not found:
             empty = np.empty(0)
             return cls(np.empty(0, np.int64), empty, empty, empty)
-        table = np.array(sorted(set(found)), np.float64)  # numbers are whole and below 2**53: float64 holds them
+        numbers = {each for each in found if all(isinstance(value, int | float) for value in each)}
+        table = np.array(sorted(numbers), np.float64).reshape(
+            -1, 4
+        )  # numbers are whole and below 2**53: float64 holds them
         table = table[inside(region, table[:, 1], table[:, 2])]
         return cls(table[:, 0].astype(np.int64), table[:, 1], table[:, 2], table[:, 3])
 
 
 class Points(ABC):
-    """The points of interest of one map. Any number of threads read them; a writer replaces those of one source."""
+    """The points of interest of one map. Any number of threads read them; a writer replaces those of one file."""
 
     @abstractmethod
     def __len__(self) -> int: ...
 
     @abstractmethod
     def sources(self) -> list[PointSource]:
-        """Where they came from, in the order in which they were added."""
+        """The files that they came from, in the order in which they were added."""
 
     @abstractmethod
     def spots(self, region: Region) -> Spots:
-        """All that lie in a region."""
+        """The points that lie in a region."""
 
     @abstractmethod
     def get(self, numbers: npt.ArrayLike) -> list[PointOfInterest]:
-        """The points of those numbers, in the order asked; any that are gone are left out."""
+        """The points of those numbers, in their order; numbers that are gone are left out."""
 
     @abstractmethod
     def all(self, chunk: int = 4096) -> Iterator[PointOfInterest]:
         """Every point, in the order in which they were added."""
 
     @abstractmethod
-    def replacing(self, source: PointSource) -> AbstractContextManager[Filling]:
-        """What is put in within the block replaces all that came from that file before, in one transaction."""
+    def replacing(self, source: PointSource) -> AbstractContextManager[PointWriter]:
+        """Replace all points of a file by those that are put within the block, in one transaction."""
 
     @abstractmethod
     def remove(self, file: str | None = None) -> int:
-        """Take out what came from a file, or everything; how many there were.
+        """Remove the points of a file, or all points; returns how many there were.
 
         Raises:
-            BadInput: nothing came from that file.
+            BadInput: the map has no points from that file.
         """
 
 
-class Filling(ABC):
-    """The points of one source, being put into a map."""
+class PointWriter(ABC):
+    """The points of one file while they are put into a map."""
 
     count: int
 
     @abstractmethod
     def has(self, point_id: str) -> bool:
-        """Whether a point of that id was put in."""
+        """Whether a point of that id was put."""
 
     @abstractmethod
     def alike(self, column: str, value: str, at: Position, within_m: float) -> list[tuple[int, PointOfInterest]]:
@@ -103,11 +108,11 @@ class Filling(ABC):
 
     @abstractmethod
     def put(self, point: PointOfInterest, *, name_key: str, wikidata: str | None) -> int:
-        """Add a point; the number that it gets."""
+        """Add a point; returns its number."""
 
     @abstractmethod
     def change(self, number: int, point: PointOfInterest, *, name_key: str, wikidata: str | None) -> None:
-        """Replace what is known about a point that was put in."""
+        """Replace what is stored about a point."""
 
 
 def to_point(values: Sequence[Any]) -> PointOfInterest:
@@ -115,6 +120,15 @@ def to_point(values: Sequence[Any]) -> PointOfInterest:
     key, name, kind, lat, lon, notability, names, links, attribution, licence = values
     at = Position(lat, lon)
     return PointOfInterest(key, name, kind, at, json.loads(names), json.loads(links), notability, attribution, licence)
+
+
+def to_points(found: Iterable[Sequence[Any]], damage: DamageLog) -> Iterator[tuple[int, PointOfInterest]]:
+    """Lines of number and COLUMNS as points; damaged ones are left out."""
+    for number, *values in found:
+        try:
+            yield number, to_point(values)
+        except (BadInput, ValueError, TypeError):
+            damage.report_point(number)
 
 
 def to_values(point: PointOfInterest, name_key: str, wikidata: str | None) -> tuple[Any, ...]:

@@ -1,9 +1,9 @@
-"""Rows of the photos table go in and Records come out, and the other way round."""
+"""Records of photos, the model of a map, and how both are stored in rows and JSON."""
 
 from __future__ import annotations
 
 import json
-import shlex
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
@@ -13,15 +13,21 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import BadInput, ModelMismatch
+from ..shell import shell_quoted
 from ..types import Camera, Photo, Position, View
+
+Rows = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+Halves = npt.NDArray[np.float16]
+Units = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A photo as the map keeps it: with what tells whether its pixels have changed.
+    """A photo as the map stores it, with what shows whether its pixels have changed.
 
     `content_hash` is of the bytes; `content_hint`, such as "size:mtime_ns", lets an unchanged
-    file be passed over without reading it.
+    file be recognised without reading it.
     """
 
     photo: Photo
@@ -38,7 +44,7 @@ class ModelIdentity:
     dim: int
 
     def check(self, name: str, fingerprint: str, where: str) -> None:
-        """Refuse another model than this one; `where` is the map.
+        """Refuse another model; `where` is the map.
 
         Raises:
             ModelMismatch: it is another.
@@ -46,9 +52,37 @@ class ModelIdentity:
         if fingerprint != self.fingerprint:
             raise ModelMismatch(
                 f"The map {where} was built with {self.name} ({self.fingerprint[:12]}), but the model at hand is "
-                f"{name} ({fingerprint[:12]}). Descriptors of different models cannot be compared. Give the map's own "
-                f"model with --model, or re-embed the map: viewfix migrate {shlex.quote(where)} --model NEW"
+                f"{name} ({fingerprint[:12]}). Descriptors of different models cannot be compared. Pass the map's own "
+                f"model with --model, or migrate the map: viewfix migrate {shell_quoted(where)} --model NEW"
             )
+
+
+MOST_DIM = 65_536
+_PATH = re.compile(r"(^|[/\\])\.\.([/\\]|$)|^[/\\~]|^[A-Za-z]:[/\\]|[\0-\x1f]")
+
+
+def to_model(about: Any) -> ModelIdentity:
+    """The model that a map stores as JSON.
+
+    Raises:
+        BadInput: it is not the description of a model.
+    """
+    try:
+        name, fingerprint, dim = about["name"], about["fingerprint"], about["dim"]
+    except (KeyError, TypeError):
+        raise BadInput("it does not describe its model by name, fingerprint and dim") from None
+    texts = isinstance(name, str) and 0 < len(name) <= 1_000 and isinstance(fingerprint, str)
+    if texts and _PATH.search(name):
+        raise BadInput(f"the name of its model, {name!r:.60}, is the path of a file")
+    # The fingerprint becomes part of a file name.
+    if (
+        not texts
+        or not re.fullmatch(r"[A-Za-z0-9_:-]{1,200}", fingerprint)
+        or not isinstance(dim, int)
+        or not 1 <= dim <= MOST_DIM
+    ):
+        raise BadInput(f"its model is {name!r:.60} ({fingerprint!r:.60}) with {dim!r:.20} numbers")
+    return ModelIdentity(name, fingerprint, dim)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +99,7 @@ class Version:
 
 
 def rebased(calibration: dict[str, Any], of: Version, onto: Version) -> dict[str, Any]:
-    """A calibration for a copy: as many changes as the map saw since it was calibrated, the copy has seen too."""
+    """A calibration for a copy, which then counts as many changes since the calibration as the map."""
     rows, removals = calibration.get("last_row"), calibration.get("removals")
     if not isinstance(rows, int) or not isinstance(removals, int):
         return calibration
@@ -74,7 +108,7 @@ def rebased(calibration: dict[str, Any], of: Version, onto: Version) -> dict[str
 
 
 UNFINISHED_COPY = "copy"
-"""In the meta of a map that is being copied to: of what, and how far. Nobody may take it for the whole map."""
+"""In the meta of an unfinished copy: its source, and how far it has come. Until it is gone photos are missing."""
 
 PHOTO_COLUMNS = "id, source, lat, lon, radius_m, heading_deg, taken_at, attribution, licence, view, camera"
 COLUMNS = PHOTO_COLUMNS + ", content_hash, content_hint"
@@ -84,7 +118,7 @@ _WHOLE_NUMBERS = ("width_px", "height_px")
 
 
 def to_photo(values: Sequence[Any]) -> Photo:
-    """PHOTO_COLUMNS to a Photo."""
+    """PHOTO_COLUMNS as a Photo."""
     key, source, lat, lon, radius_m, heading_deg, taken_at, attribution, licence, view, camera = values
     return Photo(
         id=key,
@@ -100,12 +134,12 @@ def to_photo(values: Sequence[Any]) -> Photo:
 
 
 def to_record(values: Sequence[Any]) -> Record:
-    """COLUMNS to a Record."""
+    """COLUMNS as a Record."""
     return Record(to_photo(values[:-2]), values[-2], values[-1])
 
 
 def to_values(record: Record) -> tuple[Any, ...]:
-    """A Record to COLUMNS."""
+    """A Record as COLUMNS."""
     photo = record.photo
     return (
         photo.id,
@@ -158,6 +192,15 @@ def grouped(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
     return found
 
 
+SAME_PLACE_DEG = 1e-9
+"""0.1 mm. Positions that were computed by another Python, or on another processor, differ in their last bits."""
+
+
+def same_place(one: tuple[float, float], other: tuple[float, float]) -> bool:
+    """Whether two (lat, lon) are equal but for rounding."""
+    return all(abs(a - b) <= SAME_PLACE_DEG for a, b in zip(one, other, strict=True))
+
+
 def to_halves(
     records: Sequence[Record], descriptors: npt.NDArray[np.float32] | npt.NDArray[np.float16], dim: int
 ) -> npt.NDArray[np.float16]:
@@ -165,7 +208,7 @@ def to_halves(
     found = np.asarray(descriptors, dtype=np.float32)
     if found.shape != (len(records), dim):
         raise BadInput(
-            f"{len(records)} photos came with descriptors of shape {found.shape}, the map has {dim} numbers a photo. "
+            f"{len(records)} photos came with descriptors of shape {found.shape}; the map has {dim} numbers a photo. "
             "Use the model the map was built with."
         )
     lengths = np.linalg.norm(found, axis=1)
@@ -175,7 +218,7 @@ def to_halves(
             f"The descriptor of {records[bad[0]].photo.id} has length {lengths[bad[0]]} ({len(bad)} of {len(records)} "
             "photos): nothing can be compared with it. Leave the photo out, or check the model."
         )
-    if descriptors.dtype == np.float16:  # of another map: copied, they must not be rounded again
+    if descriptors.dtype == np.float16:  # from another map: they must not be rounded again
         return np.asarray(descriptors, dtype="<f2")
     return np.asarray(found / lengths[:, None], dtype="<f2")
 

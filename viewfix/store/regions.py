@@ -1,4 +1,4 @@
-"""A region and many positions go in; which of them lie inside comes out, without a geodesic for each."""
+"""Which of many positions lie in a region, without a geodesic for each."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from ..geo import Box, Circle, Region
 
 Floats = npt.NDArray[np.float64]
 _EARTH_M = 6_371_000.0
-# The sphere errs by less than 0.56 % of a distance on WGS84; what lies that near the edge is asked of the ellipsoid.
+# The sphere errs by less than 0.56 % of a distance on WGS84; points that near the edge are measured on the ellipsoid.
 _DOUBT = 0.01
 
 
 def cover(region: Region) -> Sequence[Box]:
-    """Boxes that hold all of a region and 1 cm more, for what rounding puts beside its edge; `contains` comes after."""
+    """Boxes that cover a region and 1 cm more, because of rounding; `contains` must decide about what they hold."""
     if isinstance(region, Box):
         return region.boxes()
     return Circle(region.lat, region.lon, region.radius_m + 0.01).boxes()

@@ -1,4 +1,4 @@
-"""Records go into one transaction, all of it or nothing: what the engines that have transactions do alike."""
+"""What the engines with transactions share: each batch is one transaction."""
 
 from __future__ import annotations
 
@@ -12,32 +12,32 @@ import numpy.typing as npt
 
 from ..errors import BadInput
 from ..types import Skipped
-from .records import Record, to_halves
-from .store import Rows, Store
+from .records import Record, Rows, to_halves
+from .store import Store
 
 
 class Statements(Protocol):
-    """What is said to one engine within a transaction: the module `writing` of each."""
+    """The statements of one engine, to be executed within a transaction: its module `write`."""
 
     @property
     def put(self) -> Callable[[Any, Sequence[Record], npt.NDArray[np.float16]], Rows]:
-        """Insert records with their descriptors; the rows they got."""
+        """Insert records with their descriptors; returns their rows."""
 
     @property
     def change(self) -> Callable[[Any, Record], Rows | None]:
-        """Replace what is known about a photo; its new row if it moved, none if it stays, None if it is not there."""
+        """Replace what is known about a photo: its new row if it moved, no row if not, None without such a photo."""
 
     @property
     def remove(self) -> Callable[[Any, Sequence[str]], int]:
-        """Delete the photos of those ids; how many there were."""
+        """Delete photos by id; returns how many there were."""
 
     @property
     def skip(self) -> Callable[[Any, Sequence[Skipped]], None]:
-        """Remember what could not be used."""
+        """Store which photos could not be used."""
 
     @property
     def unskip(self) -> Callable[[Any, Sequence[str]], int]:
-        """Forget that photos could not be used; how many were remembered."""
+        """Delete what is stored about skipped photos; returns how many there were."""
 
 
 class TransactionalStore(Store):

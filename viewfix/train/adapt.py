@@ -24,7 +24,6 @@ from ..errors import BadInput, UnreadablePhoto
 from ..map import Map
 from ..models.model import Model
 from ..models.onnx import OnnxModel
-from ..store.migration import Migration
 from ..store.store import ModelIdentity, Place
 from ..types import Photo, Progress, silent
 from . import export, losses, whiten
@@ -123,7 +122,7 @@ def adapt(
     with Map.open(place, model=model) as city:
         if len(city) < LEAST_PHOTOS:
             raise BadInput(f"{city.address} has {len(city)} photos; fewer than {LEAST_PHOTOS} teach nothing. Add more.")
-        if (pending := Migration.pending(city.store)) is not None:  # said now, not after minutes of fitting
+        if (pending := city.store.pending_migration()) is not None:  # said now, not after minutes of fitting
             name = city.store.model_file(pending) or pending.name
             raise BadInput(
                 f"A migration of {city.address} to {pending.name} is not finished. Finish it first: "

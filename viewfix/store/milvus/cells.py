@@ -1,4 +1,4 @@
-"""A position goes in, the number of its cell comes out; a region goes in, a filter of Milvus comes out."""
+"""Cells of a grid over the world, and regions as filters of Milvus."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ import numpy.typing as npt
 from ...geo import Region
 from ..regions import cover
 
-CELL_DEG = 0.1  # about 11 km: a circle of 2 km touches four cells at most, but near a pole
-MOST_CELLS = 256  # a region of more is looked for in all partitions
+CELL_DEG = 0.1  # about 11 km: a circle of 2 km touches four cells at most, except near a pole
+MOST_CELLS = 256  # a region of more is searched in all partitions
 _ROW = 10_000  # numbers of one row of cells
 
 
 def cells(lats: npt.ArrayLike, lons: npt.ArrayLike) -> npt.NDArray[np.int64]:
-    """(N,) degrees to (N,) int64: the cell that each position lies in."""
+    """The cell of each position: (N,) degrees to (N,) int64."""
     return _step(lats, 90.0) * _ROW + _step(lons, 180.0)
 
 
 def within(region: Region) -> str:
-    """A region as Milvus' filter: the boxes around it, and the cells that they touch where these are few."""
+    """A region as a filter of Milvus: the boxes around it, and the cells that they touch where these are few."""
     parts, touched = [], set[int]()
     for box in cover(region):
         south, north = int(_step(box.south, 90.0)), int(_step(box.north, 90.0))
@@ -30,7 +30,7 @@ def within(region: Region) -> str:
         else:
             touched.update(range(MOST_CELLS + 1))
     edges = " or ".join(parts)
-    # Of `cell in` beside an `or`, Milvus makes no use: it stands once, in front.
+    # Milvus ignores a `cell in` beside an `or`, so it stands once, in front.
     return f"cell in {sorted(touched)} and ({edges})" if len(touched) <= MOST_CELLS else edges
 
 

@@ -1,4 +1,4 @@
-"""Records go into the truth, their descriptors into Milvus too; questions about likeness are asked there."""
+"""A map that is searched in Milvus; its records, descriptors included, lie in a file or in PostgreSQL."""
 
 from __future__ import annotations
 
@@ -13,51 +13,57 @@ import numpy.typing as npt
 from ...errors import BadInput, NotAMap, StorageFailed, ViewfixError
 from ...types import Skipped, silent
 from ..address import Address
+from ..postgres.url import check_size
 from ..records import ModelIdentity, Record, to_halves, to_units
 from ..store import Rows, Store
 from .collection import Collection
-from .delegating import DelegatingStore
-from .filling import Filled, see_to, stamped
-from .place import Place
+from .delegate import DelegatingStore
+from .sync import SyncState, mark_synchronised, synchronise
+from .url import MilvusUrl
 
-STAMP_EACH = 1_000
-"""Photos: how far Milvus is filled is noted after so many; after a kill the last ones are put there again."""
+NOTE_EACH = 1_000
+"""Photos between two notes of how far Milvus is in step; after a kill the last ones are put there again."""
 
 
 class MilvusStore(DelegatingStore):
-    """A map whose search is in Milvus: see Store.
+    """See `Store`.
 
-    The truth, descriptors included, lies in another map, a file or PostgreSQL, for Milvus has no transactions. What is
-    put goes to Milvus before the truth commits: so each row of the truth is in Milvus too, and what Milvus has
-    beyond it never comes out, for every candidate is looked up in the truth.
+    The truth is another map, a file or PostgreSQL, because Milvus has no transactions. A batch is put into Milvus
+    before the truth commits it: so Milvus has each row of the truth, and rows that it has beyond are never returned,
+    because every candidate is looked up in the truth.
     """
 
     engine: ClassVar[str] = "milvus"
 
-    def __init__(self, place: Place, truth: Store, collection: Collection, filled: Filled | None = None) -> None:
+    def __init__(self, url: MilvusUrl, truth: Store, collection: Collection, state: SyncState | None = None) -> None:
         super().__init__(truth)
-        self.address, self.collection = place.address, collection
-        self._filled = filled  # None: opened for reading
-        self._unstamped = 0
+        self.address, self.collection = url.address, collection
+        self._state = state  # None: opened for reading
+        self._unnoted = 0
 
     # Opening and closing
 
     @classmethod
     def created(cls, address: Address, model: ModelIdentity) -> Self:
-        place = _place(address)
-        if Store.exists(place.records):
-            raise BadInput(f"There is already something at {place.records}, where the records of {address} would lie.")
-        collection = Collection(place)
+        url = _url(address)
+        if url.records.scheme.startswith("postgres"):
+            check_size(model)
+        if Store.exists(url.records):
+            raise BadInput(
+                f"There is already something at {url.records}, where the records of {address} belong. Name another "
+                "place for them with ?records="
+            )
+        collection = Collection(url)
         try:
             if (found := collection.found()) is not None:
-                what = "whose records are not" if "viewfix" in found else "of somebody else:"
+                what = f"whose records are not at {url.records}" if "viewfix" in found else "of another program"
                 raise BadInput(
-                    f"There is already a collection {place.collection} in Milvus, {what} at {place.records}. Name the "
-                    "records with ?records=, drop the collection, or choose another name."
+                    f"There is already a collection {url.collection} in Milvus, {what}. Name its records with "
+                    "?records=, drop the collection, or choose another name."
                 )
-            truth = Store.create(place.records, model)
+            truth = Store.create(url.records, model)
             try:
-                return cls(place, truth, collection, see_to(collection, truth, silent, _log))
+                return cls(url, truth, collection, synchronise(collection, truth, silent, _log))
             except BaseException:
                 truth.discard()
                 raise
@@ -67,17 +73,17 @@ class MilvusStore(DelegatingStore):
 
     @classmethod
     def opened(cls, address: Address, *, write: bool = False) -> Self:
-        place = _place(address)
-        if not Store.exists(place.records):
+        url = _url(address)
+        if not Store.exists(url.records):
             raise NotAMap(
-                f"There is no map at {address}: its records are not at {place.records}. Name them with ?records=, or "
-                f"make it with: viewfix build '{address}' PHOTOS"
+                f"There is no map at {address}: its records are not at {url.records}. Name them with ?records=, or "
+                f"build it with: viewfix build {address.typed} PHOTOS"
             )
-        collection = Collection(place)
-        truth = Store.open(place.records, write=write)
+        collection = Collection(url)
+        truth = Store.open(url.records, write=write)
         try:
-            # What is put must find a whole collection; who reads looks when it is to be searched.
-            return cls(place, truth, collection, see_to(collection, truth, silent, _log) if write else None)
+            # A writer needs a complete collection; for a reader, the search checks it.
+            return cls(url, truth, collection, synchronise(collection, truth, silent, _log) if write else None)
         except BaseException:
             truth.close()
             collection.close()
@@ -85,26 +91,26 @@ class MilvusStore(DelegatingStore):
 
     @classmethod
     def taken(cls, address: Address) -> bool:
-        return Store.exists(_place(address).records)
+        return Store.exists(_url(address).records)
 
     def close(self) -> None:
-        if self._filled is not None and self._unstamped:
-            self._stamp()
-        self._filled = None
+        if self._state is not None and self._unnoted:
+            self._note()
+        self._state = None
         self.collection.close()
         self.truth.close()
 
     def discard(self) -> None:
-        self._filled = None
+        self._state = None
         self.collection.drop()
         self.collection.close()
         self.truth.discard()
 
     def info(self) -> dict[str, Any]:
-        place = self.collection.place
-        return {**self.truth.info(), "path": str(self.address), "records": str(place.records), "index": place.index}
+        url = self.collection.url
+        return {**self.truth.info(), "path": str(self.address), "records": str(url.records), "index": url.index}
 
-    # Writing: Milvus first, then the truth
+    # Writing: to Milvus first, then to the truth
 
     def put(
         self,
@@ -130,9 +136,9 @@ class MilvusStore(DelegatingStore):
 
         rows = self.truth.put(records, halves, skipped, before_commit=index)
         self._from_milvus(list(replaced.values()))
-        self._unstamped += len(rows)
-        if self._unstamped >= STAMP_EACH:
-            self._stamp()
+        self._unnoted += len(rows)
+        if self._unnoted >= NOTE_EACH:
+            self._note()
         return rows
 
     def update_photo(self, record: Record, *, before_commit: Callable[[Rows], None] | None = None) -> None:
@@ -149,7 +155,7 @@ class MilvusStore(DelegatingStore):
         self.truth.update_photo(record, before_commit=index)
         if moved:
             self._from_milvus(old)
-            self._unstamped += 1
+            self._unnoted += 1
 
     def remove(self, ids: Sequence[str]) -> int:
         rows = list(self.truth.rows_of(ids).values())
@@ -158,39 +164,41 @@ class MilvusStore(DelegatingStore):
         return removed
 
     def _to_milvus(self, rows: Rows, lats: np.ndarray, lons: np.ndarray, units: np.ndarray) -> None:
-        """Within the transaction of the truth: what fails here undoes it."""
-        if self._filled is None:
+        """Within the transaction of the truth: an error here undoes it."""
+        if self._state is None:
             raise StorageFailed(f"{self.address} was opened for reading or is closed. Open it with write=True.")
-        if Filled.of(self.truth).uid != self._filled.uid:
+        if SyncState.of(self.truth).uid != self._state.uid:
             raise StorageFailed(
-                f"{self.address}: another process has made the collection in Milvus anew. Run the same command again."
+                f"{self.address}: another process has replaced the collection in Milvus. Run the same command again."
             )
         at = self.collection.put(rows, lats, lons, units)
-        self._filled = replace(self._filled, at=max(at, self._filled.at))
+        self._state = replace(self._state, at=max(at, self._state.at))
 
     def _from_milvus(self, rows: Sequence[int]) -> None:
-        """After the truth has forgotten them: what stays in Milvus never comes out, so no failure undoes that."""
+        """After the truth committed a removal: rows that stay in Milvus are never returned, so no error is raised."""
         try:
             if rows:
                 self.collection.remove(rows)
         except ViewfixError as error:
-            _log(f"{len(rows)} photos that are gone stay in Milvus for now, where they do no harm: {error}")
+            _log(f"{len(rows)} removed photos stay in Milvus for now, and are never returned: {error}")
 
-    def _stamp(self) -> None:
-        if self._filled is not None:
-            self._filled, self._unstamped = stamped(self.truth, self._filled), 0
+    def _note(self) -> None:
+        if self._state is not None:
+            self._state, self._unnoted = mark_synchronised(self.truth, self._state), 0
 
 
-def _place(address: Address) -> Place:
-    place = Place.of(address)
-    if len(place.records.urls) > 1:
+def _url(address: Address) -> MilvusUrl:
+    url = MilvusUrl.of(address)
+    if len(url.records.urls) > 1:
         raise BadInput(
-            f"{address} has its records on several servers, which a map in Milvus cannot have yet. Give one of them; "
-            "it answers no question about likeness."
+            f"{address} has its records on several servers, which a map in Milvus cannot have. Name one server: it is "
+            "not asked to search."
         )
-    if place.records.scheme.startswith("milvus"):
-        raise BadInput(f"{address} has its records in Milvus, which cannot keep them. Name a file or PostgreSQL.")
-    return place
+    if url.records.scheme.startswith("milvus"):
+        raise BadInput(
+            f"{address} has its records in Milvus, which cannot store them. Name a file or a URL of PostgreSQL."
+        )
+    return url
 
 
 def _log(line: str) -> None:

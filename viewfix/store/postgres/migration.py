@@ -1,4 +1,4 @@
-"""A map in PostgreSQL changes to another model: see `viewfix.store.migration`."""
+"""The migration of a map in PostgreSQL to another model; see `viewfix.store.migration`."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ import numpy as np
 from ...errors import BadInput
 from ...types import Photo, Skipped
 from ..migration import KEY, Migration
-from ..records import ModelIdentity, Record, to_halves
-from . import vector_index, wire, writing
-from .reading import one
-from .store import PostgresStore, Units, put_meta
+from ..records import ModelIdentity, Record, Units, to_halves
+from . import halfvec, vector_index, write
+from .connections import Connections, put_meta
+from .read import Columns, one, photos_in_order
+from .url import check_size
 
 _SWITCH = (
     "UPDATE photos SET content_hash = fresh.content_hash, content_hint = fresh.content_hint "
@@ -30,16 +31,17 @@ _SWITCH = (
 
 
 class PostgresMigration(Migration):
-    """See Migration."""
+    """See `Migration`."""
 
-    def __init__(self, store: PostgresStore, model: ModelIdentity) -> None:
-        self._store = store
+    def __init__(self, connections: Connections, columns: Columns, model: ModelIdentity) -> None:
+        self._connections, self._columns = connections, columns
         self.model = model
 
     def begin(self) -> None:
+        check_size(self.model)
         dim = self.model.dim
-        with self._store.transaction() as connection:
-            writing.lock(connection)
+        with self._connections.transaction() as connection:
+            write.lock(connection)
             connection.execute(
                 f"CREATE TABLE IF NOT EXISTS migrating (row bigint PRIMARY KEY, vector halfvec({dim}) NOT NULL)"
             )
@@ -52,14 +54,14 @@ class PostgresMigration(Migration):
             put_meta(connection, KEY, asdict(self.model))
 
     def forget(self) -> None:
-        with self._store.transaction() as connection:
+        with self._connections.transaction() as connection:
             connection.execute("DROP TABLE IF EXISTS migrating, migrating_contents")
             connection.execute(f"DROP FUNCTION IF EXISTS {vector_index.NEW_SIGNS}(halfvec)")
             connection.execute("DELETE FROM meta WHERE key = %s", (KEY,))
 
     def done(self) -> int:
         query = "SELECT count(*) FROM migrating JOIN photos USING (row)"
-        return int(self._store.lines(query)[0][0])
+        return int(self._connections.lines(query)[0][0])
 
     def todo(self, chunk: int = 4096) -> Iterator[Photo]:
         after = -1
@@ -68,23 +70,23 @@ class PostgresMigration(Migration):
             "ORDER BY row LIMIT %s"
         )
         while True:
-            rows = [row for (row,) in self._store.lines(query, (after, chunk))]
+            rows = [row for (row,) in self._connections.lines(query, (after, chunk))]
             if not rows:
                 return
             after = rows[-1]
-            yield from self._store.photos(rows)
+            yield from photos_in_order(self._connections, self._columns, rows)
 
     def put(self, records: Sequence[Record], descriptors: Units) -> None:
         halves = to_halves(records, descriptors, self.model.dim)
-        with self._store.transaction() as connection:
+        with self._connections.transaction() as connection:
             query = "SELECT id, row, content_hash, content_hint FROM photos WHERE id = ANY(%s)"
             ids = [record.photo.id for record in records]
             there = {key: (row, *before) for key, row, *before in connection.execute(query, (ids,))}
-            kept = [at for at, key in enumerate(ids) if key in there]  # others may have been taken out meanwhile
+            kept = [at for at, key in enumerate(ids) if key in there]  # others may have been removed meanwhile
             rows = np.array([there[ids[at]][0] for at in kept], np.int64)
             connection.execute("DELETE FROM migrating WHERE row = ANY(%s)", (rows.tolist(),))
             with connection.cursor().copy("COPY migrating (row, vector) FROM STDIN (FORMAT binary)") as copy:
-                copy.write(wire.copied(rows, halves[kept]))
+                copy.write(halfvec.copy_lines(rows, halves[kept]))
             for at in kept:
                 row, *before = there[ids[at]]
                 now = (records[at].content_hash, records[at].content_hint)
@@ -96,18 +98,19 @@ class PostgresMigration(Migration):
                     )
 
     def finish(self, dropped: Sequence[Skipped] = ()) -> None:
-        if len(self._store) >= vector_index.INDEX_FROM:  # before the switch: the old descriptors answer meanwhile
-            with self._store.pool.borrowed() as connection:
+        (count,) = self._connections.lines("SELECT photos FROM counts")[0]
+        if count >= vector_index.INDEX_FROM:  # before the switch: the old descriptors answer meanwhile
+            with self._connections.pool.borrow() as connection:
                 vector_index.build_new(connection, self.model.dim)
-        with self._store.transaction() as connection:
-            writing.lock(connection)
-            writing.remove(connection, [each.id for each in dropped])
-            writing.skip(connection, dropped)
+        with self._connections.transaction() as connection:
+            write.lock(connection)
+            write.remove(connection, [each.id for each in dropped])
+            write.skip(connection, dropped)
             query = "SELECT count(*) FROM photos WHERE NOT EXISTS (SELECT 1 FROM migrating m WHERE m.row = photos.row)"
             (missing,) = one(connection, query)
             if missing:
                 raise BadInput(
-                    f"{missing} photos of {self._store.address} have no descriptor of {self.model.name} yet. "
+                    f"{missing} photos of {self._connections.url.address} have no descriptor of {self.model.name} yet. "
                     "Run the migration again."
                 )
             for statement in _SWITCH:

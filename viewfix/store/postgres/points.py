@@ -1,4 +1,4 @@
-"""Points of interest of a map in PostgreSQL: see `viewfix.store.points`."""
+"""The points of interest of a map in PostgreSQL; see `viewfix.store.points`."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ import numpy.typing as npt
 from ...errors import BadInput
 from ...geo import Region
 from ...types import PointOfInterest, Position
-from ..points import COLUMNS, Filling, Points, PointSource, Spots, to_point, to_values
+from ..points import COLUMNS, Points, PointSource, PointWriter, Spots, to_point, to_points, to_values
 from ..regions import cover
-from .reading import corners, one
-from .store import PostgresStore
+from .connections import Connections
+from .read import corners, one
 
 if TYPE_CHECKING:
     from .connect import Connection
@@ -28,18 +28,18 @@ _VALUES = "id, name, name_key, kind, lat, lon, notability, wikidata, names, link
 
 
 class PostgresPoints(Points):
-    """See Points."""
+    """See `Points`."""
 
-    def __init__(self, store: PostgresStore) -> None:
-        self._store = store
+    def __init__(self, connections: Connections) -> None:
+        self._connections = connections
 
     def __len__(self) -> int:
         query = "SELECT coalesce(sum(points), 0)::bigint FROM point_sources"
-        return int(self._store.lines(query)[0][0])
+        return int(self._connections.lines(query)[0][0])
 
     def sources(self) -> list[PointSource]:
         query = "SELECT file, attribution, licence, points, added_at FROM point_sources ORDER BY source"
-        found = self._store.lines(query)
+        found = self._connections.lines(query)
         return [
             PointSource(file, attribution, licence, points, datetime.fromisoformat(added_at))
             for file, attribution, licence, points, added_at in found
@@ -49,30 +49,30 @@ class PostgresPoints(Points):
         query = "SELECT number, lat, lon, notability FROM points WHERE point(lon, lat) <@ %s::box"
         found: list[tuple[int, float, float, float]] = []
         for box in cover(region):
-            found += self._store.lines(query, (corners(box),), binary=True)
+            found += self._connections.lines(query, (corners(box),), binary=True)
         return Spots.within(region, found)
 
     def get(self, numbers: npt.ArrayLike) -> list[PointOfInterest]:
         asked = np.asarray(numbers, np.int64).tolist()
         query = f"SELECT number, {COLUMNS} FROM {_JOINED} WHERE number = ANY(%s)"
-        lines = self._store.lines(query, (asked,))
-        found = {values[0]: to_point(values[1:]) for values in lines}
+        lines = self._connections.lines(query, (asked,))
+        found = dict(to_points(lines, self._connections.damage))
         return [found[number] for number in asked if number in found]
 
     def all(self, chunk: int = 4096) -> Iterator[PointOfInterest]:
         after = 0
         query = f"SELECT number, {COLUMNS} FROM {_JOINED} WHERE number > %s ORDER BY number LIMIT %s"
         while True:
-            found = self._store.lines(query, (after, chunk))
+            found = self._connections.lines(query, (after, chunk))
             if not found:
                 return
             after = found[-1][0]
-            for values in found:
-                yield to_point(values[1:])
+            for _, point in to_points(found, self._connections.damage):
+                yield point
 
     @contextlib.contextmanager
-    def replacing(self, source: PointSource) -> Iterator[Filling]:
-        with self._store.transaction() as connection:
+    def replacing(self, source: PointSource) -> Iterator[PointWriter]:
+        with self._connections.transaction() as connection:
             connection.execute("LOCK TABLE point_sources IN SHARE ROW EXCLUSIVE MODE")  # readers go on
             _forget(connection, source.file)
             added_at = (source.added_at or datetime.now(UTC)).isoformat(timespec="seconds")
@@ -81,24 +81,24 @@ class PostgresPoints(Points):
                 "RETURNING source"
             )
             (number,) = one(connection, query, (source.file, source.attribution, source.licence, added_at))
-            filling = PostgresFilling(connection, number)
-            yield filling
-            connection.execute("UPDATE point_sources SET points = %s WHERE source = %s", (filling.count, number))
+            writer = PostgresPointWriter(connection, number)
+            yield writer
+            connection.execute("UPDATE point_sources SET points = %s WHERE source = %s", (writer.count, number))
 
     def remove(self, file: str | None = None) -> int:
-        with self._store.transaction() as connection:
+        with self._connections.transaction() as connection:
             connection.execute("LOCK TABLE point_sources IN SHARE ROW EXCLUSIVE MODE")
             known = [each for (each,) in connection.execute("SELECT file FROM point_sources ORDER BY source")]
             if file is not None and file not in known:
                 raise BadInput(
-                    f"{self._store.address} has no points of interest from {file}. "
-                    + (f"It has those from: {', '.join(known[:5])}." if known else "It has none at all.")
+                    f"{self._connections.url.address} has no points of interest from {file}. "
+                    + (f"It has those from: {', '.join(known[:5])}." if known else "It has none.")
                 )
             return sum(_forget(connection, each) for each in (known if file is None else [file]))
 
 
-class PostgresFilling(Filling):
-    """See Filling."""
+class PostgresPointWriter(PointWriter):
+    """See `PointWriter`."""
 
     def __init__(self, connection: Connection, source: int) -> None:
         self._connection, self._source = connection, source

@@ -1,4 +1,4 @@
-"""A connection goes in; it comes out with the tables of a map, made, checked or brought up to date."""
+"""The tables of a map in PostgreSQL: create them, read their version, bring an older map up to date."""
 
 from __future__ import annotations
 
@@ -7,17 +7,18 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ...errors import BadInput, NotAMap, StorageFailed
-from .place import Place
+from .connect import creation_lock
+from .url import DatabaseUrl
 
 if TYPE_CHECKING:
     from .connect import Connection
 
 LEAST_PGVECTOR = (0, 8)
 
-# As in the SQLite map a row number is given once and never again, and what a row holds never changes. `counts` has one
-# line, which every writer locks first: batches become visible in the order of their rows, one after another. Positions
-# lie in `photos`, which is narrow: a region is read from its index alone. 512 halves are 1,032 bytes and stay in
-# the line (PLAIN): a search must not look for each in another place.
+# As in a map file a row number is used once, and the position and descriptor of a row never change. `counts` has one
+# line, which every writer locks first: batches become visible in the order of their rows. Positions lie in `photos`,
+# which is narrow: a region is read from its index alone. 512 halves are 1,032 bytes and stay in the line (PLAIN): a
+# search reads hundreds of them, and must not look up each in another table.
 _FIRST = """
 CREATE TABLE photos (
     row bigint PRIMARY KEY,
@@ -93,75 +94,83 @@ STEPS: list[Callable[[Connection, Mapping[str, int]], None]] = [_first, _views]
 
 
 def version() -> int:
-    """The schema that this viewfix writes."""
+    """The number of the schema that this viewfix writes."""
     return len(STEPS)
 
 
-def see_to_pgvector(connection: Connection, place: Place) -> None:
-    """Install the extension if the server has it and the user may.
+def require_pgvector(connection: Connection, url: DatabaseUrl) -> None:
+    """Enable the extension, if the server has it and the user may.
 
     Raises:
-        StorageFailed: there is none, or one that is too old.
+        StorageFailed: the server has none, or one that is too old.
     """
     there = connection.execute(
         "SELECT default_version, installed_version FROM pg_available_extensions WHERE name = 'vector'"
     ).fetchone()
     if there is None:
         raise StorageFailed(
-            f"{place.address}: the server has no pgvector, which searches the descriptors. Install it there (Debian: "
+            f"{url.address}: the server has no pgvector, which searches the descriptors. Install it there (Debian: "
             "postgresql-NN-pgvector, with NN the server's version), then run the same command again."
         )
     if there[1] is None:
-        connection.execute("CREATE EXTENSION IF NOT EXISTS vector SCHEMA public")
+        with connection.transaction(), creation_lock(connection, "vector"):  # two at once fail, in spite of IF NOT
+            connection.execute("CREATE EXTENSION IF NOT EXISTS vector SCHEMA public")
     found = there[1] or there[0]
     if tuple(int(part) for part in found.split(".")[:2]) < LEAST_PGVECTOR:
         least = ".".join(map(str, LEAST_PGVECTOR))
         raise StorageFailed(
-            f"{place.address}: the server has pgvector {found}, but {least} is needed. Install a newer one there, then "
+            f"{url.address}: the server has pgvector {found}, but {least} is needed. Install a newer one there, then "
             "run in the database: ALTER EXTENSION vector UPDATE"
         )
 
 
-def make(connection: Connection, place: Place, meta: Mapping[str, Any], values: Mapping[str, int]) -> None:
-    """Make the tables of a map, in the transaction of the caller. `values` are the dim and the first row number.
+def make(connection: Connection, url: DatabaseUrl, meta: Mapping[str, Any], values: Mapping[str, int]) -> None:
+    """Create the tables of a map, in the transaction of the caller. `values` are the dim and the first row number.
 
     Raises:
         BadInput: something is there already.
     """
-    query = "SELECT count(*) FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace WHERE nspname = %s"
-    there = connection.execute(query, (place.map,)).fetchone()
-    if there is not None and there[0]:
-        raise BadInput(f"There is already something at {place.address}. Open it, or choose another name.")
-    found = connection.execute("SELECT 1 FROM pg_namespace WHERE nspname = %s", (place.map,)).fetchone()
-    if found is None:  # an empty one may have been made by somebody with more rights
-        connection.execute(f'CREATE SCHEMA "{place.map}"')
+    with creation_lock(connection, url.map):
+        _make(connection, url, meta, values)
+
+
+def _make(connection: Connection, url: DatabaseUrl, meta: Mapping[str, Any], values: Mapping[str, int]) -> None:
+    if there_is(connection, url):
+        raise BadInput(f"There is already something at {url.address}. Open it, or choose another name.")
+    found = connection.execute("SELECT 1 FROM pg_namespace WHERE nspname = %s", (url.map,)).fetchone()
+    if found is None:  # an empty one may have been created by a user with more rights
+        connection.execute(f'CREATE SCHEMA "{url.map}"')
     for step in STEPS:
         step(connection, values)
     for key, value in {**meta, "schema": version()}.items():
         connection.execute("INSERT INTO meta VALUES (%s, %s)", (key, json.dumps(value)))
 
 
-def there_is(connection: Connection, place: Place) -> bool:
+def there_is(connection: Connection, url: DatabaseUrl) -> bool:
     """Whether there are tables under the name of the map."""
     query = "SELECT 1 FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace WHERE nspname = %s LIMIT 1"
-    return connection.execute(query, (place.map,)).fetchone() is not None
+    return connection.execute(query, (url.map,)).fetchone() is not None
 
 
-def found(connection: Connection, place: Place) -> int:
-    """The schema version of the map; NotAMap when there is none, or something else, or one from the future."""
-    if not there_is(connection, place):
-        raise NotAMap(f"There is no map at {place.address}. Make one with: viewfix build '{place.address}' PHOTOS")
-    there = connection.execute("SELECT to_regclass(%s)", (f'"{place.map}".meta',)).fetchone()
+def found(connection: Connection, url: DatabaseUrl) -> int:
+    """The schema number of the map.
+
+    Raises:
+        NotAMap: there is none, or something else, or one of a newer viewfix.
+    """
+    if not there_is(connection, url):
+        raise NotAMap(f"There is no map at {url.address}. Build one with: viewfix build {url.address.typed} PHOTOS")
+    there = connection.execute("SELECT to_regclass(%s)", (f'"{url.map}".meta',)).fetchone()
     meta: dict[str, Any] = {}
     if there is not None and there[0] is not None:
-        query = f"SELECT key, value FROM \"{place.map}\".meta WHERE key IN ('format', 'schema')"
+        query = f"SELECT key, value FROM \"{url.map}\".meta WHERE key IN ('format', 'schema')"
         meta = {key: json.loads(value) for key, value in connection.execute(query)}
     if meta.get("format") != "viewfix map":
-        raise NotAMap(f"{place.address} is not a map: the schema {place.map} holds other tables. Choose another name.")
+        raise NotAMap(f"{url.address} is not a map: the schema {url.map} holds other tables. Choose another name.")
     number = int(meta["schema"])
     if number > version():
         raise NotAMap(
-            f"{place.address} was made by a newer viewfix: its schema is {number}, this viewfix reads up to "
+            f"{url.address} was made by a newer viewfix: its schema is {number}, this viewfix reads up to "
             f"{version()}. Run: pip install --upgrade viewfix"
         )
     return number

@@ -1,13 +1,11 @@
-"""Records and descriptors go to the servers that they belong on, and come back from them as from one map."""
+"""A map over several PostgreSQL servers."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar, Self, TypeVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -15,39 +13,33 @@ import numpy.typing as npt
 from ...geo import Region
 from ...types import Photo, Skipped
 from ..address import Address
-from ..local_features import LocalFeatureCache
-from ..migration import Migration
 from ..points import Points
 from ..postgres.store import PostgresStore
-from ..records import ModelIdentity, Record, Version, grouped, to_halves
+from ..records import Floats, Halves, ModelIdentity, Record, Rows, Units, Version, grouped, to_halves
 from ..store import Store
-from .opening import SHARD_BITS, create, open_all
-from .parts import ShardedLocalFeatures, ShardedMigration
-
-Rows = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float64]
-Units = npt.NDArray[np.float32]
-Result = TypeVar("Result")
+from .local_features import ShardedLocalFeatures
+from .migration import ShardedMigration
+from .open import create, open_all
+from .shards import SHARD_BITS, Shards
 
 
 class ShardedStore(Store):
-    """One map over several servers: see Store.
+    """See `Store`.
 
-    A photo lies on the server that a hash of its id names, so that each has as many, and an id is found without
-    asking all. What there is once, such as the calibration and points of interest, lies on the first. A batch is
-    a transaction on each server that it touches: where one of them fails, the caller is told so, what others
-    have committed stays, and the same call again completes it.
+    A hash of its id decides which server a photo lies on, so that each has as many, and an id is found without asking
+    all of them. The calibration, points of interest and whatever else a map has once lie on the first. A batch is one
+    transaction on each server that it touches: if one of them fails, an error is raised, the others stay committed, and
+    the same call again completes the batch.
     """
 
     engine: ClassVar[str] = "sharded"
 
     def __init__(self, address: Address, shards: Sequence[PostgresStore]) -> None:
         self.address, self.shards = address, shards
-        first = shards[0]
+        self._shards, first = Shards(shards), shards[0]
         self.created_at, self.map_id, self.schema_version = first.created_at, first.map_id, first.schema_version
-        # Until the last shard has switched to another model, the map is of the old one.
+        # Until the last shard has switched to another model, the map has the old one.
         self.model = next((s.model for s in shards if s.meta("migration") is not None), first.model)
-        self._threads = ThreadPoolExecutor(4 * len(shards), thread_name_prefix="shards")
 
     @classmethod
     def created(cls, address: Address, model: ModelIdentity) -> Self:
@@ -62,77 +54,43 @@ class ShardedStore(Store):
         return any([PostgresStore.taken(Address(url)) for url in address.urls])
 
     def close(self) -> None:
-        self._threads.shutdown()
-        for shard in self.shards:
-            shard.close()
+        self._shards.close()
+
+    def together(self, calls: Sequence[Callable[[], Any]]) -> list[Any]:
+        """See `Shards.together`."""
+        return self._shards.together(calls)
 
     def discard(self) -> None:
-        self._threads.shutdown()
+        self._shards.stop()
         for shard in self.shards:
             shard.discard()
-
-    # Which server what is on
-
-    def shard_of(self, photo_id: str) -> int:
-        """The number of the server that a photo of this id lies on."""
-        digest = hashlib.blake2b(photo_id.encode(), digest_size=8).digest()
-        return int.from_bytes(digest, "big") % len(self.shards)
-
-    def parted(self, things: Sequence[object], ids: Sequence[str]) -> dict[int, list[int]]:
-        """Where in a list are the things of each server, by its number; servers without any are left out."""
-        found: dict[int, list[int]] = {}
-        for at in range(len(things)):
-            found.setdefault(self.shard_of(ids[at]), []).append(at)
-        return found
-
-    def together(self, questions: Sequence[Callable[[], Result]]) -> list[Result]:
-        """All answers, in order; asked at once, the last of them by the calling thread. Any that fails is raised."""
-        if not questions:
-            return []
-        others = [self._threads.submit(question) for question in questions[:-1]]
-        last = questions[-1]()
-        return [*(other.result() for other in others), last]
-
-    def _of_ids(self, ids: Sequence[str], ask: Callable[[PostgresStore, list[str]], Result]) -> list[Result]:
-        by_shard = self.parted(ids, ids)
-        asked = [partial(ask, self.shards[n], [ids[i] for i in at]) for n, at in by_shard.items()]
-        return self.together(asked)
-
-    def _of_rows(self, rows: npt.ArrayLike, ask: Callable[[PostgresStore, Rows], Result]) -> list[Result]:
-        asked = np.asarray(rows, np.int64)
-        numbers = asked >> SHARD_BITS
-        there = [n for n in np.unique(numbers).tolist() if 0 <= n < len(self.shards)]
-        return self.together([partial(ask, self.shards[n], asked[numbers == n]) for n in there])
-
-    def _of_all(self, ask: Callable[[PostgresStore], Result]) -> list[Result]:
-        return self.together([partial(ask, shard) for shard in self.shards])
 
     # Reading
 
     def __len__(self) -> int:
-        return sum(self._of_all(len))
+        return sum(self._shards.all(len))
 
     @property
     def version(self) -> Version:
-        """See Store; the numbers are sums over the servers: good to see that something changed, and how much."""
-        found = self._of_all(lambda shard: shard.version)
+        """See `Store`; the numbers are sums over the servers, which tell that something changed, and how much."""
+        found = self._shards.all(lambda shard: shard.version)
         last_rows = [version.last_row - (n << SHARD_BITS) for n, version in enumerate(found)]
         return Version(self.map_id, sum(last_rows), sum(version.removals for version in found))
 
     def known(self, ids: Sequence[str]) -> dict[str, Record]:
-        return {key: r for part in self._of_ids(ids, PostgresStore.known) for key, r in part.items()}
+        return {key: r for part in self._shards.by_ids(ids, PostgresStore.known) for key, r in part.items()}
 
     def rows_of(self, ids: Sequence[str]) -> dict[str, int]:
-        return {key: row for part in self._of_ids(ids, PostgresStore.rows_of) for key, row in part.items()}
+        return {key: row for part in self._shards.by_ids(ids, PostgresStore.rows_of) for key, row in part.items()}
 
     def ids_of_sources(self, sources: Sequence[str]) -> dict[str, list[str]]:
-        parts = self._of_all(lambda shard: shard.ids_of_sources(sources))  # the views of one file lie on several
+        parts = self._shards.all(lambda shard: shard.ids_of_sources(sources))  # the views of one file lie on several
         return grouped((source, key) for part in parts for source, ids in part.items() for key in ids)
 
     def photos(self, rows: npt.ArrayLike) -> list[Photo]:
         asked = np.asarray(rows, np.int64)
 
-        parts = self._of_rows(asked, PostgresStore.photos_by_row)
+        parts = self._shards.by_rows(asked, PostgresStore.photos_by_row)
         found = {row: photo for part in parts for row, photo in part.items()}
         return [found[row] for row in asked.tolist() if row in found]
 
@@ -141,21 +99,21 @@ class ShardedStore(Store):
             yield from shard.records(chunk)
 
     def ids(self) -> list[str]:
-        return [key for part in self._of_all(lambda shard: shard.ids()) for key in part]
+        return [key for part in self._shards.all(lambda shard: shard.ids()) for key in part]
 
     def rows(self, after: int = 0) -> Rows:
-        return np.concatenate(self._of_all(lambda shard: shard.rows(after)))
+        return np.concatenate(self._shards.all(lambda shard: shard.rows(after)))
 
     def positions(self, after: int = 0) -> tuple[Rows, Floats, Floats]:
-        rows, lats, lons = zip(*self._of_all(lambda shard: shard.positions(after)), strict=True)
+        rows, lats, lons = zip(*self._shards.all(lambda shard: shard.positions(after)), strict=True)
         return np.concatenate(rows), np.concatenate(lats), np.concatenate(lons)
 
     def rows_in(self, region: Region, limit: int | None = None) -> Rows:
-        return np.concatenate(self._of_all(lambda shard: shard.rows_in(region, limit)))[:limit]
+        return np.concatenate(self._shards.all(lambda shard: shard.rows_in(region, limit)))[:limit]
 
     def present(self, rows: npt.ArrayLike) -> tuple[Rows, Units]:
         asked = np.asarray(rows, np.int64)
-        parts = self._of_rows(asked, PostgresStore.present)
+        parts = self._shards.by_rows(asked, PostgresStore.present)
         if not parts:
             return np.empty(0, np.int64), np.empty((0, self.model.dim), np.float32)
         found, units = np.concatenate([p[0] for p in parts]), np.concatenate([p[1] for p in parts])
@@ -165,7 +123,7 @@ class ShardedStore(Store):
         there = found[at] == asked if len(found) else np.zeros(len(asked), bool)
         return asked[there], units[at[there]]
 
-    def iter_descriptors(self, chunk: int = 8192, after: int = 0) -> Iterator[tuple[Rows, npt.NDArray[np.float16]]]:
+    def iter_descriptors(self, chunk: int = 8192, after: int = 0) -> Iterator[tuple[Rows, Halves]]:
         for shard in self.shards:
             yield from shard.iter_descriptors(chunk, after)
 
@@ -173,7 +131,7 @@ class ShardedStore(Store):
         return self.shards[0].meta(key, default)
 
     def skipped(self) -> list[Skipped]:
-        found = [each for part in self._of_all(lambda shard: shard.skipped()) for each in part]
+        found = [each for part in self._shards.all(lambda shard: shard.skipped()) for each in part]
         return sorted(found, key=lambda each: each.id)
 
     def info(self) -> dict[str, Any]:
@@ -184,38 +142,38 @@ class ShardedStore(Store):
     def put(
         self,
         records: Sequence[Record],
-        descriptors: npt.NDArray[np.float32] | npt.NDArray[np.float16],
+        descriptors: Units | Halves,
         skipped: Sequence[Skipped] = (),
         *,
         before_commit: Callable[[Rows], None] | None = None,
     ) -> Rows:
-        to_halves(records, descriptors, self.model.dim)  # refuse all of a batch, not one server's part of it
+        to_halves(records, descriptors, self.model.dim)  # refuse the batch as a whole, not one server's part of it
         ids, skipped_ids = [record.photo.id for record in records], [each.id for each in skipped]
-        of_records, of_skipped = self.parted(records, ids), self.parted(skipped, skipped_ids)
+        of_records, of_skipped = self._shards.split(ids), self._shards.split(skipped_ids)
         rows = np.zeros(len(records), np.int64)
 
         def put(number: int) -> None:
             at, left_out = of_records.get(number, []), of_skipped.get(number, [])
-            hook = None if before_commit is None else _told(before_commit, len(records), at)
+            hook = None if before_commit is None else _padded(before_commit, len(records), at)
             rows[at] = self.shards[number].put(
                 [records[i] for i in at], descriptors[at], [skipped[i] for i in left_out], before_commit=hook
             )
 
-        self.together([partial(put, number) for number in sorted({*of_records, *of_skipped})])
+        self._shards.together([partial(put, number) for number in sorted({*of_records, *of_skipped})])
         return rows
 
     def update_photo(self, record: Record, *, before_commit: Callable[[Rows], None] | None = None) -> None:
-        self.shards[self.shard_of(record.photo.id)].update_photo(record, before_commit=before_commit)
+        self._shards.of(record.photo.id).update_photo(record, before_commit=before_commit)
 
     def remove(self, ids: Sequence[str]) -> int:
-        return sum(self._of_ids(ids, PostgresStore.remove))
+        return sum(self._shards.by_ids(ids, PostgresStore.remove))
 
     def put_skipped(self, skipped: Sequence[Skipped]) -> None:
-        for number, at in self.parted(skipped, [each.id for each in skipped]).items():
+        for number, at in self._shards.split([each.id for each in skipped]).items():
             self.shards[number].put_skipped([skipped[i] for i in at])
 
     def forget_skipped(self, ids: Sequence[str]) -> int:
-        return sum(self._of_ids(ids, PostgresStore.forget_skipped))
+        return sum(self._shards.by_ids(ids, PostgresStore.forget_skipped))
 
     def set_meta(self, key: str, value: Any) -> None:
         self.shards[0].set_meta(key, value)
@@ -235,27 +193,27 @@ class ShardedStore(Store):
     def points(self) -> Points:
         return self.shards[0].points
 
-    def local_features(self, fingerprint: str, *, limit_bytes: int | None = None) -> LocalFeatureCache:
+    def local_features(self, fingerprint: str, *, limit_bytes: int | None = None) -> ShardedLocalFeatures:
         caches = [shard.local_features(fingerprint, limit_bytes=limit_bytes) for shard in self.shards]
-        return ShardedLocalFeatures(self, caches)
+        return ShardedLocalFeatures(self._shards, caches)
 
-    def migration(self, model: ModelIdentity) -> Migration:
-        return ShardedMigration(self, model)
+    def migration(self, model: ModelIdentity) -> ShardedMigration:
+        return ShardedMigration(self._shards, self.model, model)
 
 
-def _told(before_commit: Callable[[Rows], None], count: int, at: list[int]) -> Callable[[Rows], None]:
-    """For one server's part of a batch: the rows of the whole batch, 0 for those of the other servers."""
+def _padded(before_commit: Callable[[Rows], None], count: int, at: list[int]) -> Callable[[Rows], None]:
+    """`before_commit` for one server's part of a batch: with all rows, 0 for those of the other servers."""
 
-    def told(own: Rows) -> None:
+    def padded(own: Rows) -> None:
         rows = np.zeros(count, np.int64)
         rows[at] = own
         before_commit(rows)
 
-    return told
+    return padded
 
 
 def merged(parts: Sequence[dict[str, Any]], address: str) -> dict[str, Any]:
-    """What there is to know about a map, from what there is to know about its shards."""
+    """The info of a map, from the info of its shards."""
     sums = {key: sum(part[key] for part in parts) for key in ("photos", "skipped", "map_bytes", "index_bytes")}
     areas = [part["area"] for part in parts if part["area"] is not None]
     first = [part["first_taken_at"] for part in parts if part["first_taken_at"]]

@@ -1,34 +1,53 @@
-"""The path of a map goes in; SQLite connections come out, shared between threads, their errors in our words."""
+"""SQLite connections to a map, shared between threads."""
 
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from pathlib import PurePath
 from typing import Literal
+from urllib.parse import quote
 
-from ...errors import MapBusy, NotAMap, StorageFailed, ViewfixError
+from ...errors import StorageFailed
+from .errors import translate_errors
+from .path import MapPath
 
 Mode = Literal["ro", "rw", "rwc", "immutable"]
 BUSY_SECONDS = 10.0  # how long SQLite waits for another process to finish a commit
-CACHE_KIB = 8_192  # of pages, a connection: the inner nodes of a million photos fit
+CACHE_KIB = 8_192  # of pages, for each connection: the inner nodes of a million photos fit
+OPENING_S = 5.0
+"""The longest that SQLite may compute before a map is open: a map takes milliseconds, a hostile file for ever."""
+
+_STEPS = 10_000  # instructions of SQLite between two looks at the clock
 
 
-def connect(path: Path, mode: Mode) -> sqlite3.Connection:
-    """Open one connection; `immutable` reads a file that nobody can change, on a medium where nothing can be made."""
+def uri_of(path: PurePath) -> str:
+    """A path as SQLite's URI. A network path, //server/share, has an empty host: SQLite takes no other."""
+    text = path.as_posix()
+    return "file://" + ("" if text.startswith("/") else "/") + quote(os.fsencode(text), safe="/:")
+
+
+def connect(path: PurePath, mode: Mode) -> sqlite3.Connection:
+    """Open one connection; `immutable` reads a file that nobody can change, on a medium where nothing can be written.
+
+    Nothing that is stored in the file is trusted to be run: see `schema.check`.
+    """
     query = "mode=ro&immutable=1" if mode == "immutable" else f"mode={mode}"
     connection = sqlite3.connect(
-        f"{path.absolute().as_uri()}?{query}",
+        f"{uri_of(path)}?{query}",
         uri=True,
         timeout=BUSY_SECONDS,
         isolation_level=None,  # BEGIN and COMMIT are written where they happen
         check_same_thread=False,  # the pool hands a connection to one thread at a time
     )
     try:
+        connection.execute("PRAGMA trusted_schema = OFF")
+        connection.execute("PRAGMA cell_size_check = ON")
+        connection.execute("PRAGMA temp_store = MEMORY")
         connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
         connection.execute("PRAGMA synchronous = NORMAL")  # with WAL: a commit survives kill -9, and never corrupts
     except BaseException:
@@ -37,37 +56,81 @@ def connect(path: Path, mode: Mode) -> sqlite3.Connection:
     return connection
 
 
-class Pool:
-    """Connections for reading, borrowed by one thread at a time and given back; as many as were ever needed at once."""
+@contextlib.contextmanager
+def time_limit(connection: sqlite3.Connection) -> Iterator[None]:
+    """Interrupt the statements of a block that run longer than OPENING_S, all together."""
+    until = time.monotonic() + OPENING_S
+    connection.set_progress_handler(lambda: time.monotonic() > until, _STEPS)
+    try:
+        yield
+    finally:
+        connection.set_progress_handler(None, 0)
 
-    def __init__(self, path: Path, mode: Mode, prepare: Callable[[sqlite3.Connection], None]) -> None:
+
+class Pool:
+    """Connections for reading, each borrowed by one thread at a time; as many as were ever needed at once.
+
+    All of them read one file. If it is replaced under its name, those that are open go on with the old one, and no new
+    ones are made.
+    """
+
+    def __init__(self, path: MapPath, mode: Mode, prepare: Callable[[sqlite3.Connection], None]) -> None:
         """`prepare` is called with each new connection."""
         self._path = path
         self._mode: Mode = mode
         self._prepare = prepare
-        self._lock = threading.Lock()
+        self._condition = threading.Condition()
         self._idle: list[sqlite3.Connection] = []
+        self._open = 0
         self._closed = False
+        with translate_errors(path):
+            self._file = _identity(path)
+            self._idle.append(self._connected())
+        self._open = 1
 
     @contextlib.contextmanager
-    def borrowed(self) -> Iterator[sqlite3.Connection]:
-        with self._lock:
-            if self._closed:
-                raise StorageFailed(f"The map {self._path} was closed. Open it again before you use it.")
-            connection = self._idle.pop() if self._idle else None
-        with told(self._path):
-            connection = connection or self._connected()
+    def borrow(self) -> Iterator[sqlite3.Connection]:
+        """A connection on which each statement sees one moment of the map."""
+        with translate_errors(self._path):
+            connection = self._take()
             try:
                 yield connection
             finally:
-                with self._lock:
+                with self._condition:
                     if self._closed:
                         connection.close()
                     else:
                         self._idle.append(connection)
+                        self._condition.notify()
+
+    def _take(self) -> sqlite3.Connection:
+        with self._condition:
+            while True:
+                if self._closed:
+                    raise StorageFailed(f"The map {self._path} was closed. Open it again before you use it.")
+                if self._idle:
+                    return self._idle.pop()
+                if not self.replaced:
+                    break
+                self._condition.wait()
+            self._open += 1
+        try:
+            return self._connected()
+        except BaseException:
+            with self._condition:
+                self._open -= 1
+            raise
+
+    @property
+    def replaced(self) -> bool:
+        """Whether the path no longer leads to the file that was opened."""
+        try:
+            return _identity(self._path) != self._file
+        except OSError:
+            return True
 
     def _connected(self) -> sqlite3.Connection:
-        connection = connect(self._path, self._mode)
+        connection = connect(self._path.real, self._mode)
         try:
             self._prepare(connection)
         except BaseException:
@@ -76,66 +139,29 @@ class Pool:
         return connection
 
     def close(self) -> None:
-        with self._lock:
+        """Close all connections; those that are in use, when they are given back."""
+        with self._condition:
             self._closed = True
             idle, self._idle = self._idle, []
+            self._condition.notify_all()
         for connection in idle:
             connection.close()
 
-
-@contextlib.contextmanager
-def told(path: Path) -> Iterator[None]:
-    """Turn the errors of SQLite and of the file system into ours: what happened, what was seen, what to do next."""
-    try:
-        yield
-    except sqlite3.Error as error:
-        raise _in_our_words(path, error) from error
-    except OSError as error:
-        raise _of_the_system(path, error) from error
+    def __del__(self) -> None:
+        # For maps that nobody closed: since Python 3.13 an open connection that is collected is a warning.
+        for connection in getattr(self, "_idle", ()):
+            connection.close()
 
 
-def _in_our_words(path: Path, error: sqlite3.Error) -> ViewfixError:
-    # The lower byte is the kind; the upper ones say where it happened.
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    if code == sqlite3.SQLITE_NOTADB:
-        return NotAMap(f"{path} is not a map: it is not an SQLite file. Is it the right file?")
-    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-        return MapBusy(f"{path} is busy: another process is writing it ({error}). Try again when it has finished.")
-    if code == sqlite3.SQLITE_FULL:
-        return StorageFailed(
-            f"The disk is full: the last batch of {path} was not written ({error}), what was committed before is safe. "
-            "Make room and run the same command again."
-        )
-    if code == sqlite3.SQLITE_READONLY:
-        return StorageFailed(
-            f"{path} cannot be written ({error}). Make the file and its folder writable, or copy it to where they are."
-        )
-    if code == sqlite3.SQLITE_CANTOPEN:
-        return StorageFailed(
-            f"{path} cannot be opened ({error}). Check the permissions of it and its folder, or copy it elsewhere."
-        )
-    if code == sqlite3.SQLITE_CORRUPT:
-        return StorageFailed(
-            f"{path} is damaged ({error}). Restore it from a copy, or build it again: viewfix build NEW.map PHOTOS"
-        )
-    return StorageFailed(f"{path} could not be read or written ({error}). Check the disk it is on, then try again.")
+def _identity(path: MapPath) -> tuple[int, int]:
+    about = path.real.stat()
+    return about.st_dev, about.st_ino
 
 
-def _of_the_system(path: Path, error: OSError) -> StorageFailed:
-    seen = error.strerror or str(error)
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return StorageFailed(f"The disk is full: {path} was not written ({seen}). Make room and run it again.")
-    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return StorageFailed(
-            f"{path} cannot be written ({seen}). Make the file and its folder writable, or choose another folder."
-        )
-    return StorageFailed(f"{path} could not be read or written ({seen}). Check the disk it is on, then try again.")
-
-
-def open_for_reading(path: Path) -> tuple[sqlite3.Connection, Mode]:
+def open_for_reading(path: MapPath) -> tuple[sqlite3.Connection, Mode]:
     """A connection that reads, also from a read-only folder, and the mode in which others can be opened."""
     try:
-        connection = connect(path, "ro")
+        connection = connect(path.real, "ro")
         try:
             connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
         except BaseException:
@@ -144,36 +170,26 @@ def open_for_reading(path: Path) -> tuple[sqlite3.Connection, Mode]:
         return connection, "ro"
     except sqlite3.OperationalError as error:
         code = error.sqlite_errorcode & 0xFF
-        if code not in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY) or not os.access(path, os.R_OK):
+        if code not in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY) or not os.access(path.real, os.R_OK):
             raise
-        journal = path.with_name(path.name + "-journal")
-        if journal.exists() and journal.stat().st_size and _rolled_back(path):
-            return connect(path, "ro"), "ro"
-        for log in (path.with_name(path.name + "-wal"), journal):
+        journal = path.beside("-journal")
+        if journal.exists() and journal.stat().st_size and _roll_back(path):
+            return connect(path.real, "ro"), "ro"
+        for log in (path.beside("-wal"), journal):
             if log.exists() and log.stat().st_size:
                 raise StorageFailed(
                     f"{path} was not closed cleanly, and its folder cannot be written ({error}). "
                     f"Copy it, together with {log.name}, to a folder that can be written, and open it there."
                 ) from error
     # In WAL mode SQLite wants to make files beside the map. Without a log there is nothing in them to miss.
-    return connect(path, "immutable"), "immutable"
+    return connect(path.real, "immutable"), "immutable"
 
 
-def _rolled_back(path: Path) -> bool:
+def _roll_back(path: MapPath) -> bool:
     """Let SQLite undo what a process that was killed had half written, which a connection for reading may not."""
     try:
-        with contextlib.closing(connect(path, "rw")) as connection:
+        with contextlib.closing(connect(path.real, "rw")) as connection:
             connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
     except sqlite3.Error:
         return False
     return True
-
-
-def folded_in(writer: sqlite3.Connection) -> None:
-    """Close the connection that wrote; the map is one file again."""
-    # Fails when somebody reads, or the disk is full: the map then keeps its log, and nothing is lost.
-    with contextlib.suppress(sqlite3.Error):
-        writer.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        writer.execute("PRAGMA busy_timeout = 0")
-        writer.execute("PRAGMA journal_mode = DELETE")
-    writer.close()

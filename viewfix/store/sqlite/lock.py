@@ -1,25 +1,25 @@
-"""The path of a map goes in; the right to write it comes out, held by one process until it ends, however it ends."""
+"""The right to write a map file: held by one process until it ends, however it ends."""
 
 from __future__ import annotations
 
 import contextlib
 import os
-from pathlib import Path
 
 import filelock
 
 from ...errors import MapBusy
-from .connect import told
+from .errors import translate_errors
+from .path import MapPath
 
 
 class WriterLock:
-    """`<map>.lock`: the operating system lets go of it when its holder dies, so it never has to be removed by hand."""
+    """`<map>.lock` beside the real file. The operating system releases it when its holder dies."""
 
-    def __init__(self, path: Path) -> None:
-        self._file = path.with_name(path.name + ".lock")
+    def __init__(self, path: MapPath) -> None:
+        self._file = path.beside(".lock")
         # A second Store of the same process is a second writer too, hence no singleton; any thread may close it.
         self._lock = filelock.FileLock(self._file, timeout=0, thread_local=False)
-        with told(path):
+        with translate_errors(path):
             try:
                 self._lock.acquire()
             except filelock.Timeout:
@@ -33,11 +33,12 @@ class WriterLock:
     def _holder(self) -> str:
         try:
             said = self._file.read_text().strip()
-        except OSError:
+        except (OSError, UnicodeDecodeError):
             return ""
         return f" (process {said})" if said.isdigit() else ""
 
     def release(self) -> None:
+        """Let others write."""
         # Removed while it is held: whoever opened the old file notices that it is gone and makes a new one.
         with contextlib.suppress(OSError):
             self._file.unlink()

@@ -1,8 +1,7 @@
-"""A map that is an SQLite file changes to another model: see `viewfix.store.migration`."""
+"""The migration of a map file to another model; see `viewfix.store.migration`."""
 
 from __future__ import annotations
 
-import contextlib
 import json
 import sqlite3
 import uuid
@@ -12,12 +11,11 @@ from dataclasses import asdict
 from ...errors import BadInput
 from ...types import Photo, Skipped
 from ..migration import KEY, Migration
-from ..records import ModelIdentity, Record, to_halves
-from ..store import Units
-from . import reading, writing
-from .store import SqliteStore
+from ..records import ModelIdentity, Record, Units, to_halves
+from . import read, write
+from .connections import Connections
 
-# Beside the tables of the schema for as long as a migration lasts; the first becomes `descriptors` at its end.
+# Beside the tables of the schema as long as a migration lasts; the first becomes `descriptors` at its end.
 _TABLES = """
 CREATE TABLE IF NOT EXISTS migrating (row INTEGER PRIMARY KEY, vector BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS migrating_contents (row INTEGER PRIMARY KEY, content_hash TEXT NOT NULL, content_hint TEXT);
@@ -35,25 +33,25 @@ DELETE FROM meta WHERE key IN ('migration', 'calibration');
 
 
 class SqliteMigration(Migration):
-    """See Migration."""
+    """See `Migration`."""
 
-    def __init__(self, store: SqliteStore, model: ModelIdentity) -> None:
-        self._store = store
+    def __init__(self, connections: Connections, model: ModelIdentity) -> None:
+        self._connections = connections
         self.model = model
 
     def begin(self) -> None:
-        with self._store.transaction() as connection:
+        with self._connections.transaction() as connection:
             _each(connection, _TABLES)
             connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (KEY, json.dumps(asdict(self.model))))
 
     def forget(self) -> None:
-        with self._store.transaction() as connection:
+        with self._connections.transaction() as connection:
             for table in ("migrating", "migrating_contents"):
                 connection.execute(f"DROP TABLE IF EXISTS {table}")
             connection.execute("DELETE FROM meta WHERE key = ?", (KEY,))
 
     def done(self) -> int:
-        with self._store._pool.borrowed() as connection:
+        with self._connections.borrow() as connection:
             query = "SELECT count(*) FROM migrating WHERE row IN (SELECT row FROM photos)"
             return int(connection.execute(query).fetchone()[0])
 
@@ -61,9 +59,9 @@ class SqliteMigration(Migration):
         after = 0
         query = "SELECT row FROM photos WHERE row > ? AND row NOT IN (SELECT row FROM migrating) ORDER BY row LIMIT ?"
         while True:
-            with self._store._pool.borrowed() as connection:
+            with self._connections.borrow() as connection:
                 rows = [row for (row,) in connection.execute(query, (after, chunk))]
-                found = reading.photos(connection, rows)
+                found = read.photos(connection, rows, self._connections.damage)
             if not rows:
                 return
             after = rows[-1]
@@ -71,7 +69,7 @@ class SqliteMigration(Migration):
 
     def put(self, records: Sequence[Record], descriptors: Units) -> None:
         halves = to_halves(records, descriptors, self.model.dim)
-        with self._store.transaction() as connection:
+        with self._connections.transaction() as connection:
             for record, half in zip(records, halves, strict=True):
                 query = "SELECT row, content_hash, content_hint FROM photos WHERE id = ?"
                 row, *before = connection.execute(query, (record.photo.id,)).fetchone()
@@ -81,14 +79,14 @@ class SqliteMigration(Migration):
                     connection.execute("INSERT OR REPLACE INTO migrating_contents VALUES (?, ?, ?)", values)
 
     def finish(self, dropped: Sequence[Skipped] = ()) -> None:
-        with self._store.transaction() as connection:
-            writing.remove(connection, [each.id for each in dropped])
-            writing.skip(connection, dropped)
+        with self._connections.transaction() as connection:
+            write.remove(connection, [each.id for each in dropped])
+            write.skip(connection, dropped)
             query = "SELECT count(*) FROM photos WHERE row NOT IN (SELECT row FROM migrating)"
             (missing,) = connection.execute(query).fetchone()
             if missing:
                 raise BadInput(
-                    f"{missing} photos of {self._store.path} have no descriptor of {self.model.name} yet. "
+                    f"{missing} photos of {self._connections.path} have no descriptor of {self.model.name} yet. "
                     "Run the migration again."
                 )
             _each(connection, _SWITCH)
@@ -96,9 +94,7 @@ class SqliteMigration(Migration):
             fresh = {"model": asdict(self.model), "map_id": uuid.uuid4().hex}
             for key, value in fresh.items():
                 connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, json.dumps(value)))
-        with self._store._writing, contextlib.suppress(sqlite3.Error):  # a full disk: the room is used later
-            assert self._store._writer is not None
-            self._store._writer.execute("VACUUM")  # the old descriptors leave a hole of their size
+        self._connections.compact()  # the old descriptors leave a hole of their size
 
 
 def _each(connection: sqlite3.Connection, statements: str) -> None:

@@ -1,4 +1,4 @@
-"""Points of interest of a map that is an SQLite file: see `viewfix.store.points`."""
+"""The points of interest of a map file; see `viewfix.store.points`."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ import numpy.typing as npt
 from ...errors import BadInput
 from ...geo import Region
 from ...types import PointOfInterest, Position
-from ..points import COLUMNS, Filling, Points, PointSource, Spots, to_point, to_values
+from ..points import COLUMNS, Points, PointSource, PointWriter, Spots, to_point, to_points, to_values
 from ..regions import cover
-from .store import SqliteStore
+from .connections import Connections
 
 _JOINED = "points JOIN point_sources USING (source)"
 _IN_BOX = (
@@ -29,18 +29,18 @@ _LAT_DEG_M = 110_500.0  # under the shortest degree of latitude on WGS84
 
 
 class SqlitePoints(Points):
-    """See Points."""
+    """See `Points`."""
 
-    def __init__(self, store: SqliteStore) -> None:
-        self._store = store
+    def __init__(self, connections: Connections) -> None:
+        self._connections = connections
 
     def __len__(self) -> int:
-        with self._store._pool.borrowed() as connection:
+        with self._connections.borrow() as connection:
             return int(connection.execute("SELECT coalesce(sum(points), 0) FROM point_sources").fetchone()[0])
 
     def sources(self) -> list[PointSource]:
         query = "SELECT file, attribution, licence, points, added_at FROM point_sources ORDER BY source"
-        with self._store._pool.borrowed() as connection:
+        with self._connections.borrow() as connection:
             found = connection.execute(query).fetchall()
         return [
             PointSource(file, attribution, licence, points, datetime.fromisoformat(added_at))
@@ -49,7 +49,7 @@ class SqlitePoints(Points):
 
     def spots(self, region: Region) -> Spots:
         found: list[tuple[int, float, float, float]] = []
-        with self._store._pool.borrowed() as connection:
+        with self._connections.borrow() as connection:
             for box in cover(region):
                 edges = (
                     box.north + _MARGIN_DEG,
@@ -63,36 +63,37 @@ class SqlitePoints(Points):
     def get(self, numbers: npt.ArrayLike) -> list[PointOfInterest]:
         asked = np.asarray(numbers, np.int64).tolist()
         query = f"SELECT number, {COLUMNS} FROM {_JOINED} WHERE number IN (SELECT value FROM json_each(?))"
-        with self._store._pool.borrowed() as connection:
-            found = {values[0]: to_point(values[1:]) for values in connection.execute(query, (json.dumps(asked),))}
+        with self._connections.borrow() as connection:
+            lines = connection.execute(query, (json.dumps(asked),))
+            found = dict(to_points(lines, self._connections.damage))
         return [found[number] for number in asked if number in found]
 
     def all(self, chunk: int = 4096) -> Iterator[PointOfInterest]:
         after = 0
         query = f"SELECT number, {COLUMNS} FROM {_JOINED} WHERE number > ? ORDER BY number LIMIT ?"
         while True:
-            with self._store._pool.borrowed() as connection:
+            with self._connections.borrow() as connection:
                 found = connection.execute(query, (after, chunk)).fetchall()
             if not found:
                 return
             after = found[-1][0]
-            for values in found:
-                yield to_point(values[1:])
+            for _, point in to_points(found, self._connections.damage):
+                yield point
 
     @contextlib.contextmanager
-    def replacing(self, source: PointSource) -> Iterator[Filling]:
-        with self._store.transaction() as connection:
+    def replacing(self, source: PointSource) -> Iterator[PointWriter]:
+        with self._connections.transaction() as connection:
             _forget(connection, source.file)
             added_at = (source.added_at or datetime.now(UTC)).isoformat(timespec="seconds")
             query = "INSERT INTO point_sources (file, attribution, licence, added_at, points) VALUES (?, ?, ?, ?, 0)"
             number = connection.execute(query, (source.file, source.attribution, source.licence, added_at)).lastrowid
             assert number is not None
-            filling = SqliteFilling(connection, number)
-            yield filling
-            connection.execute("UPDATE point_sources SET points = ? WHERE source = ?", (filling.count, number))
+            writer = SqlitePointWriter(connection, number)
+            yield writer
+            connection.execute("UPDATE point_sources SET points = ? WHERE source = ?", (writer.count, number))
 
     def remove(self, file: str | None = None) -> int:
-        with self._store.transaction() as connection:
+        with self._connections.transaction() as connection:
             if file is None:
                 files = [each for (each,) in connection.execute("SELECT file FROM point_sources")]
             else:
@@ -100,14 +101,14 @@ class SqlitePoints(Points):
                 if not connection.execute("SELECT 1 FROM point_sources WHERE file = ?", (file,)).fetchone():
                     known = ", ".join(each for (each,) in connection.execute("SELECT file FROM point_sources LIMIT 5"))
                     raise BadInput(
-                        f"{self._store.path} has no points of interest from {file}. "
-                        + (f"It has those from: {known}." if known else "It has none at all.")
+                        f"{self._connections.path} has no points of interest from {file}. "
+                        + (f"It has those from: {known}." if known else "It has none.")
                     )
             return sum(_forget(connection, each) for each in files)
 
 
-class SqliteFilling(Filling):
-    """See Filling."""
+class SqlitePointWriter(PointWriter):
+    """See `PointWriter`."""
 
     def __init__(self, connection: sqlite3.Connection, source: int) -> None:
         self._connection, self._source = connection, source

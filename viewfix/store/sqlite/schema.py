@@ -1,20 +1,20 @@
-"""An SQLite connection goes in; it comes out with the tables of a map, made, checked or migrated."""
+"""The tables of a map file: create them, read their version, bring an older map up to date."""
 
 from __future__ import annotations
 
 import json
 import sqlite3
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 from ...errors import NotAMap
+from .path import MapPath
 
-APPLICATION_ID = 0x56464D31  # "VFM1": what `file` and we recognise a map by
+APPLICATION_ID = 0x56464D31  # "VFM1": marks an SQLite file as a map
 PAGE_BYTES = 16_384  # 512 float16 fill 15 rows of a page: 1,093 bytes each, against 1,369 with pages of 4,096
 
-# A row number is given once and never again (AUTOINCREMENT), and the position and the descriptor of a row never
-# change: whatever was derived from the rows up to n stays right for ever, except that rows may be gone.
+# A row number is used once (AUTOINCREMENT), and the position and the descriptor of a row never change: whatever was
+# derived from the rows up to n stays right for ever, except that rows may be gone.
 _FIRST = """
 CREATE TABLE photos (
     row INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -45,7 +45,7 @@ def _first(connection: sqlite3.Connection) -> None:
         connection.execute(statement)
 
 
-# The number tells which came first; `bytes` stands before the features, so that sizes are summed without reading them.
+# `number` gives the order of arrival; `bytes` stands before the features, so that summing sizes reads no features.
 _LOCAL_FEATURES = """
 CREATE TABLE local_features (
     number INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -59,7 +59,7 @@ def _local_features(connection: sqlite3.Connection) -> None:
     connection.execute(_LOCAL_FEATURES)
 
 
-# A point is looked for by place; by Wikidata item or name, and latitude, to see whether it is there already.
+# Points are found by place; and by Wikidata item or name, and latitude, to see whether one is stored already.
 _POINTS = """
 CREATE TABLE point_sources (
     source INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -125,27 +125,31 @@ def stand_in(connection: sqlite3.Connection, number: int) -> None:
 
 
 def version() -> int:
-    """The schema that this viewfix writes."""
+    """The number of the schema that this viewfix writes."""
     return len(STEPS)
 
 
 def make(connection: sqlite3.Connection, meta: Mapping[str, Any]) -> None:
-    """Fill an empty database with the tables of a map, in one transaction."""
+    """Create the tables of a map in an empty database, in one transaction."""
     connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")
     connection.execute("BEGIN IMMEDIATE")
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-    _climb(connection, 0)
+    _apply_steps(connection, 0)
     connection.executemany("INSERT INTO meta VALUES (?, ?)", [(key, json.dumps(value)) for key, value in meta.items()])
     connection.execute("COMMIT")
 
 
-def found(connection: sqlite3.Connection, path: Path) -> int:
-    """The schema version of the map behind a connection; NotAMap when it is none, or is from the future."""
+def found(connection: sqlite3.Connection, path: MapPath) -> int:
+    """The schema number of the map behind a connection.
+
+    Raises:
+        NotAMap: it is not a map, or one of a newer viewfix.
+    """
     (mark,) = connection.execute("PRAGMA application_id").fetchone()
     (number,) = connection.execute("PRAGMA user_version").fetchone()
     if mark != APPLICATION_ID or number < 1:
         raise NotAMap(
-            f"{path} is not a map: it was not made by viewfix. Make one elsewhere with: viewfix build NEW.map PHOTOS"
+            f"{path} is not a map: it was not made by viewfix. Build one elsewhere: viewfix build NEW.map PHOTOS"
         )
     if number > version():
         raise NotAMap(
@@ -156,15 +160,15 @@ def found(connection: sqlite3.Connection, path: Path) -> int:
 
 
 def migrate(connection: sqlite3.Connection, number: int) -> None:
-    """Bring a map of schema `number` to the current one, in one transaction: all of it or nothing."""
+    """Bring a map of schema `number` to the current one, in one transaction."""
     if number == version():
         return
     connection.execute("BEGIN IMMEDIATE")
-    _climb(connection, number)
+    _apply_steps(connection, number)
     connection.execute("COMMIT")
 
 
-def _climb(connection: sqlite3.Connection, number: int) -> None:
+def _apply_steps(connection: sqlite3.Connection, number: int) -> None:
     try:
         for step in STEPS[number:]:
             step(connection)

@@ -1,219 +1,226 @@
-"""Records and descriptors go in, and come out by id, by row or by region: one SQLite file is the map."""
+"""A map as one SQLite file."""
 
 from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import sqlite3
-import threading
 from collections.abc import Iterator, Sequence
-from datetime import datetime
-from functools import partial
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
 
-from ...errors import BadInput, StorageFailed, ViewfixError
+from ...errors import BadInput, ViewfixError
 from ...geo import Region
 from ...types import Photo, Skipped
 from ..address import Address
-from ..local_features import LIMIT_BYTES, LocalFeatureCache
-from ..migration import Migration
-from ..points import Points
-from ..records import ModelIdentity, Record, Version
-from ..store import Floats, Rows, Units
+from ..local_features import LIMIT_BYTES
+from ..records import Floats, ModelIdentity, Record, Rows, Units, Version
 from ..transactional import TransactionalStore
-from . import facts, opening, reading, schema, writing
-from .connect import Mode, Pool, connect, folded_in, open_for_reading, told
+from . import files, read, schema, write
+from .connect import Mode, Pool, connect, open_for_reading, time_limit
+from .connections import Connections
+from .errors import translate_errors
+from .info import read_info
+from .local_features import SqliteLocalFeatures
 from .lock import WriterLock
+from .migration import SqliteMigration
+from .path import MapPath
+from .points import SqlitePoints
+from .schema_check import check
 
 
 class SqliteStore(TransactionalStore):
-    """One map on disk: see Store. Any number of threads and processes read it while one process writes."""
+    """See `Store`. Any number of threads and processes read a map file while one process writes it."""
 
     engine: ClassVar[str] = "sqlite"
-    statements = writing
+    statements = write
 
-    def __init__(self, path: Path, pool: Pool, writer: sqlite3.Connection | None, lock: WriterLock | None) -> None:
-        self.path = path
-        self.address = Address(str(path))
-        self._pool, self._writer, self._lock = pool, writer, lock
-        self._writing = threading.RLock()
-        self.model = ModelIdentity(**self.meta("model"))
-        self.created_at = datetime.fromisoformat(self.meta("created_at"))
-        self.map_id: str = self.meta("map_id")
-        with self._pool.borrowed() as connection:
-            self.schema_version = schema.found(connection, path)
+    def __init__(self, address: Address, connections: Connections, number: int) -> None:
+        self.address, self._connections = address, connections
+        self.path = connections.path.real
+        self.schema_version = number
+        self._replaced = False
+        with connections.borrow() as connection:
+            self.model, self.created_at, self.map_id = read.identity(connection, connections.path)
 
     # Opening and closing
 
     @classmethod
     def created(cls, address: Address, model: ModelIdentity) -> Self:
-        path = Path(address.text)
-        if not path.absolute().parent.is_dir():
-            raise BadInput(f"There is no folder {path.absolute().parent}. Make it first, then make {path.name} in it.")
+        path = MapPath.of(address.text)
+        path.check_not_dangling()
+        if not path.real.parent.is_dir():
+            raise BadInput(f"There is no folder {path.real.parent}. Create it, then make {path.real.name} in it.")
         lock = WriterLock(path)
         try:
             if path.exists():
                 raise BadInput(f"There is already something at {path}. Open it, or choose another name.")
-            opening.make(path, model)
-            return cls._opened_for_writing(path, lock)
+            files.delete_leftovers(path)
+            files.create(path, model)
+            return cls._opened_for_writing(address, path, lock)
         except BaseException:
             lock.release()
             raise
 
     @classmethod
     def opened(cls, address: Address, *, write: bool = False) -> Self:
-        path = Path(address.text)
-        opening.look(path)
+        path = MapPath.of(address.text)
+        path.check_present()
         if write:
             lock = WriterLock(path)
             try:
-                return cls._opened_for_writing(path, lock)
+                files.delete_leftovers(path)
+                return cls._opened_for_writing(address, path, lock)
             except BaseException:
                 lock.release()
                 raise
-        with told(path):
+        with translate_errors(path):
             connection, mode = open_for_reading(path)
-            with contextlib.closing(connection):
+            with contextlib.closing(connection), time_limit(connection):
                 number = schema.found(connection, path)
-        return cls._with_pool(path, mode, number)
+                check(connection, path, number)
+                read.identity(connection, path)
+        return cls._with_pool(address, path, mode, number)
 
     @classmethod
     def taken(cls, address: Address) -> bool:
-        return Path(address.text).exists()
+        return MapPath.of(address.text).exists()
 
     @classmethod
-    def _opened_for_writing(cls, path: Path, lock: WriterLock) -> Self:
-        with told(path):
-            writer = connect(path, "rw")
+    def _opened_for_writing(cls, address: Address, path: MapPath, lock: WriterLock) -> Self:
+        with translate_errors(path):
+            writer = connect(path.real, "rw")
             try:
-                schema.migrate(writer, schema.found(writer, path))
+                with time_limit(writer):
+                    number = schema.found(writer, path)
+                    check(writer, path, number)
+                    read.identity(writer, path)
+                path.check_writable_name(files.written_as(writer))
+                schema.migrate(writer, number)
+                files.note_written_as(writer, path)
                 writer.execute("PRAGMA journal_mode = WAL")  # others read on while we write
-                return cls._with_pool(path, "rw", schema.version(), writer, lock)
+                return cls._with_pool(address, path, "rw", schema.version(), writer, lock)
             except BaseException:
                 writer.close()
                 raise
 
     @classmethod
-    def _with_pool(
+    def _with_pool(  # noqa: PLR0913  what the connections of one map are made of
         cls,
-        path: Path,
+        address: Address,
+        path: MapPath,
         mode: Mode,
         number: int,
         writer: sqlite3.Connection | None = None,
         lock: WriterLock | None = None,
     ) -> Self:
-        pool = Pool(path, mode, partial(schema.stand_in, number=number))
+        pool = Pool(path, mode, lambda connection: schema.stand_in(connection, number))
         try:
-            return cls(path, pool, writer, lock)
+            return cls(address, Connections(path, pool, writer, lock), number)
         except BaseException:
             pool.close()
             raise
 
     def close(self) -> None:
-        """See Store; after a writer, the map is one file again."""
-        self._pool.close()
-        with self._writing:
-            writer, self._writer = self._writer, None
-            lock, self._lock = self._lock, None
-        try:
-            if writer is not None:
-                folded_in(writer)
-        finally:
-            if lock is not None:
-                lock.release()
+        """See `Store`; after a writer, the map is one file again."""
+        self._connections.close()
 
     def discard(self) -> None:
         self.close()
         self.path.unlink(missing_ok=True)
 
     def tidy(self) -> None:
-        # As long as we were reading, the writer had to leave SQLite's journal beside the map. Alone now, it
-        # folds it in: one file remains. Where somebody else reads or writes, the last of them does.
+        # As long as we were reading, the writer had to leave SQLite's journal beside the map. Alone now, we can fold
+        # it in: one file remains. Where somebody else reads or writes, the last of them does.
         with contextlib.suppress(ViewfixError):
             self.opened(self.address, write=True).close()
 
     # Reading: one statement each, so each sees one moment of the map
 
     def __len__(self) -> int:
-        with self._pool.borrowed() as connection:
+        with self._connections.borrow() as connection:
             return int(connection.execute("SELECT photos FROM counts").fetchone()[0])
 
     @property
     def version(self) -> Version:
-        """See Store; 20 microseconds."""
-        with self._pool.borrowed() as connection:
-            return reading.version(connection, self.map_id)
+        """See `Store`; 20 microseconds."""
+        if self._connections.pool.replaced and not self._replaced:
+            self._replaced = True
+            logging.getLogger("viewfix").warning(
+                "%s was replaced by another file. The old one answers until you open the map again.", self.address
+            )
+        with self._connections.borrow() as connection:
+            return read.version(connection, self.map_id)
 
     def known(self, ids: Sequence[str]) -> dict[str, Record]:
-        with self._pool.borrowed() as connection:
-            return reading.known(connection, ids)
+        with self._connections.borrow() as connection:
+            return read.known(connection, ids, self._connections.damage)
 
     def rows_of(self, ids: Sequence[str]) -> dict[str, int]:
-        with self._pool.borrowed() as connection:
-            return reading.rows_of(connection, ids)
+        with self._connections.borrow() as connection:
+            return read.rows_of(connection, ids)
 
     def ids_of_sources(self, sources: Sequence[str]) -> dict[str, list[str]]:
-        with self._pool.borrowed() as connection:
-            return reading.ids_of_sources(connection, sources)
+        with self._connections.borrow() as connection:
+            return read.ids_of_sources(connection, sources)
 
     def photos(self, rows: npt.ArrayLike) -> list[Photo]:
-        with self._pool.borrowed() as connection:
-            return reading.photos(connection, rows)
+        with self._connections.borrow() as connection:
+            return read.photos(connection, rows, self._connections.damage)
 
     def records(self, chunk: int = 4096) -> Iterator[Record]:
-        after = 0
-        while True:
-            with self._pool.borrowed() as connection:
-                after, found = reading.records(connection, after, chunk)
-            if not found:
-                return
+        after, last = 0, -1
+        while after != last:
+            last = after
+            with self._connections.borrow() as connection:
+                after, found = read.records(connection, last, chunk, self._connections.damage)
             yield from found
 
     def ids(self) -> list[str]:
-        with self._pool.borrowed() as connection:
+        with self._connections.borrow() as connection:
             return [key for (key,) in connection.execute("SELECT id FROM photos ORDER BY row")]
 
     def rows(self, after: int = 0) -> Rows:
-        with self._pool.borrowed() as connection:
-            return reading.rows(connection, after)
+        with self._connections.borrow() as connection:
+            return read.rows(connection, after)
 
     def positions(self, after: int = 0) -> tuple[Rows, Floats, Floats]:
-        with self._pool.borrowed() as connection:
-            return reading.positions(connection, after)
+        with self._connections.borrow() as connection:
+            return read.positions(connection, after, self._connections.damage)
 
     def rows_in(self, region: Region, limit: int | None = None) -> Rows:
-        with self._pool.borrowed() as connection:
-            return reading.rows_in(connection, region, limit)
+        with self._connections.borrow() as connection:
+            return read.rows_in(connection, region, limit, self._connections.damage)
 
     def present(self, rows: npt.ArrayLike) -> tuple[Rows, Units]:
-        with self._pool.borrowed() as connection:
-            return reading.descriptors(connection, rows, self.model.dim, self.path)
+        with self._connections.borrow() as connection:
+            return read.descriptors(connection, rows, self.model.dim, self._connections.damage)
 
     def iter_descriptors(self, chunk: int = 8192, after: int = 0) -> Iterator[tuple[Rows, npt.NDArray[np.float16]]]:
-        while True:
-            with self._pool.borrowed() as connection:
-                rows, halves = reading.descriptor_chunk(connection, (after, chunk), self.model.dim, self.path)
-            if not len(rows):
-                return
-            after = int(rows[-1])
-            yield rows, halves
+        last = -1
+        while after != last:
+            last = after
+            with self._connections.borrow() as connection:
+                found = read.descriptor_chunk(connection, (last, chunk), self.model.dim, self._connections.damage)
+            after, rows, halves = found
+            if len(rows):
+                yield rows, halves
 
     def meta(self, key: str, default: Any = None) -> Any:
-        with self._pool.borrowed() as connection:
-            found = connection.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
-        return default if found is None else json.loads(found[0])
+        return self._connections.meta(key, default)
 
     def skipped(self) -> list[Skipped]:
-        with self._pool.borrowed() as connection:
+        with self._connections.borrow() as connection:
             return [Skipped(*values) for values in connection.execute("SELECT id, reason FROM skipped ORDER BY id")]
 
     def info(self) -> dict[str, Any]:
-        with self._pool.borrowed() as connection:
-            return facts.of(connection, self.path)
+        with self._connections.borrow() as connection:
+            return read_info(connection, self._connections.path)
 
     # Writing: one transaction each, all of it or nothing
 
@@ -221,44 +228,28 @@ class SqliteStore(TransactionalStore):
         with self.transaction() as connection:
             connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, json.dumps(value)))
 
-    @contextlib.contextmanager
-    def transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._writing, told(self.path):
-            if self._writer is None:
-                raise StorageFailed(f"{self.path} was opened for reading or is closed. Open it with write=True.")
-            self._writer.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._writer
-                self._writer.execute("COMMIT")
-            except BaseException:
-                if self._writer.in_transaction:  # a full disk has rolled it back already
-                    self._writer.execute("ROLLBACK")
-                raise
+    def transaction(self) -> AbstractContextManager[sqlite3.Connection]:
+        """See `Connections.transaction`."""
+        return self._connections.transaction()
 
     # What else is kept with the photos
 
     def model_file(self, model: ModelIdentity) -> Path | None:
-        file = opening.model_beside(self.path, model)
+        file = files.model_path(self._connections.path, model)
         return file if file.is_file() else None
 
     def keep_model_file(self, model: ModelIdentity, file: Path) -> Path:
-        return opening.keep_beside(self.path, model, file)
+        return files.store_model(self._connections.path, model, file)
 
     def forget_model_file(self, model: ModelIdentity) -> None:
-        opening.model_beside(self.path, model).unlink(missing_ok=True)
+        files.model_path(self._connections.path, model).unlink(missing_ok=True)
 
     @property
-    def points(self) -> Points:
-        from .points import SqlitePoints
+    def points(self) -> SqlitePoints:
+        return SqlitePoints(self._connections)
 
-        return SqlitePoints(self)
+    def local_features(self, fingerprint: str, *, limit_bytes: int | None = None) -> SqliteLocalFeatures:
+        return SqliteLocalFeatures(self._connections, fingerprint, LIMIT_BYTES if limit_bytes is None else limit_bytes)
 
-    def local_features(self, fingerprint: str, *, limit_bytes: int | None = None) -> LocalFeatureCache:
-        from .local import SqliteLocalFeatures
-
-        return SqliteLocalFeatures(self, fingerprint, LIMIT_BYTES if limit_bytes is None else limit_bytes)
-
-    def migration(self, model: ModelIdentity) -> Migration:
-        from .migration import SqliteMigration
-
-        return SqliteMigration(self, model)
+    def migration(self, model: ModelIdentity) -> SqliteMigration:
+        return SqliteMigration(self._connections, model)

@@ -3,6 +3,7 @@ import { LANGUAGES, language, t } from "../shared/language.js";
 import { setTheme, theme } from "../shared/theme.js";
 import { element } from "../shared/dom.js";
 import { drawInliers } from "./inliers.js";
+import { ServiceError } from "./service.js";
 
 /** @param {string} id @returns {any} */
 const byId = (id) => document.getElementById(id);
@@ -47,7 +48,7 @@ export function settingsDialog({ onLanguage, onVerify, onForget }) {
  * @param {boolean} wasWrong a key was given, and refused
  * @returns {Promise<string | null>} null if the user closed the dialog
  */
-export function askForKey(wasWrong) {
+function askForKey(wasWrong) {
   const [dialog, form, value, wrong] = ["key", "key-form", "key-value", "key-wrong"].map(byId);
   value.value = "";
   wrong.textContent = wasWrong ? t("key.wrong") : "";
@@ -60,6 +61,25 @@ export function askForKey(wasWrong) {
     form.addEventListener("submit", submitted);
     dialog.addEventListener("close", () => (form.removeEventListener("submit", submitted), tell(given)), { once: true });
   });
+}
+
+/**
+ * Run a request; if the server requires a key, ask the user for one and run it again.
+ * @template T
+ * @param {import("./service.js").Service} service @param {() => Promise<T>} request
+ * @returns {Promise<T>}
+ */
+export async function withKey(service, request) {
+  for (;;) {
+    try {
+      return await request();
+    } catch (error) {
+      if (!(error instanceof ServiceError) || error.kind !== "key") throw error;
+      const key = await askForKey(service.key !== null);
+      if (key === null) throw error;
+      service.key = key;
+    }
+  }
 }
 
 /** Show a link, for browsers that do not let a page write to the clipboard. @param {string} link */
@@ -95,7 +115,7 @@ export async function showInliers(query, thumbnail, ask) {
   } catch (error) {
     if (closed.signal.aborted) return;
     const kind = /** @type {any} */ (error).kind;
-    said.textContent = kind === "gone" ? t("inliers.missing") : t(`trouble.${kind ?? "server"}`);
+    said.textContent = kind === "gone" ? t("inliers.missing") : t(`failure.${kind ?? "server"}`);
   }
 }
 

@@ -2,7 +2,7 @@
 import { mapButtons, scaleBar } from "../shared/controls.js";
 import { credits } from "../shared/credits.js";
 import { element } from "../shared/dom.js";
-import { language, t } from "../shared/language.js";
+import { language, named, t } from "../shared/language.js";
 import { isDark } from "../shared/theme.js";
 
 export const WIDE = matchMedia("(min-width: 760px), (max-height: 480px) and (min-width: 600px)");
@@ -14,7 +14,7 @@ const byId = (id) => document.getElementById(id);
 export class MapView {
   /**
    * @param {import("./service.js").Service} service
-   * @param {{onCandidate: (index: number) => void, onSight: (index: number) => void, onTrouble: (words: string) => void}} options
+   * @param {{onCandidate: (index: number) => void, onSight: (index: number) => void, onFailure: (words: string) => void}} options
    */
   constructor(service, options) {
     this.service = service;
@@ -45,7 +45,7 @@ export class MapView {
         onCandidate: this.options.onCandidate,
         onSight: this.options.onSight,
         onMoved: (map) => this.moved(map),
-        onTrouble: () => this.options.onTrouble(t("page.basemap_trouble")),
+        onFailure: () => this.options.onFailure(t("page.basemap_failed")),
       });
     } catch {
       byId("map").append(element("p", { class: "no-map", "data-t": "page.no_map_drawing" }, t("page.no_map_drawing")));
@@ -66,6 +66,15 @@ export class MapView {
     if (!bounds) return;
     const [west, south, east, north] = bounds;
     this.drawing?.lookAtBox([[west, south], [east, north]], how);
+  }
+
+  /** Draw an answer and move to it, or to the whole map if there is none. @param {import("../shared/types.js").Answer} answer */
+  showAnswer(answer) {
+    this.drawing?.showAnswer(answer);
+    this.drawing?.showSights(answer.properties.nearby.map(named));
+    this.drawing?.choose(answer.properties.candidates.length > 0 ? 0 : -1);
+    if (answer.properties.found) this.drawing?.lookAtAnswer();
+    else this.lookAtWhole();
   }
 
   moved(map) {

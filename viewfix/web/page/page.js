@@ -2,16 +2,18 @@
 import { answerView, spoken } from "../shared/answer.js";
 import { element } from "../shared/dom.js";
 import { drawIcons } from "../shared/icons.js";
-import { distance, language, named, preferredLanguage, speak, t, translate } from "../shared/language.js";
-import { asAnswer, readShared, shareLink } from "../shared/share.js";
+import { language, named, preferredLanguage, speak, t, translate } from "../shared/language.js";
+import { asAnswer, readShared } from "../shared/share.js";
 import { isDark, onTheme, startTheme } from "../shared/theme.js";
-import { askForKey, prepareDialogs, settingsDialog, showInliers, showLink } from "./dialogs.js";
+import { prepareDialogs, settingsDialog, showInliers, withKey } from "./dialogs.js";
+import { share } from "./share.js";
 import { listenForPhotos } from "./photo_input.js";
 import { deviceLocation } from "./location.js";
 import { MapView, WIDE } from "./mapview.js";
+import { say, toast } from "./messages.js";
 import { Service, ServiceError } from "./service.js";
 import { Sheet } from "./sheet.js";
-import { busyView, button, emptyView, fileButton, intakeView, troubleView } from "./views.js";
+import { adviceItems, busyView, button, emptyView, fileButton, intakeView, failureView } from "./views.js";
 
 /** @param {string} id @returns {any} */
 const byId = (id) => document.getElementById(id);
@@ -26,7 +28,7 @@ class Page {
     this.mapView = new MapView(this.service, {
       onCandidate: (index) => this.chooseCandidate(index, true),
       onSight: (index) => this.shown?.point(index),
-      onTrouble: (words) => this.toast(words),
+      onFailure: toast,
     });
     this.keepsQueries = false;
     this.near = false;
@@ -64,7 +66,7 @@ class Page {
   async load() {
     let drawn;
     try {
-      const [told, basemap] = await this.withKey(() => Promise.all([this.service.maps(), this.service.basemap()]));
+      const [told, basemap] = await withKey(this.service, () => Promise.all([this.service.maps(), this.service.basemap()]));
       Object.assign(this, { maps: told.maps, keepsQueries: told.keeps_queries });
       drawn = this.mapView.draw(basemap).then(() => this.inWords()); // the panel does not wait for it
     } catch (error) {
@@ -85,7 +87,7 @@ class Page {
     if (hash.length > 1) {
       history.replaceState(null, "", hash);
       this.openLink();
-    } else if (this.state.answer) this.drawAnswer(this.state.answer); // it came before the map was drawn
+    } else if (this.state.answer) this.mapView.showAnswer(this.state.answer); // it came before the map was drawn
   }
 
   /** @param {string} name */
@@ -118,7 +120,7 @@ class Page {
       const around = near ? await this.around() : null;
       signal.throwIfAborted();
       const question = { map: this.map.name, near: around, verify, language: language() };
-      const answer = await this.withKey(() => this.service.locate(photo, question, {
+      const answer = await withKey(this.service, () => this.service.locate(photo, question, {
         signal,
         onWait: (count) => this.shown?.say?.(t("busy.again", { count })),
         onSmaller: () => this.shown?.say?.(t("busy.smaller")),
@@ -132,7 +134,7 @@ class Page {
   async around() {
     this.shown?.say?.(t("busy.location"));
     const place = await deviceLocation();
-    if (place === null) this.toast(t("trouble.location"));
+    if (place === null) toast(t("failure.location"));
     this.shown?.say?.(t("busy.photos", { count: this.map.photos }));
     return place;
   }
@@ -140,17 +142,8 @@ class Page {
   /** @param {{answer: import("../shared/types.js").Answer, shared: boolean, [more: string]: any}} told */
   showAnswer(told) {
     this.show({ view: "answer", ...told });
-    this.say(spoken(told.answer));
-    this.drawAnswer(told.answer);
-  }
-
-  /** @param {import("../shared/types.js").Answer} answer */
-  drawAnswer(answer) {
-    this.mapView.drawing?.showAnswer(answer);
-    this.mapView.drawing?.showSights(answer.properties.nearby.map(named));
-    this.mapView.drawing?.choose(answer.properties.candidates.length > 0 ? 0 : -1);
-    if (answer.properties.found) this.mapView.drawing?.lookAtAnswer();
-    else this.mapView.lookAtWhole();
+    say(spoken(told.answer));
+    this.mapView.showAnswer(told.answer);
   }
 
   /** @param {number} index @param {boolean} fromMap */
@@ -171,22 +164,8 @@ class Page {
 
   /** @param {unknown} error @param {() => void} again */
   fail(error, again) {
-    const trouble = error instanceof ServiceError ? error : new ServiceError("server", String(error));
-    this.show({ view: "trouble", trouble, again });
-  }
-
-  /** Run a request; if the server requires a key, ask the user for one and run it again. */
-  async withKey(act) {
-    for (;;) {
-      try {
-        return await act();
-      } catch (error) {
-        if (!(error instanceof ServiceError) || error.kind !== "key") throw error;
-        const key = await askForKey(this.service.key !== null);
-        if (key === null) throw error;
-        this.service.key = key;
-      }
-    }
+    const failure = error instanceof ServiceError ? error : new ServiceError("server", String(error));
+    this.show({ view: "failure", failure, again });
   }
 
   // Links
@@ -195,7 +174,7 @@ class Page {
     if (location.hash.length <= 1 || location.hash === "#map") return;
     const shared = readShared(location.hash);
     if (shared === null) {
-      this.toast(t("shared.broken"));
+      toast(t("shared.broken"));
       return;
     }
     if (shared.map !== null) this.chooseMapOfLink(shared.map);
@@ -215,19 +194,6 @@ class Page {
     if (location.hash.length > 1) history.replaceState(null, "", location.pathname + location.search);
   }
 
-  async share() {
-    const link = shareLink(this.state.answer, location.href);
-    try {
-      if (matchMedia("(pointer: coarse)").matches && navigator.share) await navigator.share({ url: link });
-      else {
-        await navigator.clipboard.writeText(link);
-        this.toast(t("answer.shared"));
-      }
-    } catch (error) {
-      if (/** @type {Error} */ (error).name !== "AbortError") showLink(link); // AbortError: the user changed their mind
-    }
-  }
-
   // The panel
 
   /** @param {{view: string, [more: string]: any}} state */
@@ -241,7 +207,7 @@ class Page {
 
   /** Draw the state; again when the language changes. */
   render() {
-    const makers = { intake: () => this.intake(), busy: () => this.busy(), answer: () => this.answer(), trouble: () => this.trouble(), empty: emptyView };
+    const makers = { intake: () => this.intake(), busy: () => this.busy(), answer: () => this.answer(), failure: () => this.failure(), empty: emptyView };
     this.shown = makers[this.state.view]?.() ?? null;
     byId("content").replaceChildren(...(this.shown ? [this.shown.element] : []));
     document.title = `${this.shown?.heading?.textContent ?? t("page.title")} · viewfix`;
@@ -255,19 +221,19 @@ class Page {
     return busyView({ picture: this.asked?.picture ?? null, photos: this.map.photos, onCancel: () => this.restart() });
   }
 
-  trouble() {
-    const { trouble, again } = this.state;
-    const actions = [button(t("trouble.again"), "again", again, "button")];
+  failure() {
+    const { failure, again } = this.state;
+    const actions = [button(t("failure.again"), "again", again, "button")];
     if (this.map !== null) actions.push(button(t("answer.another"), "picture", () => this.restart()));
-    return troubleView(trouble, { actions });
+    return failureView(failure, { actions });
   }
 
   answer() {
     const { answer, shared } = this.state;
     const found = answer.properties.found;
-    const look = found ? "deed" : "button";
+    const look = found ? "action" : "button";
     const another = fileButton("choose-photo", "picture", t(shared ? "shared.own" : "answer.another"), look, (photo) => this.locate(photo));
-    const actions = found ? [button(t("answer.share"), "share", () => this.share(), look), button(t("answer.on_map"), "target", () => this.seeOnMap(), look), another] : [another];
+    const actions = found ? [button(t("answer.share"), "share", () => share(answer, toast), look), button(t("answer.on_map"), "target", () => this.seeOnMap(), look), another] : [another];
     return answerView(answer, {
       query: shared ? null : this.asked?.picture,
       shared,
@@ -285,16 +251,12 @@ class Page {
     const { near, answer } = this.state;
     const photo = this.asked?.photo;
     if (!photo) return [];
-    const items = [];
-    if (near) {
-      items.push(element("li", {}, t("not_found.was_near", { distance: distance(near.radius_m) }), " ",
-        button(t("not_found.everywhere"), null, () => this.locate(photo, { near: false }))));
-    }
-    if (this.map.verify?.includes("accurate") && answer.properties.verify !== "accurate") {
-      items.push(element("li", {}, t("not_found.accurate_help"), " ",
-        button(t("not_found.accurate"), null, () => this.locate(photo, { near: near !== null, verify: "accurate" }))));
-    }
-    return items;
+    const canCompareMore = this.map.verify?.includes("accurate") && answer.properties.verify !== "accurate";
+    return adviceItems({
+      near,
+      onEverywhere: () => this.locate(photo, { near: false }),
+      onAccurate: canCompareMore ? () => this.locate(photo, { near: near !== null, verify: "accurate" }) : null,
+    });
   }
 
   inliers(candidate) {
@@ -332,19 +294,6 @@ class Page {
     byId("map").setAttribute("aria-label", t("page.map_choice"));
     this.sheet?.label();
     this.mapView.drawing?.setLabel(t("map.label"));
-  }
-
-  /** @param {string} words */
-  say(words) {
-    byId("said").textContent = words;
-  }
-
-  /** A line that disappears by itself. @param {string} words */
-  toast(words) {
-    const toast = byId("toast");
-    toast.textContent = words;
-    clearTimeout(this.toasted);
-    this.toasted = setTimeout(() => (toast.textContent = ""), 6000);
   }
 }
 

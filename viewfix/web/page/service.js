@@ -8,7 +8,7 @@ const TYPES = { heic: "image/heic", heif: "image/heif", avif: "image/avif", webp
 const KINDS = { 400: "unreadable", 401: "key", 403: "forbidden", 404: "gone", 408: "slow", 413: "too_large", 415: "not_a_photo", 422: "unreadable", 429: "busy", 503: "busy", 504: "slow" };
 
 export class ServiceError extends Error {
-  /** @param {string} kind the end of a key "trouble.…" @param {string} [detail] what the server said, in English */
+  /** @param {string} kind the end of a key "failure.…" @param {string} [detail] what the server said, in English */
   constructor(kind, detail = "") {
     super(detail || kind);
     this.kind = kind;
@@ -154,13 +154,13 @@ export class Service {
       if (request.signal?.aborted || error instanceof ServiceError) throw error;
       throw new ServiceError("network");
     }
-    if (!response.ok) throw await trouble(response);
+    if (!response.ok) throw await failure(response);
     return response;
   }
 }
 
 /** @param {Response} response */
-async function trouble(response) {
+async function failure(response) {
   const said = await response.json().catch(() => null);
   const detail = typeof said?.error?.message === "string" ? said.error.message : "";
   const made = new ServiceError(KINDS[response.status] ?? "server", detail);
@@ -188,7 +188,7 @@ async function pause(seconds, { signal, onWait }) {
 }
 
 /** A copy of a photo that is small enough for any server. If the browser cannot read it, the error is thrown on. */
-async function smaller(photo, trouble) {
+async function smaller(photo, failure) {
   try {
     const picture = await createImageBitmap(photo);
     const share = Math.min(1, SMALLER_PX / Math.max(picture.width, picture.height));
@@ -196,6 +196,6 @@ async function smaller(photo, trouble) {
     canvas.getContext("2d")?.drawImage(picture, 0, 0, canvas.width, canvas.height);
     return await canvas.convertToBlob({ type: "image/jpeg", quality: 0.9 });
   } catch {
-    throw trouble;
+    throw failure;
   }
 }

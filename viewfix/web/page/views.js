@@ -1,7 +1,7 @@
 /** The contents of the panel as elements: start, progress, failure. The answer is in shared/. */
 import { element } from "../shared/dom.js";
 import { icon } from "../shared/icons.js";
-import { t } from "../shared/language.js";
+import { distance, t } from "../shared/language.js";
 
 const ACCEPTED = "image/*,.heic,.heif,.avif";
 
@@ -72,26 +72,40 @@ export function busyView({ picture, photos, onCancel }) {
 }
 
 /**
- * @param {import("./service.js").ServiceError} trouble
+ * @param {import("./service.js").ServiceError} failure
  * @param {{actions: HTMLElement[]}} how
  */
-export function troubleView(trouble, { actions }) {
-  const heading = element("h2", { tabindex: "-1" }, t("trouble.title"));
+export function failureView(failure, { actions }) {
+  const heading = element("h2", { tabindex: "-1" }, t("failure.title"));
   const whole = element(
     "div",
-    { class: "trouble" },
+    { class: "failure" },
     element("div", { class: "verdict-head" }, element("span", { class: "nowhere alarm" }, icon("alert")),
-      element("div", {}, heading, element("p", { role: "alert" }, t(`trouble.${trouble.kind}`)))),
-    trouble.detail ? element("p", { class: "fine" }, t("trouble.detail", { message: trouble.detail })) : null,
+      element("div", {}, heading, element("p", { role: "alert" }, t(`failure.${failure.kind}`)))),
+    failure.detail ? element("p", { class: "fine" }, t("failure.detail", { message: failure.detail })) : null,
     element("div", { class: "actions" }, ...actions),
   );
   return { element: whole, heading };
 }
 
+/**
+ * What else can be tried with a photo that was not found, as list items.
+ * @param {{near: {radius_m: number} | null, onEverywhere: () => void, onAccurate: (() => void) | null}} how
+ */
+export function adviceItems({ near, onEverywhere, onAccurate }) {
+  const items = [];
+  if (near) {
+    const words = t("not_found.was_near", { distance: distance(near.radius_m) });
+    items.push(element("li", {}, words, " ", button(t("not_found.everywhere"), null, onEverywhere)));
+  }
+  if (onAccurate) items.push(element("li", {}, t("not_found.accurate_help"), " ", button(t("not_found.accurate"), null, onAccurate)));
+  return items;
+}
+
 /** A server without a map. */
 export function emptyView() {
   const heading = element("h2", { tabindex: "-1" }, t("page.no_maps"));
-  const whole = element("div", { class: "trouble" },
+  const whole = element("div", { class: "failure" },
     element("div", { class: "verdict-head" }, element("span", { class: "nowhere" }, icon("nowhere")),
       element("div", {}, heading, element("p", { class: "soft" }, t("page.no_maps_help")))));
   return { element: whole, heading };

@@ -167,7 +167,7 @@ class App {
       if (mine !== this.asked) return;
       this.answered = null;
       this.ground?.show(null);
-      this.parts.content.replaceChildren(element("div", { class: "trouble", role: "alert" }, element("h2", {}, t("trouble.title")), element("p", {}, t("phone.not_a_photo"))));
+      this.parts.content.replaceChildren(element("div", { class: "failure", role: "alert" }, element("h2", {}, t("failure.title")), element("p", {}, t("phone.not_a_photo"))));
     }
   }
 

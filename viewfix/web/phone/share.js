@@ -14,8 +14,9 @@ import { shareLink } from "../shared/share.js";
  * @returns {HTMLElement[]}
  */
 export function shareButtons(answer, { title, query, say }) {
+  const look = answer.geometry ? "action" : "button quiet";
   const button = (/** @type {any} */ drawing, /** @type {string} */ words, /** @type {() => void} */ onclick) =>
-    element("button", { type: "button", class: "button quiet", onclick }, icon(drawing), words);
+    element("button", { type: "button", class: look, onclick }, icon(drawing), words);
   return [
     button("share", t("answer.share"), () => share(answer, title, query, say)),
     button("save", t("phone.save"), () => save(answer, query)),

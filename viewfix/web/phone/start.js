@@ -24,7 +24,7 @@ async function start() {
     const kind = error instanceof InstallError ? error.kind : "network";
     console.warn(error);
     tell(t(`phone.install_${kind}`));
-    again.textContent = t("trouble.again");
+    again.textContent = t("failure.again");
     again.hidden = false;
     bar.hidden = true;
   }

@@ -19,7 +19,7 @@ const CLOSEST_ZOOM = 18.5;
  * @property {(index: number) => void} [onCandidate]
  * @property {(index: number) => void} [onSight]
  * @property {(map: MapLibreMap) => void} [onMoved] after every move, and once at the start
- * @property {(error: Error) => void} [onTrouble] the base map could not be loaded; the plain background is shown
+ * @property {(error: Error) => void} [onFailure] the base map could not be loaded; the plain background is shown
  */
 
 export class FixMap {
@@ -184,7 +184,7 @@ export class FixMap {
     try {
       base = await basemapStyle(basemap, { dark, language });
     } catch (error) {
-      this.options.onTrouble?.(/** @type {Error} */ (error));
+      this.options.onFailure?.(/** @type {Error} */ (error));
       base = plain(dark);
     }
     const ours = overlay(this.data, dark);

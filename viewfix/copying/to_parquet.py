@@ -1,0 +1,84 @@
+"""Write all photos of a map to a new Parquet file, and compare the file with what was read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from ..errors import BadInput, StorageFailed
+from ..files import replacing
+from ..store import parquet
+from ..store.export import delete_stale_parts
+from ..store.local_features import KEY as LOCAL_FEATURES
+from ..store.records import Halves, Record, Version, rebased
+from ..store.store import Store
+from ..types import Progress, Skipped
+from .checksums import Checksums
+from .sides import MapSide, ParquetSide
+from .verify import damaged
+
+
+def write_parquet(source: MapSide, target: Path, *, verify: bool, progress: Progress) -> tuple[int, str | None]:
+    """Write a new Parquet file. The name appears when the file is complete; after a kill, write it again.
+
+    Returns:
+        The number of photos, and the checksum of what was read back.
+
+    Raises:
+        BadInput: something is there already.
+        StorageFailed: it cannot be written, or differs from what was read.
+    """
+    if target.exists():
+        raise BadInput(f"There is already something at {target}. Name another file, or delete it first.")
+    if not target.absolute().parent.is_dir():
+        raise BadInput(f"There is no folder {target.absolute().parent}. Create it, then write {target.name} into it.")
+    wrote = Checksums()
+    calibration = source.calibration
+    if calibration is not None:
+        calibration = rebased(calibration, source.version, Version("", 0, 0))
+    about = parquet.about(source.created_at, source.identity, calibration)
+    total, done = len(source), 0
+    try:
+        delete_stale_parts(target)
+        with replacing(target) as part:
+            for done in parquet.write(part, source.model, _summed(source, wrote), about):
+                progress("writing photos", done, total)
+            checksum = _read_back(source.name, part, wrote, progress) if verify else None
+    except OSError as error:
+        raise StorageFailed(
+            f"{target} could not be written ({error.strerror or error}). Make room, or name another place."
+        ) from error
+    return done, checksum
+
+
+def _summed(source: MapSide, sums: Checksums) -> Iterator[tuple[Sequence[Record], Halves]]:
+    for batch in source.batches():
+        sums.add(batch)
+        yield batch.records, batch.halves
+
+
+def _read_back(name: str, part: Path, wrote: Checksums, progress: Progress) -> str:
+    """Compare the file with what was written, not with the map, which may have changed since."""
+    side, sums = ParquetSide(parquet.ParquetFile(part)), Checksums()
+    skipped: list[Skipped] = []
+    for batch in side.batches():
+        sums.add(batch)
+        skipped += batch.skipped
+        progress("verifying", len(sums), len(side))
+    if skipped:
+        raise damaged(name, str(part), [f"{skipped[0].id}: {skipped[0].reason}"])
+    if wrote.differing(sums):
+        raise damaged(name, str(part), [f"the checksum is {sums.checksum}, where {wrote.checksum} is expected"])
+    return sums.checksum
+
+
+def left_out(store: Store) -> Iterator[str]:
+    """What the map stores and a Parquet file cannot hold."""
+    if count := len(store.points):
+        yield f"{count:,} points of interest"
+    if count := len(store.skipped()):
+        yield f"{count:,} reasons of skipped photos"
+    if (store.meta(LOCAL_FEATURES) or {}).get("all"):
+        yield "the local features"
+    if store.model_file(store.model) is not None:
+        yield "the file of its model"
