@@ -14,8 +14,6 @@ from viewfix.demo.town import Town, write_views
 from viewfix.models.model import Model
 
 SHARED = Path(os.environ.get("VIEWFIX_DATA", Path(__file__).parents[2] / "shared" / "data"))
-GOLDENS = SHARED.parent / "goldens"
-
 
 HEAVY_MODULES = {"torch", "onnxscript"}
 """A test module that imports one of these is heavy."""

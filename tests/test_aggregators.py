@@ -1,6 +1,5 @@
 """Aggregation layers compute what the published ones compute, alone or in a batch, on any device, and can leave."""
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,7 +8,8 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="the lab needs viewfix[train]")
 
-from conftest import GOLDENS  # noqa: E402
+from published_modules import golden as arrays_of  # noqa: E402
+from published_modules import published_shapes, state_of  # noqa: E402
 
 from viewfix.errors import BadInput  # noqa: E402
 from viewfix.train import aggregators  # noqa: E402
@@ -52,10 +52,8 @@ def maps(batch: int = 3, rows: int = ROWS, columns: int = COLUMNS) -> "tuple[tor
 
 
 def golden(name: str) -> "tuple[torch.Tensor, np.ndarray, dict[str, torch.Tensor]]":
-    if not GOLDENS.is_dir():
-        pytest.skip(f"the outputs of published modules are not at {GOLDENS}")
-    case = np.load(GOLDENS / f"{name}.npz")
-    state = {key.removeprefix("state/"): torch.from_numpy(case[key]) for key in case if key.startswith("state/")}
+    case = arrays_of(name)
+    state = {key: torch.from_numpy(value) for key, value in state_of(case).items()}
     return torch.from_numpy(case["input"]), case["output"], state
 
 
@@ -159,12 +157,9 @@ def test_the_defaults_are_the_published_sizes() -> None:
 def test_the_parameters_are_those_of_the_published_checkpoint(
     checkpoint: str, prefix: str, name: str, channels: int, hyper: dict[str, Any]
 ) -> None:
-    if not GOLDENS.is_dir():
-        pytest.skip(f"the names in published checkpoints are not at {GOLDENS}")
-    published = json.loads((GOLDENS / "published_keys.json").read_text())[checkpoint]
     with torch.device("meta"):
         ours = aggregators.make(name, channels, **hyper).state_dict()
-    theirs = without(prefix, published.get("keys", published))
+    theirs = without(prefix, published_shapes(checkpoint))
     assert {key: list(value.shape) for key, value in ours.items()} == theirs
 
 

@@ -1,7 +1,6 @@
 """Backbones compute what was published, load strictly, can be cut anywhere and frozen in part, on any device."""
 
 import copy
-import json
 import sys
 
 import numpy as np
@@ -10,8 +9,9 @@ import pytest
 torch = pytest.importorskip("torch", reason="the lab needs viewfix[train]")
 
 import torch.nn.functional as F  # noqa: E402
-from conftest import GOLDENS, SHARED  # noqa: E402
+from conftest import SHARED  # noqa: E402
 from PIL import Image  # noqa: E402
+from published_modules import golden, published_shapes, state_of  # noqa: E402
 
 from viewfix.errors import BadInput, MissingExtra  # noqa: E402
 from viewfix.train import backbones  # noqa: E402
@@ -63,26 +63,15 @@ def equal(one: "torch.Tensor | tuple", other: "torch.Tensor | tuple", atol: floa
     return all(torch.allclose(a, b, rtol=0, atol=atol) for a, b in pairs)
 
 
-def golden(case: str) -> "dict[str, np.ndarray]":
-    path = GOLDENS / f"{case}.npz"
-    if not path.exists():
-        pytest.skip(f"no {path}: what the published transformer computes")
-    with np.load(path) as file:
-        return dict(file)
-
-
 def published(case: str, prefix: str) -> dict[str, tuple[int, ...]]:
     """Names and shapes of the backbone's tensors in a published checkpoint, without their prefix."""
-    path = GOLDENS / "published_keys.json"
-    if not path.exists():
-        pytest.skip(f"no {path}: names and shapes of published tensors")
-    every = json.loads(path.read_text())[case]
+    every = published_shapes(case)
     return {key.removeprefix(prefix): tuple(shape) for key, shape in every.items() if key.startswith(prefix)}
 
 
 @pytest.mark.parametrize("case", ["square", "bigger", "wide"])
 def test_dinov2_computes_what_the_published_transformer_computes(case: str) -> None:
-    state = {k[6:]: torch.from_numpy(v) for k, v in golden("dinov2_square").items() if k.startswith("state/")}
+    state = {key: torch.from_numpy(value) for key, value in state_of(golden("dinov2_square")).items()}
     backbone = DINOv2(48, 3, 3, image_px=70).eval()
     backbones.load(backbone, state)
     given = golden(f"dinov2_{case}")

@@ -15,7 +15,7 @@ torch = pytest.importorskip("torch", reason="the lab needs viewfix[train]")
 onnx = pytest.importorskip("onnx", reason="the lab needs viewfix[train]")
 pytest.importorskip("onnxscript", reason="the lab needs viewfix[train]")
 
-from conftest import GOLDENS  # noqa: E402
+from published_modules import published_shapes as shapes  # noqa: E402
 from safetensors.torch import save_file  # noqa: E402
 
 from viewfix.cli import run  # noqa: E402
@@ -26,7 +26,6 @@ from viewfix.train import aggregators, export, published  # noqa: E402
 from viewfix.train.published_names import architecture  # noqa: E402
 
 NAME = "cosplace-resnet18-512"
-KEYS = GOLDENS / "published_keys.json"
 MEGALOC = "MegaLoc (gmberton/MegaLoc:megaloc_model.py)"
 CHECKPOINTS = {
     "megaloc": MEGALOC,
@@ -45,13 +44,6 @@ CHECKPOINTS = {
     "boq-dinov2-12288": "BoQ DINOv2",
 }
 LOADABLE = [known for known in CATALOGUE if known.weights and not known.obstacle]
-
-
-def shapes(case: str) -> dict[str, list[int]]:
-    if not KEYS.exists():
-        pytest.skip(f"no {KEYS}: names and shapes of the published tensors")
-    found: dict[str, list[int]] = json.loads(KEYS.read_text())[case]
-    return found
 
 
 def made_state(case: str) -> dict[str, torch.Tensor]:

@@ -77,7 +77,7 @@ def migrate(
         elif store.pending_migration() is not None:
             raise BadInput(
                 f"The model of {store.address} is {used.name} already, and a migration to another is not finished. "
-                "Discard it with --restart, or finish it with --model and that model."
+                "Give it up with --restart, or finish it with --model and that model."
             )
     with Map.open(place, model=used, progress=progress) as city:
         if city.context.verifier is not None and (city.store.meta(LOCAL_FEATURES) or {}).get("all"):
@@ -114,10 +114,11 @@ def _settle(
     migration: Migration, missing: list[Skipped], outcome: Migrated, *, drop_missing: bool, address: Address
 ) -> None:
     if missing and not drop_missing:
+        count = f"{len(missing)} photo{'s' if len(missing) > 1 else ''}"
         raise BadInput(
-            f"{len(missing)} photo{'s' if len(missing) > 1 else ''} of {address} cannot be read; the first is {missing[0].id}: "
-            f"{missing[0].reason.rstrip('.')}. The map keeps its old model, and the new descriptors so far. Restore "
-            "the files and run this again, or remove those photos with --drop-missing."
+            f"{count} of {address} cannot be read; the first is {missing[0].id}: {missing[0].reason.rstrip('.')}. "
+            "The map keeps its old model, and the new descriptors so far. Restore the files and run this again, or "
+            "remove those photos with --drop-missing."
         )
     if not outcome.embedded + outcome.embedded_before:
         raise BadInput(

@@ -153,7 +153,7 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class PointOfInterest:
-    """A named sight: a church, a museum, a statue. Its texts are as contributors wrote them: escape them before showing them.
+    """A named sight: a church, a museum, a statue. Contributors wrote its texts: escape them before showing them.
 
     `id` is "node/123" or "way/5" of OpenStreetMap, or the id of a GeoJSON feature or a row; `kind` is OpenStreetMap's
     key=value. `names` are by language code, `links` ("wikipedia", "wikidata", "website") are https or http URLs.

@@ -9,6 +9,7 @@ from ..errors import BadInput, UnknownModel
 from . import weights
 from .entry import Entry
 from .model import Model
+from .onnx import OnnxModel
 from .published import PUBLISHED
 
 SHIPPED = Path(__file__).parent / "data"
@@ -85,8 +86,6 @@ def load(name_or_path: str | Path | None = None, *, threads: int | None = None) 
         UnknownModel: no model has that name.
         BadInput: a published model that was never fetched, or a file that is not a model.
     """
-    from .onnx import OnnxModel  # numpy is light enough, but nothing here is needed to list models
-
     name_or_path = DEFAULT if name_or_path is None else name_or_path
     if isinstance(name_or_path, str) and name_or_path in {known.name for known in CATALOGUE}:
         return OnnxModel(_present(entry(name_or_path)), threads=threads)

@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from ..errors import BadInput
 from .catalogue import SHIPPED
+from .onnx import session
 from .preprocessing import Preprocessing
 
 if TYPE_CHECKING:
@@ -118,11 +119,11 @@ class LocalModel:
         seen = np.array([pixels.shape[2], pixels.shape[1]], np.float32)
         return LocalFeatures(keypoints[kept] / seen, descriptors[kept], width_px, height_px)
 
-    def match(self, a: LocalFeatures, b: LocalFeatures, how: Matcher) -> Pairs:
+    def match(self, a: LocalFeatures, b: LocalFeatures, matcher: Matcher) -> Pairs:
         """(M, 2) int64: pairs of indices into `a` and `b` that may show the same point."""
         if min(len(a), len(b)) < 2:
             return np.empty((0, 2), np.int64)
-        partner, trusted = self._nearest(a, b) if how == "fast" else self._glued(a, b)
+        partner, trusted = self._nearest(a, b) if matcher == "fast" else self._glued(a, b)
         at = np.flatnonzero(trusted)
         return np.stack([at, partner[at]], axis=1)
 
@@ -151,6 +152,4 @@ def _centred(features: LocalFeatures) -> Floats:
 
 
 def _session(path: Path, threads: int) -> InferenceSession:
-    from .onnx import session  # ONNX Runtime takes 0.2 s: only when something is verified
-
     return session(path.read_bytes(), path, threads)

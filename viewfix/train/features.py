@@ -23,6 +23,7 @@ from ..embed.describe import content_hint
 from ..errors import StorageFailed
 from ..types import Photo, silent
 from ..types import Progress as Report
+from .backbones.dinov2 import Tokens
 from .checkpoint import written
 from .frozen import Features, runner
 from .pictures import Pictures, Shot, read_ahead
@@ -152,8 +153,6 @@ def rebuilt(leaves: Sequence[Tensor], form: Sequence[str | int]) -> Any:
     values = [next(tensors) if each == "tensor" else each for each in form[1:]]
     if form[0] == "tuple":
         return tuple(values)
-    from .backbones.dinov2 import Tokens
-
     tokens, height, width = values
     assert isinstance(tokens, Tensor)
     return Tokens(tokens, int(height), int(width))

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from ..embed.describe import cores
+from . import export
 
 WORTH_IT = 300
 """From so many pictures on, the seconds that an export takes come back."""
@@ -38,8 +39,6 @@ def runner(frozen: nn.Module, example: Tensor, *, pictures: int, device: torch.d
 
 
 def _onnx(frozen: nn.Module, example: Tensor) -> Features:
-    from . import export
-
     two = torch.cat([example[:1], example[:1]])
     names = (export.NORMALISED, export.FEATURES)
     graph = export.folded(export.to_onnx(frozen, two, names=names, any_size=False))
