@@ -404,8 +404,8 @@ def test_a_name_as_long_as_a_book_is_skipped(path: Path, tmp_path: Path) -> None
         ("a.json", '{"a": 1}', "neither a FeatureCollection nor a Feature"),
         ("a.json", "[" * 100_000, "is not GeoJSON"),
         ("a.json", "42", "neither an object nor a list"),
-        ("a.txt", "lat,lon,name", "is not a file of points of interest"),
-        ("a.osm.xz", "", "is not a file of points of interest"),
+        ("a.txt", "lat,lon,name", "does not have the extension of a file of points"),
+        ("a.osm.xz", "", "does not have the extension of a file of points"),
     ],
 )
 def test_a_file_that_is_none_of_ours_is_one_clear_line(

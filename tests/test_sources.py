@@ -235,7 +235,7 @@ def test_what_does_not_exist_is_refused_with_what_was_perhaps_meant(tmp_path: Pa
 
 
 def test_a_folder_without_photos_is_refused_with_what_it_holds(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match="it holds nothing at all"):
+    with pytest.raises(BadInput, match="it contains nothing at all"):
         open_source(tmp_path)
     write(tmp_path, "a.gif", "b.gif", data=b"GIF89a" + bytes(9))
     write(tmp_path, "film.mp4", data=b"\0\0\0\x20ftypisom")

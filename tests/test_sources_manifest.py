@@ -81,7 +81,7 @@ def test_a_spreadsheets_utf_16_is_read(tmp_path: Path) -> None:
 def test_a_row_that_is_not_utf_8_is_named_and_the_others_are_read(tmp_path: Path) -> None:
     bad, good = read(tmp_path, "file,lat,lon,höhe\nJörg.jpg,1,2,3\na.jpg,1,2,3\n".encode("latin-1"))
     assert isinstance(good, Photo)
-    assert isinstance(bad, Skipped) and "line 2 of m.csv: it holds bytes that are not text. Save" in bad.reason
+    assert isinstance(bad, Skipped) and "line 2 of m.csv: it contains bytes that are not text. Save" in bad.reason
 
 
 def test_photos_on_the_web_are_not_looked_for_on_disk(tmp_path: Path) -> None:
@@ -123,8 +123,8 @@ def test_a_missing_column_is_said_with_what_was_seen(header: str, message: str, 
         ("a.jpg,nan,2", "its latitude is 'nan', which is not a number."),
         ("a.jpg,151.2,-33.8", r"not on Earth. Are latitude and longitude swapped\?"),
         ("a.jpg,6672000,385000", r"not on Earth. Are these UTM metres\?"),
-        ("a.jpg,0,0", r"its position is \(0, 0\), which is written where the position is not known."),
-        ("a.jpg,60,17,24,94", "it has 5 cells where the header has 3. Put quotes around a cell that holds ','"),
+        ("a.jpg,0,0", r"its position is \(0, 0\), which usually means that it is unknown."),
+        ("a.jpg,60,17,24,94", "it has 5 cells where the header has 3. Put quotes around a cell that contains ','"),
     ],
 )
 def test_a_bad_row_is_skipped_with_its_line_and_what_is_wrong(row: str, message: str, tmp_path: Path) -> None:
@@ -139,7 +139,7 @@ def test_an_id_is_used_only_once(tmp_path: Path) -> None:
     assert isinstance(first, Photo)
     assert (
         isinstance(second, Skipped)
-        and "the id 'a.jpg' is used in line 2 already. Give every photo its own id" in second.reason
+        and "the id 'a.jpg' is used in line 2 already. Write a different id for every photo" in second.reason
     )
 
 

@@ -74,7 +74,7 @@ def test_a_name_that_says_two_places_is_not_believed() -> None:
     wrong = name(50.0, 13.0, "U", degrees=True).replace("@33@", "@32@")
     about = from_name(wrong)
     assert about.position is None
-    assert "says two places, 4" in (about.no_position or "")
+    assert "has two positions, 4" in (about.no_position or "")
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,7 @@ def test_a_folder_of_such_names_is_recognised_and_its_path_may_hold_an_at_sign(t
     assert distance_m(sydney.position, Position(-33.8568, 151.2153)) < 20
     made_up = items["@0@1000@@@@@@@@@@@@@.jpg"]
     assert isinstance(made_up, Skipped)
-    assert "its name has no UTM zone and letter" in made_up.reason
+    assert "its name has neither a UTM zone and letter" in made_up.reason
 
 
 def test_a_photo_with_another_name_in_such_a_folder_is_read_as_in_any_folder(tmp_path: Path) -> None:

@@ -170,7 +170,7 @@ FLIPPED.view(np.uint16)[0, 3] ^= 1
     ("spoil", "number", "seen"),
     [
         (lambda store: store.remove([record(33).photo.id]), 33, "is missing"),
-        (lambda store: store.put([record(8)], FLIPPED), 8, "another descriptor"),
+        (lambda store: store.put([record(8)], FLIPPED), 8, "differs in its descriptor"),
         (lambda store: store.put([record(500)], descriptors(1)), 500, "only in the copy"),
     ],
 )
@@ -198,7 +198,7 @@ def test_damage_is_found_and_named_and_the_copy_stays_unfinished(
 @pytest.mark.parametrize(
     ("change", "seen"),
     [
-        (lambda store: store.update_photo(record(7, content="two")), "another position or text"),
+        (lambda store: store.update_photo(record(7, content="two")), "differs in its position or text"),
         (lambda store: store.forget_skipped(["a.jpg"]), "skipped photo a.jpg"),
         (lambda store: store.put_skipped([Skipped("a.jpg", "late")]), "skipped photo a.jpg"),
         (lambda store: store.points.remove("two.csv"), "come from 1 files, where 2"),
