@@ -92,7 +92,7 @@ class Scene:
         return np.clip(picture, 0, 255).astype(np.uint8)
 
     def _look_at(self, lot: Lot) -> Look:
-        """The look of a house: that of its stretch of street; for a corner house, visible from two, that of the town."""
+        """The look of a house: that of its stretch of street; for a corner house, seen from two, that of the town."""
         if lot.corner:
             return self.look
         cell = [round(metres / QUARTER_M) + 1000 for metres in lot.left]
