@@ -43,7 +43,7 @@ def frozen(server: PostgresServer) -> Iterator[None]:
             os.kill(each.pid, signal.SIGCONT)
 
 
-def test_a_frozen_database_freezes_nothing_else(server: PostgresServer, street: Path) -> None:
+def test_a_frozen_database_does_not_block_the_service(server: PostgresServer, street: Path) -> None:
     photo = sorted(street.glob("*.jpg"))[1].read_bytes()
     url = server.url(fresh_name())
     Map.build(url, street).close()
@@ -80,7 +80,7 @@ def test_a_frozen_database_freezes_nothing_else(server: PostgresServer, street: 
         assert client.post("/v1/locate?verify=off", content=photo).json()["properties"]["found"]
 
 
-def test_a_statement_is_given_up_on_the_word_of_the_url(server: PostgresServer) -> None:
+def test_a_statement_is_abandoned_after_the_timeout_of_the_url(server: PostgresServer) -> None:
     """Both ways: the server ends a statement that takes too long, and a server that never answers is given up."""
     from viewfix.store.records import ModelIdentity
 
