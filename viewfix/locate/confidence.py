@@ -166,8 +166,8 @@ class Calibration:
         return cls(**{**known, "weights": weights, "out_of_map": out_of_map})
 
 
-OUT_OF_MAP_INLIERS = {"off": 0, "fast": 9, "accurate": 12}
-"""Inliers of the best of five photos of a wrong place, three in four have no more (benchmarks/prior.py)."""
+OUT_OF_MAP_INLIERS = {"off": 0, "fast": 30, "accurate": 14}
+"""The most inliers that any of five photos of a wrong place has with a query; three queries in four have no more."""
 
 
 def _out_of_map(similarity: float) -> dict[str, float]:
