@@ -119,7 +119,7 @@ def _is_another(known: Record, item: Photo) -> bool:
 
 
 def _storable(item: Photo | Skipped) -> Photo | Skipped:
-    """Skip a photo whose texts cannot be stored (lone surrogates from a damaged manifest), so that the build goes on."""
+    """Skip a photo whose texts cannot be stored: a damaged manifest can contain lone surrogates."""
     texts = (
         (item.id, item.reason) if isinstance(item, Skipped) else (item.id, item.source, item.attribution, item.licence)
     )

@@ -74,7 +74,7 @@ class _Chunk:
 
 @dataclass
 class _Dispatcher:
-    """The chunks in flight: a bounded number in progress, and a bounded number of finished ones that wait for others."""
+    """The chunks in flight: some in progress, and some finished ones that wait for earlier chunks. Both are bounded."""
 
     ray: ModuleType
     workers: int | None
