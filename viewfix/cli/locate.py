@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -14,7 +13,7 @@ from ..errors import BadInput, StorageFailed, UnreadablePhoto
 from ..store.address import Address
 from ..types import Candidate, Fix, Skipped
 from .nearby import language_option, line_of
-from .options import counted, map_argument, model_option, opened
+from .options import counted, json_line, map_argument, model_option, opened
 
 CANDIDATES, NEAR_RADIUS_M = 5, 500.0  # as in locate/options.py, which would bring numpy to --help; a test compares
 
@@ -80,7 +79,6 @@ def command(
     from ..geojson import to_feature
     from ..map import Map  # noqa: F401  the heavy imports, before the first line of output
     from ..pois.nearby import Reach
-    from ..sources.folder import printable
 
     failed = skipped = 0
     credits: dict[str, None] = {}
@@ -101,10 +99,10 @@ def command(
                 click.echo(f"viewfix: {query}: {error}" if query not in str(error) else f"viewfix: {error}", err=True)
                 if as_json:  # a line for every photo, so that a script can count on it
                     unread = Fix(None, 0.0, (), str(error))
-                    click.echo(json.dumps(to_feature(printable(query), unread), ensure_ascii=True))
+                    click.echo(json_line(to_feature(query, unread)))
                 continue
             if as_json:
-                click.echo(json.dumps(to_feature(printable(query), fix, language=language), ensure_ascii=True))
+                click.echo(json_line(to_feature(query, fix, language=language)))
                 continue
             click.echo(f"{query}: {fix}" + (f" (why: {page})" if page is not None else ""))
             _print_details(fix, language, verbose=verbose)
