@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 @click.option("--heading-tolerance-deg", default=30.0, show_default=True, type=click.FloatRange(0, 180),
               help="How far apart two photos of one place may look; 180 for photos without headings.")  # fmt: skip
 @click.option("--seed", default=0, show_default=True, help="Of all that is drawn.")
-@click.option("--dry-run", is_flag=True, help="Say what it would bring, and change nothing.")
+@click.option("--dry-run", is_flag=True, help="Notify what it would bring, and change nothing.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress bar.")
 def command(
     place: Address,
