@@ -33,7 +33,7 @@ def command(files: tuple[str, ...], output: Path | None, as_json: bool, model: s
     paths = [path for each in files for path in image_files(each)]
     if len(paths) > MOST:
         raise BadInput(
-            f"{len(paths)} photos are too many for a table. Pass at most {MOST}, or build a map of them and use viewfix plot"
+            f"{len(paths)} photos are too many for a table. Pass at most {MOST}, or draw a map of them: viewfix plot"
         )
     if output is not None:
         writable_picture(output, PICTURES, paths)
