@@ -32,7 +32,7 @@ USAGE = """usage: python3 dev.py COMMAND
   docs [serve]           build the documentation site into site/, or serve it while you write
 """
 # Extras of pyproject.toml, each a part of the next, with what they take on a Linux PC.
-EXTRAS = {"": "170 MB to download, 0.5 GB on disk", "test": "310 MB to download, 1.0 GB on disk",
+EXTRAS = {"": "100 MB to download, 0.3 GB on disk", "test": "310 MB to download, 1.0 GB on disk",
           "dev": "0.9 GB to download, 3.1 GB on disk"}  # fmt: skip
 LIGHT = "not slow and not heavy"  # the markers of pyproject.toml
 

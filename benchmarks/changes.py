@@ -1,4 +1,4 @@
-"""A map that is there goes in; a table comes out: what changes it, and how it is answered while its cache is renewed.
+"""Time adding to and removing from a large map, and searching it while its index is rebuilt.
 
 Used by benchmarks/million.py. The map ends with the photos that it began with.
 """
@@ -70,7 +70,7 @@ def asked_until(done: Callable[[], bool], search: IndexedSearch, questions: np.n
 
 
 def changing(path: Path, right: np.ndarray) -> Table:
-    """Add and remove a few and many; fold many in while the old cache serves; make it anew while it serves."""
+    """Add and remove a few and many; add many while the old index answers; rebuild it while it answers."""
     table: Table = {}
     with Store.open(path, write=True) as store, IndexedSearch.opened(store) as search:
         photos = len(store)
@@ -95,14 +95,14 @@ def changing(path: Path, right: np.ndarray) -> Table:
 
 
 def renewing(path: Path, right: np.ndarray) -> Table:
-    """Make the whole cache anew behind, as when damage was found in it."""
+    """Rebuild the whole index in the background, as when it is found damaged."""
     with Store.open(path) as store, IndexedSearch.opened(store) as search:
         questions = streets.queries(1000, len(store))
         search.settle()
         search._maintainer._damaged = True
         search._maintainer.check(store.version)
         done = asked_until(lambda: not search._maintainer._background.busy, search, questions, right)
-    return {"make the cache anew behind": done}
+    return {"rebuild the index in the background": done}
 
 
 def wide(path: Path) -> Table:

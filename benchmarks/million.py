@@ -1,4 +1,4 @@
-"""A number of photos goes in; a table comes out: how a map of that size is made, opened and searched.
+"""Build, open and search a map of many photos, and print a table of times, recall and memory.
 
     python benchmarks/million.py                      a million photos, 1.6 GB of disk, about 3 minutes
     python benchmarks/million.py --photos 100000 --keep DIR
@@ -208,7 +208,7 @@ CHANGES: dict[str, Callable[[Path], Table]] = {
 
 
 def fresh(stage: str, path: Path) -> Table:
-    """The table of one stage, from a process of its own; those that only ask have one thread."""
+    """The table of one stage, from a separate process; stages that only search have one thread."""
     threads = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS") if stage in STAGES else ()
     one = {name: "1" for name in threads}
     command = [sys.executable, __file__, "--stage", stage, "--map", str(path)]

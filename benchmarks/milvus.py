@@ -2,7 +2,7 @@
 
     python benchmarks/milvus.py --url milvus://127.0.0.1:19530 --photos 20000 --indexes ivf_sq8,hnsw
 
-Records lie in a file. The server is somebody else's to start; with --pid its memory is told too.
+Records lie in a file. Start the server yourself; with --pid its memory is printed too.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A number of made photos goes in; a table comes out: how fast a map is copied to PostgreSQL and back, and to Parquet.
+"""How fast a map of made photos is copied to PostgreSQL and back, and to Parquet.
 
     python benchmarks/moving.py                     a million photos, 6 GB of disk, about 10 minutes
     python benchmarks/moving.py --photos 100000

@@ -1,4 +1,4 @@
-"""Made photos on PostgreSQL servers go in; a table comes out: how a map over them is filled, indexed and searched.
+"""Fill, index and search a map of made photos over several PostgreSQL servers.
 
     python benchmarks/postgres.py                     two servers, 200,000 photos each: about 15 minutes, 2 GB of disk
     python benchmarks/postgres.py --each 20000 --keep FOLDER

@@ -1,4 +1,4 @@
-"""The prior of the confidence: what maps of different kinds, examined by leaving out their photos, say together."""
+"""Fit the prior of the confidence on the left-out photos of maps of different kinds."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from truth import DATA
 
 from viewfix import Map
 from viewfix.demo.town import Town, write_views
 from viewfix.locate import calibrate as trials
-from viewfix.locate.confidence import PRIOR, Calibration, Trial, Weights, calibrate
+from viewfix.locate.confidence import OUT_OF_MAP_QUANTILE, PRIOR, Calibration, Trial, Weights, calibrate
 
-FLAT = replace(PRIOR, weights={how: Weights(-2.0, 5.0, 5.0, 0.0, 0.0, 0.0) for how in PRIOR.weights})
+FLAT = replace(PRIOR, weights={matcher: Weights(-2.0, 5.0, 5.0, 0.0, 0.0, 0.0) for matcher in PRIOR.weights})
 """What the fit starts from and is pulled to, a little."""
 
 
@@ -27,9 +28,9 @@ def main() -> None:
     caught: dict[str, tuple[list[Trial], list[Trial]]] = defaultdict(lambda: ([], []))
 
     def catch(inside: list[Trial], outside: list[Trial], **options: Any) -> Calibration:
-        how = next((trial.consensus.matcher for trial in (*inside, *outside)), None) or "off"
-        caught[how][0].extend(inside)
-        caught[how][1].extend(outside)
+        matcher = next((trial.consensus.matcher for trial in (*inside, *outside)), None) or "off"
+        caught[matcher][0].extend(inside)
+        caught[matcher][1].extend(outside)
         return calibrate(inside, outside, **options)
 
     trials.calibrate = catch
@@ -40,10 +41,12 @@ def main() -> None:
         for name, source in (("a drawn town", drawn), ("a real one", given.data / "cambridge" / "train" / "map")):
             with Map.build(Path(folder) / f"{name}.map", source) as city:
                 print(f"{name}: {replace(city.calibration, outside_scores={})}")
-    for how, (inside, outside) in caught.items():
+    for matcher, (inside, outside) in caught.items():
         together = calibrate(inside, outside, prior=FLAT)
-        print(f"{how}, {len(inside)} inside and {len(outside)} outside, stranger {together.stranger:.2f}")
-        print(f"  together: {together.weights[how]}\n  in use:   {PRIOR.weights[how]}")
+        inliers = np.quantile([t.consensus.inliers or 0 for t in outside], OUT_OF_MAP_QUANTILE)
+        print(f"{matcher}, {len(inside)} inside and {len(outside)} outside")
+        print(f"  out of the map: similarity {together.out_of_map['off']:.2f}, {inliers:.0f} inliers")
+        print(f"  together: {together.weights[matcher]}\n  in use:   {PRIOR.weights[matcher]}")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A number of photos goes in; the map of a made-up country comes out: cities, streets, places, ten photos a place."""
+"""The map of a made-up country, of any number of photos: cities, streets, places, ten photos a place."""
 
 from __future__ import annotations
 

@@ -16,12 +16,14 @@ from viewfix.cli import run
 from viewfix.errors import BadInput, StorageFailed
 from viewfix.evaluate import selfchecks
 from viewfix.evaluate.datasets import Areas, pair
+from viewfix.evaluate.descriptors import embed_pictures
 from viewfix.evaluate.inputs import RadiusProtocol, open_queries
 from viewfix.evaluate.proximity import nearest_m, points_m, strips, within_m
 from viewfix.evaluate.report import page, write_report
 from viewfix.evaluate.run import Settings, evaluate
 from viewfix.evaluate.tables import tables
 from viewfix.geo import distance_m, moved
+from viewfix.types import View
 
 START = Position(60.17, 24.94)
 STEP_M = 10.0
@@ -35,6 +37,7 @@ class Picture:
     heading_deg: float | None = None
     attribution: str | None = None
     licence: str | None = None
+    view: View | None = None
 
 
 @dataclass(frozen=True)
@@ -195,6 +198,16 @@ def test_pictures_without_positions_are_ranked_without_figures_in_metres(drawn_s
     assert found.recall.dropped[1].value == 1.0
     assert (found.best_match_error, found.fixes, found.sizes.map_bytes) == (None, None, None)
     assert "no positions" in found.notes[0]
+
+
+def test_two_views_of_one_panorama_are_two_pictures(tmp_path: Path) -> None:
+    blocks = np.random.default_rng(0).integers(0, 255, (10, 20, 3)).astype(np.uint8)
+    Image.fromarray(blocks.repeat(20, 0).repeat(20, 1)).save(tmp_path / "panorama.png")
+    source = str(tmp_path / "panorama.png")
+    views = [Picture(str(yaw), source, START, view=View(yaw_deg=yaw, field_of_view_deg=60.0)) for yaw in (0.0, 120.0)]
+    found = embed_pictures(views, Toy(), stage="queries")
+    assert found.descriptors[0] @ found.descriptors[1] < 0.9
+    assert len(set(found.hashes)) == 2
 
 
 # ---- self-checks -------------------------------------------------------------------------

@@ -1,5 +1,7 @@
 """The shared parts of the HTML reports: the base page, formats, pictures, and templates as package data."""
 
+import base64
+import io
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +15,7 @@ from viewfix.reports import formatting
 from viewfix.reports.pictures import embed, thumbnail
 from viewfix.reports.plan import Frame
 from viewfix.reports.render import render
-from viewfix.types import Photo, Position
+from viewfix.types import Photo, Position, View
 
 ROOT = Path(__file__).parent.parent
 TEMPLATES = sorted(
@@ -84,6 +86,18 @@ def test_an_embedded_picture_is_small_and_a_missing_one_is_none(tmp_path: Path) 
     assert thumbnail("https://example.org/a.jpg") is None, "a report does not use the network"
     Image.new("RGB", (64, 48)).save(tmp_path / "a.png")
     assert thumbnail(str(tmp_path / "a.png")) is not None
+
+
+def test_a_view_of_a_panorama_is_shown_and_not_the_whole(tmp_path: Path) -> None:
+    """The left half of the panorama is red, the right half is blue; the centre of the view is in the right half."""
+    panorama = np.zeros((200, 400, 3), np.uint8)
+    panorama[:, :200, 0] = panorama[:, 200:, 2] = 255
+    Image.fromarray(panorama).save(tmp_path / "panorama.png")
+    shown = thumbnail(str(tmp_path / "panorama.png"), View(yaw_deg=90.0, field_of_view_deg=60.0))
+    assert shown is not None
+    with Image.open(io.BytesIO(base64.b64decode(shown.uri.split(",")[1]))) as picture:
+        red, _, blue = np.asarray(picture).reshape(-1, 3).mean(axis=0)
+    assert blue > 240 and red < 15
 
 
 def test_a_plan_has_north_up_and_a_scale_bar_of_a_round_length() -> None:

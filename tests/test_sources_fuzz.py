@@ -19,7 +19,7 @@ from viewfix.sources import open_source, takeout
 from viewfix.sources.sidecars import Siblings, key_of, read_xmp, xmp_files
 from viewfix.types import Photo, PointOfInterest, Skipped
 
-FEW, MANY = 40, 1500
+FEW, MANY = 25, 1500
 
 # Pieces that formats are made of, so that what is put together at random gets past the first check.
 CSV_PIECES = [

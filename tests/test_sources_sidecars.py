@@ -7,6 +7,7 @@ import pytest
 from drawn import GPS, saved, scene, with_exif
 from test_sources import SYDNEY, only, skipped, takeout, write
 
+from viewfix.errors import UnreadablePhoto
 from viewfix.sources import notes_of, open_source
 from viewfix.sources.sidecars import Siblings
 from viewfix.sources.takeout import LONGEST, sidecar_of
@@ -132,16 +133,23 @@ def test_a_sidecar_may_lack_the_ending_of_its_picture_or_have_that_of_the_origin
     assert "." not in photo or find(photo, sidecar, own) == own, "its own comes first"
 
 
-def test_a_sidecar_that_cannot_be_read_loses_no_photo_that_has_its_own_position(tmp_path: Path) -> None:
+def test_a_sidecar_that_cannot_be_read_loses_no_photo_that_has_its_own_position(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     write(tmp_path, "1.jpg")
     for damage in (b"<x:xmpmeta", b"", b"not xml", b"<!DOCTYPE a [<!ENTITY b 'c'>]><a>&b;</a>"):
         write(tmp_path, "1.xmp", data=damage)
         source = open_source(tmp_path)
         photo = only(source)
         assert (photo.position.lat, photo.position.lon) == SYDNEY
-    (tmp_path / "1.xmp").unlink()
-    (tmp_path / "1.jpg.xmp").symlink_to(tmp_path / "gone.xmp")
-    (tmp_path / "1.jpg.json").symlink_to(tmp_path / "gone.json")
+
+    def refused(path: Path) -> bytes:
+        raise UnreadablePhoto(f"This user has no permission to read {path}.")
+
+    monkeypatch.setattr("viewfix.sources.sidecars.read_bytes", refused)
+    monkeypatch.setattr("viewfix.sources.takeout.read_bytes", refused)
+    (tmp_path / "1.xmp").rename(tmp_path / "1.jpg.xmp")
+    write(tmp_path, "1.jpg.json", data=takeout(1.0, 2.0))
     source = open_source(tmp_path)
     assert (only(source).position.lat, only(source).position.lon) == SYDNEY
     assert notes_of(source).kept == ["1.jpg: its sidecar 1.jpg.xmp could not be read. Its own position is used."]

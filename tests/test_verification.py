@@ -251,13 +251,13 @@ def test_features_are_computed_once_and_kept_in_the_map(own: Path, town: Town, m
     doubtful(monkeypatch)
     with Map.open(own) as city:
         fix = city.locate(visit(town))
-        kept = city.store.local_features(city.context.verifier.cache._fingerprint)
+        kept = city.store.local_features(city.context.verifier.features.cache._fingerprint)
         ids = [c.photo.id for c in fix.candidates[: len(inliers(fix))]]
         assert kept.load([(r.photo.id, r.content_hash) for r in city.store.known(ids).values()])
     with Map.open(own) as city:
         computed = []
         monkeypatch.setattr(
-            type(city.context.verifier), "_from_source", lambda self, photo, identity: computed.append(photo)
+            type(city.context.verifier.features), "_from_source", lambda self, photo, identity: computed.append(photo)
         )
         assert inliers(city.locate(visit(town))) == inliers(fix), "from the map, to the last inlier"
         assert not computed
@@ -281,7 +281,8 @@ def test_without_the_photos_a_map_answers_by_similarity_unless_it_keeps_all(
     with Map.open(tmp_path / "a.map") as without, Map.open(tmp_path / "b.map") as complete:
         assert inliers(without.locate(visit(town))) == []
         assert max(inliers(complete.locate(visit(town)))) > 40
-        assert complete._workings.verifier._known(["new.jpg"])[1], "what comes later is kept too"
+        kept = complete.context.verifier.features
+        assert kept.known(kept.identities(["new.jpg"]).values()), "what comes later is kept too"
 
 
 def test_a_photo_that_another_process_replaced_is_held_with_its_new_features(
@@ -290,12 +291,12 @@ def test_a_photo_that_another_process_replaced_is_held_with_its_new_features(
     doubtful(monkeypatch)
     with Map.open(own) as reader:
         best = reader.locate(visit(town)).candidates[0].photo
-        known = reader._workings.verifier._known
-        assert known([best.id])[1]
+        features = reader.context.verifier.features
+        assert features.known(features.identities([best.id]).values())
         with Store.open(own, write=True) as writer:
             [row] = [row for row, at in zip(writer.rows(), writer.ids(), strict=True) if at == best.id]
             writer.put([Record(best, content_hash="z" * 32)], writer.descriptors([row]))
-        assert not known([best.id])[1], "not those of the photo that is gone"
+        assert not features.known(features.identities([best.id]).values()), "not those of the photo that is gone"
 
 
 def test_a_photo_that_changed_on_disk_is_not_held_against_the_query(

@@ -44,7 +44,7 @@ def test_every_command_takes_a_url(
     here = facts["area"]
     points = tmp_path / "points.csv"
     points.write_text(f"name,lat,lon\nOld Church,{here['south']},{here['west']}\n")
-    assert "1 points of interest" in say("pois", "add", place, str(points), "-q")
+    assert "1 point of interest" in say("pois", "add", place, str(points), "-q")
     assert "Old Church" in say("pois", "list", place)
     assert "1 point of interest removed" in say("pois", "remove", place)
     assert (tmp_path / "out.geojson").name in say("export", place, str(tmp_path / "out.geojson"))

@@ -427,7 +427,7 @@ def test_descriptors_in_other_lists_and_numbers_are_read(exported: Path) -> None
 
 @pytest.mark.parametrize(
     ("about", "seen"),
-    [({"format": 4}, "newer viewfix"), ({"model": None}, "does not say which model"), ({"format": "x"}, "format")],
+    [({"format": 4}, "newer viewfix"), ({"model": None}, "does not name the model"), ({"format": "x"}, "format")],
 )
 def test_a_file_of_another_format_is_refused(exported: Path, about: dict[str, object], seen: str) -> None:
     table = parquet.read_table(exported)
@@ -510,7 +510,7 @@ def test_a_file_of_viewfix_0_1_is_read(exported: Path) -> None:
 
 def test_the_command_says_what_was_copied(exported: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["copy", str(tmp_path / "a.map"), str(tmp_path / "c.map"), "-q"]) == 0
-    assert capsys.readouterr().out == "10 photos copied, both sides compared and the same\n"
+    assert capsys.readouterr().out == "10 photos copied, both sides compared and equal\n"
     assert run(["copy", str(exported), str(tmp_path / "d.map"), "--no-verify", "--json", "-q"]) == 0
     assert json.loads(capsys.readouterr().out)["verified"] is False
     assert run(["copy", str(tmp_path / "a.map"), str(tmp_path / "c.map"), "-q"]) == 2

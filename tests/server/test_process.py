@@ -55,7 +55,9 @@ def test_every_accepted_request_is_answered_when_the_service_is_told_to_stop(rea
         clients = [threading.Thread(target=client) for _ in range(16)]
         for each in clients:
             each.start()
-        time.sleep(1.5)
+        until = time.monotonic() + 60
+        while answered[0] <= 20 and time.monotonic() < until:
+            time.sleep(0.05)
         service.process.send_signal(signal.SIGTERM)
         for each in clients:
             each.join(60)

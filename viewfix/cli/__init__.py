@@ -112,7 +112,7 @@ def run(args: Sequence[str]) -> int:
         click.echo("viewfix: stopped. What was stored stays; run the same command again to continue.", err=True)
         return 130
     except SystemExit as stop:
-        # `viewfix … | head`, and the reader has what it wanted: click puts a silent stream in place of ours.
+        # `viewfix … | head`, and the reader has all it wanted: click replaces the stream with a silent one.
         return 0 if sys.stdout is not before else int(stop.code or 0)
     except OSError as error:  # nothing below should let one through; if it does, a line is better than a traceback
         click.echo(f"viewfix: {error}. Check that the disk has room and that you may write there.", err=True)

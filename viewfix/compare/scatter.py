@@ -10,11 +10,12 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from .. import photos as pictures
 from ..errors import BadInput, UnreadablePhoto
 from ..files import replacing
 from ..geo import Plane
 from ..optional import optional
+from ..photos import is_url
+from ..photos.views import load_view
 from ..store.store import Store
 from ..types import Photo, Position, Progress, silent
 
@@ -143,7 +144,7 @@ def _draw_thumbnails(
     chosen = spread_over_grid(points)
     for done, row in enumerate(chosen, start=1):
         progress("drawing thumbnails", done, len(chosen))
-        thumbnail = _thumbnail(photos[row].source)
+        thumbnail = _thumbnail(photos[row])
         if thumbnail is None:
             continue
         image = boxes.OffsetImage(np.asarray(thumbnail), zoom=THUMBNAIL_POINTS / max(thumbnail.size))
@@ -151,11 +152,11 @@ def _draw_thumbnails(
         axes.add_artist(boxes.AnnotationBbox(image, tuple(points[row]), pad=0, bboxprops=frame))
 
 
-def _thumbnail(source: str) -> Image.Image | None:
-    if pictures.is_url(source):  # no photo is downloaded for a plot
+def _thumbnail(photo: Photo) -> Image.Image | None:
+    if is_url(photo.source):  # no photo is downloaded for a plot
         return None
     try:
-        picture = Image.fromarray(pictures.load(source, least_side_px=THUMBNAIL_PX))
+        picture = Image.fromarray(load_view(photo.source, photo.view, least_side_px=THUMBNAIL_PX))
     except UnreadablePhoto:
         return None
     picture.thumbnail((THUMBNAIL_PX, THUMBNAIL_PX))

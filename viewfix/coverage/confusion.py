@@ -75,7 +75,7 @@ def _similarity(prediction: Prediction) -> float:
 
 
 def _end(photo: Photo) -> LookAlikePhoto:
-    return LookAlikePhoto(photo.id, photo.source, photo.position, credit(photo))
+    return LookAlikePhoto(photo.id, photo.source, photo.position, credit(photo), photo.view)
 
 
 def _points_m(photos: Sequence[Photo]) -> np.ndarray:

@@ -68,7 +68,7 @@ def _card(name: str, pair: LookAlike) -> Card:
 
 
 def _picture(photo: LookAlikePhoto) -> Picture | None:
-    return thumbnail(photo.source)
+    return thumbnail(photo.source, photo.view)
 
 
 def _caption(noun: str, shown: int, total: int) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal
 
-from ..types import Position
+from ..types import Position, View
 
 State = Literal["found", "doubtful", "alone", "unasked"]
 """The state of a spot. "found": at least three in four of its tested photos are found by the rest of the map.
@@ -47,12 +47,13 @@ class Spot:
 
 @dataclass(frozen=True, slots=True)
 class LookAlikePhoto:
-    """One of the two photos of a look-alike. `credit` is who is to be named where it is shown."""
+    """One of the two photos of a look-alike. `credit` is who is to be named where it is shown; `view` as in `Photo`."""
 
     photo: str
     source: str
     position: Position
     credit: str | None = None
+    view: View | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,9 @@ from ..embed.describe import content_hash, cores
 from ..errors import BadInput, UnreadablePhoto
 from ..map import Map
 from ..models.model import Model
+from ..photos.views import load_view
 from ..store.records import to_units
-from ..types import Position, Progress, Skipped, silent
+from ..types import Position, Progress, Skipped, View, silent
 
 Descriptors = npt.NDArray[np.float32]
 
@@ -39,6 +40,8 @@ class PictureInfo(Protocol):
     def attribution(self) -> str | None: ...
     @property
     def licence(self) -> str | None: ...
+    @property
+    def view(self) -> View | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,11 +109,11 @@ def _results(
     def one(picture: PictureInfo) -> tuple[Descriptors, str] | Skipped:
         try:
             data = photos.read_bytes(picture.source)
-            pixels = photos.load(data, least_side_px=model.least_side_px)
+            pixels = load_view(data, picture.view, least_side_px=model.least_side_px)
         except UnreadablePhoto as error:
             return Skipped(picture.id, str(error))
         # In a batch of one: a model that looks at its neighbours in the batch must not gain by it.
-        return model.embed([pixels])[0], content_hash(data)
+        return model.embed([pixels])[0], content_hash(data, picture.view)
 
     for start in range(0, len(pictures), AHEAD):
         yield from pool.map(one, pictures[start : start + AHEAD])

@@ -70,7 +70,7 @@ def build_map(path: Path, pictures: EmbeddedPictures, model: Model, *, progress:
 def _record(pictures: EmbeddedPictures, row: int) -> Record:
     picture = pictures.pictures[row]
     assert picture.position is not None, "a map needs pictures with positions"
-    photo = Photo(f"{row}:{picture.id}", picture.source, picture.position, picture.heading_deg)
+    photo = Photo(f"{row}:{picture.id}", picture.source, picture.position, picture.heading_deg, view=picture.view)
     return Record(photo, pictures.hashes[row])
 
 

@@ -14,7 +14,9 @@ import numpy.typing as npt
 from .. import photos
 from ..embed.describe import cores
 from ..models.model import Model
+from ..photos.views import load_view
 from ..types import Progress, silent
+from .descriptors import PictureInfo
 from .result import Latency, Stage
 
 SAMPLE = 100
@@ -23,7 +25,7 @@ WARM_UP = 3
 
 
 def measure(
-    sources: Sequence[str],
+    pictures: Sequence[PictureInfo],
     model: Model,
     search: Callable[[npt.NDArray[np.float32]], object],
     *,
@@ -32,17 +34,17 @@ def measure(
     """Time decode, embed and search of up to SAMPLE queries, evenly spread over those given.
 
     Args:
-        sources: paths or URLs of readable pictures. Their bytes are read before the clock starts.
+        pictures: readable ones. Their bytes are read before the clock starts.
         model: loaded for one thread, as in a map.
         search: called with a (dim,) float32 descriptor of length 1.
     """
-    spread = np.unique(np.linspace(0, len(sources) - 1, min(SAMPLE, len(sources))).astype(int))
-    chosen = [sources[row] for row in spread]
+    spread = np.unique(np.linspace(0, len(pictures) - 1, min(SAMPLE, len(pictures))).astype(int))
+    chosen = [pictures[row] for row in spread]
     times: list[tuple[float, float, float]] = []
-    for done, source in enumerate([*chosen[:WARM_UP], *chosen]):
-        data = photos.read_bytes(source)  # reading from a disk or a network is not measured
+    for done, query in enumerate([*chosen[:WARM_UP], *chosen]):
+        data = photos.read_bytes(query.source)  # reading from a disk or a network is not measured
         start = time.perf_counter()
-        picture = photos.load(data, least_side_px=model.least_side_px)
+        picture = load_view(data, query.view, least_side_px=model.least_side_px)
         decoded = time.perf_counter()
         descriptor = model.embed([picture])[0]
         embedded = time.perf_counter()

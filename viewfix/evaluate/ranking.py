@@ -109,6 +109,9 @@ def _failure(
         right_similarity=None if best is None else float(similarities[best]),
         right_rank=None if best is None else 1 + int((similarities > similarities[best]).sum()),
         credits=tuple(dict.fromkeys(filter(None, map(credit, shown)))),
+        query_view=query_picture.view,
+        wrong_view=wrong_photo.view,
+        right_view=None if best is None else photos.pictures[best].view,
     )
 
 

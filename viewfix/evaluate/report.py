@@ -116,9 +116,11 @@ def _figures(failure: Failure) -> tuple[Figure, Figure, Figure]:
     right = Figure(None, "", "No photo of the map shows this place.")
     if failure.right_source is not None:
         similarity = f"{failure.right_similarity or 0:.2f}, rank {failure.right_rank}"
-        right = Figure(thumbnail(failure.right_source), f"Right: {failure.right_id}, similarity {similarity}")
+        right = Figure(
+            thumbnail(failure.right_source, failure.right_view), f"Right: {failure.right_id}, similarity {similarity}"
+        )
     return (
-        Figure(thumbnail(failure.query_source), f"Query: {failure.query_id}"),
-        Figure(thumbnail(failure.wrong_source), wrong),
+        Figure(thumbnail(failure.query_source, failure.query_view), f"Query: {failure.query_id}"),
+        Figure(thumbnail(failure.wrong_source, failure.wrong_view), wrong),
         right,
     )

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..metrics import Interval, MetricError
-from ..types import Skipped
+from ..types import Skipped, View
 
 FORMAT = 1
 """The version of the JSON. It grows when keys are removed or renamed; new keys may be added without notice."""
@@ -130,7 +130,7 @@ class Sizes:
 class Failure:
     """A query whose best match is wrong, and the most similar right photo. Sources are paths or URLs.
 
-    `credits` are who is to be named where the pictures are shown.
+    `credits` are who is to be named where the pictures are shown; the views are as in `Photo`.
     """
 
     query_id: str
@@ -144,6 +144,9 @@ class Failure:
     right_similarity: float | None
     right_rank: int | None
     credits: tuple[str, ...] = ()
+    query_view: View | None = None
+    wrong_view: View | None = None
+    right_view: View | None = None
 
 
 @dataclass(frozen=True, slots=True)

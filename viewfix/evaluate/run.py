@@ -120,8 +120,7 @@ def _measure(
         fixes = None
         if city is not None and queries.placed:
             fixes = measure_fixes(city, photos, queries, regions=settings.regions, progress=progress)
-        sources = [picture.source for picture in queries.pictures]
-        latency = measure(sources, model, _search(city, photos), progress=progress)
+        latency = measure(queries.pictures, model, _search(city, photos), progress=progress)
         sizes = _sizes(model, city)
     hits = metrics.hits_of(ranking.rows, positives)
     answerable = np.array([len(rows) > 0 for rows in positives], np.bool_)
@@ -177,7 +176,7 @@ def _checks_before(
     expected = {"queries": protocol.queries, "map photos": protocol.database if subject.map is None else None}
     places = [each.position for each in (*photos, *dataset.queries) if each.position is not None]
     return [
-        selfchecks.batch(subject.model, [picture.source for picture in pictures], allow),
+        selfchecks.batch(subject.model, pictures, allow),
         selfchecks.training(getattr(subject.model, "about", {}), settings.trained_on, places, allow),
         selfchecks.count(expected, found, allow),
     ]

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .. import photos
 from ..errors import BadInput, UnreadablePhoto
 from ..models.model import Model
+from ..photos.views import load_view
 from ..types import Position, Skipped
-from .descriptors import EmbeddedPictures
+from .descriptors import EmbeddedPictures, PictureInfo
 from .proximity import nearest_m, points_m
 from .result import Check
 
@@ -55,16 +55,16 @@ def allowed(names: Sequence[str]) -> frozenset[str]:
     return frozenset(names)
 
 
-def batch(model: Model, sources: Sequence[str], allow: frozenset[str]) -> Check:
+def batch(model: Model, sample: Sequence[PictureInfo], allow: frozenset[str]) -> Check:
     """Whether a descriptor is the same alone, in a batch, in another order, and beside very different pictures.
 
     Args:
-        sources: a few pictures of the dataset; unreadable ones are ignored.
+        sample: a few pictures of the dataset; unreadable ones are ignored.
     """
     pictures = []
-    for source in sources:
+    for each in sample:
         try:
-            pictures.append(photos.load(photos.read_bytes(source), least_side_px=model.least_side_px))
+            pictures.append(load_view(each.source, each.view, least_side_px=model.least_side_px))
         except UnreadablePhoto:
             continue
     if not pictures:
@@ -113,7 +113,7 @@ def duplicates(map_photos: EmbeddedPictures, queries: EmbeddedPictures, allow: f
             continue
         similarities = map_photos.descriptors @ descriptor
         best = int(np.argmax(similarities))
-        if similarities[best] > SAME_SIMILARITY and _same_pixels(queries.pictures[row].source, map_photos, best):
+        if similarities[best] > SAME_SIMILARITY and _same_pixels(queries.pictures[row], map_photos.pictures[best]):
             same.append((row, best))
     if not same:
         return Check(DUPLICATES, True, "no query is a picture of the map", DUPLICATES in allow)
@@ -123,18 +123,18 @@ def duplicates(map_photos: EmbeddedPictures, queries: EmbeddedPictures, allow: f
     return Check(DUPLICATES, False, seen, DUPLICATES in allow)
 
 
-def _same_pixels(source: str, map_photos: EmbeddedPictures, row: int) -> bool:
-    one, other = _small_grey_copy(source), _small_grey_copy(map_photos.pictures[row].source)
+def _same_pixels(query: PictureInfo, map_photo: PictureInfo) -> bool:
+    one, other = _small_grey_copy(query), _small_grey_copy(map_photo)
     if one.std() < 1 or other.std() < 1:  # a single colour: nothing to correlate
         return bool(np.abs(one - other).mean() < 2)
     return bool(np.corrcoef(one.ravel(), other.ravel())[0, 1] >= SAME_PIXELS)
 
 
-def _small_grey_copy(source: str) -> npt.NDArray[np.float64]:
+def _small_grey_copy(picture: PictureInfo) -> npt.NDArray[np.float64]:
     from PIL import Image
 
     try:
-        pixels = photos.load(photos.read_bytes(source), least_side_px=COPY_PX)
+        pixels = load_view(picture.source, picture.view, least_side_px=COPY_PX)
     except UnreadablePhoto:  # the photo may have been deleted since the map was built
         return np.random.default_rng(0).normal(size=(COPY_PX, COPY_PX)) * 255
     small = Image.fromarray(pixels).convert("L").resize((COPY_PX, COPY_PX), Image.Resampling.BOX)

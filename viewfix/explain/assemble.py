@@ -19,6 +19,7 @@ from ..locate.options import QueryOptions
 from ..locate.query import Query, answer_with_evidence, query_features
 from ..locate.verify import VerifiedCandidate
 from ..models.local import SEEN, LocalFeatures, Matcher
+from ..photos.views import load_view
 from ..types import Candidate, Fix, Position
 from .explanation import Explanation
 from .pairs import HIGH_PX
@@ -100,7 +101,7 @@ def _pair(
         if photos.is_url(candidate.photo.source):
             missing = "its file is on the web, and no photo is downloaded for an explanation"
         else:
-            picture = photos.load(candidate.photo.source, least_side_px=HIGH_PX)
+            picture = load_view(candidate.photo.source, candidate.photo.view, least_side_px=HIGH_PX)
     except UnreadablePhoto as error:
         missing = str(error)
     if verified is None or query is None or picture is None:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...errors import BadInput
-from ...types import Photo, Position, Skipped
+from ...types import Photo, Position, Skipped, View
 from ..protocol import Count, Protocol
 
 Rows = npt.NDArray[np.int64]
@@ -25,10 +25,13 @@ class Picture:
     heading_deg: float | None = None
     attribution: str | None = None
     licence: str | None = None
+    view: View | None = None
 
     @classmethod
     def of(cls, photo: Photo) -> Picture:
-        return cls(photo.id, photo.source, photo.position, photo.heading_deg, photo.attribution, photo.licence)
+        return cls(
+            photo.id, photo.source, photo.position, photo.heading_deg, photo.attribution, photo.licence, photo.view
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -36,7 +36,7 @@ export function probability(calibration, consensus, neighbours, { twin }) {
  */
 export function answer(calibration, consensus, neighbours, bestId, rules) {
   if (!consensus) {
-    const reason = "no photo of the map lies where it was looked for";
+    const reason = "the map has no photo in the area of the search";
     return { found: false, confidence: 0, position: null, radius: null, heading: null, reason };
   }
   const confidence = probability(calibration, consensus, neighbours, rules);
@@ -58,5 +58,5 @@ function inWords(consensus, bestId) {
     const apart = consensus.similarity - consensus.rival;
     lead = apart >= 0 ? `${apart.toFixed(2)} ahead of any other place` : `${(-apart).toFixed(2)} behind another place`;
   }
-  return `best similarity ${consensus.similarity.toFixed(2)}, ${bestId}, ${lead}`;
+  return `similarity ${consensus.similarity.toFixed(2)} to ${bestId}, ${lead}`;
 }
