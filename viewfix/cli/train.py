@@ -1,4 +1,4 @@
-"""viewfix train: photos and a recipe become a model file that maps are built with."""
+"""viewfix train: train a model on photos, by a recipe, and export it as a file for maps."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ if TYPE_CHECKING:
     from ..train.recipe import Recipe
 
 CHECKED = 16
-"""So many training photos the exported file is checked on; int8 is calibrated on eight times as many."""
+"""The number of training photos for checking the exported file. int8 is calibrated on eight times as many."""
 
 
 @click.command()
 @click.argument("recipe_path", metavar="[RECIPE.toml]", required=False, type=click.Path(path_type=Path))
 @click.option("--photos", "sources", metavar="SOURCE", multiple=True, required=True,
-              help="Photos to train on: a folder, a manifest. Can be given several times.")  # fmt: skip
+              help="Photos to train on: a folder or a manifest. Can be repeated.")  # fmt: skip
 @click.option("--run", required=True, type=click.Path(file_okay=False, path_type=Path), metavar="FOLDER",
-              help="Folder of this training: checkpoints, log, and the model in the end.")  # fmt: skip
-@click.option("--talk", is_flag=True, help="The talk's own: ResNet18, NetVLAD with 32 clusters, hardest triplets.")
-@click.option("--set", "settings", metavar="KEY=VALUE", multiple=True, help="Change one thing of the recipe.")
-@click.option("--resume", is_flag=True, help="Go on with a training that was stopped.")
-@click.option("--int8", is_flag=True, help="Export the model in 8 bits as well.")
+              help="Folder of this run: checkpoints, the log, and finally the model.")  # fmt: skip
+@click.option("--talk", is_flag=True, help="Use the talk's recipe: ResNet18, NetVLAD-32, hardest triplets.")
+@click.option("--set", "settings", metavar="KEY=VALUE", multiple=True, help="Change one setting of the recipe.")
+@click.option("--resume", is_flag=True, help="Continue a run that was stopped.")
+@click.option("--int8", is_flag=True, help="Also export the model in 8 bits.")
 def command(
     recipe_path: Path | None,
     sources: tuple[str, ...],
@@ -38,12 +38,12 @@ def command(
     resume: bool,
     int8: bool,
 ) -> None:  # fmt: skip
-    """Train a model on photos of places, and export the best of it for maps.
+    """Train a model on photos of places, and export the best epoch for maps.
 
-    What is trained, and how, says RECIPE.toml: whatever it leaves out is as in docs/training.md, and
-    --set has the last word. Part of the photos, an area of its own, is kept back: the model that finds
-    most of those is exported to FOLDER/model.onnx. A training that was stopped goes on with --resume,
-    and ends as if it had never been. Needs viewfix[train].
+    RECIPE.toml describes the model and its training. Settings that it leaves out have the defaults of
+    docs/training.md, and --set overrides both. The photos of one area are held out for validation; the epoch that
+    finds most of them is exported to FOLDER/model.onnx. --resume continues a run that was stopped, with the same
+    result as an uninterrupted run. Needs viewfix[train].
     """
     optional("torch")
     from ..sources import open_sources
@@ -62,7 +62,7 @@ def command(
 
 
 def chosen(recipe_path: Path | None, run: Path, *, talk: bool, settings: tuple[str, ...], resume: bool) -> Recipe:
-    """Defaults or the talk's, then the file, then --set; on resuming without any, what the run began with."""
+    """The recipe: the defaults or the talk's, then the file, then --set. A resumed run keeps its own recipe."""
     from ..train.checkpoint import LAST, Checkpoint
     from ..train.recipe import Recipe
 
@@ -75,13 +75,13 @@ def chosen(recipe_path: Path | None, run: Path, *, talk: bool, settings: tuple[s
 
 
 def exported(outcome: Outcome, *, int8: bool) -> None:
-    """The best network as FOLDER/model.onnx, and as model-int8.onnx if wanted."""
+    """Export the best epoch as FOLDER/model.onnx and, if wanted, as model-int8.onnx."""
     from ..photos import load
     from ..train.ship import export_checkpoint
 
     count = CHECKED * (8 if int8 else 1)
     if not outcome.training:
-        raise BadInput("There are no training photos to check the export on. Give some with --photos.")
+        raise BadInput("There are no training photos for checking the export. Pass some with --photos.")
     few = outcome.training[:: max(1, len(outcome.training) // count)][:count]
     pictures = [load(photo.source) for photo in few]
     model = outcome.run / "model.onnx"
