@@ -161,7 +161,7 @@ def test_a_calibration_of_an_older_viewfix_keeps_what_it_learned() -> None:
     calibration = Calibration.from_json(stored)
     assert calibration.weights["off"] == Weights(-3.0, 4.0, 9.0, 1.0)
     assert calibration.weights["accurate"] == PRIOR.weights["accurate"]
-    assert (calibration.radius_m, calibration.stranger, calibration.inside) == (30.0, 0.4, 500)
+    assert (calibration.radius_m, calibration.out_of_map["off"], calibration.inside) == (30.0, 0.4, 500)
 
 
 def test_inliers_decide_where_similarity_cannot() -> None:
