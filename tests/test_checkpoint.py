@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch", reason="the lab needs viewfix[train]")
+torch = pytest.importorskip("torch", reason="needs viewfix[train]")
 
 from viewfix.errors import BadInput, StorageFailed  # noqa: E402
 from viewfix.train.checkpoint import Checkpoint, Progress, read_state, restore_rng, rng_state, written  # noqa: E402
@@ -133,6 +133,6 @@ def test_weights_that_are_no_checkpoint_are_refused(tmp_path: Path) -> None:
 
 
 def test_safetensors_are_read(tmp_path: Path) -> None:
-    safetensors = pytest.importorskip("safetensors.torch", reason="the lab needs viewfix[train]")
+    safetensors = pytest.importorskip("safetensors.torch", reason="needs viewfix[train]")
     safetensors.save_file({"weight": torch.ones(2)}, tmp_path / "w.safetensors")
     assert torch.equal(read_state(tmp_path / "w.safetensors")["weight"], torch.ones(2))

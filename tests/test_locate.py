@@ -253,3 +253,22 @@ def test_the_strangers_of_the_line_are_not_those_of_the_fit(tmp_path: Path, monk
 def test_moving_and_looking_back_agree() -> None:
     there = moved(HERE, 33.0, 500)
     assert bearing_deg(HERE, there) == pytest.approx(33.0)
+
+
+@pytest.mark.parametrize(("matcher", "elsewhere", "here"), [("off", 0, 0), ("fast", 30, 170), ("accurate", 14, 110)])
+def test_where_a_map_has_one_spot_the_inliers_of_a_wrong_place_are_no_lead(
+    matcher: str, elsewhere: int, here: int
+) -> None:
+    """Any two photos have some inliers; without a rival to compare with, they must not pass for evidence."""
+    used = None if matcher == "off" else matcher
+
+    def probability(similarity: float, inliers: int) -> float:
+        counted = inliers if used else None
+        consensus = fuse([replace(candidate("a", similarity), inliers=counted)], matcher=used)
+        assert consensus is not None
+        assert consensus.rival is None
+        return PRIOR.probability(consensus, 20)
+
+    for similarity in (0.1, 0.3, 0.5, 0.6):
+        assert probability(similarity, elsewhere) < 0.5
+    assert probability(0.9 if matcher == "off" else 0.75, here) > 0.5

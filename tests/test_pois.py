@@ -869,7 +869,7 @@ def test_the_command_line_adds_lists_names_and_removes(
         (["pois", "list", "MAP", "--near", "here"], "is not a position"),
         (["pois", "list", "MAP", "--near", "99,0"], "swapped"),
         (["pois", "list", "MAP", "--radius-m", "5"], "--radius-m needs a place"),
-        (["pois", "remove", "MAP", "--source", "no.csv"], "none at all"),
+        (["pois", "remove", "MAP", "--source", "no.csv"], "has no points of interest from no.csv. "),
         (["pois", "add", "MAP", "no.csv"], "There is nothing at no.csv"),
         (["pois", "list", "MAP", "--language", "<b>"], "not the code of a language"),
     ],

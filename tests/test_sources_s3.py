@@ -112,7 +112,7 @@ def test_photos_over_the_limit_are_not_read(memory: str, monkeypatch: pytest.Mon
 def test_a_remote_file_that_cannot_be_read_is_one_line(memory: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for url, kind, why in (
         (f"{memory}/none.csv", BadInput, "There is nothing at memory://town/none.csv"),
-        (f"{memory}/img", BadInput, "is no manifest"),
+        (f"{memory}/img", BadInput, "is not a manifest"),
         ("warehouse://a/b.csv", BadInput, "fsspec does not know the scheme of"),
     ):
         with pytest.raises(kind, match=why) as caught:

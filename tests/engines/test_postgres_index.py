@@ -7,7 +7,6 @@ import pytest
 
 from viewfix.geo import Circle
 from viewfix.search.open import open_search
-from viewfix.store.migration import Migration
 from viewfix.store.postgres import vector_index
 from viewfix.store.postgres.store import PostgresStore
 from viewfix.store.store import ModelIdentity, Store
@@ -163,11 +162,11 @@ def test_a_migration_to_longer_descriptors_without_negative_numbers_brings_their
         store.put(records(600), descriptors(600))
         for dims, fingerprint in ((dim, "b"), (dim, "c"), (TOY.dim, "d")):
             with Store.open(place, write=True) as writer:
-                migration = Migration.begun(writer, ModelIdentity("other", fingerprint * 64, dims))
+                migration = writer.begin_migration(ModelIdentity("other", fingerprint * 64, dims))
                 wide = units if dims == dim else descriptors(600)
                 migration.put(records(600), wide)
                 migration.finish()
             with Store.open(place) as reader:
                 assert isinstance(reader, PostgresStore)
-                assert reader.read(vector_index.state, reader.place.map, dims) == "ready"
+                assert reader.read(vector_index.state, reader.url.map, dims) == "ready"
                 assert open_search(reader).nearest(wide[7], 1)[1][0] > 0.999

@@ -108,7 +108,8 @@ def test_what_is_added_is_what_a_build_would_store(writable: Writable, tmp_path:
     manifest = tmp_path / "one.csv"
     manifest.write_text(f"id,path,lat,lon\n{said['id']},{file},10,5\n")
     context = client.app.state.context  # type: ignore[attr-defined]
-    with Map.open(context.maps.get(None).address) as city:
+    served = context.maps.get(None)
+    with served.writing, Map.open(served.address) as city:  # the service calibrates the map in the background
         added = city.add(manifest)
     assert (added.added, added.replaced, added.unchanged) == (0, 0, 1), added
 

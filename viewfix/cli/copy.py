@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 
 import click
 
 from .. import console
 from ..errors import StorageFailed
-from .options import json_option, name_some
+from .options import json_line, json_option, name_some
 
 
 @click.command()
@@ -49,14 +48,14 @@ def command(  # noqa: PLR0913  one parameter an option
     if verify_only:
         if as_json:
             facts = {"same": found.same, "photos": found.photos, "checksum": found.checksum, "differences": found.lines}
-            click.echo(json.dumps(facts, ensure_ascii=True))
+            click.echo(json_line(facts))
         elif found.same:
             click.echo(str(found))
         if not found.same:
             raise StorageFailed(f"{target} differs from {source}: {found}.")
         return
     if as_json:
-        click.echo(json.dumps(dataclasses.asdict(copied), ensure_ascii=True))
+        click.echo(json_line(dataclasses.asdict(copied)))
         return
     click.echo(str(copied))
     name_some("skipped", copied.skipped)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -14,7 +13,7 @@ from ..errors import BadInput, StorageFailed, UnreadablePhoto
 from ..store.address import Address
 from ..types import Candidate, Fix, Skipped
 from .nearby import language_option, line_of
-from .options import map_argument, model_option, opened
+from .options import counted, json_line, map_argument, model_option, opened
 
 # The same as in locate/options.py, which imports numpy and would slow down --help. A test compares them.
 CANDIDATES, NEAR_RADIUS_M = 5, 500.0
@@ -82,14 +81,14 @@ def command(
     from ..map import Map  # noqa: F401  the heavy imports, before the first line of output
     from ..pois.nearby import Reach
 
-    failed = 0
+    failed = skipped = 0
     credits: dict[str, None] = {}
     reach = Reach(asked.pop("nearby_m"), asked.pop("limit"))
     with opened(place, model=model) as city:
         page_of = _Pages(explain, single=len(queries) == 1 and not Path(queries[0]).is_dir())
         for query in _pictures(queries):
             if isinstance(query, Skipped):
-                click.echo(f"viewfix: skipped {query.id}: {query.reason}", err=True)
+                skipped += 1
                 continue
             try:
                 fix = city.locate(_read(query), nearby=reach, **asked)
@@ -101,14 +100,16 @@ def command(
                 click.echo(f"viewfix: {query}: {error}" if query not in str(error) else f"viewfix: {error}", err=True)
                 if as_json:  # a script may rely on one line per photo
                     unread = Fix(None, 0.0, (), str(error))
-                    click.echo(json.dumps(to_feature(query, unread), ensure_ascii=True))
+                    click.echo(json_line(to_feature(query, unread)))
                 continue
             if as_json:
-                click.echo(json.dumps(to_feature(query, fix, language=language), ensure_ascii=True))
+                click.echo(json_line(to_feature(query, fix, language=language)))
                 continue
             click.echo(f"{query}: {fix}" + (f" (why: {page})" if page is not None else ""))
             _print_details(fix, language, verbose=verbose)
             credits.update(dict.fromkeys(near.point.credit for near in fix.nearby if near.point.credit))
+    if skipped:
+        click.echo(f"viewfix: skipped {counted(skipped, 'file')} that are not photos", err=True)
     if credits:
         click.echo(f"Points of interest: {'; '.join(credits)}")
     return BadInput.exit_code if failed else 0

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 
 import click
 
 from .. import console
 from ..store.address import Address
-from .options import json_option, map_argument, name_some
+from .options import json_line, json_option, map_argument, name_some
 
 
 @click.command()
@@ -30,7 +29,7 @@ def command(place: Address, model: str | None, drop_missing: bool, restart: bool
     with console.progress(quiet=quiet) as report:
         outcome = migrate(place, model, drop_missing=drop_missing, restart=restart, progress=report)
     if as_json:
-        click.echo(json.dumps(dataclasses.asdict(outcome), ensure_ascii=True))
+        click.echo(json_line(dataclasses.asdict(outcome)))
         return
     click.echo(str(outcome))
     name_some("dropped", outcome.dropped)

@@ -13,6 +13,7 @@ import click
 
 from .. import console
 from ..errors import BadInput
+from ..geojson import to_json
 from ..store.address import Address
 
 if TYPE_CHECKING:
@@ -91,10 +92,15 @@ def json_option(command: Command) -> Command:
     return click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")(command)
 
 
+def json_line(value: Any) -> str:
+    """JSON in ASCII, for terminals of every encoding, without half characters of damaged file names."""
+    return json.dumps(json.loads(to_json(value)), ensure_ascii=True)
+
+
 def say_added(added: Added, *, as_json: bool = False) -> None:
     """Print the counts on standard output, and skipped photos and notes on standard error; in JSON, all in one."""
     if as_json:
-        click.echo(json.dumps(dataclasses.asdict(added), ensure_ascii=True))
+        click.echo(json_line(dataclasses.asdict(added)))
         return
     click.echo(str(added))
     name_some("skipped", added.skipped)

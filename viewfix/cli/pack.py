@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from pathlib import Path
 from typing import Any, get_args
@@ -12,7 +11,7 @@ import click
 from .. import console
 from ..photos.licences import Thumbnails as Rule
 from ..store.address import Address
-from .options import counted, json_option, map_argument
+from .options import counted, json_line, json_option, map_argument
 
 
 @click.command()
@@ -41,7 +40,7 @@ def command(place: Address, target: Path, as_json: bool, quiet: bool, **given: A
     with console.progress(quiet=quiet) as report, Map.open(place, progress=report) as city:
         packed = city.pack(target, options)
     if as_json:
-        click.echo(json.dumps(packed.to_json(), ensure_ascii=True))
+        click.echo(json_line(packed.to_json()))
         return
     for what, size in packed.sizes.items():
         if size:

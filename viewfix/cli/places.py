@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
 
 from .. import console
 from ..errors import UnreadablePhoto
-from .options import model_option
+from .options import json_line, model_option
 
 
 @click.command()
@@ -32,7 +31,7 @@ def command(folders: tuple[str, ...], queries: tuple[str, ...], as_json: bool, m
         chances = {name or "none of them": round(p, 3) for name, p in verdict.probabilities.items()}
         if as_json:
             shown = {"photo": str(file), "place": verdict.place, "probabilities": chances}
-            click.echo(json.dumps(shown | ({"truth": truth} if truth else {}), ensure_ascii=True))
+            click.echo(json_line(shown | ({"truth": truth} if truth else {})))
         else:
             ranked = sorted(chances.items(), key=lambda pair: -pair[1])
             wrong = " WRONG" if truth and verdict.place != truth else ""

@@ -12,7 +12,7 @@ from .. import console
 from ..errors import BadInput
 from ..store.address import Address
 from .nearby import description, language_option, line_of, plain
-from .options import SHOWN, counted, json_option, map_argument
+from .options import SHOWN, counted, json_line, json_option, map_argument
 
 if TYPE_CHECKING:
     from ..types import Nearby, PointOfInterest
@@ -41,7 +41,7 @@ def add(place: Address, files: tuple[str, ...], as_json: bool, quiet: bool, **cr
     with console.progress(quiet=quiet) as report:
         added = pois.add(place, *files, **credit, progress=report)
     if as_json:
-        click.echo(json.dumps(dataclasses.asdict(added), ensure_ascii=True))
+        click.echo(json_line(dataclasses.asdict(added)))
         return
     click.echo(str(added))
     for line in added.credits:

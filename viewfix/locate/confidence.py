@@ -170,8 +170,8 @@ class Calibration:
         return cls(**{**known, "weights": weights, "out_of_map": out_of_map})
 
 
-OUT_OF_MAP_INLIERS = {"off": 0, "fast": 9, "accurate": 12}
-"""The third quartile of the inliers of the best of five photos of a wrong place (benchmarks/prior.py)."""
+OUT_OF_MAP_INLIERS = {"off": 0, "fast": 30, "accurate": 14}
+"""The third quartile of the inliers of the best of five photos of a wrong place."""
 
 
 def _out_of_map(similarity: float) -> dict[str, float]:

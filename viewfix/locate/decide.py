@@ -52,4 +52,4 @@ def _in_words(consensus: Consensus, best: Candidate) -> str:
         apart = consensus.strength - consensus.rival
         lead = f"{apart:.2f} ahead of any other place" if apart >= 0 else f"{-apart:.2f} behind another place"
     agree = "" if best.inliers is None else f", {best.inliers} local features agree"
-    return f"best similarity {consensus.similarity:.2f}, {best.photo.id}{agree}, {lead}"
+    return f"similarity {consensus.similarity:.2f} to {best.photo.id}{agree}, {lead}"

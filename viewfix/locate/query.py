@@ -136,13 +136,17 @@ def _check(descriptor: npt.NDArray[np.float32], dim: int) -> None:
 
 
 def _itself(query: Query, candidates: Sequence[Candidate], store: Store) -> str | None:
-    """The id of the candidate that is the same file as the query; None if there is none."""
+    """The id of the candidate that is the same file as the query; None if there is none, or if there are several.
+
+    A file that the map has under several ids is its own rival, which the candidates must show.
+    """
     alike = [c.photo.id for c in candidates if c.similarity >= SAME_SIMILARITY]
     if not alike or not isinstance(query.photo, str | Path | bytes):
         return None
     found = content_hash(query.photo if isinstance(query.photo, bytes) else read_bytes(query.photo))
     known = store.known(alike)
-    return next((each for each in alike if each in known and known[each].content_hash == found), None)
+    same = [each for each in alike if each in known and known[each].content_hash == found]
+    return same[0] if len(same) == 1 else None
 
 
 def _camera(photo: Readable) -> Camera | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import codecs
 import csv
+import io
 import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -69,9 +70,7 @@ class CsvFile:
     def _opened(self) -> IO[str]:
         # The reader must not stop at a row with broken bytes, which is named and skipped.
         errors = "replace" if self._encoding == "utf-16" else "surrogateescape"
-        if isinstance(self.path, Path):
-            return self.path.open(encoding=self._encoding, newline="", errors=errors)
-        return self.path.open(encoding=self._encoding, newline="")
+        return io.TextIOWrapper(self.path.open("rb"), encoding=self._encoding, errors=errors, newline="")
 
     def _records(self, looks_like_row: LooksLikeRow) -> Iterator[tuple[int, str, str | None]]:
         """For every row the number of its last line, its text, and what is wrong with it if it is not whole."""

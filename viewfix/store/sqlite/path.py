@@ -105,7 +105,7 @@ class MapPath:
         if self.real.stat().st_nlink > 1 and written_as != self.fingerprint:
             raise StorageFailed(
                 f"{self} has several names (hard links), and was not written under this one: a log under each name "
-                f"would damage it. Write it under its first name, or make a copy of its own: cp {self.quoted} copy.map"
+                f"would damage it. Use the name that it was last written under, or a copy: cp {self.quoted} copy.map"
             )
 
     @property

@@ -58,5 +58,5 @@ function inWords(consensus, bestId) {
     const apart = consensus.similarity - consensus.rival;
     lead = apart >= 0 ? `${apart.toFixed(2)} ahead of any other place` : `${(-apart).toFixed(2)} behind another place`;
   }
-  return `best similarity ${consensus.similarity.toFixed(2)}, ${bestId}, ${lead}`;
+  return `similarity ${consensus.similarity.toFixed(2)} to ${bestId}, ${lead}`;
 }

@@ -32,7 +32,7 @@ FLOAT_CONVOLUTIONS = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Shipped:
+class ExportedModel:
     """A file, and how far it is from PyTorch over all pictures: largest difference of a number, least cosine."""
 
     path: Path
@@ -47,7 +47,7 @@ class Shipped:
         )
 
 
-def export_checkpoint(run: Path, to: Path, *, int8: bool, pictures: Sequence[Picture]) -> Shipped:
+def export_checkpoint(run: Path, to: Path, *, int8: bool, pictures: Sequence[Picture]) -> ExportedModel:
     """Write the network of a run, or of one checkpoint, as a file that `viewfix build --model` takes.
 
     Args:
@@ -71,10 +71,12 @@ def export_checkpoint(run: Path, to: Path, *, int8: bool, pictures: Sequence[Pic
         "versions": dict(checkpoint.versions),
         "validation": {name: round(value, 4) for name, value in best.items()},
     }
-    return ship(describer, rules(checkpoint.recipe, describer.backbone), to, about=about, int8=int8, pictures=pictures)
+    return export_checked(
+        describer, rules(checkpoint.recipe, describer.backbone), to, about=about, int8=int8, pictures=pictures
+    )
 
 
-def ship(
+def export_checked(
     describer: Describer,
     deployed: Preprocessing,
     to: Path,
@@ -82,7 +84,7 @@ def ship(
     about: dict[str, Any],
     int8: bool,
     pictures: Sequence[Picture],
-) -> Shipped:
+) -> ExportedModel:
     """Any network as a file, checked; `deployed` is how pictures reach it, `about` goes into its description."""
     if not pictures:
         raise BadInput("An export is checked on real photos, and none were given. Name some with --photos.")
@@ -145,10 +147,12 @@ def _int8(describer: Describer, batch: Sequence[npt.NDArray[np.float32]], deploy
     return export.joined(small, export.half_weights(head))
 
 
-def _checked(path: Path, expected: npt.NDArray[np.float32], pictures: Sequence[Picture], *, least: float) -> Shipped:
+def _checked(
+    path: Path, expected: npt.NDArray[np.float32], pictures: Sequence[Picture], *, least: float
+) -> ExportedModel:
     found = OnnxModel(path).embed(pictures)
     cosines = (found * expected).sum(axis=1)
-    shipped = Shipped(path, path.stat().st_size, float(np.abs(found - expected).max()), float(cosines.min()))
+    shipped = ExportedModel(path, path.stat().st_size, float(np.abs(found - expected).max()), float(cosines.min()))
     if not shipped.least_cosine >= least:
         raise ViewfixError(
             f"{path} does not compute what PyTorch computes (least cosine {shipped.least_cosine:.4f} over "
