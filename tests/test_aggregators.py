@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch", reason="the lab needs viewfix[train]")
+torch = pytest.importorskip("torch", reason="needs viewfix[train]")
 
 from published_modules import golden as arrays_of  # noqa: E402
 from published_modules import published_shapes, state_of  # noqa: E402
@@ -202,7 +202,7 @@ def test_a_layer_and_its_inputs_can_be_on_another_device_than_the_default(name: 
 
 @pytest.mark.parametrize("name", aggregators.NAMES)
 def test_an_exported_layer_computes_the_same_for_any_batch_and_map(name: str) -> None:
-    pytest.importorskip("onnxscript", reason="the lab needs viewfix[train]")
+    pytest.importorskip("onnxscript", reason="needs viewfix[train]")
     from onnxruntime import InferenceSession
 
     from viewfix.train import export

@@ -124,7 +124,7 @@ def test_a_file_can_be_read_in_one_sitting(file: Path) -> None:
     assert len(file.read_text().splitlines()) <= ceiling
     tree = ast.parse(file.read_text())
     if file.stat().st_size:
-        assert ast.get_docstring(tree), "the first line of a module says what flows in and out"
+        assert ast.get_docstring(tree), "a module begins with a docstring that says what it is for"
 
 
 def test_the_whole_core_runs_without_pytorch() -> None:

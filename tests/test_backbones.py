@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch", reason="the lab needs viewfix[train]")
+torch = pytest.importorskip("torch", reason="needs viewfix[train]")
 
 import torch.nn.functional as F  # noqa: E402
 from conftest import SHARED  # noqa: E402
@@ -430,7 +430,7 @@ class Joined(torch.nn.Module):
 
 @pytest.mark.parametrize(("registers", "any_size"), [(0, True), (4, False)])
 def test_an_exported_transformer_computes_the_same(registers: int, any_size: bool) -> None:
-    pytest.importorskip("onnxscript", reason="the lab needs viewfix[train]")
+    pytest.importorskip("onnxscript", reason="needs viewfix[train]")
     import onnxruntime
 
     from viewfix.train import export

@@ -103,7 +103,7 @@ def test_one_bad_query_does_not_keep_the_others_from_an_answer(
         (["build", "a.map", "nowhere"], 2, "nowhere"),
         (["places", "x", "y", "--model", "viewfix-lite1"], 3, "no model"),
         (["info", "text.map"], 2, "text.map"),
-        (["locate", "a.map", "x.jpg", "--near", "1,2"], 2, "LAT,LON,RADIUS_M"),
+        (["locate", "a.map", "x.jpg", "--near", "1"], 2, "LAT,LON,RADIUS_M"),
         (["compare", "nowhere.jpg", "x.jpg"], 2, "nowhere.jpg"),
         (["places", "."], 2, "two or more"),
     ],
@@ -247,7 +247,7 @@ def test_an_export_never_destroys_a_map(street: Path, real_map: Path, tmp_path: 
     path.write_bytes(real_map.read_bytes())
     for form in ("csv", "geojson", "parquet"):
         assert run(["export", str(path), "--form", form, str(path)]) == 2
-        assert "would destroy" in said(capsys)[1][-1]
+        assert "overwrite" in said(capsys)[1][-1]
     with Map.open(path) as city:
         assert len(city)
 
@@ -261,7 +261,7 @@ def test_an_export_that_fails_leaves_the_old_one_whole(
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("csv.DictWriter.writerows", full)
+    monkeypatch.setattr("csv.DictWriter.writerow", full)
     assert run(["export", str(real_map), str(target)]) == 7
     assert "No space left" in said(capsys)[1][-1]
     assert target.read_text() == "the old one"
@@ -275,7 +275,7 @@ def test_a_picture_is_never_drawn_over_a_photo_that_is_compared(street: Path, tm
         files[-1].write_bytes(file.read_bytes())
     before = files[1].read_bytes()
     assert run(["compare", *map(str, files), "-o", str(files[1])]) == 2
-    assert "written over" in said(capsys)[1][-1]
+    assert "overwritten" in said(capsys)[1][-1]
     assert files[1].read_bytes() == before
 
 

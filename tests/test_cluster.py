@@ -77,7 +77,7 @@ def test_workers_without_a_cluster_are_refused(
 ) -> None:
     assert run(["build", str(tmp_path / "m.map"), str(street), "--ray-workers", "2"]) == 2
     assert "--ray ADDRESS" in capsys.readouterr().err
-    with pytest.raises(BadInput, match="0 is not a number of Ray workers"):
+    with pytest.raises(BadInput, match="must be 1 or more; got 0"):
         cluster.Cluster("auto", 0)
 
 

@@ -149,7 +149,7 @@ def test_a_photo_that_is_not_in_the_map_says_so_and_why_and_keeps_its_evidence()
 
 
 def test_without_candidates_there_is_still_a_page() -> None:
-    fix = Fix(None, 0.0, (), "no photo of the map lies where it was looked for")
+    fix = Fix(None, 0.0, (), "the map has no photo in the area of the search")
     tree = Tree(explanation(fix=fix, numbers=(), least_confidence=0.0).html())
     said = tree.one("main").text
     assert "No photo of the map was compared with this one" in said

@@ -255,3 +255,22 @@ def test_the_threshold_and_the_fit_use_different_out_of_map_trials(
 def test_offsets_and_their_inverse_agree() -> None:
     there = moved(HERE, 33.0, 500)
     assert bearing_deg(HERE, there) == pytest.approx(33.0)
+
+
+@pytest.mark.parametrize(("matcher", "elsewhere", "here"), [("off", 0, 0), ("fast", 30, 170), ("accurate", 14, 110)])
+def test_where_a_map_has_one_spot_the_inliers_of_a_wrong_place_are_no_lead(
+    matcher: str, elsewhere: int, here: int
+) -> None:
+    """Any two photos have some inliers; without a rival to compare with, they must not pass for evidence."""
+    used = None if matcher == "off" else matcher
+
+    def probability(similarity: float, inliers: int) -> float:
+        counted = inliers if used else None
+        consensus = fuse([replace(candidate("a", similarity), inliers=counted)], matcher=used)
+        assert consensus is not None
+        assert consensus.rival is None
+        return PRIOR.probability(consensus, 20)
+
+    for similarity in (0.1, 0.3, 0.5, 0.6):
+        assert probability(similarity, elsewhere) < 0.5
+    assert probability(0.9 if matcher == "off" else 0.75, here) > 0.5

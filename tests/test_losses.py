@@ -8,8 +8,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch", reason="the lab needs viewfix[train]")
-pytest.importorskip("pytorch_metric_learning", reason="the lab needs viewfix[train]")
+torch = pytest.importorskip("torch", reason="needs viewfix[train]")
+pytest.importorskip("pytorch_metric_learning", reason="needs viewfix[train]")
 
 from viewfix.errors import BadInput, MissingExtra  # noqa: E402
 from viewfix.train import losses  # noqa: E402

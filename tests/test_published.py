@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch", reason="the lab needs viewfix[train]")
-onnx = pytest.importorskip("onnx", reason="the lab needs viewfix[train]")
-pytest.importorskip("onnxscript", reason="the lab needs viewfix[train]")
+torch = pytest.importorskip("torch", reason="needs viewfix[train]")
+onnx = pytest.importorskip("onnx", reason="needs viewfix[train]")
+pytest.importorskip("onnxscript", reason="needs viewfix[train]")
 
 from published_modules import published_shapes as shapes  # noqa: E402
 from safetensors.torch import save_file  # noqa: E402

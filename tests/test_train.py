@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch", reason="the lab needs viewfix[train]")
-pytest.importorskip("onnxscript", reason="the lab needs viewfix[train]")
+torch = pytest.importorskip("torch", reason="needs viewfix[train]")
+pytest.importorskip("onnxscript", reason="needs viewfix[train]")
 
 from viewfix.models.onnx import OnnxModel  # noqa: E402
 from viewfix.models.preprocessing import Preprocessing  # noqa: E402

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-torch = pytest.importorskip("torch", reason="the lab needs viewfix[train]")
+torch = pytest.importorskip("torch", reason="needs viewfix[train]")
 for package in ("accelerate", "tensorboard", "pytorch_metric_learning", "onnxscript"):
-    pytest.importorskip(package, reason="the lab needs viewfix[train]")
+    pytest.importorskip(package, reason="needs viewfix[train]")
 
 from viewfix.cli import run as viewfix  # noqa: E402
 from viewfix.cli.train import chosen  # noqa: E402
@@ -113,7 +113,7 @@ def losses_of(outcome: loop.Outcome) -> list[float]:
 
 def test_the_loss_falls_and_the_log_tells(photos: list, tmp_path: Path) -> None:
     told: list[str] = []
-    outcome = train(changed(epochs=6), photos, tmp_path / "run", say=told.append)
+    outcome = train(changed(epochs=6), photos, tmp_path / "run", notify=told.append)
     fallen = losses_of(outcome)
     assert len(fallen) == 6 and fallen[-1] < 0.8 * fallen[0]
     assert outcome.history[0].keys() >= {"recall@1", "recall@5", "night recall@1", "score"}
@@ -185,9 +185,9 @@ def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_last_good_checkpoi
 def test_a_run_that_stands_still_stops_early(photos: list, tmp_path: Path) -> None:
     told: list[str] = []
     recipe = changed(epochs=50, lr=0.0, head_lr=0.0, tuned_norms=False, patience=2)
-    outcome = train(recipe, photos, tmp_path / "run", say=told.append)
+    outcome = train(recipe, photos, tmp_path / "run", notify=told.append)
     assert len(outcome.history) == 3 and outcome.best_epoch == 0
-    assert "stopped early: no better recall in 2 epochs" in told
+    assert "stopped early: no better recall for 2 epochs" in told
     assert Checkpoint.read(tmp_path / "run" / LAST).progress.finished
 
 
@@ -197,7 +197,7 @@ def test_a_checkpoint_of_another_recipe_or_of_other_photos_is_refused(photos: li
         train(changed(epochs=2, lr=0.5), photos, tmp_path / "run", resume=True)
     with pytest.raises(BadInput, match="other photos"):
         train(changed(epochs=1), photos[4:], tmp_path / "run", resume=True)
-    with pytest.raises(BadInput, match="holds a training already"):
+    with pytest.raises(BadInput, match="already holds a training"):
         train(changed(epochs=1), photos, tmp_path / "run")
     with pytest.raises(BadInput, match="There is no run in"):
         train(TINY, photos, tmp_path / "nowhere", resume=True)
@@ -274,11 +274,11 @@ def test_weights_of_another_run_are_a_beginning(photos: list, tmp_path: Path) ->
 def test_a_head_starts_from_what_the_photos_hold(photos: list, tmp_path: Path, projection: str) -> None:
     told: list[str] = []
     recipe = changed(projection=projection, dim=8, epochs=1)
-    train(recipe, photos, tmp_path / "run", say=told.append)
+    train(recipe, photos, tmp_path / "run", notify=told.append)
     assert any(line.startswith("vocabulary of 4 words from ") for line in told)
     assert any(line.startswith(f"projection to 8 by {projection} whitening of ") for line in told)
     told.clear()
-    train(dataclasses.replace(recipe, dim=512), photos, tmp_path / "wide", say=told.append)
+    train(dataclasses.replace(recipe, dim=512), photos, tmp_path / "wide", notify=told.append)
     assert any("photos are too few to whiten by" in line for line in told)
 
 
@@ -363,7 +363,7 @@ def test_the_command_trains_exports_and_goes_on(
     assert model.dim == 16 and model.about["recipe"]["epochs"] == 1
     assert (run / "model-int8.onnx").exists()
     assert viewfix(["build", str(tmp_path / "my.map"), str(town / "map.csv"), "--model", str(run / "model.onnx")]) == 0
-    assert chosen(None, run, talk=False, settings=(), resume=True) == changed(epochs=1), "a run goes on with its own"
+    assert chosen(None, run, name=None, settings=(), resume=True) == changed(epochs=1), "a run goes on with its own"
     capsys.readouterr()
     assert viewfix([*command, "--set", "epochs=9", "--resume"]) == 2
     assert "another recipe; there and here: epochs: 1, 9" in capsys.readouterr().err
@@ -377,6 +377,17 @@ def test_the_command_refuses_a_wrong_key(tmp_path: Path, town: Path, capsys: pyt
 
 def test_too_few_photos_are_refused_before_anything_is_described(photos: list, tmp_path: Path) -> None:
     recipe = changed(places_per_batch=60, cache=True, tuned_stages=1)
-    with pytest.raises(BadInput, match="do not make one batch of 60 places x 3 photos: too few of them have another"):
+    with pytest.raises(BadInput, match="do not fill one batch of 60 places x 3 photos: too few of them have another"):
         train(recipe, photos, tmp_path / "run")
     assert not (tmp_path / "run" / "features").exists()
+
+
+def test_any_recipe_can_train_prefixes_and_give_the_vocabulary_its_own_rate(photos: list, tmp_path: Path) -> None:
+    recipe = changed(epochs=1, prefixes={"16": 1.0, "8": 0.5}, vocabulary_lr=2e-3)
+    outcome = train(recipe, photos, tmp_path / "run")
+    last = Checkpoint.read(outcome.run / LAST)
+    assert [group["peak"] for group in last.optimiser["param_groups"]].count(2e-3) == 1
+    with_vocabulary = last.optimiser["param_groups"][0]
+    assert len(with_vocabulary["params"]) == 3 and with_vocabulary["weight_decay"] == 0, "centres, weight and bias"
+    whole = train(changed(epochs=1, vocabulary_lr=2e-3), photos, tmp_path / "whole")
+    assert losses_of(outcome) != losses_of(whole), "the loss of the prefixes counts"

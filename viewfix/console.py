@@ -28,10 +28,10 @@ LINE_EVERY_S = 10.0
 
 @contextmanager
 def progress(*, quiet: bool = False, always: bool = False) -> Iterator[Report]:
-    """Show progress on standard error while the block runs; standard output stays clean, so that it can be piped.
+    """Show progress on standard error while the block runs, so that standard output can be piped.
 
-    At a terminal every stage gets a bar. Elsewhere nothing is shown unless `always` is set: then every stage gets a
-    line when it begins and ends, and one every LINE_EVERY_S seconds in between.
+    At a terminal every stage gets a bar. Elsewhere nothing is shown, unless `always` is set: then every stage prints a
+    line when it begins, every LINE_EVERY_S seconds, and when it ends.
     """
     if quiet:
         yield silent

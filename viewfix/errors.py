@@ -1,9 +1,9 @@
-"""The errors of viewfix: one tree, each with an exit code for a shell and a status for HTTP.
+"""All errors that viewfix raises, each with an exit code for the command line and a status for HTTP.
 
     ViewfixError               exit 1, HTTP 500
     ├── BadInput               exit 2, HTTP 400   a value, file or folder that was passed cannot be used
     │   ├── UnreadablePhoto    exit 2, HTTP 422   these bytes are not a picture that can be decoded
-    │   └── NotAMap            exit 2, HTTP 404   nothing there, or not a map, or of a newer schema
+    │   └── NotAMap            exit 2, HTTP 404   no such file, not a map, or written by a newer viewfix
     ├── UnknownModel           exit 3, HTTP 404   no model has that name
     ├── MissingExtra           exit 4, HTTP 501   an optional package is not installed
     ├── ModelMismatch          exit 5, HTTP 409   descriptors of two models would be compared
@@ -19,7 +19,7 @@ from typing import ClassVar
 
 
 class ViewfixError(Exception):
-    """The root of all errors of viewfix. `exit_code` is for a shell, `http_status` for a server."""
+    """The base class of all errors of viewfix. `exit_code` is for the command line, `http_status` for a server."""
 
     exit_code: ClassVar[int] = 1
     http_status: ClassVar[int] = 500
@@ -39,7 +39,7 @@ class UnreadablePhoto(BadInput):
 
 
 class NotAMap(BadInput):
-    """There is no map there, or it was made by a newer viewfix."""
+    """There is no map at this address, or a newer viewfix wrote it."""
 
     http_status = 404
 
@@ -73,7 +73,7 @@ class MapBusy(ViewfixError):
 
 
 class StorageFailed(ViewfixError):
-    """The disk is full, the folder read-only, the file damaged, or the database out of reach."""
+    """The disk is full, the folder is read-only, the file is damaged, or the database cannot be reached."""
 
     exit_code = 7
     http_status = 507

@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all, and the folder where downloads are cached."""
+"""Atomic writing of files, and the folder where downloads are cached."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ import platformdirs
 
 @contextlib.contextmanager
 def replacing(path: Path, *, durable: bool = False, private: bool = False) -> Iterator[Path]:
-    """Write a file whole or not at all: the block writes the path it is given, which then takes the place of `path`.
+    """Write a file atomically: the block writes to a temporary path, which then replaces `path`.
 
-    The new name lies in the same folder, so that the exchange is one rename. If the block raises, the new file is
-    deleted and `path` stays as it was.
+    The temporary file is in the same folder, so replacing is a single rename. If the block raises, the temporary file
+    is deleted and `path` stays as it was.
 
     Args:
-        path: the file to make or to replace.
-        durable: the bytes are on disk before the name points at them, so a power cut cannot leave an empty file.
-        private: only the owner may read it (0600), from the first byte on.
+        path: the file to create or replace.
+        durable: flush the bytes to disk before the rename, so that a power cut cannot leave an empty file.
+        private: let only the owner read the file (0600), from the first byte on.
     """
     part = path.with_name(f".{path.name[:100]}.{secrets.token_hex(4)}.part")
     try:
@@ -39,19 +39,19 @@ def replacing(path: Path, *, durable: bool = False, private: bool = False) -> It
 
 
 def write_whole(path: Path, data: bytes | str, *, durable: bool = False, private: bool = False) -> None:
-    """Write bytes or UTF-8 text to a file, whole or not at all; see `replacing`."""
+    """Write bytes, or text as UTF-8, to a file atomically; see `replacing`."""
     with replacing(path, durable=durable, private=private) as part:
         part.write_bytes(data.encode() if isinstance(data, str) else data)
 
 
 def sync(path: Path) -> None:
     """Force the bytes of a file to disk."""
-    with path.open("r+b") as file:  # Windows refuses to sync a file that was opened for reading
+    with path.open("r+b") as file:  # Windows refuses to sync a file that is open only for reading
         os.fsync(file.fileno())
 
 
 def sync_folder(path: Path) -> None:
-    """Force the names in a folder to disk, where the system can do that (Windows cannot, and need not)."""
+    """Force the entries of a folder to disk. Does nothing on Windows, which does not need it."""
     if os.name == "nt":
         return
     folder = os.open(path, os.O_RDONLY)
@@ -64,7 +64,7 @@ def sync_folder(path: Path) -> None:
 
 
 def cache_folder(name: str) -> Path:
-    """The folder for downloads and made files of one kind ("weights", "models"), as each system keeps its caches.
+    """The cache folder for one kind of files, such as "weights" or "models", where the operating system expects it.
 
     `~/.cache/viewfix/NAME` on Linux (or below `XDG_CACHE_HOME`), `~/Library/Caches/viewfix/NAME` on macOS,
     `%LOCALAPPDATA%\\viewfix\\NAME` on Windows. It may not exist yet.

@@ -1,6 +1,6 @@
-"""Degrees and metres: distances, bearings, regions and local planes, correct at the 180th meridian and the poles.
+"""Geodesy: distances, bearings, regions and local planes, correct at the 180th meridian and at the poles.
 
-All angles are degrees, all lengths metres, the ellipsoid is WGS84; PROJ does the geodesy.
+Angles are in degrees, lengths in metres, on the WGS84 ellipsoid. PROJ does the computation.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Floats = npt.NDArray[np.float64]
 
 @functools.cache
 def _geod():  # type: ignore[no-untyped-def]
-    from pyproj import Geod  # takes 0.1 s: only when a distance is needed
+    from pyproj import Geod  # the import takes 0.1 s, so it waits until a distance is needed
 
     return Geod(ellps="WGS84")
 
@@ -33,7 +33,7 @@ def _to_earth_centred():  # type: ignore[no-untyped-def]
 
 
 def earth_centred_m(lats: npt.ArrayLike, lons: npt.ArrayLike) -> Floats:
-    """(N,) degrees to (N, 3) float64 metres from the centre of the Earth, without a seam anywhere."""
+    """Convert (N,) latitudes and longitudes to (N, 3) float64 metres from the centre of the Earth, without a seam."""
     lats, lons = np.atleast_1d(np.asarray(lats, np.float64)), np.atleast_1d(np.asarray(lons, np.float64))
     return np.stack(_to_earth_centred().transform(lons, lats, np.zeros_like(lats)), axis=1)
 
@@ -50,14 +50,14 @@ def wrap_heading_deg(heading: float) -> float:
 
 
 def distances_m(lat: float, lon: float, lats: npt.ArrayLike, lons: npt.ArrayLike) -> Floats:
-    """Geodesic distance from one point to (N,) points, metres, float64."""
+    """Geodesic distances from one point to (N,) points: (N,) float64 metres."""
     lats, lons = np.atleast_1d(np.asarray(lats, np.float64)), np.atleast_1d(np.asarray(lons, np.float64))
     _, _, metres = _geod().inv(np.full(len(lats), lon), np.full(len(lats), lat), lons, lats)
     return np.asarray(metres, dtype=np.float64)
 
 
 def distance_m(a: Position, b: Position) -> float:
-    """Geodesic distance between two positions, metres."""
+    """Geodesic distance between two positions, in metres."""
     return float(distances_m(a.lat, a.lon, [b.lat], [b.lon])[0])
 
 
@@ -75,12 +75,12 @@ def moved(start: Position, bearing_deg: float, distance_m: float) -> Position:
 
 @dataclass(frozen=True)
 class Plane:
-    """A flat plane in metres around one point (azimuthal equidistant): distances from the origin are exact."""
+    """A local plane in metres around one point (azimuthal equidistant). Distances from the origin are exact."""
 
     origin: Position
 
     def to_xy_m(self, lats: npt.ArrayLike, lons: npt.ArrayLike) -> Floats:
-        """(N,) degrees to (N, 2) float64 metres east and north of the origin."""
+        """Convert (N,) latitudes and longitudes to (N, 2) float64 metres east and north of the origin."""
         lats, lons = np.atleast_1d(np.asarray(lats, np.float64)), np.atleast_1d(np.asarray(lons, np.float64))
         n = len(lats)
         azimuth, _, metres = _geod().inv(np.full(n, self.origin.lon), np.full(n, self.origin.lat), lons, lats)
@@ -88,7 +88,7 @@ class Plane:
         return np.stack([metres * np.sin(angle), metres * np.cos(angle)], axis=1)
 
     def to_position(self, x_m: float, y_m: float, radius_m: float | None = None) -> Position:
-        """Metres east and north of the origin to a position."""
+        """Convert metres east and north of the origin to a position."""
         bearing = float(np.degrees(np.arctan2(x_m, y_m)))
         point = moved(self.origin, bearing, float(np.hypot(x_m, y_m)))
         return Position(point.lat, point.lon, radius_m)
@@ -96,7 +96,11 @@ class Plane:
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """An area between two latitudes and, going east, two longitudes; west > east crosses the 180th meridian."""
+    """The area between two latitudes, from `west` eastwards to `east`. If west > east it crosses the 180th meridian.
+
+    Raises:
+        BadInput: a value is out of range, or south > north.
+    """
 
     south: float
     west: float
@@ -120,7 +124,7 @@ class Box:
         return np.asarray(inside & ((lons >= self.west) | (lons <= self.east)))
 
     def boxes(self) -> Sequence[Box]:
-        """The same area as one or two boxes that do not cross the 180th meridian."""
+        """Split the area into one or two boxes that do not cross the 180th meridian."""
         if self.west <= self.east:
             return (self,)
         return (Box(self.south, self.west, self.north, 180.0), Box(self.south, -180.0, self.north, self.east))
@@ -128,7 +132,11 @@ class Box:
 
 @dataclass(frozen=True, slots=True)
 class Circle:
-    """The area within `radius_m` metres of a point."""
+    """The area within `radius_m` metres of a point.
+
+    Raises:
+        BadInput: a value is out of range.
+    """
 
     lat: float
     lon: float
@@ -142,9 +150,9 @@ class Circle:
         return np.asarray(distances_m(self.lat, self.lon, lats, lons) <= self.radius_m)
 
     def boxes(self) -> Sequence[Box]:
-        """One or two boxes that cover the circle: for an R*Tree, followed by `contains`."""
+        """Cover the circle by one or two boxes. For a first filter by an R*Tree; `contains` is the exact test."""
         # 110,500 m is less than the shortest degree of latitude on WGS84 (110,574 m at the equator).
-        # The millimetre keeps a point that rounding moved, in a circle of radius 0.
+        # One millimetre more, so that rounding cannot exclude the centre of a circle of radius 0.
         reach_deg = (self.radius_m + 0.001) / 110_500.0
         south, north = self.lat - reach_deg, self.lat + reach_deg
         if south <= -90.0 or north >= 90.0:  # a pole is inside, and with it every longitude
@@ -153,7 +161,7 @@ class Circle:
         ratio = np.sin(np.radians(reach_deg)) / np.cos(np.radians(self.lat))
         if not 0 <= ratio < 1:
             return (Box(south, -180.0, north, 180.0),)
-        half_deg = float(np.degrees(np.arcsin(ratio))) * 1.01  # 1 % more: the angle is that of a sphere
+        half_deg = float(np.degrees(np.arcsin(ratio))) * 1.01  # 1 % more, because the formula is for a sphere
         if half_deg >= 180.0:
             return (Box(south, -180.0, north, 180.0),)
         west, east = float(wrap_lon_deg(self.lon - half_deg)), float(wrap_lon_deg(self.lon + half_deg))

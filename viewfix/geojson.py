@@ -1,4 +1,4 @@
-"""Answers as GeoJSON: the one form in which they leave viewfix, in a shell and over HTTP."""
+"""Answers as GeoJSON, for the command line and the HTTP service."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from .types import Candidate, Fix, Nearby
 
 
 def to_feature(query: str | None, fix: Fix, *, k: int | None = None, language: str | None = None) -> dict[str, Any]:
-    """A GeoJSON Feature of one answer.
+    """Convert one answer to a GeoJSON Feature. Its geometry is a Point, or null if the photo is not in the map.
 
     Args:
-        query: the name of the photo; None leaves it out.
-        fix: the answer. The geometry is a Point, or None when the photo is not in the map.
-        k: how many candidates to list, whether or not the photo was found; None for all.
-        language: of the names of sights, such as uk or pt-BR; None for the names as written there.
+        query: the name of the photo; None to leave it out.
+        fix: the answer.
+        k: the largest number of candidates to list; None for all.
+        language: the language of the names of sights, such as uk or pt-BR; None for the local names.
     """
     at = fix.position
     named = {} if query is None else {"query": query}
@@ -38,7 +38,7 @@ def to_feature(query: str | None, fix: Fix, *, k: int | None = None, language: s
 
 
 def to_candidate(candidate: Candidate) -> dict[str, Any]:
-    """One photo of the map that looks like the query."""
+    """Convert one candidate to a dictionary for JSON."""
     photo = candidate.photo
     at = photo.position
     return {
@@ -54,7 +54,7 @@ def to_candidate(candidate: Candidate) -> dict[str, Any]:
 
 
 def to_nearby(near: Nearby, language: str | None = None) -> dict[str, Any]:
-    """One sight near a fix: what it is, its names by language, where, how far, and on which side."""
+    """Convert one sight near a fix to a dictionary for JSON."""
     point = near.point
     return {
         "id": point.id,
@@ -70,13 +70,13 @@ def to_nearby(near: Nearby, language: str | None = None) -> dict[str, Any]:
 
 
 def credits_of(fix: Fix, *, k: int | None = None) -> list[str]:
-    """Everybody to name where the first `k` candidates and the sights nearby are shown, each once."""
+    """The credits to show beside the first `k` candidates and the sights nearby, without duplicates."""
     photos = [candidate.photo.attribution for candidate in fix.candidates[:k]]
     return list(dict.fromkeys(filter(None, [*photos, *(near.point.credit for near in fix.nearby)])))
 
 
 def to_json(value: Any) -> str:
-    """JSON text that every reader accepts: no NaN, and no half of a character, which the names of files can hold.
+    """Convert to JSON text that every parser accepts: without NaN and lone surrogates, which file names can contain.
 
     Raises:
         ValueError: a number is not finite.
@@ -84,5 +84,5 @@ def to_json(value: Any) -> str:
     text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     if text.isascii():
         return text
-    # Two halves that belong together become one character; a lone half becomes U+FFFD.
+    # Surrogates that form a pair become one character; a lone one becomes U+FFFD.
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")

@@ -1,4 +1,4 @@
-"""The facade: build a map from photos, and ask it where a photo was taken. The one module that knows all the others."""
+"""The facade of the package: build a map from photos, and find out where a photo was taken."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ from .types import Fix, Photo, Progress, Skipped, silent
 
 
 class Map:
-    """A map and the answers it gives. Make one with `Map.build`, open one with `Map.open`."""
+    """A map of geotagged photos. Build one with `Map.build`, or open one with `Map.open`."""
 
     def __init__(self, store: Store, *, model: Model | str | Path | None = None, progress: Progress = silent) -> None:
         self._store = store
@@ -69,24 +69,24 @@ class Map:
         progress: Progress = silent,
         cluster: Where = None,
     ) -> Map:
-        """Make a map, or continue one: photos that it has already are not embedded again.
+        """Build a map, or continue one. Photos that are already in the map are not embedded again.
 
         Args:
             place: the map's file, or its URL, such as postgresql://host/db?map=city.
             sources: folders, manifests (CSV, GeoJSON, Parquet), photo files, patterns such as "*.jpg", lists of
                 these (a glob result), files that were opened from a path, or iterables of Photo | Skipped.
-            model: a name of the catalogue, an .onnx file, or a Model; None for the default, or the map's own.
-            prefer: which position counts where a photo and its sidecar disagree: "sidecar" or "exif".
-            progress: called with the current step.
-            cluster: where photos are embedded: the address of a Ray cluster; None for this machine.
+            model: a name from the catalogue, an .onnx file, or a Model; None for the map's own, or for the default.
+            prefer: which position to use if a photo and its sidecar disagree: "sidecar" or "exif".
+            progress: called with the current stage, the number done, and the total.
+            cluster: the address of a Ray cluster to embed on; None for this machine.
 
         Returns:
-            The map, open; `last_added` counts what was added, and names what was skipped and why.
+            The open map. Its `last_added` has the counts, and the skipped photos with their reasons.
 
         Raises:
             BadInput: there are no photos, or none of them has a position.
             ModelMismatch: the map was built with another model.
-            MapBusy: another process is writing it, where there can be only one.
+            MapBusy: another process is writing the map, and its engine allows only one writer.
         """
         stream = open_sources(sources, prefer=prefer)
         used, new = None, not Store.exists(place)
@@ -95,7 +95,7 @@ class Map:
             writer, new = open_or_create(place, ModelIdentity(used.name, used.fingerprint, used.dim))
         else:
             writer = Store.open(place, write=True)
-        # One writer from here to the end: a map that was made and released could be taken over by another process.
+        # Keep one writer open to the end: between two writers, another process could take over the new map.
         with contextlib.ExitStack() as on_failure:
             on_failure.callback(discard_if_empty, writer, new)
             city = on_failure.enter_context(
@@ -110,32 +110,34 @@ class Map:
 
     @classmethod
     def open(cls, place: Place, *, model: Model | str | Path | None = None, progress: Progress = silent) -> Map:
-        """Open a map that exists, by its path or URL. The model is loaded when it is first needed.
+        """Open an existing map by its path or URL. The model is loaded when it is first needed.
 
         Raises:
-            NotAMap: there is none, or it is something else, or of a newer viewfix.
+            NotAMap: there is no map, the file is something else, or a newer viewfix wrote it.
         """
         return cls(require_complete(Store.open(place)), model=model, progress=progress)
 
     def add(self, *sources: Given, prefer: Prefer = "sidecar", calibrate: bool = True, cluster: Where = None) -> Added:
-        """Add photos. One with the same id and content is left alone, one whose content changed is replaced.
+        """Add photos. A photo with the same id and content is left alone; one whose content changed is replaced.
 
-        Without `calibrate`, the minute that it may take is left to the next call that adds or removes.
+        Takes the arguments of `Map.build`, and raises the same errors. Calibration may take a minute; with
+        `calibrate=False` it is left to the next call that adds or removes photos.
         """
         with Store.open(self.address, write=True) as writer:
             return self._add(open_sources(sources, prefer=prefer), writer, calibrate, cluster)
 
     def store_local_features(self) -> int:
-        """Store the local features of every photo in the map, later ones too; returns how many could not be had.
+        """Store the local features of every photo in the map, and of every photo added later.
 
-        Verification then needs no photo files. About 35 KB a photo; after a kill, the same call goes on.
+        Verification then needs no photo files. Each photo takes about 35 KB. If the call is interrupted, call it again
+        to continue. Returns the number of photos whose features could not be computed.
         """
         self._wrote = True
         with Store.open(self.address, write=True) as writer:
             return Verifier(writer).store_all(progress=self._progress)
 
     def remove(self, ids: Sequence[str], *, calibrate: bool = True) -> int:
-        """Remove photos by id; returns how many there were. Ids that are not in the map are not an error."""
+        """Remove photos by id. Returns the number removed; unknown ids are ignored."""
         if isinstance(ids, str):
             raise BadInput(f"ids is the text {ids!r}. Pass a list of ids: [{ids!r}]")
         self._wrote = True
@@ -179,26 +181,26 @@ class Map:
 
         Args:
             photo: a file's path or bytes, a PIL image, or an (H, W, 3) uint8 RGB array, upright.
-            k: how many candidates to return as evidence, 1 or more.
-            near: (lat, lon) or (lat, lon, radius_m): only photos of the map within that circle, of 500 m if no radius
-                is passed.
-            box: (south, west, north, east) in degrees: only photos within it; crosses the
-                180th meridian when west > east.
+            k: the number of candidates to return as evidence, 1 or more.
+            near: (lat, lon) or (lat, lon, radius_m): use only photos within this circle, of 500 m by default.
+            box: (south, west, north, east) in degrees: use only photos within this box, which crosses the 180th
+                meridian if west > east.
             least_confidence: below this probability, [0, 1], the answer is "not in this map"; None for 0.5.
-            false_accepts: instead: at most this share, (0, 1), of photos from outside the map is to be answered.
-            verify: how candidates are verified by local features where similarity leaves a doubt: "accurate"
-                (LighterGlue), "fast" (nearest neighbours) or "off".
-            budget_ms: verification that would end later than this after the descriptor is not begun; None for no
-                limit.
-            nearby: which points of interest to name, where the map has some: by default 5 within 300 m.
+            false_accepts: an alternative to `least_confidence`: the largest share, (0, 1), of photos from outside the
+                map that may get a position.
+            verify: how to verify candidates by local features if similarity leaves a doubt: "accurate" (LighterGlue),
+                "fast" (nearest neighbours) or "off".
+            budget_ms: start no verification that would end later than this, in milliseconds, after the photo was
+                described; None for no limit.
+            nearby: which points of interest to name, if the map has any. By default up to 5 within 300 m.
 
         Returns:
-            A fix. One that is not found is an answer, not an error; it has candidates too.
+            A fix. "Not in this map" is an answer, not an error; it has candidates too.
 
         Raises:
-            UnreadablePhoto: the query is not a picture.
+            UnreadablePhoto: the query is not a picture that can be decoded.
             ModelMismatch: the model is not the one that the map was built with.
-            BadInput: a value out of its range; a rate of false answers that this map cannot promise.
+            BadInput: a value is out of range, or this map cannot guarantee the rate in `false_accepts`.
         """
         options = QueryOptions(k, region_of(near, box), least_confidence, false_accepts, verify, budget_ms)
         query = self._query(photo)
@@ -208,14 +210,14 @@ class Map:
     def locate_all(
         self, photos: Iterable[Readable], **options: Unpack[LocateOptions]
     ) -> Iterator[tuple[Readable, Fix | Skipped]]:
-        """Locate many photos on all cores; each photo with its answer, in order.
+        """Locate many photos on all cores.
 
         Args:
             photos: as for `locate`; read as the answers are consumed, a few ahead.
             options: the keywords of `locate`.
 
         Returns:
-            Pairs of the photo and its fix; Skipped, with the reason, for one that cannot be read.
+            Pairs of a photo and its fix, in order; a Skipped, with the reason, for a photo that cannot be read.
         """
         made = query_options(**options)
         self.context  # noqa: B018  open the search and the model once, here, before the threads
@@ -237,24 +239,24 @@ class Map:
         least_confidence: float | None = None,
         false_accepts: float | None = None,
     ) -> Fix:
-        """As `locate`, from a (dim,) float32 descriptor of length 1 made by this map's model; nothing is verified."""
+        """Locate by a (dim,) float32 descriptor of length 1 from this map's model, without verification."""
         options = QueryOptions(k, region, least_confidence, false_accepts, "off")
         return answer(Query(descriptor), options, self.context)
 
     def evidence(self, photo: Readable, *, places: int = 20, **options: Unpack[LocateOptions]) -> Evidence:
-        """What a photo says about each place of the map, before anything is decided.
+        """Gather the evidence for each place of the map, without deciding.
 
         Args:
             photo: as for `locate`.
-            places: how many places to weigh at most.
+            places: the largest number of places to weigh.
             options: the keywords of `locate`.
         """
         return gather(self._query(photo), query_options(**options), self.context, places=places)
 
     def explain(self, photo: Readable, **options: Unpack[LocateOptions]) -> Explanation:
-        """Answer a photo and show what the answer rests on: `city.explain("a.jpg").save("why.html")`.
+        """Locate a photo and explain the answer: `city.explain("a.jpg").save("why.html")`.
 
-        Takes the keywords of `locate`. In a notebook the explanation shows itself.
+        Takes the keywords of `locate`, and raises the same errors. A notebook displays the explanation.
         """
         return explain(self._query(photo), query_options(**options), self.context)
 
@@ -265,7 +267,7 @@ class Map:
 
     @property
     def address(self) -> Address:
-        """Its path or URL; as a string it shows no password."""
+        """The path or URL of the map. As a string it hides the password."""
         return self._store.address
 
     @property
@@ -273,7 +275,7 @@ class Map:
         """The map's file.
 
         Raises:
-            BadInput: the map is not a file but in a database.
+            BadInput: the map is in a database.
         """
         if (file := self.address.file) is None:
             raise BadInput(f"{self.address} is a map in a database, not a file. Use its `address` instead of `path`.")
@@ -281,7 +283,7 @@ class Map:
 
     @property
     def store(self) -> Store:
-        """The stored truth, for statistics and for tools over whole maps."""
+        """The store of the map, for statistics and for tools that read whole maps."""
         return self._store
 
     @property
@@ -291,18 +293,18 @@ class Map:
 
     @property
     def calibration(self) -> Calibration:
-        """What the map's own photos taught about the probability; the shipped prior where there is none yet."""
+        """The calibration of the map, fitted on its own photos; the shipped prior if the map has none yet."""
         stored = self._store.meta("calibration")
         return Calibration.from_json(stored) if stored else PRIOR
 
     @property
     def model(self) -> Model:
-        """The model of this map, one core a picture: use more threads for more cores.
+        """The model of this map. It uses one core for each picture: call it from several threads to use more cores.
 
-        Measured: a second core for one picture saves little when idle, and costs twice the time when busy.
+        Measured: a second core for one picture saves little on an idle machine, and doubles the time on a busy one.
 
         Raises:
-            ModelMismatch: see `Map.locate`.
+            UnknownModel, ModelMismatch: see `Map.locate`; or the map needs a custom model that was not passed.
         """
         if self._model is None:
             try:
@@ -318,13 +320,13 @@ class Map:
 
     @property
     def context(self) -> MapContext:
-        """The parts of the map that answer a query."""
+        """The parts of the map that are needed to answer a query."""
         if self._verifier is None and geometry.available():
             self._verifier = Verifier(self._store)
         return MapContext(self._store, self._searching(), self.calibration, self._verifier)
 
     def photos(self) -> Iterator[Photo]:
-        """Every photo of the map, in the order in which they were added."""
+        """Iterate over every photo of the map, in the order of adding."""
         return self._store.all_photos()
 
     def info(self) -> dict[str, Any]:
@@ -332,24 +334,24 @@ class Map:
         return self._store.info()
 
     def export(self, path: str | Path, *, form: str | None = None) -> list[Path]:
-        """Write the photos of the map for other programs; returns the files written.
+        """Export the photos of the map for other programs. Returns the files written.
 
         Args:
-            path: ends in .geojson, .csv, .parquet (with descriptors), .kml or .gpx, or is a folder for the projector.
-            form: the format, where the ending does not say it.
+            path: a .geojson, .csv, .parquet (with descriptors), .kml or .gpx file; or a folder for the projector.
+            form: the format, if the ending of `path` does not show it.
         """
         return export(self._store, Path(path), form=form, progress=self._progress)
 
     def pack(self, folder: str | Path, options: PackOptions | None = None) -> Packed:
-        """Write the map as an app of static files that finds photos on a phone without a network."""
+        """Write the map as an app of static files, which locates photos on a phone without a network."""
         return pack(self._store, self.model, self.calibration, Path(folder), options, progress=self._progress)
 
     def coverage(self, *, sample: int = SAMPLE, seed: int = 0) -> Coverage:
-        """Where the map would find photos, where not, and what to photograph next.
+        """Survey where the map finds photos, where it does not, and what to photograph next.
 
         Args:
-            sample: how many photos are left out, one after the other, and looked for.
-            seed: chooses them, where the map has more.
+            sample: the largest number of photos to leave out, one at a time, and search for.
+            seed: seed of the random choice of these photos.
         """
         return survey(self.context, sample=sample, seed=seed, progress=self._progress)
 

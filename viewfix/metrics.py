@@ -59,8 +59,8 @@ class RiskCoverage:
 class MetricError:
     """Distances between answers and the truth.
 
-    `within` maps metres to the share of all `asked` queries that were answered at most so far away. `median_m` is over
-    the `answered` queries; NaN if there are none.
+    `within` maps a distance in metres to the share of all `asked` queries whose answer is at most that far from the
+    truth. `median_m` is the median over the `answered` queries; NaN if there are none.
     """
 
     asked: int
@@ -72,7 +72,7 @@ class MetricError:
 def ranked(similarities: npt.ArrayLike, k: int) -> Rows:
     """Rank the photos for each query: (Q, M) similarities to (Q, min(k, M)) int64 rows of the map, best first.
 
-    Of equal similarities the lower row comes first.
+    If similarities are equal, the lower row comes first.
     """
     values = np.asarray(similarities)
     k = min(k, values.shape[1])
@@ -88,7 +88,9 @@ def _first(columns: Rows, row: Floats, k: int) -> Rows:
 
 
 def hits_of(found: Rows, positives: Sequence[npt.ArrayLike]) -> Bools:
-    """Mark which results are right: (Q, K) bool.
+    """Mark which results are right.
+
+    Returns (Q, K) bool.
 
     Args:
         found: (Q, K) rows of the map.
@@ -101,11 +103,11 @@ def hits_of(found: Rows, positives: Sequence[npt.ArrayLike]) -> Bools:
 
 
 def recall_at(hits: Bools, ranks: Sequence[int] = RANKS) -> dict[int, float]:
-    """The share of queries with a right photo among their first `rank` results, for every rank.
+    """Recall at each rank: the share of queries with a right photo among their first `rank` results.
 
     Args:
-        hits: (Q, K) bool, best first. A query without any positive has no hit and counts as a failure; leave its row
-            out for the other convention.
+        hits: (Q, K) bool, best first. A query without positives counts as a failure; to exclude such queries, leave
+            out their rows.
 
     Returns:
         The share by rank; NaN for every rank if there are no queries.
@@ -121,7 +123,7 @@ def recall_intervals(
     """Recall with 95 % intervals, from a bootstrap over queries. The same seed gives the same interval.
 
     Recall depends only on how many queries have their first hit at each rank. Drawing these counts from a multinomial
-    is the same as drawing queries with replacement, and as fast for any number of queries.
+    distribution is equivalent to drawing queries with replacement, and its time does not grow with their number.
     """
     values = recall_at(hits, ranks)
     if not len(hits):
@@ -141,7 +143,7 @@ def recall_intervals(
 def share_interval(yes: npt.ArrayLike) -> Interval:
     """The share of true values in (N,) bool, with Wilson's 95 % interval.
 
-    Not a bootstrap: if none of 40 are true, a bootstrap gives an interval of width zero.
+    A bootstrap would not do: if none of 40 values is true, its interval has width zero.
     """
     flags = np.asarray(yes, np.bool_)
     n = len(flags)
@@ -159,7 +161,7 @@ def false_accepts(accepted: npt.ArrayLike) -> Interval:
 
 
 def _steps(scores: npt.ArrayLike, correct: npt.ArrayLike) -> tuple[Floats, Rows, Rows]:
-    """The unique scores, decreasing; for each, how many queries score at least as high, and how many are right."""
+    """The unique scores in decreasing order; for each, how many queries score at least that, and how many are right."""
     values, right = np.asarray(scores, np.float64), np.asarray(correct, np.bool_)
     assert values.shape == right.shape and values.ndim == 1, "one score and one truth for each query"
     assert not np.isnan(values).any(), "a score is a number"
@@ -178,8 +180,8 @@ def precision_recall(scores: npt.ArrayLike, correct: npt.ArrayLike, *, possible:
     Args:
         scores: (Q,) similarity of the best match, higher is more certain; may be infinite, but not NaN.
         correct: (Q,) bool.
-        possible: the number of queries that could have been right, which is 100 % of recall; in place recognition those
-            with a positive. None for those that were right, as in scikit-learn: recall then ends at 1.
+        possible: the number of queries that could have been right: 100 % recall. In place recognition these are the
+            queries with a positive. None for the number that were right, as in scikit-learn: recall then ends at 1.
     """
     thresholds, accepted, right = _steps(scores, correct)
     whole = int(right[-1]) if possible is None and len(right) else possible or 0
@@ -193,7 +195,7 @@ def precision_recall(scores: npt.ArrayLike, correct: npt.ArrayLike, *, possible:
 
 
 def average_precision(curve: PrecisionRecall) -> float:
-    """The sum of precision times the step in recall, [0, 1]. Trapezoids would overestimate."""
+    """Average precision, [0, 1]: the sum of precision times the step in recall. Trapezoids would overestimate it."""
     return float(np.sum(np.diff(curve.recall) * curve.precision[1:]))
 
 
@@ -218,10 +220,10 @@ def metric_error(errors_m: npt.ArrayLike, *, within_m: Sequence[float] = WITHIN_
 
 
 def risk_coverage(confidence: npt.ArrayLike, correct: npt.ArrayLike) -> RiskCoverage:
-    """The risk-coverage curve of (Q,) confidences: how well they tell which queries should not be answered.
+    """The risk-coverage curve of (Q,) confidences and (Q,) bool: how well they tell which answers are wrong.
 
-    Geifman and El-Yaniv, Selective Classification for Deep Neural Networks, NeurIPS 2017. Equal confidences are one
-    step of the curve, with the risk at its end.
+    Geifman and El-Yaniv, Selective Classification for Deep Neural Networks, NeurIPS 2017. Equal confidences form one
+    step of the curve.
     """
     thresholds, accepted, right = _steps(confidence, correct)
     coverage = accepted / accepted[-1] if len(accepted) else np.empty(0)
@@ -251,9 +253,10 @@ def reliability(confidence: npt.ArrayLike, correct: npt.ArrayLike, *, bins: int 
 
 
 def expected_calibration_error(confidence: npt.ArrayLike, correct: npt.ArrayLike, *, bins: int = BINS) -> float:
-    """The mean gap between the confidence and the accuracy of a bin, over queries: [0, 1], 0 if perfectly calibrated.
+    """Expected calibration error, [0, 1]: the gap between confidence and accuracy of a bin, averaged over queries.
 
-    Guo et al., On Calibration of Modern Neural Networks, ICML 2017. NaN if there are no queries.
+    0 means perfectly calibrated; NaN if there are no queries. Guo et al., On Calibration of Modern Neural Networks,
+    ICML 2017.
     """
     binned = reliability(confidence, correct, bins=bins)
     if not len(binned.counts):

@@ -22,7 +22,11 @@ from .types import Progress, Skipped, silent
 
 @dataclass(slots=True)
 class Migrated:
-    """The result of a migration: both models, how many photos were embedded now and before, and which were dropped."""
+    """The result of a migration.
+
+    `embedded` counts the photos of this run, `embedded_before` those of earlier runs that were interrupted; `dropped`
+    are the photos removed because their files could not be read.
+    """
 
     old_model: str
     new_model: str
@@ -48,16 +52,16 @@ def migrate(
 ) -> Migrated:
     """Embed the photos of a map again with another model, in place.
 
-    The map answers as before until every photo has its new descriptor; then one transaction switches it. New
-    descriptors are stored as they are made: after a kill, run it again to continue. At the end the map is calibrated
-    again, because a calibration belongs to one model.
+    The map answers with its old descriptors until every photo has a new one; then one transaction switches them. New
+    descriptors are stored as they are computed, so an interrupted migration continues when it is called again. At the
+    end the map is calibrated again, because a calibration belongs to one model.
 
     Args:
-        place: the map, by its path or URL.
-        model: a name of the catalogue, an .onnx file or a Model; None for the default.
-        drop_missing: remove photos whose file is gone or damaged from the map; without it they prevent the switch.
+        place: the path or URL of the map.
+        model: a name from the catalogue, an .onnx file or a Model; None for the default.
+        drop_missing: remove the photos whose files are missing or damaged. Otherwise they prevent the switch.
         restart: discard an unfinished migration first.
-        progress: called with the progress.
+        progress: called with the current stage, the number done, and the total.
 
     Raises:
         NotAMap, MapBusy: as `Map.open` and `Map.add`.
@@ -87,7 +91,7 @@ def migrate(
 
 
 def _embed(migration: Migration, model: Model, outcome: Migrated, total: int, progress: Progress) -> list[Skipped]:
-    """Embed all photos without a new descriptor; returns those that could not be read."""
+    """Embed all photos that have no new descriptor. Returns those that could not be read."""
     missing: list[Skipped] = []
     batch: list[Described] = []
 
@@ -117,8 +121,8 @@ def _settle(
         count = f"{len(missing)} photo{'s' if len(missing) > 1 else ''}"
         raise BadInput(
             f"{count} of {address} cannot be read; the first is {missing[0].id}: {missing[0].reason.rstrip('.')}. "
-            "The map keeps its old model, and the new descriptors so far. Restore the files and run this again, or "
-            "remove those photos with --drop-missing."
+            "The map keeps its old model, and the new descriptors so far are stored. Restore the files and run this "
+            "again, or remove those photos with --drop-missing."
         )
     if not outcome.embedded + outcome.embedded_before:
         raise BadInput(

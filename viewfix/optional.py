@@ -1,4 +1,4 @@
-"""The one place where packages of an extra are imported: a name goes in, the module or one clear line comes out."""
+"""Imports of optional packages, with an error that names the extra to install."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from types import ModuleType
 
 from .errors import MissingExtra
 
-# top-level package: (the extra of ours that installs it, what it is needed for)
+# top-level package: (the extra of viewfix that installs it, what it is needed for)
 EXTRAS = {
     "pyarrow": ("parquet", "Reading and writing Parquet"),
     "matplotlib": ("plot", "Drawing a map"),
@@ -41,10 +41,11 @@ EXTRAS = {
 
 
 def optional(module: str) -> ModuleType:
-    """Import `module`, or say which extra installs it.
+    """Import an optional module.
 
-    Only a missing *top* package becomes MissingExtra: something broken inside the
-    package propagates as it is, so that it can be seen.
+    Raises:
+        MissingExtra: its top-level package is not installed; the message names the extra that installs it.
+        ModuleNotFoundError: the package is installed but broken: hiding this would mislead.
     """
     try:
         return importlib.import_module(module)

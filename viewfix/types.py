@@ -1,4 +1,4 @@
-"""The nouns: what a photo is, where it was taken, and what an answer looks like. No logic."""
+"""The data types that modules share: photos, positions, candidates, fixes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .errors import BadInput
 class Position:
     """A point on the ground: WGS84 degrees, `lat` in [-90, 90], `lon` in [-180, 180].
 
-    `radius_m` is how far, in metres, the truth may lie from it; None where that is unknown.
+    `radius_m` is the uncertainty in metres: how far the true position may be from this one. None if unknown.
     """
 
     lat: float
@@ -29,17 +29,17 @@ class Position:
                 "Are latitude and longitude swapped, or are these UTM metres?"
             )
         if self.radius_m is not None and not (self.radius_m >= 0 and math.isfinite(self.radius_m)):
-            raise BadInput(f"A radius of {self.radius_m} m makes no sense. Give metres, 0 or more, or None.")
+            raise BadInput(f"radius_m must be 0 or more, in metres; got {self.radius_m}. Use None if it is unknown.")
 
 
 @dataclass(frozen=True, slots=True)
 class Camera:
-    """What is known about the camera that took a photo; every part may be None, which means unknown.
+    """The camera that took a photo. Every field may be None, which means unknown.
 
-    `focal_px` is the focal length in pixels of a picture that is `width_px` wide and `height_px` high, upright;
-    `focal_35mm` is the focal length in millimetres that gives the same diagonal field of view on 36 x 24 mm film.
-    `pitch_deg` is how far the camera looked up, [-90, 90]; `roll_deg` how far it was turned clockwise, (-180, 180].
-    `altitude_m` is metres above the WGS84 ellipsoid or the sea, as the camera recorded it.
+    `focal_px` is the focal length in pixels, for an upright picture of `width_px` x `height_px`. `focal_35mm` is the
+    focal length in millimetres that gives the same diagonal field of view on 36 x 24 mm film. `pitch_deg`, [-90, 90],
+    is the angle above the horizon; `roll_deg`, (-180, 180], the clockwise rotation of the camera. `altitude_m` is in
+    metres above the WGS84 ellipsoid or above sea level, whichever the camera recorded.
     """
 
     focal_px: float | None = None
@@ -54,17 +54,16 @@ class Camera:
         for name in ("focal_px", "focal_35mm", "width_px", "height_px"):
             value = getattr(self, name)
             if value is not None and not (value > 0 and math.isfinite(value)):
-                raise BadInput(f"A camera's {name} must be more than 0; got {value}. Use None where it is unknown.")
+                raise BadInput(f"A camera's {name} must be more than 0; got {value}. Use None if it is unknown.")
         for name, most in (("pitch_deg", 90.0), ("roll_deg", 180.0), ("altitude_m", 1e6)):
             value = getattr(self, name)
             if value is not None and not abs(value) <= most:
                 raise BadInput(f"A camera's {name} must be from -{most:g} to {most:g}; got {value}.")
 
     def field_of_view_deg(self, width_px: int, height_px: int) -> float | None:
-        """The field of view along the longer side of a picture of this camera, degrees in (0, 180).
+        """The field of view along the longer side of a picture of this size, in degrees, (0, 180).
 
-        None where no focal length is known, or where the picture has another shape than the camera recorded, as a
-        crop has.
+        None if the focal length is unknown, or if the aspect ratio differs from that of the camera (a cropped picture).
         """
         longer, shorter = max(width_px, height_px), min(width_px, height_px)
         if self.width_px and self.height_px:
@@ -81,16 +80,16 @@ class Camera:
 
 FILM_DIAGONAL_MM = math.hypot(36.0, 24.0)
 SAME_SHAPE = 0.02
-"""How far the sides' ratio of a picture may be from that of its camera before the picture counts as cropped."""
+"""The largest relative difference of aspect ratio between a picture and its camera; above it the picture is a crop."""
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """Which part of its source a photo shows: a direction cut out of a panorama, a moment of a film, or both.
+    """The part of its source that a photo shows: a direction in a panorama, a moment of a video, or both.
 
-    `yaw_deg` is the direction of the view's centre, clockwise from the centre of the panorama, [0, 360); `pitch_deg`
-    how far above its horizon, [-90, 90]; `field_of_view_deg` the horizontal angle that the view spans, (0, 180).
-    `time_s` is seconds from the beginning of the film, 0 or more. What does not apply is None.
+    `yaw_deg`, [0, 360), is the direction of the centre of the view, clockwise from the centre of the panorama;
+    `pitch_deg`, [-90, 90], its angle above the horizon; `field_of_view_deg`, (0, 180), the horizontal angle that the
+    view spans. `time_s` is in seconds from the start of the video, 0 or more. Fields that do not apply are None.
     """
 
     yaw_deg: float | None = None
@@ -117,9 +116,10 @@ class View:
 class Photo:
     """One geotagged photo.
 
-    `id` is its identity, unique within a map (for a folder: the path below it, with forward slashes); `source` is
-    where the pixels can be read: an absolute path or a URL. Many photos may share one source, each with its own
-    `view`; None for the whole picture. `heading_deg` is where the camera looked, clockwise from north, [0, 360).
+    `id` identifies the photo and is unique within a map; for a photo of a folder it is the relative path, with forward
+    slashes. `source` is the absolute path or URL of the pixels. Several photos may share one source, each with its own
+    `view`; a `view` of None means the whole picture. `heading_deg`, [0, 360), is the direction of the camera,
+    clockwise from north.
     """
 
     id: str
@@ -137,8 +137,8 @@ class Photo:
 class Candidate:
     """A photo of the map that looks like the query.
 
-    `similarity` is the cosine of the two descriptors, [-1, 1]; `inliers` the number of
-    local features that agree in geometry, None where they were not counted.
+    `similarity` is the cosine of the two descriptors, [-1, 1]. `inliers` is the number of local features that agree in
+    geometry; None if the candidate was not verified.
     """
 
     photo: Photo
@@ -153,11 +153,12 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class PointOfInterest:
-    """A named sight: a church, a museum, a statue. Contributors wrote its texts: escape them before showing them.
+    """A named sight: a church, a museum, a statue. Its texts come from volunteers: escape them before you show them.
 
-    `id` is "node/123" or "way/5" of OpenStreetMap, or the id of a GeoJSON feature or a row; `kind` is OpenStreetMap's
-    key=value. `names` are by language code, `links` ("wikipedia", "wikidata", "website") are https or http URLs.
-    `notability` is how well known it is, from 0 up: only good for comparing.
+    `id` is "node/123" or "way/5" for OpenStreetMap, otherwise the id of a GeoJSON feature or of a table row. `kind` is
+    a key=value tag of OpenStreetMap. `names` maps language codes to names. `links` maps "wikipedia", "wikidata" and
+    "website" to http or https URLs. `notability`, 0 or more, tells how well known the sight is; it has no unit and is
+    only good for comparing.
     """
 
     id: str
@@ -171,11 +172,11 @@ class PointOfInterest:
     licence: str | None = None
 
     def named(self, language: str | None) -> str:
-        """Its name in a language ("uk", "pt-BR"), else in English, else as it is written there."""
+        """The name in a language ("uk", "pt-BR"); if there is none, in English, and otherwise in the local language."""
         return self.name_and_language(language)[0]
 
     def name_and_language(self, language: str | None) -> tuple[str, str | None]:
-        """The name that `named` gives, and the language that it is in; None for the name as it is written there."""
+        """The name that `named` returns, and its language code; None for the local language."""
         if not language:
             return self.name, None
         by_code = {code.lower(): (name, code) for code, name in self.names.items()}
@@ -186,20 +187,20 @@ class PointOfInterest:
             return by_code[code]
         wanted = language.replace("_", "-").lower().partition("-")[0]
         if self.links.get("wikipedia", "").startswith(f"https://{wanted}.wikipedia.org/"):
-            return self.name, wanted  # the file calls it by this language already
+            return self.name, wanted  # the Wikipedia link shows that the local language is the wanted one
         return by_code.get("en", (self.name, None))
 
     @property
     def credit(self) -> str | None:
-        """Whom to name where it is shown: "© OpenStreetMap contributors, ODbL"."""
+        """The credit to show beside it, such as "© OpenStreetMap contributors, ODbL"; None if none is needed."""
         return ", ".join(part for part in (self.attribution, self.licence) if part) or None
 
 
 @dataclass(frozen=True, slots=True)
 class Nearby:
-    """A sight near a fix. `bearing_deg` leads from the fix to it, clockwise from north, [0, 360).
+    """A sight near a fix. `bearing_deg`, [0, 360), is its direction from the fix, clockwise from north.
 
-    `side` is "ahead", "right", "behind" or "left" of where the photo looks; None when that is not known.
+    `side` is its side as seen by the camera: "ahead", "right", "behind" or "left"; None if the heading is unknown.
     """
 
     point: PointOfInterest
@@ -212,11 +213,10 @@ class Nearby:
 class Fix:
     """The answer to "where was this taken?". `position` is None when the photo is not in the map.
 
-    `confidence` is the probability, [0, 1], that the true place lies within
-    `position.radius_m`. `candidates` are the evidence, best first, given even when the
-    answer is no. `reason` is one sentence for people. `heading_deg` is where the query
-    looked, clockwise from north, when the evidence tells. `nearby` are sights around, the
-    most worth naming first, where the map has points of interest.
+    `confidence` is the probability, [0, 1], that the true position lies within `position.radius_m`. `candidates` are
+    the evidence, best first, also when the photo is not in the map. `reason` is one sentence for people. `heading_deg`,
+    [0, 360), is the direction of the camera, clockwise from north; None if unknown. `nearby` are the sights around the
+    position, most notable first, if the map has points of interest.
     """
 
     position: Position | None
@@ -235,11 +235,11 @@ class Fix:
             return f"not in this map ({self.reason})"
         at = f"{self.position.lat:.6f}, {self.position.lon:.6f}"
         radius = "" if self.position.radius_m is None else f" +/- {self.position.radius_m:.0f} m"
-        certain = math.floor(100 * self.confidence) / 100  # rounded down: nothing is ever "confidence 1.00"
+        certain = math.floor(100 * self.confidence) / 100  # rounded down: never print "confidence 1.00"
         return f"{at}{radius}, confidence {min(certain, 0.99):.2f}"
 
     def _repr_html_(self) -> str:
-        """For notebooks: the answer, its reason and its candidates."""
+        """The answer, its reason and its candidates as HTML, for notebooks."""
         rows = "".join(
             f"<tr><td>{html.escape(c.photo.id)}<td>{c.photo.position.lat:.6f}, {c.photo.position.lon:.6f}"
             f"<td>{c.similarity:.3f}<td>{'' if c.inliers is None else c.inliers}"
@@ -251,15 +251,15 @@ class Fix:
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """A photo that could not be used, and why. Travels beside the good ones."""
+    """A photo that could not be used, and the reason. Yielded in place of the photo, so that the others go on."""
 
     id: str
     reason: str
 
 
 Progress = Callable[[str, int, int | None], None]
-"""Called with what is being done, how many are done, and how many there are (None: not known yet)."""
+"""A callback for progress: called with the stage, the number done, and the total (None if not known yet)."""
 
 
 def silent(stage: str, done: int, total: int | None) -> None:
-    """A Progress that says nothing."""
+    """Ignore progress."""

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import click
 
 from ..store.address import Address
-from .options import map_argument, opened
+from .options import json_line, map_argument, opened
 
 
 @click.command()
 @map_argument
-@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.option("--skipped", is_flag=True, help="List every photo that was skipped, and why.")
 def command(place: Address, as_json: bool, skipped: bool) -> None:
     """Show what is in MAP: photos, area, model, calibration, sizes on disk, skipped photos."""
@@ -23,7 +22,7 @@ def command(place: Address, as_json: bool, skipped: bool) -> None:
     if as_json:
         if skipped:
             facts["skipped_photos"] = [{"id": s.id, "reason": s.reason} for s in left_out]
-        click.echo(json.dumps(facts, ensure_ascii=True))
+        click.echo(json_line(facts))
         return
     shown = {**facts, "area": _area(facts["area"]), "model": _model(facts["model"])}
     shown["calibration"] = _calibration(facts["calibration"])

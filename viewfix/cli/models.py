@@ -1,4 +1,4 @@
-"""viewfix models: the catalogue, as a table or JSON; and a published model, fetched and made ready."""
+"""viewfix models: list the catalogue of models, or fetch a published model and convert it to ONNX."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ COMMERCIAL = {True: "commercial use is clear", False: "not for commercial use", 
 
 
 def weights_dir_option(command: Any) -> Any:
-    text = "Where published models are kept. Default: VIEWFIX_WEIGHTS, or the user's cache."
+    text = "The folder of published models. Default: VIEWFIX_WEIGHTS, or the user's cache."
     return click.option("--weights-dir", metavar="DIR", type=click.Path(path_type=Path, file_okay=False), help=text)(
         command
     )
 
 
 @click.group(invoke_without_command=True)
-@click.option("--json", "as_json", is_flag=True, help="A JSON array.")
-@click.option("--commercial-ok", is_flag=True, help="Only those whose commercial use is clear.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON array.")
+@click.option("--commercial-ok", is_flag=True, help="List only models that are clear for commercial use.")
 @weights_dir_option
 @click.pass_context
 def command(ctx: click.Context, as_json: bool, commercial_ok: bool, weights_dir: Path | None) -> None:
-    """List the models that can be used, with licence, size and measured recall. An .onnx file can be used too.
+    """List the models that can be used, with licence, size and measured recall. An .onnx file works too.
 
-    `viewfix models get NAME` fetches one that does not ship.
+    `viewfix models get NAME` fetches a model that does not ship with viewfix.
     """
     if ctx.invoked_subcommand is not None:
         if as_json or commercial_ok or weights_dir:
-            raise click.UsageError(f"Options come after the word: viewfix models {ctx.invoked_subcommand} …", ctx)
+            raise click.UsageError(f"Options come after the command: viewfix models {ctx.invoked_subcommand} …", ctx)
         return
     from ..models.catalogue import CATALOGUE
 
@@ -50,15 +50,15 @@ def command(ctx: click.Context, as_json: bool, commercial_ok: bool, weights_dir:
 
 @command.command()
 @click.argument("name", metavar="NAME")
-@click.option("--weights", metavar="FILE", type=click.Path(path_type=Path), help="Weights that are here already.")
+@click.option("--weights", metavar="FILE", type=click.Path(path_type=Path), help="Weights that you already have.")
 @weights_dir_option
-@click.option("--offline", is_flag=True, help="Open no connection (also: VIEWFIX_OFFLINE=1).")
-@click.option("-q", "--quiet", is_flag=True, help="No progress bar.")
+@click.option("--offline", is_flag=True, help="Use no network (also: VIEWFIX_OFFLINE=1).")
+@click.option("-q", "--quiet", is_flag=True, help="Show no progress bar.")
 def get(name: str, weights: Path | None, weights_dir: Path | None, offline: bool, quiet: bool) -> None:
-    """Fetch the published model NAME and make it ready: once it is, it needs no PyTorch.
+    """Fetch the published model NAME and convert it to ONNX. Afterwards it needs no PyTorch.
 
-    Its weights come from its authors' own place, or are given with --weights. They are
-    checked, loaded strictly, written as ONNX, and the ONNX is checked against PyTorch.
+    The weights are downloaded from where the authors published them, or read from --weights. They are
+    checked, loaded and exported to ONNX, and the result is compared with PyTorch.
     """
     from ..models import catalogue
     from ..models import weights as places
@@ -75,10 +75,10 @@ def get(name: str, weights: Path | None, weights_dir: Path | None, offline: bool
         click.echo(f"{name} is here already: {target}")
         return
     for package in ("torch", "onnx", "onnxscript", "safetensors"):
-        optional(package)  # before a large download, not after it
+        optional(package)  # fail before a large download, not after it
     from ..train.published import export_published
 
-    with console.progress(quiet=quiet) as report, places.held(known, home):
+    with console.progress(quiet=quiet) as report, places.lock(known, home):
         found = places.obtained(
             known, home=home, given=weights, use_network=not places.offline(offline), progress=report
         )

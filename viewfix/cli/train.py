@@ -1,4 +1,4 @@
-"""viewfix train: photos and a recipe become a model file that maps are built with."""
+"""viewfix train: train a model on photos of places."""
 
 from __future__ import annotations
 
@@ -12,46 +12,50 @@ from ..errors import BadInput
 from ..optional import optional
 
 if TYPE_CHECKING:
-    from ..train.loop import Outcome
+    from ..train.outcome import Outcome
     from ..train.recipe import Recipe
 
 CHECKED = 16
-"""So many training photos the exported file is checked on; int8 is calibrated on eight times as many."""
+"""Training photos that the exported file is checked on; int8 is calibrated on eight times as many."""
 
 
 @click.command()
 @click.argument("recipe_path", metavar="[RECIPE.toml]", required=False, type=click.Path(path_type=Path))
 @click.option("--photos", "sources", metavar="SOURCE", multiple=True, required=True,
-              help="Photos to train on: a folder, a manifest. Can be given several times.")  # fmt: skip
+              help="Photos to train on: a folder or a manifest. Repeat for several.")  # fmt: skip
 @click.option("--run", required=True, type=click.Path(file_okay=False, path_type=Path), metavar="FOLDER",
-              help="Folder of this training: checkpoints, log, and the model in the end.")  # fmt: skip
-@click.option("--talk", is_flag=True, help="The talk's own: ResNet18, NetVLAD with 32 clusters, hardest triplets.")
-@click.option("--set", "settings", metavar="KEY=VALUE", multiple=True, help="Change one thing of the recipe.")
-@click.option("--resume", is_flag=True, help="Go on with a training that was stopped.")
-@click.option("--int8", is_flag=True, help="Export the model in 8 bits as well.")
+              help="Folder for checkpoints, log and the trained model.")  # fmt: skip
+@click.option("--recipe", "name", metavar="NAME",
+              help="A built-in recipe: plain, default (the model that ships), talk (the original talk).")  # fmt: skip
+@click.option("--talk", "name", flag_value="talk", help="The same as --recipe talk.")
+@click.option(
+    "--set", "settings", metavar="KEY=VALUE", multiple=True, help="Change one value of the recipe. Repeatable."
+)
+@click.option("--resume", is_flag=True, help="Continue a training that was stopped.")
+@click.option("--int8", is_flag=True, help="Also export the model in 8 bits.")
 def command(
     recipe_path: Path | None,
     sources: tuple[str, ...],
     run: Path,
-    talk: bool,
+    name: str | None,
     settings: tuple[str, ...],
     resume: bool,
     int8: bool,
 ) -> None:  # fmt: skip
-    """Train a model on photos of places, and export the best of it for maps.
+    """Train a model on photos of places, and export it for maps.
 
-    What is trained, and how, says RECIPE.toml: whatever it leaves out is as in docs/training.md, and
-    --set has the last word. Part of the photos, an area of its own, is kept back: the model that finds
-    most of those is exported to FOLDER/model.onnx. A training that was stopped goes on with --resume,
-    and ends as if it had never been. Needs viewfix[train].
+    RECIPE.toml sets what differs from the recipe that --recipe names (default: plain); --set overrides both.
+    See docs/training.md. A separate area of the photos is used for validation: the model that finds most
+    of those photos is exported to FOLDER/model.onnx. Continue a stopped training with --resume; the result
+    is the same as without the interruption. Needs viewfix[train].
     """
     optional("torch")
     from ..sources import open_sources
     from ..train.loop import train
 
-    recipe = chosen(recipe_path, run, talk=talk, settings=settings, resume=resume)
+    recipe = chosen(recipe_path, run, name=name, settings=settings, resume=resume)
     with console.progress() as report:
-        outcome = train(recipe, open_sources(sources), run, resume=resume, report=report, say=click.echo)
+        outcome = train(recipe, open_sources(sources), run, resume=resume, report=report, notify=click.echo)
     if not outcome.main:
         return
     for skipped in outcome.skipped[:10]:
@@ -61,27 +65,32 @@ def command(
     exported(outcome, int8=int8)
 
 
-def chosen(recipe_path: Path | None, run: Path, *, talk: bool, settings: tuple[str, ...], resume: bool) -> Recipe:
-    """Defaults or the talk's, then the file, then --set; on resuming without any, what the run began with."""
+def chosen(recipe_path: Path | None, run: Path, *, name: str | None, settings: tuple[str, ...], resume: bool) -> Recipe:
+    """The built-in recipe, then the file, then --set; on --resume with neither recipe, that of the run."""
     from ..train.checkpoint import LAST, Checkpoint
-    from ..train.recipe import Recipe
+    from ..train.recipes import built_in
 
-    if resume and not talk and recipe_path is None and (run / LAST).exists():
+    if resume and name is None and recipe_path is None and (run / LAST).exists():
         return Checkpoint.read(run / LAST).recipe.with_settings(settings)
-    recipe = Recipe.talk() if talk else Recipe()
+    recipe = built_in(name or "plain")
     if recipe_path is not None:
         recipe = recipe.with_toml(recipe_path)
     return recipe.with_settings(settings)
 
 
 def exported(outcome: Outcome, *, int8: bool) -> None:
-    """The best network as FOLDER/model.onnx, and as model-int8.onnx if wanted."""
+    """Export the best network as FOLDER/model.onnx, and as model-int8.onnx on request."""
     from ..photos import load
-    from ..train.ship import export_checkpoint
+    from ..train.deploy import export_checkpoint
 
+    if outcome.models:
+        for file in outcome.models:
+            click.echo(f"{file}: {file.stat().st_size / 1e6:.2f} MB")
+        click.echo(f"Use it: viewfix build my.map PHOTOS --model {outcome.models[0]}")
+        return
     count = CHECKED * (8 if int8 else 1)
     if not outcome.training:
-        raise BadInput("There are no training photos to check the export on. Give some with --photos.")
+        raise BadInput("There are no training photos to check the export on. Pass some with --photos.")
     few = outcome.training[:: max(1, len(outcome.training) // count)][:count]
     pictures = [load(photo.source) for photo in few]
     model = outcome.run / "model.onnx"

@@ -1,1 +1,1 @@
-"""Turn photos into rows of a store, on this machine or on many, a batch at a time."""
+"""Embedding: describe photos and write them to a store in batches, on this machine or on many."""

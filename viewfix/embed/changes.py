@@ -1,4 +1,4 @@
-"""Tell, batch by batch, which photos of a stream a map does not have yet."""
+"""Comparison of a stream of photos with a map: which photos are new, changed, or already there."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from ..types import Photo, Position, Skipped, View
 from .describe import Pending, Settled, Work, content_hash, content_hint
 
 SAME_DEG = 1e-9
-"""Positions this near are the same: 0.1 mm. The last bits of a sum differ between versions of Python."""
+"""Positions within 0.1 mm count as equal, because the last bits of a sum differ between versions of Python."""
 
 
 class Changes:
-    """Compares the photos of one run with a map that is open for writing."""
+    """A comparison of the photos of one run with a map that is open for writing."""
 
     def __init__(self, store: Store, skipped_before: frozenset[str] = frozenset()) -> None:
         self._store = store
         self._skipped_before = skipped_before
-        self._ids: set[str] = set()  # of this run
-        self._taken: dict[tuple[str, View | None], Photo] = {}  # the first photo of each part of a file, in this run
+        self._ids: set[str] = set()  # ids seen in this run
+        self._taken: dict[tuple[str, View | None], Photo] = {}  # the first photo of each file and view in this run
 
     def work(self, stream: Iterable[Photo | Skipped], batch: int) -> Iterator[Work]:
-        """What is to be done for each photo of a stream, in order; the store is asked once a batch."""
+        """Decide what to do with each photo of a stream, in order. Queries the store a few times per batch."""
         items = iter(stream)
         while chunk := list(itertools.islice(items, batch)):
             yield from self._batch([_storable(item) for item in chunk])
@@ -48,9 +48,9 @@ class Changes:
     def _one(self, item: Photo, known: dict[str, Record]) -> Work:
         before = self._taken.setdefault((item.source, item.view), item)
         if before is not item and before.heading_deg == item.heading_deg:
-            if _same_position(before.position, item.position):  # one file by two ways: a folder, and a folder in it
+            if _same_position(before.position, item.position):  # named twice: by a folder and by one of its subfolders
                 return Settled(item.id)
-            return Skipped(item.id, f"the same file was given before, as {before.id}, with another position")
+            return Skipped(item.id, f"the same file was passed before, as {before.id}, with another position")
         named = _under_a_free_id(item, known)
         if isinstance(named, Skipped):
             return named
@@ -72,7 +72,7 @@ class Changes:
 
 
 def same_photo(a: Photo, b: Photo) -> bool:
-    """Whether the same is known about two photos; positions count as the same within SAME_DEG."""
+    """Whether two photos have equal fields. Positions within SAME_DEG count as equal."""
     return _same_position(a.position, b.position) and replace(a, position=b.position) == b
 
 
@@ -84,7 +84,7 @@ def _same_position(a: Position, b: Position) -> bool:
 
 
 def _under_its_old_id(item: Photo, by_source: dict[str, list[str]]) -> Photo:
-    """`build m A` calls a photo 1.jpg, `build m A B` calls it A/1.jpg: the same file keeps the id that it has."""
+    """Keep the id of a file that is already in the map: `build m A` calls it 1.jpg, but `build m A B` A/1.jpg."""
     for old in by_source.get(item.source, ()):
         if old.endswith(f"/{item.id}") or item.id.endswith(f"/{old}"):
             return replace(item, id=old)
@@ -96,7 +96,7 @@ def _longer_id(item: Photo) -> str:
 
 
 def _under_a_free_id(item: Photo, known: dict[str, Record]) -> Photo | Skipped:
-    """The photo under an id that no other photo of the map has; IMG_1.jpg of a second folder gets the folder's name."""
+    """Make the id unique in the map: if another photo has it, put the name of the folder before it."""
     if item.id not in known or not _is_another(known[item.id], item):
         return item
     longer = replace(item, id=_longer_id(item))
@@ -106,20 +106,20 @@ def _under_a_free_id(item: Photo, known: dict[str, Record]) -> Photo | Skipped:
 
 
 def _is_another(known: Record, item: Photo) -> bool:
-    """Whether a file differs from the one that the map has under its id: another path, and other bytes.
+    """Whether the map has a different photo under this id: from another path, and with other bytes.
 
-    Whether the old file is still there does not matter: a card that was taken out keeps its photos in the map.
+    The old file need not exist any more: the photos of a removed memory card stay in the map.
     """
     if known.photo.source == item.source or (known.content_hint and known.content_hint == content_hint(item.source)):
         return False
     try:
         return content_hash(read_bytes(item.source), item.view) != known.content_hash
     except UnreadablePhoto:
-        return False  # it is read again to be embedded, and skipped then, with the reason
+        return False  # embedding reads it again, and skips it with the reason
 
 
 def _storable(item: Photo | Skipped) -> Photo | Skipped:
-    """Text that no file can hold (half a character, from a damaged manifest) costs one photo, not the build."""
+    """Skip a photo whose texts cannot be stored: a damaged manifest can contain lone surrogates."""
     texts = (
         (item.id, item.reason) if isinstance(item, Skipped) else (item.id, item.source, item.attribution, item.licence)
     )

@@ -1,4 +1,4 @@
-"""Describe photos on this machine: on all cores, in order, a bounded number ahead of whoever consumes them."""
+"""Description of photos on all cores of this machine, in order, a bounded number ahead of the consumer."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from ..types import Photo, Skipped, View
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """A photo whose file is to be read. `known_hash` is the content hash that the map has for its id, or None."""
+    """A photo whose file must be read. `known_hash` is the content hash that the map has for its id, or None."""
 
     photo: Photo
     known_hash: str | None = None
@@ -31,7 +31,7 @@ class Pending:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """A photo that needs no reading: the map has it. `replaced` tells that what is known about it changed."""
+    """A photo that is already in the map and need not be read. `replaced`: its record in the map was updated."""
 
     photo_id: str
     replaced: bool = False
@@ -39,11 +39,11 @@ class Settled:
 
 @dataclass(frozen=True, slots=True)
 class Described:
-    """A photo, what its file held, and its descriptor.
+    """A photo with the identity of its content and its descriptor.
 
-    `content_hash` identifies the bytes of the file, and the view that was cut out of them; `content_hint` (size and
-    time of change) lets a later run recognise the file without reading it, None for a URL.
-    `descriptor` is (dim,) float32 of length 1, or None when the content has the hash that was known.
+    `content_hash` identifies the bytes of the file and the view that is cut out of it. `content_hint` (size and
+    modification time) lets a later run recognise the file without reading it; None for a URL. `descriptor` is (dim,)
+    float32 of length 1; None if the content has the known hash.
     """
 
     photo: Photo
@@ -57,20 +57,20 @@ Outcome = Described | Settled | Skipped
 
 
 class Describe(Protocol):
-    """How `ingest` describes photos: `describe` below on this machine, or viewfix.embed.ray on many."""
+    """A function that describes photos: `describe` on this machine, or one from viewfix.embed.ray on many machines."""
 
     def __call__(self, work: Iterable[Work], model: Model) -> Iterator[Outcome]: ...
 
 
 def cores() -> int:
-    """How many cores this process may use: fewer than the machine has, in a container."""
+    """The number of cores that this process may use. In a container it may be fewer than the machine has."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 def content_hash(data: bytes, view: View | None = None) -> str:
-    """The identity of what a photo shows: 128 bits of BLAKE2b over its file's bytes, and over its view; hex."""
+    """The identity of the content of a photo: 128 bits of BLAKE2b over the bytes of its file and its view, in hex."""
     digest = hashlib.blake2b(data, digest_size=16)
     if view is not None:
         numbers = (view.yaw_deg, view.pitch_deg, view.field_of_view_deg, view.time_s)
@@ -79,7 +79,7 @@ def content_hash(data: bytes, view: View | None = None) -> str:
 
 
 def content_hint(source: str) -> str | None:
-    """Size and time of change of a local file; None for a URL or a file that is not there."""
+    """The size and modification time of a local file; None for a URL or a missing file."""
     if "://" in source:
         return None
     try:
@@ -92,15 +92,14 @@ def content_hint(source: str) -> str | None:
 def describe(work: Iterable[Work], model: Model, *, workers: int | None = None) -> Iterator[Outcome]:
     """Describe photos in order, `workers` at a time, a bounded number ahead of the caller.
 
-    Every worker reads, decodes and embeds one picture at a time; measured on two cores
-    that beats handing batches to one multi-threaded session, since decoding is hidden
-    behind inference and no core waits for another. A model for bulk work should
-    therefore be loaded with `threads=1`.
+    Every worker reads, decodes and embeds one picture at a time. Measured on two cores, this is faster than passing
+    batches to one multi-threaded session: decoding overlaps with inference, and no core waits for another. Load a
+    model for bulk work with `threads=1`.
 
     Args:
-        work: photos to describe; what is Settled or Skipped passes through in its place.
+        work: the photos to describe. Settled and Skipped items pass through in their places.
         model: the model that describes them.
-        workers: threads; None for one a core.
+        workers: the number of threads; None for one per core.
     """
     workers = workers or cores()
     waiting: deque[Future[Described | Skipped] | Settled | Skipped] = deque()
@@ -122,10 +121,10 @@ def _result(item: Future[Described | Skipped] | Settled | Skipped) -> Outcome:
 
 
 def describe_one(item: Pending, model: Model) -> Described | Skipped:
-    """Describe one photo; without a descriptor where its content has the hash that is known."""
+    """Describe one photo. The descriptor is None if the content has the known hash."""
     photo = item.photo
     try:
-        hint = content_hint(photo.source)  # before reading: a change while it is read must show next time
+        hint = content_hint(photo.source)  # before reading, so that the next run notices a change during the read
         data = photos.read_bytes(photo.source)
         found = content_hash(data, photo.view)
         if found == item.known_hash:
@@ -139,7 +138,7 @@ def describe_one(item: Pending, model: Model) -> Described | Skipped:
 def describe_pictures(
     files: Sequence[str | Path], model: Model, *, workers: int | None = None
 ) -> Iterator[npt.NDArray[np.float32] | Skipped]:
-    """(dim,) float32 descriptors of picture files, in their order; Skipped for one that cannot be read."""
+    """Describe picture files, in order: (dim,) float32 each, or a Skipped for a file that cannot be read."""
 
     def one(file: str | Path) -> npt.NDArray[np.float32] | Skipped:
         try:

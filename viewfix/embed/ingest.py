@@ -1,4 +1,4 @@
-"""Write a stream of photos into a map: what is there already is left alone, the rest is embedded and committed."""
+"""Ingestion: compare a stream of photos with a map, embed what is new, and commit it in batches."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from .describe import Describe, Described, Settled
 from .describe import describe as on_this_machine
 
 BATCH = 64
-"""Photos a commit: a second of work on two cores, the most that a killed build does again."""
+"""Photos per commit: about a second of work on two cores, the most that an interrupted build has to repeat."""
 
 
 @dataclass(slots=True)
 class Added:
-    """The outcome of adding photos: how many were new, changed, or there already, and which were skipped and why.
+    """The outcome of adding photos: the numbers of new, changed and known photos, and the skipped ones with reasons.
 
     `notes` are remarks about photos that were used, such as a sidecar that disagrees with its photo.
     """
@@ -50,11 +50,10 @@ def ingest(
     progress: Progress = silent,
     describe: Describe = on_this_machine,
 ) -> Added:
-    """Write photos into a store, open for writing, a batch a transaction.
+    """Write photos to a store that is open for writing, one transaction per batch.
 
-    A kill at any moment loses at most the batch in progress; the same call then goes
-    on, for what is committed is recognised by its id and content. Whatever `describe` is, only
-    this process writes, so that no photo is committed twice.
+    An interruption loses at most the batch in progress. Repeat the call to continue: committed photos are recognised
+    by id and content. Only this process writes, whichever machines `describe` uses, so no photo is committed twice.
     """
     tally = Added()
     batch: list[Described] = []
@@ -79,7 +78,7 @@ def ingest(
 
 
 def _commit(store: Store, batch: list[Described], skipped: list[Skipped], tally: Added) -> None:
-    """One transaction for the photos with a new descriptor; those whose bytes were known only renew their record."""
+    """Commit the photos with a new descriptor in one transaction; update the records of those with known content."""
     known = store.known([*(item.photo.id for item in batch), *(each.id for each in skipped)])
     new = [item for item in batch if item.descriptor is not None]
     noted = [each for each in skipped if each.id not in known]
@@ -105,7 +104,7 @@ def _commit(store: Store, batch: list[Described], skipped: list[Skipped], tally:
 
 
 def nothing_usable(sources: Sequence[Given], added: Added) -> BadInput:
-    """Why a build made an empty map."""
+    """The error for a build that made an empty map."""
     where = ", ".join(filter(None, map(name_of, sources))) or "what was passed"
     if not added.skipped:
         return BadInput(
@@ -119,7 +118,7 @@ def nothing_usable(sources: Sequence[Given], added: Added) -> BadInput:
 
 
 def discard_if_empty(writer: Store, new: bool) -> None:
-    """After a build that failed: delete the empty map that it made, close any other."""
+    """Clean up after a failed build: delete the map if it is new and empty, otherwise close it."""
     if new and not len(writer):
         writer.discard()
     else:

@@ -1,4 +1,4 @@
-"""Calibrate a map on its own photos: leave photos out, look for them, fit the confidence on what happens."""
+"""Calibration of a map on its own photos: leave photos out, search for them, and fit the confidence to the outcomes."""
 
 from __future__ import annotations
 
@@ -27,21 +27,21 @@ from .verify import Verifier, observations
 RECALIBRATE_SHARE = 0.1
 
 SAMPLE = 450
-"""Photos left out. Two of three are looked for twice, left out alone and with their surroundings, to fit the
-probability; the third only with its surroundings, to draw lines: a line keeps its promise only if the fit has never
-seen the photos that it was drawn by."""
+"""The largest number of photos to leave out. Two of three are searched for twice, left out alone and with their
+surroundings, to fit the probability. The third is searched for only with its surroundings left out, to set thresholds:
+the guarantee of a threshold holds only if the fit has never seen the photos behind it."""
 
 STEP = 3
 
 OWN_PLACE_M = 5.0
-"""Photos this near are left out with it: a burst from one spot would make every query look easy."""
+"""The radius of the photo's own place, which is left out with it: a burst from one spot would make each query easy."""
 
 SURROUNDINGS_M = 100.0
-"""Photos this near are left out to make a photo one from outside the map: nothing within sight remains."""
+"""The radius to leave out so that a photo counts as one from outside the map: nothing within sight remains."""
 
 VERIFIED_INSIDE, VERIFIED_OUTSIDE, VERIFIED_OUT_OF_MAP = 60, 50, 100
-"""Left-out photos that are verified too: most of the time goes there. From 99 photos of the last
-kind on, 1 % can be promised."""
+"""How many left-out photos of each kind are also verified, which takes most of the time. A rate of 1 % can be
+guaranteed from 99 photos of the last kind on."""
 
 POOL = 400
 MATCHERS: tuple[Matcher, ...] = ("fast", "accurate")
@@ -49,9 +49,10 @@ MATCHERS: tuple[Matcher, ...] = ("fast", "accurate")
 
 @dataclass(frozen=True, slots=True)
 class LeaveOneOut:
-    """A photo that was left out, what the rest of the map finds for it, and whether its place is still there.
+    """A photo that was left out, and what the rest of the map finds for it.
 
-    `for_line`: it is a photo from outside the map to draw a line by, and nothing is fitted to it.
+    `inside`: its place is still in the map. `for_line`: it serves only to set the threshold, and nothing is fitted to
+    it. `candidates` are the voters and `elsewhere` the photos ranked after them, strongest first.
     """
 
     photo: Photo
@@ -65,10 +66,10 @@ class LeaveOneOut:
 def keep_calibrated(
     writer: Store, search: Search, verifier: Verifier | None = None, *, progress: Progress = silent
 ) -> None:
-    """Calibrate a map, open for writing, when a tenth of its photos came, went or changed since the last time."""
+    """Calibrate a map that is open for writing, if a tenth of its photos has changed since the last calibration."""
     count, version = len(writer), writer.version
     stored = writer.meta("calibration") or {}
-    if "weights" not in stored:  # none, or one of an older viewfix, which drew no lines and verified nothing
+    if "weights" not in stored:  # none, or from an older viewfix, which set no thresholds and verified nothing
         stored = {"photos": 0, "last_row": 0, "removals": 0}
     changes = version.last_row - stored["last_row"] + version.removals - stored["removals"]
     if count and changes > RECALIBRATE_SHARE * stored["photos"]:
@@ -80,11 +81,11 @@ def keep_calibrated(
 def examine(
     store: Store, search: Search, verifier: Verifier | None = None, *, seed: int = 0, progress: Progress = silent
 ) -> Calibration:
-    """Calibrate a map on its own photos; its owner labels nothing.
+    """Calibrate a map on its own photos, without labels.
 
-    A sampled photo is a query twice: once to a map without it (the right place can
-    still be found) and once to a map without anything around it (it cannot). A part of those that similarity
-    alone leaves in doubt is verified, both ways, as a query would be.
+    Each sampled photo is a query twice: to the map without its own place (the right answer can still be found), and to
+    the map without its surroundings (it cannot). Some of the queries that similarity leaves in doubt are also
+    verified.
     """
     rows = store.rows()
     chosen = np.sort(np.random.default_rng(seed).permutation(rows)[:SAMPLE])
@@ -100,26 +101,26 @@ def examine(
     for matcher, pairs in _verified(store, verifier, left, calibration, progress).items() if verifier else ():
         fresh = [(of, trial) for of, trial in pairs if trial.consensus.matcher]
         calibration = calibrate(*_sides(fresh), prior=calibration, again=True)
-        # Those that were sure without verification keep their probability, as a query would.
+        # A query that is sure without verification keeps its probability, so these trials do too.
         scores[matcher] = _scores(calibration, [trial for of, trial in pairs if of.for_line])
     made_at = datetime.now(UTC).isoformat(timespec="seconds")
     return replace(calibration, outside_scores=scores, made_at=made_at)
 
 
 def _scores(calibration: Calibration, outside: Sequence[Trial]) -> list[float]:
-    """Rounded up: a line drawn through one of them must not lie below it."""
+    """The probabilities of the trials, rounded up: a threshold set to one of them must not lie below it."""
     return [math.ceil(1e6 * calibration.probability(t.consensus, t.density)) / 1e6 for t in outside]
 
 
 def _sides(pairs: Sequence[tuple[LeaveOneOut, Trial]]) -> tuple[list[Trial], list[Trial]]:
-    """To fit by: trials of photos left out alone, and of those left out with all around them."""
+    """The trials to fit: of photos left out alone, and of photos left out with their surroundings."""
     pairs = [(of, trial) for of, trial in pairs if not of.for_line]
     return [trial for of, trial in pairs if of.inside], [trial for of, trial in pairs if not of.inside]
 
 
 def _left_out(store: Store, search: Search, row: int, *, for_line: bool) -> Iterator[LeaveOneOut]:
     there, descriptors = store.photos([row]), store.descriptors([row])
-    if not there or not len(descriptors):  # damaged, and left out of every answer too
+    if not there or not len(descriptors):  # a damaged row, which no answer uses either
         return
     truth, descriptor = there[0], descriptors[0]
     found, similarities = search.nearest(descriptor, POOL)
@@ -131,7 +132,7 @@ def _left_out(store: Store, search: Search, row: int, *, for_line: bool) -> Iter
         if inside and for_line:
             continue
         kept = np.flatnonzero(apart_m > least_m)
-        # A pool that holds nothing else says only that the map is small or dense here, not how others would do.
+        # With too few photos left in the pool, the trial would only show that the map is small or dense here.
         if len(kept) < min(VOTERS, len(photos) // 4):
             continue
         candidates = tuple(Candidate(photos[i], float(similarities[i])) for i in kept)
@@ -150,7 +151,7 @@ def _trial(store: Store, truth: Photo, consensus: Consensus) -> Trial:
 def _verified(
     store: Store, verifier: Verifier, left: Sequence[LeaveOneOut], calibration: Calibration, progress: Progress
 ) -> dict[Matcher, list[tuple[LeaveOneOut, Trial]]]:
-    """Trials after verification, by matcher; unchanged where nothing was verified. Empty where there are too few."""
+    """The trials after verification, by matcher; a photo that was not verified keeps its trial. Empty if too few."""
     depths = {id(each): depth(calibration.probability(each.trial.consensus, each.trial.density)) for each in left}
     inside = [each for each in left if each.inside and depths[id(each)]]
     outside = [each for each in left if not each.inside and not each.for_line]
@@ -175,7 +176,7 @@ def _verified(
 
 
 def _verified_trials(store: Store, verifier: Verifier, each: LeaveOneOut, deep: int) -> dict[Matcher, Trial]:
-    """One left-out photo verified by each matcher; its trial by similarity where it could not be."""
+    """The trial of one photo after verification by each matcher; its trial by similarity if it cannot be verified."""
     trials: dict[Matcher, Trial] = dict.fromkeys(MATCHERS, each.trial)
     query = verifier.photo_features(each.photo) if deep else None
     if query is None:
@@ -193,5 +194,5 @@ def _verified_trials(store: Store, verifier: Verifier, each: LeaveOneOut, deep: 
 
 
 def _spaced(left: Sequence[LeaveOneOut], most: int) -> Sequence[LeaveOneOut]:
-    """At most so many, evenly spaced among all."""
+    """At most `most` of them, evenly spaced."""
     return [left[i] for i in np.linspace(0, len(left) - 1, min(most, len(left))).astype(int)]

@@ -1,4 +1,4 @@
-"""Calibration: the probability of a consensus, and the line for a rate of false answers, fitted on left-out photos."""
+"""The confidence model: the probability of a consensus, and the threshold for a rate of false accepts."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from .fuse import Consensus, inlier_strength
 Floats = npt.NDArray[np.float64]
 
 LEAST_TRIALS = 40
-"""With fewer trials of either outcome a map cannot be calibrated on its own: the shipped prior answers."""
+"""The smallest number of trials of each outcome for a calibration. With fewer, the shipped prior is used."""
 
 OUT_OF_MAP_QUANTILE = 0.75
-"""The quantile of wrong places that stands in for a rival: on the careful side of the middle."""
+"""The quantile of wrong places that stands in for a missing rival: above the median, to be careful."""
 
 TWIN = 40.0
-"""How fast the doubt between places that look alike fades with the margin: at 0 each has half, at 0.1 a fiftieth."""
+"""How fast the share of a rival place falls with the margin: at a margin of 0 it is a half, at 0.1 a fiftieth."""
 
 LEAST_CONFIDENCE = 0.5
-"""Below this the answer is "not in this map", unless the caller draws another line."""
+"""The default threshold: below this probability the answer is "not in this map"."""
 
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """Of the log-odds that the photo was taken where it seems: log(p / (1 - p)) = bias + the sum of weight * number.
+    """The weights of the logistic model log(p / (1 - p)) = bias + sum of weight * number.
 
-    The numbers: `similarity` of the best photo of the place, its `margin` over the best of any other place,
+    The numbers are the `similarity` of the best photo of the place, its `margin` over the best of any other place, the
     `agreement` of the candidates in space, `density`, log(1 + photos of the map within AGREE_M of the fix), and
     `inliers`, log(1 + verified inliers).
     """
@@ -50,9 +50,9 @@ NUMBERS = tuple(each.name for each in fields(Weights))[1:]
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One left-out photo: what the rest of the map said of it, and how far from the truth that was, metres.
+    """The outcome for one left-out photo: what the rest of the map found, and its distance from the truth in metres.
 
-    `density` is how many photos of the map lie within AGREE_M of what was said.
+    `density` is the number of photos of the map within AGREE_M of the consensus.
     """
 
     consensus: Consensus
@@ -62,13 +62,13 @@ class Trial:
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """What the left-out photos of a map taught.
+    """The confidence model of one map, fitted on its left-out photos.
 
-    `weights` by matcher ("off", "fast", "accurate"). Where the map has no other place, `out_of_map` stands in for
-    one, by matcher too: the strength, similarity and inliers together, that the best photo of a wrong place usually
-    has. `radius_m` holds nine in ten of the right answers. `inside` and `outside` are how many photos were left out
-    alone, and with all around them: 0 for the shipped prior. `outside_scores` are the probabilities that the latter
-    got, by matcher: the line for photos from outside the map is drawn by them. `made_at` is an ISO date.
+    `weights` are by matcher ("off", "fast", "accurate"). `out_of_map`, also by matcher, is the usual strength of the
+    best photo of a wrong place; it stands in for the rival if the map has no other place. `radius_m` contains nine in
+    ten of the right answers. `inside` and `outside` count the photos left out alone and with their surroundings; both
+    are 0 for the shipped prior. `outside_scores`, by matcher, are the probabilities of photos that were left out with
+    their surroundings; the threshold of `false_accepts` is one of them. `made_at` is an ISO date.
     """
 
     weights: Mapping[str, Weights]
@@ -91,9 +91,9 @@ class Calibration:
         }
 
     def probability(self, consensus: Consensus, density: int = 0) -> float:
-        """P(the true place lies within the radius of the fix), [0, 1].
+        """The probability, [0, 1], that the true position lies within the radius of the fix.
 
-        The probability by the weights, times the share that `rivalry` leaves.
+        It is the probability by the weights, times the share that `rivalry` leaves.
         """
         weights = self.weights[consensus.matcher or "off"]
         numbers = self.numbers(consensus, density)
@@ -101,25 +101,29 @@ class Calibration:
         return float(alone) * self.rivalry(consensus)
 
     def rivalry(self, consensus: Consensus) -> float:
-        """The share of the winning place between itself and its strongest rival, (0, 1): a half where they are equal.
+        """The share, (0, 1), of the winning place against its strongest rival: a half if they are equally strong.
 
-        However well a photo fits one of two streets that look the same, it may be of the other.
+        However well a photo fits one of two streets that look the same, it may show the other.
         """
         return float(_sigmoid(np.array(TWIN * self.numbers(consensus, 0)["margin"])))
 
     def line(self, false_accepts: float, matcher: str) -> float:
-        """The probability that an answer must exceed so that at most this share of photos from elsewhere is answered.
+        """The threshold, [0, 1], for a rate of false accepts: an answer must exceed it.
 
-        Split conformal calibration: of n photos left out with their surroundings, the
-        ceil((n + 1) * (1 - share))-th smallest probability. A new photo from outside the map, if it is drawn as they
-        were, exceeds it with probability `false_accepts` at most, however good the model of the probability is: a
-        statement about the draw of all of them together.
+        Split conformal calibration: of n photos left out with their surroundings, it is the
+        ceil((n + 1) * (1 - share))-th smallest probability. A new photo from outside the map, if it is drawn from the
+        same distribution, exceeds it with a probability of at most `false_accepts`, however good the confidence model
+        is. The guarantee is an average over the draw of the left-out photos too.
+
+        Args:
+            false_accepts: the largest share, (0, 1), of photos from outside the map that may be answered.
+            matcher: "off", "fast" or "accurate".
 
         Raises:
-            BadInput: the share is not in (0, 1), or too small for so few left-out photos.
+            BadInput: the share is not in (0, 1), or too small for the number of left-out photos.
         """
         if not 0 < false_accepts < 1:
-            raise BadInput(f"false_accepts is {false_accepts}, but it is a share. Pass more than 0 and less than 1.")
+            raise BadInput(f"false_accepts must be more than 0 and less than 1; got {false_accepts}.")
         scores = sorted(self.outside_scores.get(matcher, ()))
         if not scores and self.outside_scores.get("off"):
             raise BadInput(
@@ -129,30 +133,30 @@ class Calibration:
         if not scores and self.inside:
             raise BadInput(
                 "No rate of false answers can be promised: this map was calibrated by an older viewfix. The next "
-                "viewfix build or add calibrates it again; or set the line yourself with --least-confidence."
+                "viewfix build or add calibrates it again. Or set the threshold with --least-confidence."
             )
         if not scores:
             raise BadInput(
                 "No rate of false answers can be promised: this map is too small to be calibrated on its own photos. "
-                "Add photos, or set the line yourself with least_confidence (--least-confidence)."
+                "Add photos, or set the threshold with least_confidence (--least-confidence)."
             )
         rank = math.ceil((len(scores) + 1) * (1 - false_accepts))
         if rank > len(scores):
             raise BadInput(
                 f"A rate of {false_accepts:g} cannot be promised from {len(scores)} left-out photos. "
-                f"Ask for {math.ceil(1e4 / (len(scores) + 1)) / 1e4:.4f} or more."
+                f"Use {math.ceil(1e4 / (len(scores) + 1)) / 1e4:.4f} or more."
             )
         return scores[rank - 1]
 
     def to_json(self) -> dict[str, Any]:
-        """As it is stored in a map; `stranger` is what older versions of viewfix read."""
+        """Convert to the form that a map stores. Older versions of viewfix read the key `stranger`."""
         return {**asdict(self), "stranger": self.out_of_map["off"]}
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> Calibration:
-        """Read what `to_json` wrote; a map of an older viewfix keeps what it had learned."""
+        """Read the stored form. What an older viewfix had fitted is kept."""
         out_of_map = stored.get("out_of_map") or _out_of_map(float(stored["stranger"]))
-        if "weights" not in stored:  # of similarity alone
+        if "weights" not in stored:  # from an older viewfix, which fitted similarity alone
             own = Weights(*(stored[name] for name in ("bias", "similarity", "margin", "agreement")))
             return replace(
                 PRIOR,
@@ -166,12 +170,12 @@ class Calibration:
         return cls(**{**known, "weights": weights, "out_of_map": out_of_map})
 
 
-OUT_OF_MAP_INLIERS = {"off": 0, "fast": 9, "accurate": 12}
-"""Inliers of the best of five photos of a wrong place, three in four have no more (benchmarks/prior.py)."""
+OUT_OF_MAP_INLIERS = {"off": 0, "fast": 30, "accurate": 14}
+"""The third quartile of the inliers of the best of five photos of a wrong place."""
 
 
 def _out_of_map(similarity: float) -> dict[str, float]:
-    """The strength of a wrong place by matcher, from its usual similarity and the inliers it usually has."""
+    """The usual strength of a wrong place by matcher, from its usual similarity and its usual inliers."""
     added = {
         matcher: inlier_strength(n, None if matcher == "off" else matcher) for matcher, n in OUT_OF_MAP_INLIERS.items()
     }
@@ -187,28 +191,28 @@ PRIOR = Calibration(
     radius_m=25.0,
     out_of_map=_out_of_map(0.64),
 )
-"""What a real and a drawn map say together (benchmarks/prior.py). How alike places look differs from map to map,
-so it leans on the lead over other places."""
+"""The confidence model for maps that are too small to be calibrated, fitted on a real and a drawn map together
+(benchmarks/prior.py). How alike places look differs from map to map, so it relies mostly on the margin."""
 
 
 def calibrate(
     inside: Sequence[Trial], outside: Sequence[Trial], *, prior: Calibration = PRIOR, again: bool = False
 ) -> Calibration:
-    """Fit the probability on photos of the map itself, all verified by one matcher, or by none.
+    """Fit the confidence model on photos of the map itself, all verified by one matcher, or not at all.
 
     Args:
-        inside: photos left out alone; their place is still in the map.
-        outside: photos left out with everything around them; whatever was said is wrong.
-        prior: pulls on the weights, so that a few hundred trials cannot run away, and
-            stands in where there are too few.
-        again: `prior` is of this map already, and only what belongs to one matcher is fitted.
+        inside: trials of photos left out alone; their place is still in the map.
+        outside: trials of photos left out with their surroundings; whatever was found is wrong.
+        prior: regularises the weights, because a few hundred trials are not many, and is returned if there are too
+            few trials.
+        again: `prior` is already a calibration of this map; fit only the part of one matcher.
 
     Returns:
-        A calibration for a query that is as likely to be outside the map as in it; only what belongs to the matcher
-        is new.
+        A calibration for queries that are as likely to be from outside the map as from it. Only the part of the
+        matcher of the trials is new.
     """
     matcher = next((trial.consensus.matcher for trial in (*inside, *outside)), None) or "off"
-    # Without a rival there is no lead to learn from; maps of a single place are left to the prior.
+    # Without a rival there is no margin to learn from, so a map of a single place keeps the prior.
     inside, outside = ([t for t in some if t.consensus.rival is not None] for some in (inside, outside))
     radius_m = prior.radius_m if again else _radius_m(inside, prior)
     trials = [*inside, *outside]
@@ -225,7 +229,7 @@ def calibrate(
         usual = _out_of_map(float(np.quantile(rivals, OUT_OF_MAP_QUANTILE)))
         fresh = replace(prior, radius_m=radius_m, out_of_map=usual, inside=len(inside), outside=len(outside))
     numbers = np.array([[1.0, *fresh.numbers(t.consensus, t.density).values()] for t in trials])
-    # Each outcome weighs half: how often this map will be asked about photos from outside it is unknown.
+    # Each outcome weighs half, because the share of queries from outside the map is unknown.
     weights = np.where(right == 1, 0.5 / right.sum(), 0.5 / (len(right) - right.sum())) * len(right)
     start = prior.weights[matcher]
     fitted = _fitted(numbers, right, weights, np.array([getattr(start, each.name) for each in fields(Weights)]))
@@ -233,12 +237,12 @@ def calibrate(
 
 
 def _fitted(numbers: Floats, right: Floats, weights: Floats, start: Floats) -> list[float]:
-    kept = numbers.any(axis=0)  # inliers that were not counted weigh nothing
+    kept = numbers.any(axis=0)  # drop numbers that are always 0, such as inliers that were not counted
     while True:
         beta = np.zeros(len(start))
         beta[kept] = fit_logistic(numbers[:, kept], right, weights, start[kept])
-        # The numbers overlap, and one may turn negative to correct another. Better evidence must never
-        # lower the probability, so that number is left out and the others are fitted again.
+        # The numbers are correlated, and one may get a negative weight to correct another. Better evidence must never
+        # lower the probability, so drop that number and fit the others again.
         backward = (beta < 0) & (np.arange(len(beta)) > 0)
         if not backward.any():
             return [float(b) for b in beta]
@@ -246,10 +250,10 @@ def _fitted(numbers: Floats, right: Floats, weights: Floats, start: Floats) -> l
 
 
 def _radius_m(inside: Sequence[Trial], prior: Calibration) -> float:
-    """What holds nine in ten of the right answers, metres; never less than the prior's.
+    """The radius in metres that contains nine in ten of the right answers; never less than that of the prior.
 
-    The half with the larger margins stands for the right ones: with the others, an answer that is wrong
-    but not far would stretch the radius of all.
+    Only the half with the larger margins is used. Among the others, answers that are wrong but not far away would
+    enlarge the radius of all.
     """
     clearest = sorted(inside, key=lambda trial: -_margin(trial))[: len(inside) // 2]
     errors = [trial.error_m for trial in clearest if trial.error_m <= 4 * prior.radius_m]
@@ -265,9 +269,9 @@ def _sigmoid(x: Floats) -> Floats:
 
 
 def fit_logistic(x: Floats, y: Floats, weights: Floats, start: Floats, *, pull: float = 1e-2) -> Floats:
-    """Weights that minimise the weighted log-loss plus a pull towards `start`, by Newton's method.
+    """Fit a logistic model by Newton's method: minimise the weighted log-loss plus a pull towards `start`.
 
-    x is (N, D), y and weights (N,), start and the answer (D,).
+    `x` is (N, D); `y` and `weights` are (N,); `start` and the result are (D,).
     """
     beta = start.copy()
     for _ in range(50):

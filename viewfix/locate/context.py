@@ -1,4 +1,4 @@
-"""What answers the queries to one map: its store, its search, its calibration, its verifier."""
+"""The parts of an open map that queries use: store, search, calibration and verifier."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from .fuse import AGREE_M, Consensus
 from .verify import Verifier
 
 MOST_COUNTED = 200
-"""Photos counted around a place: more say nothing new about how dense the map is there."""
+"""The largest number of photos to count around a place. More would not change the density much."""
 
 
 @dataclass(frozen=True, slots=True)
 class MapContext:
-    """The parts of an open map that a query uses; without a verifier it is answered by similarity alone."""
+    """The parts of an open map that a query uses. Without a verifier, it is answered by similarity alone."""
 
     store: Store
     search: Search
@@ -26,6 +26,6 @@ class MapContext:
 
 
 def density(store: Store, consensus: Consensus) -> int:
-    """How many photos of the map lie within AGREE_M of a consensus, at most MOST_COUNTED."""
+    """The number of photos of the map within AGREE_M of a consensus, at most MOST_COUNTED."""
     at = consensus.position
     return len(store.rows_in(Circle(at.lat, at.lon, AGREE_M), MOST_COUNTED))

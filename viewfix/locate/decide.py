@@ -1,4 +1,4 @@
-"""Decide: evidence becomes a fix, or "not in this map", each with its reason."""
+"""The decision between a position and "not in this map", with its reason."""
 
 from __future__ import annotations
 
@@ -9,31 +9,31 @@ from .fuse import Consensus
 from .options import QueryOptions
 
 VOTERS = 20
-"""Candidates that vote for a place, however few are shown: as many as places can look alike, and cheap."""
+"""The number of candidates that vote for a place, whatever number is returned: enough if many places look alike."""
 
 
 def line_of(evidence: Evidence, calibration: Calibration, options: QueryOptions) -> float:
-    """The probability, [0, 1], below which the answer is "not in this map".
+    """The threshold, [0, 1]: below this probability the answer is "not in this map".
 
-    The line is that of the matcher that was asked for, whether or not this query needed to be verified: so were the
-    trials it was drawn by. Where some candidates could not be verified, the answer may rest on similarity alone, and
-    must pass that line too.
+    It is the threshold of the requested matcher, even if this query did not need verification: the trials behind the
+    threshold were treated the same way. If some candidates could not be verified, the answer may rest on similarity
+    alone, and must pass the threshold for that too.
     """
     line = options.line(calibration, evidence.matcher)
     return line if evidence.complete else max(line, options.line(calibration, "off"))
 
 
 def decide(evidence: Evidence, calibration: Calibration, options: QueryOptions) -> Fix:
-    """Answer one query by the strongest place.
+    """Answer one query by the strongest place of its evidence.
 
     Args:
-        evidence: what the picture says, for one place or more.
-        calibration: the map's; it holds the radius of an answer.
-        options: the line, and how many candidates to give.
+        evidence: the evidence for one place or more.
+        calibration: the calibration of the map, which has the radius of an answer.
+        options: the options of the query: the threshold, and the number of candidates to return.
     """
     line = line_of(evidence, calibration, options)
     if not evidence.places:
-        return Fix(None, 0.0, (), "no photo of the map lies where it was looked for")
+        return Fix(None, 0.0, (), "the map has no photo in the area of the search")
     place = evidence.places[0]
     shown = evidence.candidates[: options.k]
     seen = _in_words(place.consensus, evidence.candidates[place.consensus.best])
@@ -46,7 +46,7 @@ def decide(evidence: Evidence, calibration: Calibration, options: QueryOptions) 
 
 
 def _in_words(consensus: Consensus, best: Candidate) -> str:
-    """What the decision rests on."""
+    """The numbers behind the decision, as a phrase for people."""
     lead = "there is no other place to compare with"
     if consensus.rival is not None:
         apart = consensus.strength - consensus.rival

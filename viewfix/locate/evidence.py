@@ -1,4 +1,4 @@
-"""Evidence: what one picture says for each place of a map, before anybody decides."""
+"""The evidence of one picture for each place of a map, before a decision is made."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ LEAST_PROBABILITY = 1e-12
 
 @dataclass(frozen=True, slots=True)
 class PlaceEvidence:
-    """What speaks for one place.
+    """The evidence for one place.
 
-    `consensus` is what its candidates say together; `density` counts the photos of the map around it. `probability`
-    is that the picture was taken within the radius of the place, [0, 1], for a picture that is as likely to be from
-    outside the map as from it.
+    `consensus` combines the candidates of the place; `density` is the number of photos of the map around it.
+    `probability`, [0, 1], is that of the picture being taken within the radius of the place, if a picture is as likely
+    to be from outside the map as from it.
     """
 
     consensus: Consensus
@@ -28,12 +28,12 @@ class PlaceEvidence:
 
     @property
     def position(self) -> Position:
-        """Where the picture was taken, if it was taken here."""
+        """The position of the camera, if the picture was taken at this place."""
         return self.consensus.position
 
     @property
     def heading_deg(self) -> float | None:
-        """Where the camera looked, if the picture was taken here."""
+        """The direction of the camera, [0, 360), if the picture was taken at this place; None if unknown."""
         return self.consensus.heading_deg
 
     @property
@@ -48,12 +48,12 @@ class PlaceEvidence:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What one picture says about where it was taken.
+    """The evidence of one picture.
 
-    `candidates` are photos of the map, strongest first. `places` are the places they stand for, the strongest first;
-    empty where no photo of the map came into question. `matcher` is how candidates were to be verified ("accurate",
-    "fast", "off"); `complete` is False where some could not be: no file, or no time. `itself` is the id of the very
-    photo that is asked about, where it is one of the candidates.
+    `candidates` are photos of the map, strongest first. `places` are the places that the candidates show, strongest
+    first; empty if no photo of the map came into question. `matcher` is the requested verification ("accurate", "fast"
+    or "off"). `complete` is False if some candidates could not be verified, for lack of a file or of time. `itself` is
+    the id of the query itself, if the map contains it.
     """
 
     candidates: tuple[Candidate, ...]
@@ -68,5 +68,5 @@ class Evidence:
 
 
 def weigh(consensus: Consensus, density: int, calibration: Calibration) -> PlaceEvidence:
-    """The evidence for one place, by the calibration of the map."""
+    """Compute the evidence for one place by the calibration of the map."""
     return PlaceEvidence(consensus, density, calibration.probability(consensus, density))

@@ -1,4 +1,4 @@
-"""Local features of the photos of a map: from memory, from the map, or from the photo's file."""
+"""Local features of the photos of a map, taken from memory, from the map, or from the file of the photo."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from ..store.store import Store
 from ..types import Photo, Progress, silent
 
 REMEMBERED = 512
-"""Photos whose features stay in memory: 70 MB, and the next query of the same street finds them there."""
+"""The number of photos whose features stay in memory, 70 MB, for the next query from the same street."""
 
 
 class PhotoFeatures:
     """The local features of the photos of one map. Thread-safe.
 
-    What was computed to answer a query is kept in the map when that can be done without waiting.
+    Features that were computed for a query are stored in the map if that is possible without waiting.
     """
 
     def __init__(self, store: Store, model: LocalModel, cache: LocalFeatureCache | None = None) -> None:
@@ -33,11 +33,11 @@ class PhotoFeatures:
         self._lock = threading.Lock()
 
     def identities(self, ids: Sequence[str]) -> dict[str, Identity]:
-        """What the photos of these ids hold now; ids that are not in the map are left out."""
+        """The id and content hash of each of these photos, by id. Unknown ids are left out."""
         return {photo_id: (photo_id, record.content_hash) for photo_id, record in self._store.known(ids).items()}
 
     def known(self, identities: Iterable[Identity]) -> dict[Identity, LocalFeatures]:
-        """The features that need no computing."""
+        """The features that are in memory or in the map."""
         wanted = list(identities)
         with self._lock:
             known = {identity: self._memory[identity] for identity in wanted if identity in self._memory}
@@ -48,35 +48,36 @@ class PhotoFeatures:
         for identity, packed in stored.items():
             try:
                 loaded[identity] = LocalFeatures.unpack(packed)
-            except BadInput:  # damaged: computed again
+            except BadInput:  # damaged; the caller computes them again
                 continue
         self._remember(loaded)
         return {**known, **loaded}
 
     def compute(self, photo: Photo, identity: Identity) -> LocalFeatures | None:
-        """From the photo's file, if it is here and still holds what was added; None otherwise.
+        """Compute the features from the file of a photo; None if the file is missing or has changed.
 
-        A query does not wait for a download.
+        None also for a photo at a URL, because a query does not wait for a download.
         """
         return None if photos.is_url(photo.source) else self._from_source(photo, identity)
 
     def keep(self, fresh: Mapping[Identity, LocalFeatures]) -> None:
-        """Remember features that were computed, in memory and, if no other process writes, in the map."""
+        """Keep new features in memory and, if no other process is writing, in the map."""
         self._remember(fresh)
         self.cache.keep({identity: features.pack() for identity, features in fresh.items()})
 
     def store_all(self, *, progress: Progress = silent) -> int:
-        """Store the features of every photo that has none; how many could not be had. The map must be open for writing.
+        """Compute and store the features of every photo that has none. The map must be open for writing.
 
-        A kill loses the batch in progress; the next call goes on.
+        An interruption loses the batch in progress; the next call continues. Returns the number of photos whose
+        features could not be computed.
         """
         batches: Iterable[list[Photo]] = self.cache.missing(chunk=64)
-        self.cache.keep_all({})  # all are wanted from now on, also where none is missing now
+        self.cache.keep_all({})  # from now on the map stores the features of all photos, even if none is missing now
         done = missed = 0
         with ThreadPoolExecutor(cores(), thread_name_prefix="features") as pool:
             for batch in batches:
                 known = self.identities([photo.id for photo in batch])
-                identities = [known[photo.id] for photo in batch]  # open for writing: none can be taken out meanwhile
+                identities = [known[photo.id] for photo in batch]  # safe: no other process can remove photos meanwhile
                 found = dict(zip(identities, pool.map(self._from_source, batch, identities), strict=True))
                 self.cache.keep_all({identity: each.pack() for identity, each in found.items() if each is not None})
                 missed += sum(each is None for each in found.values())
@@ -96,7 +97,7 @@ class PhotoFeatures:
             if content_hash(data, photo.view) != identity[1]:
                 return None
             picture = load_view(data, photo.view, least_side_px=SEEN.least_side_px)
-            # Packed and unpacked, so that an answer does not depend on whether the map had them.
+            # Pack and unpack, so that the answer is the same whether the features were stored or not.
             return LocalFeatures.unpack(self._model.extract(picture).pack())
         except UnreadablePhoto:
             return None

@@ -1,4 +1,4 @@
-"""Fuse candidates into places: a position, a radius, and the numbers that say how far to trust it."""
+"""Fusion of candidates into places, each with a position, a radius, and the numbers behind its probability."""
 
 from __future__ import annotations
 
@@ -15,17 +15,18 @@ from ..types import Candidate, Position
 Floats = npt.NDArray[np.float64]
 
 AGREE_M = 25.0
-"""Photos this close show the same place: the radius of nearly every protocol of the field."""
+"""Photos within this distance show the same place. Nearly every protocol of the field uses this radius."""
 
 SHARPNESS = 20.0
-"""How fast a vote fades as similarity falls: 0.05 below the best weighs e^-1. Sharper votes are
-right as often and place worse, softer ones are right less often: benchmarks/fusion.py."""
+"""How fast a vote falls with similarity: at 0.05 below the best it is e^-1. With sharper votes, as many answers are
+right but positions are worse; with softer ones, fewer answers are right (benchmarks/fusion.py)."""
 
 AGREE_HEADING_DEG = 45.0
 
 INLIER_WEIGHT: Mapping[str | None, float] = {None: 0.0, "fast": 0.05, "accurate": 0.1}
-"""What verified inliers add to a similarity, times log(1 + inliers), by matcher: 60 inliers of LighterGlue weigh as
-much as 0.4 of cosine. Chosen on photos of the training area; nearest neighbours agree by chance more often."""
+"""The weight of verified inliers by matcher: they add weight * log(1 + inliers) to a similarity. 60 inliers of
+LighterGlue count as much as 0.4 of cosine. "fast" weighs less because nearest neighbours agree by chance more often.
+Chosen on photos of the training area."""
 
 
 def inlier_strength(inliers: int | None, matcher: str | None) -> float:
@@ -34,24 +35,24 @@ def inlier_strength(inliers: int | None, matcher: str | None) -> float:
 
 
 def strength(candidate: Candidate, matcher: str | None) -> float:
-    """How strongly a candidate speaks for its place: its similarity, and more for inliers counted by `matcher`."""
+    """The strength of a candidate: its similarity, plus what its inliers, counted by `matcher`, add to it."""
     return candidate.similarity + inlier_strength(candidate.inliers, matcher)
 
 
 def ranked(candidates: Sequence[Candidate], matcher: str | None) -> tuple[Candidate, ...]:
-    """Candidates, the strongest first; of equals the one that came first."""
+    """Sort candidates by strength, strongest first. Equal ones keep their order."""
     return tuple(sorted(candidates, key=lambda candidate: -strength(candidate, matcher)))
 
 
 @dataclass(frozen=True, slots=True)
 class Consensus:
-    """What the candidates of one place say together.
+    """The combined vote of the candidates of one place.
 
-    `position.radius_m` is the spread of the votes, metres. `best` is the index of the strongest candidate of the
-    place, `similarity` its cosine, [-1, 1], `strength` that with what its `inliers` add (None: not counted).
-    `rival` is the strength of the strongest photo of any other place, None where the map has no other place;
-    `agreement` the share of all votes that went to this one, [0, 1]; `matcher` how inliers were counted, None if they
-    were not. `members` are the indices of the candidates of the place, strongest first.
+    `position.radius_m` is the spread of the votes in metres. `best` is the index of the strongest candidate of the
+    place, `similarity` its cosine, [-1, 1], and `strength` the similarity plus what its `inliers` add (None if not
+    counted). `rival` is the strength of the strongest photo of any other place; None if the map has no other place.
+    `agreement`, [0, 1], is the share of all votes that went to this place. `matcher` is how inliers were counted; None
+    if they were not. `members` are the indices of the candidates of the place, strongest first.
     """
 
     position: Position
@@ -69,7 +70,7 @@ class Consensus:
 def fuse(
     candidates: Sequence[Candidate], *, elsewhere: Sequence[Candidate] = (), matcher: str | None = None
 ) -> Consensus | None:
-    """The place with most votes; None where there is no candidate. Arguments as for `fuse_places`."""
+    """The place with the most votes; None if there are no candidates. Arguments as for `fuse_places`."""
     return next(iter(fuse_places(candidates, elsewhere=elsewhere, matcher=matcher)), None)
 
 
@@ -82,16 +83,17 @@ def fuse_places(
 ) -> list[Consensus]:
     """Let candidates vote for places.
 
-    Each votes with weight exp(SHARPNESS * (strength - best)). The place, a disc of
-    AGREE_M metres around one candidate, with most votes wins; the position is the
-    weighted mean of its members, on a local plane. The next place is that of the candidates that are left.
+    Each candidate votes with the weight exp(SHARPNESS * (strength - best strength)). A place is a disc of AGREE_M
+    metres around one candidate. The place with the most votes comes first; its position is the weighted mean of its
+    members on a local plane. The candidates that are left then vote for the next place.
 
     Args:
-        candidates: strongest first, at least as many as places can look alike; 20 is good.
-        elsewhere: when the candidates were asked for in a region, the best of the whole map. They do not
-            vote, but a place must lead over all of them: a region does not put a query from elsewhere into the map.
+        candidates: strongest first; 20 are enough for most maps.
+        elsewhere: further rivals, such as the best photos of the whole map if the candidates come from a region. They
+            do not vote, but a place is compared with them too: restricting the search to a region must not make a
+            photo from elsewhere look as if it were taken there.
         matcher: how the inliers of the candidates were counted; None for similarity alone.
-        most: how many places to return at most.
+        most: the largest number of places to return.
 
     Returns:
         The places, most votes first.
@@ -108,7 +110,7 @@ def fuse_places(
     places: list[Consensus] = []
     while free.any() and len(places) < most:
         votes = np.where(free, together @ (weights * free), -1.0)
-        members = together[int(np.argmax(votes))] & free  # the first of equals: the strongest
+        members = together[int(np.argmax(votes))] & free  # argmax takes the first of equals, which is the strongest
         free &= ~members
         places.append(_consensus(candidates, elsewhere, matcher, plane, (points, strengths, weights, members)))
     return places
@@ -127,7 +129,7 @@ def _consensus(
     centre = share @ points / total
     spread_m = float(np.sqrt(share @ ((points - centre) ** 2).sum(axis=1) / total))
     best = int(np.argmax(np.where(members, strengths, -np.inf)))
-    # A rival must stand clear of the place: its own neighbours are no second opinion.
+    # A rival must be more than AGREE_M away: neighbours of the place show the same place.
     position = plane.to_position(float(centre[0]), float(centre[1]), spread_m)
     rivals = list(strengths[~members & (np.linalg.norm(points - centre, axis=1) > AGREE_M)])
     if elsewhere:
@@ -149,7 +151,7 @@ def _consensus(
 
 
 def _heading_deg(candidates: Sequence[Candidate], share: Floats, best: int) -> float | None:
-    """Weighted circular mean of the members that look the way the best one does; None if it has no heading."""
+    """The circular mean heading of the members that look the same way as the best; None if the best has no heading."""
     best_deg = candidates[best].photo.heading_deg
     if best_deg is None:
         return None

@@ -1,4 +1,4 @@
-"""Two-view geometry: the inliers among point pairs, and the relative pose of the two cameras."""
+"""Two-view geometry: the inliers among pairs of points, and the relative pose of two cameras."""
 
 from __future__ import annotations
 
@@ -15,30 +15,30 @@ Points = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 
 LONGEST_PX = 400.0
-"""Points are given in pixels of photos scaled to this longer side, so that the errors below mean the same for all."""
+"""All points are scaled to photos with this longer side, so that the errors below mean the same for every photo."""
 
 EPIPOLAR_ERROR_PX = 2.0
 REPROJECTION_ERROR_PX = 4.0
 ITERATIONS = 1000
 LEAST_PAIRS = 8
 PLANE_SHARE = 0.8
-"""Where a homography holds this share of what a fundamental matrix holds, the scene is a plane or the camera only
-turned: the matrix is not determined then, and holds what happens to lie along its lines as well."""
+"""If a homography fits at least this share of the pairs that a fundamental matrix fits, the scene is flat or the camera
+only turned. The fundamental matrix is then undetermined, and also fits pairs that lie on its lines by chance."""
 
 MOST_ZOOM = 5.0
 CELL_PX = 25.0
 MOST_IN_CELL = 4
-"""Inliers that count in one cell: a date or a logo in the corner of every photo is not a place, however sharp."""
+"""The most inliers that count in one cell: a date or a logo in the corner of every photo does not show a place."""
 
 LEAST_SPREAD_PX = 8.0
-"""Inliers on one line, or in one spot, fix no geometry."""
+"""The least spread of inliers: on one line or in one spot, they do not determine the geometry."""
 
 
 @dataclass(frozen=True, slots=True)
 class Geometry:
-    """What two photos agree on.
+    """The geometry that two photos agree on.
 
-    `agree` (M,) bool, the inliers among the pairs. `inliers` is how many count: fewer than agree where they crowd.
+    `agree` is (M,) bool, the inliers among the pairs. `inliers` is the number that count, fewer if they crowd.
     """
 
     kind: Literal["fundamental", "homography"]
@@ -47,15 +47,24 @@ class Geometry:
 
 
 def available() -> bool:
-    """Whether candidates can be verified here: PoseLib has no wheels for a few platforms."""
+    """Whether PoseLib is installed, which verification needs. It has no wheels for a few platforms."""
     return importlib.util.find_spec("poselib") is not None
 
 
 def estimate(a: Points, b: Points) -> Geometry | None:
-    """The geometry that holds most of (M, 2) and (M, 2) points in pixels; None where none holds.
+    """Fit a fundamental matrix or a homography to pairs of points, by PoseLib's LO-RANSAC.
 
-    A fundamental matrix or a homography, whichever holds, by PoseLib's LO-RANSAC. Mirrored scenes, zooms of more
-    than MOST_ZOOM, points on one line and points crowded in a corner are no agreement.
+    Mirrored scenes, zooms of more than MOST_ZOOM, points on one line and points crowded in a corner do not count as
+    agreement.
+
+    Args:
+        a, b: (M, 2) float64 points of two photos, in pixels at LONGEST_PX; row i of both is one pair.
+
+    Returns:
+        The geometry that most pairs agree on; None if they agree on none.
+
+    Raises:
+        MissingExtra: PoseLib is not installed.
     """
     if len(a) < LEAST_PAIRS:
         return None
@@ -79,20 +88,20 @@ def estimate(a: Points, b: Points) -> Geometry | None:
 
 
 def _possible(matrix: npt.NDArray[np.float64], points: Points) -> bool:
-    """Whether a homography could be two photos of one thing: not mirrored, not shrunk to a line."""
+    """Whether a homography can relate two photos of one scene: not mirrored, and not shrunk to a line."""
     if not np.isfinite(matrix).all():
         return False
     at = np.append(points.mean(0), 1.0)
     depth = float(matrix[2] @ at)
     if abs(depth) < 1e-9:
         return False
-    # The determinant of the derivative there: how much area grows, negative when mirrored.
+    # The determinant of the derivative at the centre: the growth of area, negative if mirrored.
     growth = float(np.linalg.det(matrix)) / depth**3
     return MOST_ZOOM**-2 <= growth <= MOST_ZOOM**2
 
 
 def _spread_px(points: Points) -> float:
-    """The standard deviation across the line that runs through the points best."""
+    """The standard deviation of (M, 2) points across the line that fits them best."""
     if len(points) < 3:
         return 0.0
     return float(np.sqrt(max(0.0, np.linalg.eigvalsh(np.cov(points.T))[0])))
@@ -105,10 +114,10 @@ def _counted(points: Points) -> int:
 
 @dataclass(frozen=True, slots=True)
 class RelativePose:
-    """How the query's camera stands to a candidate's: degrees to the right of where the candidate's looks.
+    """The pose of the query's camera relative to a candidate's, in degrees clockwise from where the candidate looks.
 
-    `turn_deg` where the query looks, `towards_deg` where it stands, both [-180, 180); `towards_deg` means nothing
-    when both stand at one spot.
+    `turn_deg`, [-180, 180), is the direction in which the query looks; `towards_deg`, [-180, 180), the direction in
+    which it stands, which is meaningless if both cameras are at one spot.
     """
 
     turn_deg: float
@@ -117,9 +126,9 @@ class RelativePose:
 
 
 def relative_pose(candidate: Points, query: Points, sizes: tuple[Size, Size]) -> RelativePose | None:
-    """The relative pose of two cameras from (M, 2) inlier points of each, in pixels; None where none is found.
+    """Compute the relative pose of two cameras from (M, 2) inlier points of each, in pixels; None if there is none.
 
-    `sizes` are those of the candidate and of the query.
+    `sizes` are the sizes of the candidate and of the query.
     """
     if len(candidate) < LEAST_PAIRS:
         return None
@@ -136,14 +145,14 @@ def relative_pose(candidate: Points, query: Points, sizes: tuple[Size, Size]) ->
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """A picture and its lens: pixels, and the field of view along its longer side, degrees."""
+    """The size of a picture in pixels, and the field of view along its longer side in degrees."""
 
     width_px: float
     height_px: float
     field_deg: float
 
     def camera(self) -> dict[str, Any]:
-        """In PoseLib's words: a pinhole with its axis in the middle."""
+        """The camera as PoseLib describes it: a pinhole with its axis in the centre of the picture."""
         focal_px = 0.5 * max(self.width_px, self.height_px) / np.tan(np.radians(self.field_deg) / 2)
         return {
             "model": "SIMPLE_PINHOLE",

@@ -1,4 +1,4 @@
-"""Answer many photos on all cores, in order, a bounded number ahead of whoever consumes the answers."""
+"""Ordered work on all cores, a bounded number of items ahead of the consumer."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 AHEAD = 4
-"""Items in work for each core: enough that none waits, few enough that memory stays small."""
+"""Items in progress for each core: enough that no core waits, few enough that memory stays small."""
 
 
 def in_order(items: Iterable[Item], one: Callable[[Item], Result], progress: Progress) -> Iterator[tuple[Item, Result]]:
-    """Each item with its result, in order, on all cores, a bounded number ahead of the consumer."""
+    """Apply a function to each item on all cores. Yields pairs of item and result, in order."""
     total = len(items) if isinstance(items, Sequence) else None
     waiting: deque[tuple[Item, Future[Result]]] = deque()
     pool = ThreadPoolExecutor(cores(), thread_name_prefix="locate")

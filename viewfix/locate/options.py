@@ -1,4 +1,4 @@
-"""The options of one query and their defaults: the one place where the shell, Python, HTTP and the phone get them."""
+"""The options of one query and their defaults, shared by Python, the command line, the service and the phone app."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from ..geo import Box, Circle, Region
 from .confidence import LEAST_CONFIDENCE, Calibration
 
 Verify = Literal["accurate", "fast", "off"]
-"""How candidates are verified where similarity alone leaves a doubt; "off" for never."""
+"""How to verify candidates if similarity alone leaves a doubt; "off" for never."""
 
 CANDIDATES = 5
-"""Candidates in an answer, unless `k` says otherwise."""
+"""The default number of candidates in an answer."""
 
 NEAR_RADIUS_M = 500.0
-"""The radius of `near` where none is given: the accuracy of a phone that knows its cell."""
+"""The default radius of `near`: the accuracy of a phone that is located by its cell."""
 
 
 class LocateOptions(TypedDict, total=False):
@@ -46,25 +46,25 @@ class QueryOptions:
 
     def __post_init__(self) -> None:
         if isinstance(self.k, bool) or not isinstance(self.k, int) or self.k < 1:
-            raise BadInput(f"k is {self.k!r}, but it is a number of candidates. Pass 1 or more.")
+            raise BadInput(f"k, the number of candidates, must be a whole number of 1 or more; got {self.k!r}.")
         if self.least_confidence is not None and not 0 <= _number("least_confidence", self.least_confidence) <= 1:
-            raise BadInput(f"least_confidence is {self.least_confidence}, but it is a probability. Pass 0 to 1.")
+            raise BadInput(f"least_confidence must be from 0 to 1; got {self.least_confidence}.")
         if self.false_accepts is not None and self.least_confidence is not None:
-            raise BadInput("Both least_confidence and false_accepts are set. Each draws the line: pass one of them.")
+            raise BadInput("Both least_confidence and false_accepts are set. Pass one of them.")
         if self.false_accepts is not None and self.region is not None:
             raise BadInput(
                 "No rate of false answers can be promised within a region: the map was calibrated as a whole. "
                 "Leave out near and box, or use least_confidence."
             )
         if self.false_accepts is not None and not 0 < _number("false_accepts", self.false_accepts) < 1:
-            raise BadInput(f"false_accepts is {self.false_accepts}, but it is a share. Pass more than 0, less than 1.")
+            raise BadInput(f"false_accepts must be more than 0 and less than 1; got {self.false_accepts}.")
         if self.verify not in get_args(Verify):
             raise BadInput(f"verify is {self.verify!r}. Pass one of: {', '.join(get_args(Verify))}.")
         if self.budget_ms is not None and not _number("budget_ms", self.budget_ms) > 0:
-            raise BadInput(f"budget_ms is {self.budget_ms}, but it is a time. Pass milliseconds, more than 0.")
+            raise BadInput(f"budget_ms must be more than 0, in milliseconds; got {self.budget_ms}.")
 
     def line(self, calibration: Calibration, matcher: str) -> float:
-        """The probability below which the answer is "not in this map"."""
+        """The threshold, [0, 1]: below this probability the answer is "not in this map"."""
         if self.false_accepts is None:
             return LEAST_CONFIDENCE if self.least_confidence is None else self.least_confidence
         return math.nextafter(calibration.line(self.false_accepts, matcher), math.inf)
@@ -77,14 +77,14 @@ def _number(name: str, value: object) -> float:
 
 
 def region_of(near: Sequence[float] | None, box: Sequence[float] | None) -> Region | None:
-    """The part of the map that a query is restricted to: a circle, a box, or None for the whole map.
+    """The region that a query is restricted to: a circle, a box, or None for the whole map.
 
     Args:
-        near: (lat, lon) or (lat, lon, radius_m); the radius is NEAR_RADIUS_M where it is left out.
-        box: (south, west, north, east), degrees.
+        near: (lat, lon) or (lat, lon, radius_m); the default radius is NEAR_RADIUS_M.
+        box: (south, west, north, east) in degrees.
 
     Raises:
-        BadInput: both are set, or one has the wrong count of numbers or values out of range.
+        BadInput: both are set, or one has the wrong number of values or a value out of range.
     """
     if near is not None and box is not None:
         raise BadInput("Both near and box are set. Pass one of them.")
@@ -107,5 +107,9 @@ def _numbers(name: str, given: Sequence[float], counts: tuple[int, ...], form: s
 def query_options(
     *, near: Sequence[float] | None = None, box: Sequence[float] | None = None, **others: Any
 ) -> QueryOptions:
-    """Query options from the keywords of `Map.locate`."""
+    """Make query options from the keywords of `Map.locate`.
+
+    Raises:
+        BadInput: a value is out of range.
+    """
     return QueryOptions(region=region_of(near, box), **others)

@@ -1,4 +1,4 @@
-"""Answer one query: retrieve, verify where it is worth the time, fuse, gather the evidence, decide."""
+"""The answer to one query: retrieve, verify if it is worth the time, fuse, gather the evidence, decide."""
 
 from __future__ import annotations
 
@@ -26,34 +26,35 @@ from .retrieve import retrieve, retrieve_rivals
 from .verify import QueryFeatures, VerifiedCandidate, observations
 
 SURE = 0.97
-"""From this probability on, by similarity alone, nothing is verified: it could only take time."""
+"""If similarity alone gives at least this probability, nothing is verified: it would only cost time."""
 
 DOUBTFUL = 0.5
 DEPTHS = {"sure": 0, "likely": 3, "doubtful": 5}
-"""More changes little: of left-out photos of the training area 91.2 % are found with 3, 92.0 with 5, 92.8 with 10."""
+"""How many candidates to verify. More changes little: of left-out photos of the training area, 91.2 % are found with 3,
+92.0 % with 5, and 92.8 % with 10."""
 
 SAME_SIMILARITY = 0.999
-"""Below this a candidate cannot be the very file that is the query."""
+"""Below this similarity, a candidate cannot be the same file as the query."""
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """One picture to locate: its (dim,) float32 descriptor of length 1, and the photo itself where there is one."""
+    """A picture to locate: its (dim,) float32 descriptor of length 1, and the photo itself if there is one."""
 
     descriptor: npt.NDArray[np.float32]
     photo: Readable | None = None
 
 
 def answer(query: Query, options: QueryOptions, context: MapContext) -> Fix:
-    """Answer one query: the evidence of its picture, and the decision."""
+    """Answer one query. Arguments and errors as for `gather`."""
     return answer_with_evidence(query, options, context)[0]
 
 
 def answer_with_evidence(query: Query, options: QueryOptions, context: MapContext) -> tuple[Fix, Evidence]:
-    """Answer one query, and return what the answer rests on.
+    """Answer one query, and return the answer with its evidence.
 
-    A photo that is in the map itself is answered by the other photos, since looking like itself says nothing; by
-    itself only where no other photo shows its place. The reason says which.
+    A photo that is in the map is located by the other photos, because being similar to itself proves nothing. If no
+    other photo shows its place, it is located by itself. The reason tells which. Errors as for `gather`.
     """
     evidence = gather(query, options, context)
     fix = decide(evidence, context.calibration, options)
@@ -72,17 +73,17 @@ def answer_with_evidence(query: Query, options: QueryOptions, context: MapContex
 def gather(
     query: Query, options: QueryOptions, context: MapContext, *, places: int = 1, without: str | None = None
 ) -> Evidence:
-    """Gather what one picture says about where it was taken.
+    """Gather the evidence of one picture.
 
     Args:
-        query: the picture; without its photo, similarity alone is used.
-        options: where to look, how to verify, and for how long.
-        context: the map.
-        places: how many places to weigh at most; one is enough for `decide`.
+        query: the picture. Without its photo, similarity alone is used.
+        options: where to search, how to verify, and for how long.
+        context: the parts of the open map.
+        places: the largest number of places to weigh; one is enough for `decide`.
         without: the id of a photo of the map to leave out.
 
     Raises:
-        BadInput: the descriptor has another length than the map's, or holds values that are not finite.
+        BadInput: the descriptor has another length than those of the map, or is not finite.
         UnreadablePhoto: the photo cannot be read.
     """
     began = time.monotonic()
@@ -111,14 +112,14 @@ def gather(
 
 
 def depth(probability: float) -> int:
-    """How many candidates to verify for a query that has this probability by similarity alone."""
+    """The number of candidates to verify for a query that has this probability by similarity alone."""
     if probability >= SURE:
         return DEPTHS["sure"]
     return DEPTHS["likely" if probability >= DOUBTFUL else "doubtful"]
 
 
 def query_features(photo: Readable, context: MapContext) -> QueryFeatures | None:
-    """The local features of a photo, decoded for them, and its camera; None where nothing can be verified."""
+    """Load a photo and extract its local features and camera; None if the map has no verifier."""
     if context.verifier is None:
         return None
     return context.verifier.query_features(load(photo, least_side_px=SEEN.least_side_px), _camera(photo))
@@ -135,13 +136,17 @@ def _check(descriptor: npt.NDArray[np.float32], dim: int) -> None:
 
 
 def _itself(query: Query, candidates: Sequence[Candidate], store: Store) -> str | None:
-    """The id under which the very file of the query is in the map; None where it is not."""
+    """The id of the candidate that is the same file as the query; None if there is none, or if there are several.
+
+    A file that the map has under several ids is its own rival, which the candidates must show.
+    """
     alike = [c.photo.id for c in candidates if c.similarity >= SAME_SIMILARITY]
     if not alike or not isinstance(query.photo, str | Path | bytes):
         return None
     found = content_hash(query.photo if isinstance(query.photo, bytes) else read_bytes(query.photo))
     known = store.known(alike)
-    return next((each for each in alike if each in known and known[each].content_hash == found), None)
+    same = [each for each in alike if each in known and known[each].content_hash == found]
+    return same[0] if len(same) == 1 else None
 
 
 def _camera(photo: Readable) -> Camera | None:

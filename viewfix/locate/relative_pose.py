@@ -1,4 +1,4 @@
-"""Heading and position of the query from the relative poses of its verified candidates."""
+"""The heading and position of a query, refined by the relative poses of its verified candidates."""
 
 from __future__ import annotations
 
@@ -13,21 +13,23 @@ from ..types import Position
 from .fuse import AGREE_HEADING_DEG, AGREE_M, Consensus
 
 LEAST_INLIERS = 25
-"""For a heading: with fewer, half of the relative poses are off by more than a quarter turn."""
+"""The least inliers for a heading. With fewer, half of the relative poses are wrong by more than a quarter turn."""
 
 LEAST_INLIERS_TO_STAND = 40
-"""For a line on which the query stands: the direction between two cameras is harder to see than their turn."""
+"""The least inliers for a line on which the query stands. The direction between two cameras is harder to estimate than
+the angle between their views."""
 
 VOTE_SD_M, LINE_SD_M, ROUNDS = 6.0, 2.0, 5
-"""Usual errors of the voted position and of a line; chosen on left-out photos of the training area."""
+"""Assumed errors of the voted position and of a line, and the number of iterations; chosen on left-out photos of the
+training area."""
 
 BEHIND = 0.2
-"""The weight of a line when the query would stand behind where it points: the sign is the least sure."""
+"""The weight of a line if the query would stand behind its start: the sign of a direction is its least certain part."""
 
 
 @dataclass(frozen=True, slots=True)
 class PoseObservation:
-    """One verified candidate: where it stands and looks, and how the query's camera stands to its own."""
+    """The position and heading of a verified candidate, and the pose of the query relative to it (`RelativePose`)."""
 
     position: Position
     heading_deg: float
@@ -37,11 +39,11 @@ class PoseObservation:
 
 
 def apply_poses(consensus: Consensus, observations: Sequence[PoseObservation]) -> Consensus:
-    """The consensus with the heading and the position that the geometry of its verified candidates adds.
+    """Refine the heading and the position of a consensus by the geometry of its verified candidates.
 
-    The heading is the mean of those that agree with the strongest observation, weighted by inliers. Observations with
-    enough inliers from two or more spots are triangulated: the position moves to where their lines meet, held by the
-    voted one, so that one bad line cannot carry it off. Observations from other places are left out.
+    The heading is the mean of the observations that agree with the strongest one, weighted by inliers. If observations
+    from two or more spots have enough inliers, the position moves to where their lines meet; the voted position holds
+    it back, so that a single bad line cannot pull it away. Observations from other places are ignored.
     """
     at = consensus.position
     if observations:
@@ -63,7 +65,7 @@ def apply_poses(consensus: Consensus, observations: Sequence[PoseObservation]) -
 
 
 def _mean_heading_deg(observations: Sequence[PoseObservation]) -> float:
-    """Of those that agree with the strongest: a pair that matched by a repeated façade turns by any angle."""
+    """The mean over those that agree with the strongest: a match of repeated façades may give any angle."""
     headings = np.radians([s.heading_deg + s.turn_deg for s in observations])
     inliers = np.array([s.inliers for s in observations], np.float64)
     near = np.cos(headings - headings[inliers.argmax()]) >= np.cos(np.radians(AGREE_HEADING_DEG))
@@ -72,14 +74,14 @@ def _mean_heading_deg(observations: Sequence[PoseObservation]) -> float:
 
 
 def _meeting(starts: npt.NDArray[np.float64], bearings: npt.NDArray[np.float64]) -> tuple[float, float]:
-    """The point nearest to lines from (N, 2) metres at (N,) radians and to the origin, outliers weighing little."""
+    """The point closest to the origin and to lines from (N, 2) metres at (N,) radians, with robust weights."""
     along = np.stack([np.sin(bearings), np.cos(bearings)], axis=1)
     across = np.eye(2) - along[:, :, None] * along[:, None, :]
     point = np.zeros(2)
     for _ in range(ROUNDS):
         off_m = np.linalg.norm(np.einsum("nij,nj->ni", across, point - starts), axis=1)
         ahead = np.einsum("nj,nj->n", along, point - starts) > 0
-        weights = np.where(ahead, 1.0, BEHIND) / (LINE_SD_M**2 + off_m**2)  # Cauchy's
+        weights = np.where(ahead, 1.0, BEHIND) / (LINE_SD_M**2 + off_m**2)  # Cauchy weights
         matrix = np.eye(2) / VOTE_SD_M**2 + np.einsum("n,nij->ij", weights, across)
         point = np.linalg.solve(matrix, np.einsum("n,nij,nj->i", weights, across, starts))
     return float(point[0]), float(point[1])

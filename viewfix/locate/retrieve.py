@@ -1,4 +1,4 @@
-"""Retrieve: the photos of a map that look like a query, and the rivals that the best of them must beat."""
+"""Retrieval of the photos of a map that look like a query, and of the rivals that the best of them must beat."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ WIDEST = 10_000
 def retrieve(
     store: Store, search: Search, descriptor: Descriptor, k: int, region: Region | None, *, without: str | None = None
 ) -> tuple[Candidate, ...]:
-    """The k photos most similar to a (dim,) descriptor of length 1, best first; in a region, or in the whole map.
+    """Find the k photos most similar to a (dim,) descriptor of length 1, best first, in a region or in the whole map.
 
     The photo with the id `without` is left out.
 
@@ -34,7 +34,7 @@ def retrieve(
     for _ in range(ROUNDS):
         rows, similarities = search.nearest(descriptor, k + (without is not None), region)
         found = store.photos(rows)
-        if len(found) == len(rows):  # else another process took one out between the two lines: ask again
+        if len(found) == len(rows):  # otherwise another process removed a photo between the two calls: search again
             pairs = zip(found, similarities, strict=True)
             return tuple(Candidate(p, float(s)) for p, s in pairs if p.id != without)[:k]
     raise StorageFailed(
@@ -46,10 +46,10 @@ def retrieve(
 def retrieve_rivals(
     store: Store, search: Search, descriptor: Descriptor, candidates: Sequence[Candidate], region: Region | None
 ) -> tuple[Candidate, ...]:
-    """What the winner among the candidates must be ahead of: photos of the whole map.
+    """Find the photos of the whole map that the winner among the candidates must beat.
 
-    Empty where the candidates hold a rival themselves. When they come from a region, or all from
-    one spot with many photos, the whole map is asked, wider and wider, until another place turns up.
+    Empty if the candidates themselves contain a rival. If they come from a region, or all from one spot with many
+    photos, the whole map is searched for more and more photos until another place turns up.
     """
     asked = VOTERS
     rivals: tuple[Candidate, ...] = () if region is None else retrieve(store, search, descriptor, asked, None)

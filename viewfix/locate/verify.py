@@ -1,4 +1,4 @@
-"""Verify candidates: count the local features of each that agree with the query's in geometry."""
+"""Verification of candidates: count the local features that agree with those of the query in geometry."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from .geometry import LONGEST_PX, Geometry, Size, estimate, relative_pose
 from .relative_pose import LEAST_INLIERS, PoseObservation
 
 FIELD_OF_VIEW_DEG = 70.0
-"""Along the longer side, where a photo does not say its focal length: the main camera of most phones."""
+"""The field of view along the longer side if the focal length is unknown: that of the main camera of most phones."""
 
 EXTRACTION_S, PAIR_S = 0.1, 0.08
-"""What features of a photo and a pair take before any was measured: two cores of 2020."""
+"""The first estimates of the time for the features of a photo and for matching a pair, on two cores of 2020."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +34,10 @@ class QueryFeatures:
 
 @dataclass(frozen=True, slots=True)
 class VerifiedCandidate:
-    """One candidate after verification; its `inliers` are counted.
+    """A candidate after verification, with its `inliers`.
 
-    `pairs` (M, 2) are indices into the features of the query and of the candidate; `geometry` is what most of them
-    agree on, None where nothing does.
+    `pairs` (M, 2) are indices into the features of the query and of the candidate. `geometry` is what most pairs agree
+    on; None if they do not agree.
     """
 
     candidate: Candidate
@@ -47,7 +47,7 @@ class VerifiedCandidate:
 
 
 def observations(query: QueryFeatures, verified: Sequence[VerifiedCandidate]) -> list[PoseObservation]:
-    """The relative poses of the query to those verified candidates whose heading is known."""
+    """Compute the relative poses of the query to the verified candidates whose heading is known."""
     found = []
     query_size = _size(query.features, _field_of_view_deg(query.features, query.camera))
     for each in verified:
@@ -82,12 +82,12 @@ def _size(features: LocalFeatures, field_of_view_deg: float) -> Size:
 
 
 def _smoothed_s(before_s: float, measured_s: float) -> float:
-    """One slow moment doubles the estimate, and no more."""
+    """The new estimate of a duration: the measured time, but at most twice the old estimate."""
     return min(measured_s, 2 * before_s)
 
 
 class Verifier:
-    """Local features and geometry for the candidates of one map. Thread-safe."""
+    """Verification of candidates of one map by local features and geometry. Thread-safe."""
 
     def __init__(
         self, store: Store, model: LocalModel | None = None, *, cache: LocalFeatureCache | None = None
@@ -97,27 +97,27 @@ class Verifier:
         self._extraction_s, self._pair_s = EXTRACTION_S, PAIR_S
 
     def query_features(self, picture: npt.NDArray[np.uint8], camera: Camera | None = None) -> QueryFeatures:
-        """The local features of (H, W, 3) uint8 RGB pixels."""
-        self.model.load()  # its time must not count as that of a photo
+        """Extract the local features of (H, W, 3) uint8 RGB pixels."""
+        self.model.load()  # before the clock starts, because the estimate is for a photo
         began = time.monotonic()
         features = self.model.extract(picture)
         self._extraction_s = _smoothed_s(self._extraction_s, time.monotonic() - began)
         return QueryFeatures(features, camera)
 
     def photo_features(self, photo: Photo) -> QueryFeatures | None:
-        """A photo of the map as if it were a query; None where its features cannot be had."""
+        """The features and camera of a photo of the map, as for a query; None if the features are not available."""
         found = next((features for _, features in self._with_features([Candidate(photo, 0.0)], None)), None)
         return None if found is None else QueryFeatures(found, photo.camera)
 
     def fits(self, candidate: Candidate, until: float | None) -> bool:
-        """Whether a query and its first candidate will have been compared when `time.monotonic()` is `until`."""
+        """Whether the query can be compared with its first candidate before `time.monotonic()` reaches `until`."""
         if until is None:
             return True
         identities = self.features.identities([candidate.photo.id])
         extractions = 1 if self.features.known(identities.values()) else 2
         if time.monotonic() + extractions * self._extraction_s + self._pair_s <= until:
             return True
-        # One slow moment must not switch verification off for ever: each refusal lowers the estimates a little.
+        # Each refusal lowers the estimates a little, so that one slow moment does not end verification for good.
         self._extraction_s, self._pair_s = 0.9 * self._extraction_s, 0.9 * self._pair_s
         return False
 
@@ -127,10 +127,13 @@ class Verifier:
         """Compare candidates with the query, in their order.
 
         Args:
-            query: its local features.
-            candidates: of this map. One whose features cannot be had (no file, another file) is left out.
+            query: the local features of the query.
+            candidates: photos of this map. A candidate whose features are not available is left out.
             matcher: "fast" or "accurate".
-            until: nothing is begun that would not be done when `time.monotonic()` is this; None to compare all.
+            until: start nothing that would end after `time.monotonic()` reaches this, in seconds; None for no limit.
+
+        Returns:
+            The verified candidates, in the order of `candidates`.
         """
         verified: list[VerifiedCandidate] = []
         for candidate, features in self._with_features(candidates, until):
@@ -155,7 +158,7 @@ class Verifier:
         try:
             for candidate in candidates:
                 identity = identities.get(candidate.photo.id)
-                if identity is None:  # taken out of the map since it was found
+                if identity is None:  # removed from the map since the search
                     continue
                 features = known.get(identity)
                 wanted_s = self._pair_s + (self._extraction_s if features is None else 0.0)

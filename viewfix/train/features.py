@@ -1,4 +1,4 @@
-"""What the frozen stages make of every shot is computed once and kept on disk: shots go in, features come out.
+"""What the frozen stages make of every sample is computed once and kept on disk: samples go in, features come out.
 
 float16 in .npy files that are mapped into memory; a kill costs the batch that was under way.
 """
@@ -9,9 +9,8 @@ import hashlib
 import json
 import shutil
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
-from typing import IO, Any, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -24,44 +23,44 @@ from ..errors import StorageFailed
 from ..types import Photo, silent
 from ..types import Progress as Report
 from .backbones.dinov2 import Tokens
-from .checkpoint import written
+from .checkpoint import save
 from .frozen import Features, runner
-from .pictures import Pictures, Shot, read_ahead
+from .pictures import Pictures, Sample, read_ahead
 from .recipe import Recipe
 
 INDEX = "features.json"
 AT_ONCE = 16
-"""Shots that go through the frozen stages together."""
+"""BatchSource that go through the frozen stages together."""
 
 OF_FEATURES = ("backbone", "weights", "tuned_stages", "interpolation", "augmentations", "augmentation_strength", "seed")
 """Parts of a recipe that a cached feature depends on, besides photos and size."""
 
 
-class Shots(Protocol):
+class BatchSource(Protocol):
     """Where the loop gets its batches from."""
 
-    def batch(self, shots: Sequence[Shot]) -> Any:
+    def batch(self, samples: Sequence[Sample]) -> Any:
         """What the trained part of the network takes: a tensor, or a tuple of tensors and whole numbers."""
 
 
 class Cache:
-    """Features of (photo, version) shots on disk; `made` computes what is missing.
+    """Features of (photo, version) samples on disk; `made` computes what is missing.
 
     Args:
         folder: of this cache alone.
-        shots: what it holds, row by row.
+        samples: what it holds, row by row.
     """
 
-    def __init__(self, folder: Path, shots: Sequence[Shot]) -> None:
+    def __init__(self, folder: Path, samples: Sequence[Sample]) -> None:
         self.folder = folder
-        self.row_of = {shot: row for row, shot in enumerate(shots)}
+        self.row_of = {sample: row for row, sample in enumerate(samples)}
         about = json.loads((folder / INDEX).read_text(encoding="utf-8"))
         self.form: list[str | int] = about["form"]
         self.maps = [np.load(folder / f"{number}.npy", mmap_mode="r") for number in range(about["leaves"])]
 
-    def batch(self, shots: Sequence[Shot]) -> Any:
-        """Features of shots as the frozen stages gave them, in float32."""
-        rows = [self.row_of[shot] for shot in shots]
+    def batch(self, samples: Sequence[Sample]) -> Any:
+        """Features of samples as the frozen stages gave them, in float32."""
+        rows = [self.row_of[sample] for sample in samples]
         leaves = [torch.from_numpy(np.stack([each[row] for row in rows]).astype(np.float32)) for each in self.maps]
         return rebuilt(leaves, self.form)
 
@@ -71,7 +70,7 @@ class Cache:
         folder: Path,
         frozen: nn.Module,
         pictures: Pictures,
-        shots: Sequence[Shot],
+        samples: Sequence[Sample],
         *,
         key: str,
         device: torch.device,
@@ -85,14 +84,14 @@ class Cache:
             StorageFailed: the disk has no room for it.
         """
         about = _index(folder)
-        if about.get("key") != key or about.get("shots") != len(shots):
+        if about.get("key") != key or about.get("samples") != len(samples):
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir(parents=True)
-            about = {"key": key, "shots": len(shots), "done": 0}
+            about = {"key": key, "samples": len(samples), "done": 0}
         maps: list[np.memmap[Any, Any]] = []
         if about["done"]:
             maps = [open_memmap(folder / f"{number}.npy", mode="r+") for number in range(about["leaves"])]
-        parts = [shots[start : start + AT_ONCE] for start in range(about["done"], len(shots), AT_ONCE)]
+        parts = [samples[start : start + AT_ONCE] for start in range(about["done"], len(samples), AT_ONCE)]
         features: Features | None = None
         for part, batch in read_ahead(parts, pictures.batch):
             features = features or runner(frozen, batch, pictures=len(parts) * AT_ONCE, device=device)
@@ -100,18 +99,15 @@ class Cache:
             start = about["done"]
             arrays = [leaf.cpu().numpy().astype(np.float16) for leaf in leaves]
             if not maps:
-                maps = _space(folder, arrays, len(shots))
+                maps = _space(folder, arrays, len(samples))
             for each, array in zip(maps, arrays, strict=True):
                 each[start : start + len(part)] = array
                 each.flush()
             about |= {"done": start + len(part), "leaves": len(maps), "form": form}
-            written(folder / INDEX, partial(_write_json, about))
-            progress("features of frozen stages", about["done"], len(shots))
-        return cls(folder, shots)
-
-
-def _write_json(about: dict[str, Any], file: IO[bytes]) -> None:
-    file.write(json.dumps(about).encode())
+            index = json.dumps(about)
+            save(folder / INDEX, lambda part, index=index: part.write_text(index, encoding="utf-8"))  # type: ignore[misc]
+            progress("features of frozen stages", about["done"], len(samples))
+        return cls(folder, samples)
 
 
 def _index(folder: Path) -> dict[str, Any]:
@@ -122,16 +118,16 @@ def _index(folder: Path) -> dict[str, Any]:
     return about if isinstance(about, dict) else {}
 
 
-def _space(folder: Path, arrays: Sequence[npt.NDArray[np.float16]], shots: int) -> list[np.memmap[Any, Any]]:
-    needed = sum(array[0].nbytes for array in arrays) * shots
+def _space(folder: Path, arrays: Sequence[npt.NDArray[np.float16]], samples: int) -> list[np.memmap[Any, Any]]:
+    needed = sum(array[0].nbytes for array in arrays) * samples
     free = shutil.disk_usage(folder).free
     if needed > free:
         raise StorageFailed(
-            f"The features of {shots} shots take {needed / 1e9:.1f} GB, and {folder} has {free / 1e9:.1f} GB free. "
+            f"The features of {samples} samples take {needed / 1e9:.1f} GB, and {folder} has {free / 1e9:.1f} GB free. "
             "Free space, set fewer versions, or set cache = false."
         )
     return [
-        open_memmap(folder / f"{number}.npy", mode="w+", dtype=np.float16, shape=(shots, *array.shape[1:]))
+        open_memmap(folder / f"{number}.npy", mode="w+", dtype=np.float16, shape=(samples, *array.shape[1:]))
         for number, array in enumerate(arrays)
     ]
 

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from . import aggregators, backbones
+from .aggregators.aggregator import Aggregator
 from .recipe import ALL, Recipe
 
 if TYPE_CHECKING:
@@ -100,17 +101,22 @@ def assemble(recipe: Recipe) -> Describer:
         BadInput: no backbone or aggregation has that name, or one has no such hyper-parameter.
     """
     backbone = backbones.make(recipe.backbone)
+    aggregator = aggregation(recipe, backbone.channels, backbone.stride)
+    linear = nn.Linear(aggregator.dim, recipe.dim) if recipe.dim else nn.Identity()
+    return Describer(backbone, Head(aggregator, linear))
+
+
+def aggregation(recipe: Recipe, channels: int, stride: int) -> Aggregator:
+    """The aggregation layer of a recipe, with random weights, for maps of so many channels at that stride."""
     options: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value for name, value in recipe.aggregator_options.items()
     }
     if recipe.clusters is not None and recipe.aggregator in WITH_CLUSTERS:
         options.setdefault("clusters", recipe.clusters)
     if recipe.aggregator == "mixvpr":  # the one layer that is made for one size of picture
-        side = recipe.image_px // backbone.stride
+        side = recipe.image_px // stride
         options.setdefault("grid", (side, side))
-    aggregator = aggregators.make(recipe.aggregator, backbone.channels, **options)
-    length = aggregator.dim
-    return Describer(backbone, Head(aggregator, nn.Linear(length, recipe.dim) if recipe.dim else nn.Identity()))
+    return aggregators.make(recipe.aggregator, channels, **options)
 
 
 def tuned_stages(recipe: Recipe, backbone: Backbone) -> int:

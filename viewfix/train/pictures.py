@@ -29,7 +29,7 @@ NIGHT = 1_000_000
 SPARE = 1.25
 """A picture is altered at this many times the size at which the network sees it: crops need something to lose."""
 
-Shot = tuple[int, int]
+Sample = tuple[int, int]
 """A photo (its row) and a version of it."""
 
 
@@ -89,10 +89,10 @@ def readable(
 
 
 class Pictures:
-    """Photos and their versions as normalised tensors; the same shot is the same tensor, whoever asks and when.
+    """Photos and their versions as normalised tensors; the same sample is the same tensor, whoever asks and when.
 
     Args:
-        photos: rows of shots are rows of these.
+        photos: rows of samples are rows of these.
         size_px: (width, height) of every picture.
         backbone: whose normalisation the tensors get.
     """
@@ -105,13 +105,13 @@ class Pictures:
         self.rules = Preprocessing("exact", *size_px, interpolation=recipe.interpolation)
         self._pool = ThreadPoolExecutor(cores(), thread_name_prefix="pictures")
 
-    def pixels(self, shot: Shot) -> npt.NDArray[np.uint8]:
+    def pixels(self, sample: Sample) -> npt.NDArray[np.uint8]:
         """(H, W, 3) uint8 RGB at size_px.
 
         Raises:
             UnreadablePhoto: the file is gone or damaged.
         """
-        row, version = shot
+        row, version = sample
         least_px = max(self.size_px) if version == AS_IS else round(SPARE * max(self.size_px))
         picture = files.load(self.photos[row].source, least_side_px=least_px)
         if version != AS_IS:
@@ -131,9 +131,9 @@ class Pictures:
         """(H, W, 3) uint8 to (3, H, W) float32, (pixel - mean) / std."""
         return np.ascontiguousarray(((pixels.astype(np.float32) - self.mean) / self.std).transpose(2, 0, 1))
 
-    def batch(self, shots: Sequence[Shot]) -> Tensor:
+    def batch(self, samples: Sequence[Sample]) -> Tensor:
         """(B, 3, H, W) float32, decoded on all cores."""
-        arrays = self._pool.map(lambda shot: self.normalised(self.pixels(shot)), shots)
+        arrays = self._pool.map(lambda sample: self.normalised(self.pixels(sample)), samples)
         return torch.from_numpy(np.stack(list(arrays)))
 
 

@@ -1,8 +1,7 @@
-"""Cached feature maps of one street go in; a head comes out that was trained on them in minutes, on a CPU.
+"""Training of a head on the cached feature maps of one street, in minutes on a CPU.
 
-What is trained: the correction and the weight of every local feature, and the vocabulary, with the
-whitening held; it is learned anew afterwards, by `whiten.learned`. Trained by gradients as well it fitted
-the training street and did no better elsewhere (docs/model-card.md).
+The aggregation is trained; the whitening stays fixed and is computed again afterwards by `whiten.learned`. A whitening
+trained by gradient descent overfitted the training street and was no better elsewhere (docs/model-card.md).
 """
 
 from __future__ import annotations
@@ -24,28 +23,32 @@ from .street import Likeness, apart
 
 Maps = npt.NDArray[np.float16]
 
+VOCABULARY = ("centres", "weight", "bias")
+"""Parameters of NetVLAD that k-means initialises."""
+
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """How long and how fast. `prefixes` are lengths of the descriptor that are to work on their own, with their share
-    in the loss: 256 of 512 numbers then do nearly as well as all (Kusupati et al., 2022).
+    """How long and how fast a head is trained on cached features: the part of a recipe that `refine` needs.
+
+    `prefixes` are lengths of the descriptor with their weight in the loss; `other_spot_share` is how often a further
+    photo of a place is from another spot.
     """
 
-    steps: int = 260
-    places: int = 40
-    photos_per_place: int = 4
-    warmup_steps: int = 20
-    feature_rate: float = 3e-3
-    vocabulary_rate: float = 2e-3
-    weight_decay: float = 1e-2
-    from_beside: float = 0.7
-    """How often a further photo of a place is from another spot, where there is one."""
-    far_m: float = 25.0
-    prefixes: tuple[tuple[int, float], ...] = ((512, 1.0), (256, 0.7), (128, 0.3))
+    steps: int
+    places: int
+    photos_per_place: int
+    warmup_steps: int
+    feature_rate: float
+    vocabulary_rate: float
+    weight_decay: float
+    other_spot_share: float
+    far_m: float
+    prefixes: tuple[tuple[int, float], ...]
 
 
 class Batches:
-    """Shots of places: `places` that surely differ, a few shots of each that surely do not."""
+    """Batches of pictures: several places that certainly differ, a few pictures of each place."""
 
     def __init__(
         self,
@@ -57,13 +60,13 @@ class Batches:
         *,
         seed: int,
     ) -> None:
-        """(N,) spot, (N, 2) metres and (N,) heading of every shot."""
+        """Takes (N,) spot, (N, 2) position in metres and (N,) heading of every picture."""
         self.spots, self.spots_m, self.headings_deg = spots, spots_m, headings_deg
         self.alike, self.schedule = alike, schedule
         self.rng = np.random.default_rng(seed)
 
     def next(self) -> tuple[npt.NDArray[np.int64], Tensor]:
-        """Indices of shots, and the place of each as a label."""
+        """Indices of pictures, and the place of each as a label."""
         rows: list[int] = []
         labels: list[int] = []
         for label, anchor in enumerate(self._anchors()):
@@ -82,8 +85,8 @@ class Batches:
                 break
         if len(chosen) < 2:
             raise BadInput(
-                f"No two photos are {self.schedule.far_m:g} m apart or look opposite ways, so that there is nothing to "
-                "tell apart. Give photos of a larger area."
+                f"All photos are within {self.schedule.far_m:g} m of each other and look the same way, so the model "
+                "cannot learn to tell places apart. Use photos of a larger area."
             )
         return chosen
 
@@ -92,26 +95,26 @@ class Batches:
         same, beside = (found[(self.spots[found] == self.spots[anchor]) == here] for here in (True, False))
         chosen: list[int] = []
         for _ in range(self.schedule.photos_per_place - 1):
-            pool = beside if len(beside) and self.rng.random() < self.schedule.from_beside else same
+            pool = beside if len(beside) and self.rng.random() < self.schedule.other_spot_share else same
             pool = pool if len(pool) else beside
             if len(pool):
                 chosen.append(int(pool[self.rng.integers(len(pool))]))
         return chosen
 
 
-def refine(head: Head, maps: Maps, batches: Batches, schedule: Schedule, *, say: Callable[[str], None]) -> None:
-    """Train the aggregator of a head in place, the whitening held.
+def refine(head: Head, maps: Maps, batches: Batches, schedule: Schedule, *, notify: Callable[[str], None]) -> None:
+    """Train the aggregator of a head in place, with the whitening fixed.
 
     Args:
-        maps: (N, C, H, W) float16, one a shot, as `batches` counts them.
-        say: told the loss, now and then.
+        maps: (N, C, H, W) float16, one for each picture of `batches`.
+        notify: called with the loss now and then.
 
     Raises:
-        BadInput: the loss is no number any more; the head is left as it was at the last good step.
+        BadInput: the loss is not finite; the head stays as it was after the last good step.
     """
     objective = losses.make("multi-similarity")
     aggregator = head.aggregator.train()
-    vocabulary = {name for name, _ in aggregator.named_parameters() if name in ("centres", "weight", "bias")}
+    vocabulary = {name for name, _ in aggregator.named_parameters() if name in VOCABULARY}
     named = dict(aggregator.named_parameters())
     groups = [
         {"params": [named[name] for name in sorted(vocabulary)], "lr": schedule.vocabulary_rate, "weight_decay": 0.0},
@@ -139,20 +142,20 @@ def refine(head: Head, maps: Maps, batches: Batches, schedule: Schedule, *, say:
         speed.step()
         seen.append(loss.item())
         if step % 20 == 0 or step == schedule.steps:
-            say(f"step {step} of {schedule.steps}, loss {np.mean(seen[-20:]):.3f}")
+            notify(f"step {step} of {schedule.steps}, loss {np.mean(seen[-20:]):.3f}")
     head.whitening.requires_grad_(True)
     head.eval()
 
 
 def rate(step: int, schedule: Schedule) -> float:
-    """The share of the full rate at a step: up in a line, down along a cosine to a twentieth."""
+    """The share of the peak rate at a step: a linear warm-up, then a cosine down to 0.05."""
     down = 0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * min(1.0, step / schedule.steps)))
     return min(1.0, (step + 1) / schedule.warmup_steps) * down
 
 
 @torch.inference_mode()
 def vectors(head: Head, maps: Maps, rows: Sequence[int] | npt.NDArray[np.int64], *, at_once: int = 64) -> Tensor:
-    """(n, D) float32: what the whitening takes, for those rows of the maps."""
+    """(n, D) float32 aggregated vectors, before the whitening, for those rows of the maps."""
     chosen = np.asarray(rows, np.int64)
     parts = [chosen[start : start + at_once] for start in range(0, len(chosen), at_once)]
     return torch.cat([head.aggregated(torch.from_numpy(maps[part].astype(np.float32))) for part in parts])

@@ -16,7 +16,8 @@ from ..errors import BadInput
 from . import backbones, clusters, whiten
 from .checkpoint import MARK, read_state
 from .network import Describer, Head
-from .pictures import Shot
+from .outcome import Notify
+from .pictures import Sample
 from .recipe import Recipe
 
 VOCABULARY_PICTURES = 500
@@ -25,13 +26,9 @@ SECOND_SHARE = 0.3
 """What the second nearest centre gets of a feature, by what the nearest gets, at the mean gap."""
 
 MOST_PICTURES = 1500
-SHRINKAGE, POWER = 0.3, 0.5
-"""Of the learned whitening: see whiten.learned. The figures of the model that ships."""
-
 AT_ONCE = 16
 
-Describe = Callable[[Sequence[Shot]], Any]
-Say = Callable[[str], None]
+Describe = Callable[[Sequence[Sample]], Any]
 
 
 def load_weights(describer: Describer, recipe: Recipe) -> bool:
@@ -81,25 +78,25 @@ def _below(state: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
 
 @torch.no_grad()
 def fit_head(
-    head: Head, features: Describe, shots: Sequence[Shot], others: Sequence[Shot], recipe: Recipe, say: Say
+    head: Head, features: Describe, samples: Sequence[Sample], others: Sequence[Sample], recipe: Recipe, notify: Notify
 ) -> None:
     """Vocabulary and projection from features of training photos.
 
     Args:
-        features: shots to what the backbone gives for them.
-        shots, others: row i of both shows one place, in the second altered or from beside.
+        features: samples to what the backbone gives for them.
+        samples, others: row i of both shows one place, in the second altered or from beside.
     """
     if hasattr(head.aggregator, "set_vocabulary"):
-        mixed = [pair[row % 2] for row, pair in enumerate(zip(shots, others, strict=True))]
-        vocabulary(head.aggregator, features, mixed[:VOCABULARY_PICTURES], recipe, say)
+        mixed = [pair[row % 2] for row, pair in enumerate(zip(samples, others, strict=True))]
+        vocabulary(head.aggregator, features, mixed[:VOCABULARY_PICTURES], recipe, notify)
     if isinstance(head.whitening, nn.Linear) and recipe.projection != "random":
-        projection(head, features, (shots, others), recipe, say)
+        projection(head, features, (samples, others), recipe, notify)
 
 
-def vocabulary(aggregator: Any, features: Describe, shots: Sequence[Shot], recipe: Recipe, say: Say) -> None:
+def vocabulary(aggregator: Any, features: Describe, samples: Sequence[Sample], recipe: Recipe, notify: Notify) -> None:
     """Centres by k-means of sampled local features; alpha from the gap between the two nearest."""
     flat = []
-    for part in _parts(shots):
+    for part in _parts(samples):
         maps = features(part)
         maps = maps[0] if isinstance(maps, tuple) else maps
         flat += [each.flatten(1).T.float().cpu().numpy() for each in maps]
@@ -113,27 +110,30 @@ def vocabulary(aggregator: Any, features: Describe, shots: Sequence[Shot], recip
     centres = clusters.vocabulary(sample, count, seed=recipe.seed)
     alpha = clusters.sharpness(sample, centres, share=SECOND_SHARE)
     aggregator.set_vocabulary(torch.from_numpy(centres).to(aggregator.centres.device), alpha=alpha)
-    say(f"vocabulary of {count} words from {len(sample)} local features, alpha {alpha:.1f}")
+    notify(f"vocabulary of {count} words from {len(sample)} local features, alpha {alpha:.1f}")
 
 
 def projection(
-    head: Head, features: Describe, pairs: tuple[Sequence[Shot], Sequence[Shot]], recipe: Recipe, say: Say
+    head: Head, features: Describe, pairs: tuple[Sequence[Sample], Sequence[Sample]], recipe: Recipe, notify: Notify
 ) -> None:
     """The linear layer as a whitening of the aggregated vectors; left random where the photos are too few for it."""
     assert isinstance(head.whitening, nn.Linear)
     dim, count = head.whitening.out_features, len(pairs[0])
     if count <= dim:
-        say(f"the projection to {dim} starts at random: {count} photos are too few to whiten by")
+        notify(f"the projection to {dim} starts at random: {count} photos are too few to whiten by")
         return
-    x, y = (torch.cat([head.aggregated(features(part)).float().cpu() for part in _parts(shots)]) for shots in pairs)
+    x, y = (torch.cat([head.aggregated(features(part)).float().cpu() for part in _parts(samples)]) for samples in pairs)
     learned = recipe.projection == "learned" and pairs[0] != pairs[1]
     if learned:
-        layer = whiten.learned(x, (x, y), dim, keep=max(dim, 9 * count // 10), shrinkage=SHRINKAGE, power=POWER)
+        keep = recipe.whitening_directions or max(dim, 9 * count // 10)
+        layer = whiten.learned(
+            x, (x, y), dim, keep=keep, shrinkage=recipe.whitening_shrinkage, power=recipe.whitening_power
+        )
     else:
-        layer = whiten.pca(x, dim, power=POWER)
+        layer = whiten.pca(x, dim, power=recipe.whitening_power)
     head.whitening.load_state_dict(layer.state_dict())
-    say(f"projection to {dim} by {'learned' if learned else 'pca'} whitening of {count} photos")
+    notify(f"projection to {dim} by {'learned' if learned else 'pca'} whitening of {count} photos")
 
 
-def _parts(shots: Sequence[Shot]) -> list[Sequence[Shot]]:
-    return [shots[start : start + AT_ONCE] for start in range(0, len(shots), AT_ONCE)]
+def _parts(samples: Sequence[Sample]) -> list[Sequence[Sample]]:
+    return [samples[start : start + AT_ONCE] for start in range(0, len(samples), AT_ONCE)]

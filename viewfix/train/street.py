@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,7 @@ from PIL import Image
 
 from ..errors import BadInput
 from ..geo import Plane, distances_m
-from ..types import Position
+from ..types import Photo, Position
 from .augment import LUMA, moved, relit
 from .panorama import HEADINGS_DEG, Ring
 
@@ -60,7 +59,7 @@ LIGHTS: tuple[tuple[Version, float], ...] = (
 
 
 @dataclass(frozen=True, slots=True)
-class Shot:
+class Rendering:
     """One training picture: from a spot (its index), looking to `heading_deg`; which one is decided by `seed`.
 
     A drawn one is a view out of the ring of the spot, lit as `seed` says; the others are photos as taken, in a version.
@@ -82,65 +81,59 @@ class Street:
     files: tuple[tuple[Path, ...], ...]
 
     @classmethod
-    def read(cls, folder: Path) -> Street:
-        """From a folder with map.csv: file, lat, lon, heading_deg; four square photos of 90 degrees a spot.
+    def of(cls, photos: Sequence[Photo]) -> Street:
+        """Group photos into spots: same position, and same file name up to the last underscore.
 
         Raises:
-            BadInput: there is no map.csv, or a spot lacks one of the four headings.
+            BadInput: a spot does not have its four headings.
         """
-        try:
-            with (folder / "map.csv").open(newline="") as lines:
-                rows = list(csv.DictReader(lines))
-            spots: dict[tuple[str, str, str], dict[float, Path]] = {}
-            for row in rows:
-                spot = (row["lat"], row["lon"], Path(row["file"]).stem.rpartition("_")[0])
-                spots.setdefault(spot, {})[float(row["heading_deg"])] = folder / row["file"]
-        except OSError:
-            raise BadInput(f"There is no map.csv in {folder}. It lists file, lat, lon and heading_deg.") from None
-        except (KeyError, ValueError) as error:
-            raise BadInput(
-                f"{folder / 'map.csv'} lacks file, lat, lon or heading_deg, or has no numbers ({error})."
-            ) from None
+        spots: dict[tuple[float, float, str], dict[float | None, Path]] = {}
+        for photo in photos:
+            spot = (photo.position.lat, photo.position.lon, Path(photo.id).stem.rpartition("_")[0])
+            spots.setdefault(spot, {})[photo.heading_deg] = Path(photo.source)
         for where, faces in spots.items():
-            if sorted(faces) != list(HEADINGS_DEG):
+            if set(faces) != set(HEADINGS_DEG):
+                found = ", ".join("unknown" if heading is None else f"{heading:g}" for heading in faces)
                 raise BadInput(
-                    f"The spot {where[2]} has photos that look to {sorted(faces)} degrees. Give four a spot, named "
-                    "SPOT_HEADING, that look to 0, 90, 180 and 270 degrees."
+                    f"The spot {where[2]} at {where[0]}, {where[1]} has photos with these headings: {found}. Use four "
+                    "square photos for each spot, at 0, 90, 180 and 270 degrees, named SPOT_HEADING."
                 )
+        if not spots:
+            raise BadInput("There are no photos to train on. Pass some with --photos.")
         lat, lon = (np.array([float(spot[axis]) for spot in spots]) for axis in (0, 1))
         return cls(lat, lon, tuple(tuple(faces[heading] for heading in HEADINGS_DEG) for faces in spots.values()))
 
-    def photos(self, version: Version, *, seed: int) -> list[Shot]:
-        """Every photo in a version; shot 4 i + j looks from spot i to HEADINGS_DEG[j]."""
+    def photos(self, version: Version, *, seed: int) -> list[Rendering]:
+        """Every photo in a version; rendering 4 i + j looks from spot i to HEADINGS_DEG[j]."""
         return [
-            Shot(spot, heading, (seed, spot, face), version)
+            Rendering(spot, heading, (seed, spot, face), version)
             for spot in range(len(self.files))
             for face, heading in enumerate(HEADINGS_DEG)
         ]
 
-    def views(self, count: int, *, seed: int) -> list[Shot]:
+    def views(self, count: int, *, seed: int) -> list[Rendering]:
         """`count` views a spot, each in a direction of its own."""
         rng = np.random.default_rng(seed)
         headings = rng.uniform(0, 360, (len(self.files), count))
         return [
-            Shot(spot, float(headings[spot, i]), (seed, spot, i), drawn=True)
+            Rendering(spot, float(headings[spot, i]), (seed, spot, i), drawn=True)
             for spot in range(len(self.files))
             for i in range(count)
         ]
 
-    def picture(self, shot: Shot) -> Image.Image:
-        """What a shot shows; the same for the same shot."""
-        rng = np.random.default_rng(shot.seed)
-        if not shot.drawn:
-            face = HEADINGS_DEG.index(shot.heading_deg)
-            with Image.open(self.files[shot.spot][face]) as photo:
-                return shot.version(photo.convert("RGB"), rng)
+    def picture(self, rendering: Rendering) -> Image.Image:
+        """What a rendering shows; the same for the same rendering."""
+        rng = np.random.default_rng(rendering.seed)
+        if not rendering.drawn:
+            face = HEADINGS_DEG.index(rendering.heading_deg)
+            with Image.open(self.files[rendering.spot][face]) as photo:
+                return rendering.version(photo.convert("RGB"), rng)
         faces = []
-        for file in self.files[shot.spot]:
+        for file in self.files[rendering.spot]:
             with Image.open(file) as photo:
                 faces.append(np.asarray(photo.convert("RGB")))
         pixels = Ring(np.stack(faces)).view(
-            shot.heading_deg,
+            rendering.heading_deg,
             field_of_view_deg=rng.uniform(65, 90),
             pitch_deg=rng.uniform(-4, 6),
             roll_deg=rng.uniform(-3, 3),
@@ -166,7 +159,7 @@ class Street:
 
 @dataclass(frozen=True, slots=True)
 class Likeness:
-    """Which shots show the same thing: from nearby, not far aside, looking the same way.
+    """Which renderings show the same thing: from nearby, not far aside, looking the same way.
 
     A step forward changes a view little, a step aside much: hence two distances.
     """
@@ -178,9 +171,9 @@ class Likeness:
     def __call__(
         self, spots_m: npt.NDArray[np.float64], headings_deg: npt.NDArray[np.float64], i: int
     ) -> npt.NDArray[np.int64]:
-        """(n,) indices of the shots that show what shot i shows, itself left out.
+        """(n,) indices of the renderings that show what rendering i shows, itself left out.
 
-        spots_m is (N, 2), where each shot was taken, metres east and north; headings_deg is (N,).
+        spots_m is (N, 2), where each rendering was taken, metres east and north; headings_deg is (N,).
         """
         step = spots_m - spots_m[i]
         heading = np.radians(headings_deg[i])
@@ -199,7 +192,7 @@ def apart(
     *,
     far_m: float,
 ) -> bool:
-    """Whether shot i surely shows something else than all the others: from far away, or looking the other way."""
+    """Whether rendering i surely shows something else than all the others: from far away, or looking the other way."""
     chosen = np.array(others, np.int64)
     far = np.hypot(*(spots_m[chosen] - spots_m[i]).T) >= far_m
     away = np.abs((headings_deg[chosen] - headings_deg[i] + 180) % 360 - 180) >= 110

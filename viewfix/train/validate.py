@@ -12,15 +12,15 @@ from torch import Tensor
 
 from .. import metrics
 from ..errors import BadInput
-from .pictures import AS_IS, NIGHT, Shot
+from .pictures import AS_IS, NIGHT, Sample
 from .places import Places
 
 RANKS = (1, 5)
 AT_ONCE = 16
 
 Floats = npt.NDArray[np.float32]
-Describe = Callable[[Sequence[Shot]], Tensor]
-"""Shots of validation photos to (B, dim) descriptors."""
+Describe = Callable[[Sequence[Sample]], Tensor]
+"""BatchSource of validation photos to (B, dim) descriptors."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,16 +65,16 @@ class Validation:
         return cls(np.array(asking, np.int64), rows, right[:, rows], (AS_IS, NIGHT) if night else (AS_IS,))
 
     @property
-    def shots(self) -> list[Shot]:
+    def samples(self) -> list[Sample]:
         """Everything that is described for one validation."""
         asked = [(int(row), version) for version in self.versions for row in self.queries]
         return [(int(row), AS_IS) for row in self.map] + asked
 
     def recall(self, describe: Describe) -> dict[str, float]:
         """`recall@1`, `recall@5`, the same of `night` queries, and `score`: the mean recall@1; all in [0, 1]."""
-        shots = self.shots
+        samples = self.samples
         with torch.inference_mode():
-            parts = [describe(shots[i : i + AT_ONCE]).float().cpu() for i in range(0, len(shots), AT_ONCE)]
+            parts = [describe(samples[i : i + AT_ONCE]).float().cpu() for i in range(0, len(samples), AT_ONCE)]
         described: Floats = torch.cat(parts).numpy()
         known, asked = (
             described[: len(self.map)],

@@ -1,4 +1,4 @@
-"""Describe photos on the workers of a Ray cluster."""
+"""Description of photos by the workers of a Ray cluster."""
 
 from __future__ import annotations
 

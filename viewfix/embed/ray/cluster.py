@@ -1,4 +1,4 @@
-"""Connect to a Ray cluster by its address."""
+"""The address of a Ray cluster, and the connection to it."""
 
 from __future__ import annotations
 
@@ -18,15 +18,19 @@ _ADDRESS = re.compile(r"auto|local|(ray://)?[^\s/:@]+:\d{1,5}")
 
 
 CONNECT_S = 10.0
-"""A head node that accepts no connection for this long counts as absent; Ray itself would try for minutes."""
+"""How long to wait for a connection to the head node. Ray itself would try for minutes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """Where photos are embedded: an address of Ray, and how many workers at most, None for one a core of the cluster.
+    """A Ray cluster to embed on.
 
     `address` is "auto" (the cluster that this machine belongs to), "local" (a cluster of this machine alone),
-    HOST:PORT of a head node, or ray://HOST:PORT of its server for clients.
+    HOST:PORT of a head node, or ray://HOST:PORT of its client server. `workers` is the largest number of tasks that
+    run at the same time; None for as many as the cluster has cores.
+
+    Raises:
+        BadInput: the address or the number of workers is not valid.
     """
 
     address: str
@@ -38,7 +42,7 @@ class Cluster:
                 f"{self.address!r} is not an address of a Ray cluster. Use auto, local, HOST:PORT or ray://HOST:PORT."
             )
         if self.workers is not None and self.workers < 1:
-            raise BadInput(f"{self.workers} is not a number of Ray workers. Use 1 or more, or none for all.")
+            raise BadInput(f"The number of Ray workers must be 1 or more; got {self.workers}. Leave it out to use all.")
 
     @classmethod
     def of(cls, given: Cluster | str) -> Cluster:
@@ -46,11 +50,11 @@ class Cluster:
 
     @contextlib.contextmanager
     def connected(self) -> Iterator[ModuleType]:
-        """The module ray, connected for as long as the block lasts. A connection that the caller has is used and kept.
+        """Connect for the length of the block; yields the module `ray`. An existing connection is reused and kept open.
 
         Raises:
             MissingExtra: ray is not installed.
-            BadInput: no cluster answers at the address, or it is of another Ray or Python.
+            BadInput: no cluster answers at the address, or it runs another version of Ray or Python.
         """
         ray = optional("ray")
         if ray.is_initialized():
@@ -69,7 +73,7 @@ class Cluster:
             ray.shutdown()
 
     def _check_reachable(self) -> None:
-        """Raise BadInput at once where nothing listens at the host and port."""
+        """Raise BadInput at once if nothing listens at the host and port."""
         host, colon, port = self.address.removeprefix("ray://").rpartition(":")
         if colon:
             try:

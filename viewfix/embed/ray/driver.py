@@ -1,9 +1,9 @@
-"""Send photos to the workers of a Ray cluster and return their descriptors in order, as `embed.describe` does.
+"""Dispatch of photos to the workers of a Ray cluster. Results are returned in order, as `embed.describe` returns them.
 
-Ray tasks, not Ray Data: the stream of a map is not known beforehand, since what was committed a moment ago decides
-what is read next; and every run of a Ray Data pipeline starts its own pool of actors, so that every chunk would load
-the model again. Nor actors: one whose node died waits for a free place, and its work waits with it, whereas a task
-runs on any core that is free, new nodes included.
+This uses Ray tasks. Ray Data does not fit, for two reasons: which photos are read depends on what was committed just
+before, so the input is not known beforehand; and each run of a Ray Data pipeline starts a new pool of actors, which
+would load the model again for every chunk. Actors do not fit either: if a node dies, its actor and the work of the
+actor wait for a free place, while a task runs on any free core, also of a new node.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ from .cluster import Cluster, Where
 from .worker import Absent, Job, Result, WorkerFailure, describe_chunk
 
 CHUNK = 16
-"""Photos a task: half a second of work, beside which the milliseconds of sending it do not count."""
+"""Photos per task: half a second of work, much longer than the milliseconds it takes to send them."""
 
 RETRIES = 5
 """How often Ray repeats a task whose node or process died."""
 
 AHEAD = 4
-"""Chunks kept for each that is in work: how far the others may run ahead of a slow one."""
+"""Chunks in memory for each chunk in progress: how far the others may run ahead of a slow one."""
 
 
 def describer(cluster: Where) -> Describe:
-    """The function that describes photos on a cluster; on this machine where there is none."""
+    """The function that describes photos: on a cluster, or on this machine if `cluster` is None."""
     if cluster is None:
         return describe
     where = Cluster.of(cluster)
@@ -54,7 +54,7 @@ def describer(cluster: Where) -> Describe:
 
 
 def _job(ray: ModuleType, model: Model) -> Job:
-    """Which model the workers use: one that ships by its name, another by the bytes of its file."""
+    """The model for the workers: a shipped one is sent by name, a custom one as the bytes of its file."""
     if not isinstance(model, OnnxModel):
         raise BadInput(
             f"The model {model.name} is not an .onnx file, so it cannot be sent to Ray. Embed on this machine."
@@ -66,7 +66,7 @@ def _job(ray: ModuleType, model: Model) -> Job:
 
 @dataclass
 class _Chunk:
-    """Items of the stream in order, those for a worker as None, and Ray's reference to the results of these."""
+    """A run of items in order. An item that was sent to a worker is None; `reference` leads to its result."""
 
     items: list[Settled | Skipped | None]
     reference: Any = None
@@ -74,7 +74,7 @@ class _Chunk:
 
 @dataclass
 class _Dispatcher:
-    """Chunks on their way: a bounded number in work, and a bounded number that wait for one before them."""
+    """The chunks in flight: some in progress, and some finished ones that wait for earlier chunks. Both are bounded."""
 
     ray: ModuleType
     workers: int | None
@@ -92,7 +92,7 @@ class _Dispatcher:
             at_once = self._at_once()
             while len(self.in_work) >= at_once:
                 self._wait()
-            self._send(chunk)  # before results are handed on: no worker waits while those are written
+            self._send(chunk)  # before yielding results, so that no worker idles while the caller stores them
             yield from self._ready()
             while len(self.chunks) >= AHEAD * at_once:
                 self._wait()
@@ -102,12 +102,12 @@ class _Dispatcher:
             yield from self._ready()
 
     def stop(self) -> None:
-        """Cancel what is still in work: after Ctrl-C or on a full disk nothing of it is needed."""
+        """Cancel the tasks in progress: after Ctrl-C or on a full disk, their results are not needed."""
         for reference in self.in_work:
             self.ray.cancel(reference)
 
     def _at_once(self) -> int:
-        """Tasks in work: one a worker; where their number is left to Ray, two a core, so that none waits for us."""
+        """The number of tasks to keep in progress: one per worker, or two per core if no number of workers is set."""
         return self.workers or max(2, 2 * int(self.ray.cluster_resources().get("CPU", 1)))
 
     def _send(self, chunk: list[Work]) -> None:
@@ -119,12 +119,12 @@ class _Dispatcher:
         self.chunks.append(made)
 
     def _wait(self) -> None:
-        """Until one of the tasks is done, if any is in work."""
+        """Wait until one of the tasks in progress is done, if there are any."""
         if self.in_work:
             _, self.in_work = self.ray.wait(self.in_work, num_returns=1)
 
     def _ready(self) -> Iterator[Outcome]:
-        """Results that have nothing unfinished before them."""
+        """Yield the results that have no unfinished chunk before them."""
         busy = set(self.in_work)
         while self.chunks and self.chunks[0].reference not in busy:
             chunk = self.chunks.popleft()
@@ -133,7 +133,7 @@ class _Dispatcher:
                 yield item if item is not None else _checked(next(results))
 
     def _results(self, reference: Any) -> list[Result]:
-        """The results of a task; its error, or Ray's, as one line."""
+        """The results of a task. Raises its error, or Ray's, as a ViewfixError of one line."""
         try:
             results = self.ray.get(reference)
         except self.ray.exceptions.RayError as error:
@@ -164,6 +164,6 @@ def _failed(error: Exception) -> ViewfixError:
             f"Install viewfix[cluster]=={__version__} on all machines."
         )
     return ViewfixError(
-        f"A Ray worker failed over the photos it had ({type(cause).__name__}: {why[:200]}). What was stored stays; "
-        "read Ray's logs, then run the same command again."
+        f"A Ray worker failed ({type(cause).__name__}: {why[:200]}). What was stored stays. Read Ray's logs, then run "
+        "the same command again."
     )

@@ -1,4 +1,4 @@
-"""The work of one Ray task: describe a few photos, in order."""
+"""The code of a Ray task: describe a few photos, in order."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from ..describe import Described, Pending, describe_one
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What a worker needs to know beside the photos.
+    """What a worker needs besides the photos.
 
-    `content` is a list with Ray's reference to the bytes of the model's file, or empty where viewfix ships it:
-    within a list, a reference travels as it is, and the bytes only to a process that asks for them.
+    `content` is a list with Ray's reference to the bytes of the model file; empty for a model that viewfix ships. Ray
+    passes a reference inside a list unresolved, so that the bytes go only to a process that fetches them.
     """
 
     version: str
@@ -54,7 +54,7 @@ Result = Described | Skipped | Absent
 
 
 def describe_chunk(chunk: Sequence[Pending], job: Job) -> list[Result] | WorkerFailure:
-    """Describe a few photos, one after the other: one core a worker."""
+    """Describe a few photos, one after the other, because a worker has one core."""
     try:
         if job.version != __version__:
             raise BadInput(
@@ -75,7 +75,7 @@ def _described(item: Pending, model: Model) -> Result:
 
 
 _loaded: dict[str, Model] = {}
-"""By fingerprint: a process of Ray serves many tasks, and loads its model for the first."""
+"""Loaded models by fingerprint: a Ray process serves many tasks, and loads the model only for the first."""
 
 
 def _model(job: Job) -> Model:

@@ -36,7 +36,7 @@ export function probability(calibration, consensus, neighbours, { twin }) {
  */
 export function answer(calibration, consensus, neighbours, bestId, rules) {
   if (!consensus) {
-    const reason = "no photo of the map lies where it was looked for";
+    const reason = "the map has no photo in the area of the search";
     return { found: false, confidence: 0, position: null, radius: null, heading: null, reason };
   }
   const confidence = probability(calibration, consensus, neighbours, rules);
