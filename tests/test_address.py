@@ -1,4 +1,4 @@
-"""Addresses of maps: the engine of a path or URL, the name of the map, and that no password is shown."""
+"""Addresses of maps: the engine of a path or URL, the name of the map, and hidden passwords."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Pairs of points become inliers and poses: what agrees, what only seems to, and what two sights say of a position."""
+"""Geometry: inliers and relative poses from matched points, and a position from two relative poses."""
 
 import numpy as np
 import pytest
@@ -103,7 +103,7 @@ def consensus(heading_deg: float | None = None) -> Consensus:
 def sight(
     truth: Position, bearing_deg: float, far_m: float, *, heading_deg: float = 40.0, inliers: int = 80
 ) -> PoseObservation:
-    """A photo of the map that stands `far_m` from the truth and saw where the query stood."""
+    """A photo of the map, `far_m` from the truth, with its relative pose to the query."""
     at = moved(truth, bearing_deg, far_m)
     return PoseObservation(at, heading_deg, 15.0, (bearing_deg + 180 - heading_deg + 180) % 360 - 180, inliers)
 

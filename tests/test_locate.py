@@ -79,7 +79,7 @@ def test_headings_average_through_north_and_backward_looks_do_not_count() -> Non
 
 
 def test_a_region_does_not_hide_a_more_similar_place_elsewhere() -> None:
-    """Asked only near here, a photo of a far place must not look like one of this place."""
+    """In a search near here, a photo of a far place must not be taken for one of this place."""
     here, far = candidate("here", 0.5), candidate("far", 0.8, east_m=5000)
     alone = fuse([here])
     warned = fuse([here], elsewhere=[far, here])
@@ -98,7 +98,7 @@ def test_a_map_of_one_place_finds_its_own_photo_and_rejects_others() -> None:
 
 
 def test_neighbours_of_the_winning_place_are_not_rivals() -> None:
-    """A street photographed every 10 m: the photo 30 m on looks alike, and casts no doubt on the place."""
+    """A street photographed every 10 m: the similar photo 30 m on does not make the place doubtful."""
     street = [candidate(f"{i}", 0.9 - 0.01 * i, east_m=10 * i) for i in range(4)]
     far = candidate("far", 0.4, east_m=5000)
     consensus = fuse([*street, far])
@@ -190,7 +190,7 @@ def strangers(scores: Sequence[float]) -> Calibration:
 
 
 def test_the_out_of_map_threshold_keeps_its_promise_over_many_draws() -> None:
-    """P(a new stranger is answered) <= the rate, averaged over draws of the strangers that the line was made from."""
+    """P(a new out-of-map query is answered) <= the rate, averaged over draws of the out-of-map trials."""
     rng = np.random.default_rng(3)
     for rate, count in ((0.01, 150), (0.05, 60), (0.2, 99)):
         answered = []
@@ -225,7 +225,7 @@ def test_a_rate_too_small_to_promise_is_refused_with_the_smallest_possible() -> 
 def test_the_threshold_and_the_fit_use_different_out_of_map_trials(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Split conformal: what draws the line must be as new to the fit as the next stranger will be."""
+    """Split conformal: the trials that set the threshold must be as new to the fit as the next out-of-map query."""
     rng = np.random.default_rng(5)
     places = rng.standard_normal((100, 8))
     looks = np.repeat(places, 4, axis=0) + 0.3 * rng.standard_normal((400, 8))
@@ -261,7 +261,7 @@ def test_offsets_and_their_inverse_agree() -> None:
 def test_where_a_map_has_one_spot_the_inliers_of_a_wrong_place_are_no_lead(
     matcher: str, elsewhere: int, here: int
 ) -> None:
-    """Any two photos have some inliers; without a rival to compare with, they must not pass for evidence."""
+    """Any two photos have some inliers; without a rival to compare with, they must not count as evidence."""
     used = None if matcher == "off" else matcher
 
     def probability(similarity: float, inliers: int) -> float:

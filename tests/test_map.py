@@ -1,4 +1,4 @@
-"""From a folder of photos to a fix, with a toy model: building, going on, changing, asking."""
+"""From a folder of photos to a fix, with a toy model: build, continue, change and locate."""
 
 import os
 import shutil
@@ -26,7 +26,7 @@ def photos_of(folder: Path) -> list[Path]:
 
 
 def rows_of(path: Path) -> dict[str, tuple[str, bytes]]:
-    """What a map holds, whatever its row numbers."""
+    """The contents of a map, without its row numbers."""
     with Store.open(path) as store:
         return {
             photo.id: (repr(photo), vector.tobytes())
@@ -367,7 +367,7 @@ def test_a_map_of_one_spot_finds_its_own_photo(count: int, street: Path, tmp_pat
 
 
 def test_a_region_elsewhere_does_not_turn_a_rejection_into_a_fix(real_map: Path, street: Path) -> None:
-    """The query was taken 50 m away from the circle: the best photo inside must not be passed off as the place."""
+    """The query was taken 50 m outside the circle: the best photo inside it must not become the answer."""
     with Map.open(real_map) as city:
         for file in photos_of(street)[::5]:
             [truth] = [p.position for p in city.photos() if p.id == file.name]

@@ -1,4 +1,4 @@
-"""A map changes its model in place: it answers all along, goes on after a kill, and loses nothing."""
+"""Migration of a map to another model: it answers meanwhile, continues after a kill, and loses nothing."""
 
 import json
 import shutil
@@ -24,7 +24,7 @@ from viewfix.store.store import Store
 
 
 class Other(Toy):
-    """Another model: fewer numbers, and none like those of the toy."""
+    """Another model than the toy: fewer numbers, and all of them different."""
 
     name = "other"
     dim = 12
@@ -50,7 +50,7 @@ def path(folder: Path, tmp_path: Path) -> Path:
 
 
 def held(path: Path) -> tuple[str, dict[Photo, bytes]]:
-    """The model of a map, and what it holds."""
+    """The model of a map, and its contents."""
     with Store.open(path) as store:
         found = {
             photo: half.tobytes()
@@ -61,7 +61,7 @@ def held(path: Path) -> tuple[str, dict[Photo, bytes]]:
 
 
 class Stop(BaseException):
-    """As kill -9: nothing that tidies up runs."""
+    """Like kill -9: no clean-up runs."""
 
 
 def stopped_after(batches: int, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

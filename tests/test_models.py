@@ -1,4 +1,4 @@
-"""Every model of the catalogue keeps the contract; files that are not models say so in one line."""
+"""Every model of the catalogue keeps the contract; files that are not models are refused in one line."""
 
 import json
 import shutil

@@ -1,4 +1,4 @@
-"""Points of interest: files of any origin are read into a map, and a fix names what is near, how far, on which side."""
+"""Points of interest: reading files into a map, and naming the sights near a fix with distance and side."""
 
 import csv
 import json
@@ -371,7 +371,7 @@ def test_a_huge_csv_is_read_in_bounded_memory(path: Path, tmp_path: Path) -> Non
 
 
 def test_a_thousand_points_with_the_same_name_stay_separate_and_fast(path: Path, tmp_path: Path) -> None:
-    """Where Q1 means the kind of stone, and not the stone; names in a row do the same."""
+    """Q1 is a kind of stone, not one stone; points with the same name in a row are similar."""
     rows = [[f"{n * 0.05:.2f}", f"{n % 9}", "stone", "Q1"] for n in range(1500)]
     added = pois.add(path, table(tmp_path / "a.csv", ["lat", "lon", "name", "wikidata"], *rows))
     assert (added.added, added.merged) == (1500, 0)

@@ -1,4 +1,4 @@
-"""Every search finds what a comparison with all photos finds, also while the map changes."""
+"""Every search finds what a comparison with all photos finds, even while the map changes."""
 
 from __future__ import annotations
 

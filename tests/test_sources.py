@@ -1,4 +1,4 @@
-"""Folders, single files and several sources at once: every photo comes out as a Photo, or Skipped with a reason."""
+"""Folders, single files and several sources at once: each photo becomes a Photo, or a Skipped with a reason."""
 
 import itertools
 import json

@@ -1,4 +1,4 @@
-"""GSV-Cities and MSLS, unpacked as their authors publish them, are sources like any other."""
+"""GSV-Cities and MSLS, unpacked as their authors publish them, as sources."""
 
 from datetime import UTC, datetime
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Manifests in CSV, GeoJSON and Parquet: columns by their usual names, mistakes said row by row."""
+"""Manifests in CSV, GeoJSON and Parquet: columns by their usual names, mistakes reported row by row."""
 
 import json
 import re

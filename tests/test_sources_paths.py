@@ -139,7 +139,7 @@ def test_streams_of_photos_are_lazy_and_may_be_mixed_with_paths(tmp_path: Path) 
 def test_one_folder_by_two_spellings_is_one_where_case_does_not_matter(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Links stand in for a disk that takes photos/ and Photos/ for one folder: only one of them is listed."""
+    """Links simulate a disk on which photos/ and Photos/ are the same folder: only one of them is listed."""
     write(tmp_path, "Photos/1.jpg", "other/1.jpg")
     if not (tmp_path / "photos").exists():
         spellings = ("photos", "PHOTOS", "pHOTOS")

@@ -1,4 +1,4 @@
-"""Manifests and photos of a storage of objects: in memory, and on a real S3 server that runs for these tests."""
+"""Manifests and photos in an object store: in memory, and on a real S3 server that runs for these tests."""
 
 from __future__ import annotations
 

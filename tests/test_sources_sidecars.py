@@ -1,4 +1,4 @@
-"""Sidecars are found whatever the case, Unicode form, language and length of their names; a damaged one is borne."""
+"""Sidecars are found regardless of case, normalisation, language and length of names; damaged ones do no harm."""
 
 import unicodedata
 from pathlib import Path

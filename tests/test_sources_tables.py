@@ -21,7 +21,7 @@ def files(tmp_path: Path) -> None:
 
 
 def read(tmp_path: Path, content: str, name: str = "m.csv") -> tuple[list[Photo], list[str]]:
-    """The photos of a manifest, and what was wrong with its other rows."""
+    """The photos of a manifest, and the problems with its other rows."""
     (tmp_path / name).write_text(content, encoding="utf-8", newline="")
     items = list(open_source(tmp_path / name))
     return (

@@ -1,4 +1,4 @@
-"""File names that hold positions in UTM: both hemispheres, wrong zones, cut-off times, folders with an @."""
+"""File names with UTM positions: both hemispheres, wrong zones, cut-off times, folders with an @."""
 
 from datetime import datetime
 from pathlib import Path

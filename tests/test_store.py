@@ -1,4 +1,4 @@
-"""A map on disk: what goes in comes out, whatever happens in between."""
+"""A map on disk: stored photos are read back unchanged, whatever happens in between."""
 
 from __future__ import annotations
 
@@ -304,7 +304,7 @@ def test_a_migration_that_fails_changes_nothing(path, monkeypatch):
 
 
 def test_the_first_schema_can_still_be_read(path):
-    """Written out, so that nobody edits a released step without noticing."""
+    """The SQL is repeated here, so that a released step cannot be edited unnoticed."""
     connection = sqlite3.connect(path)
     connection.executescript(
         """
@@ -476,7 +476,7 @@ def test_a_folder_that_cannot_be_written_is_reported_in_one_line(path, monkeypat
 
 
 def on_a_read_only_medium(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Tests may run as root, whom no permission stops: SQLite is made to fail as it does on a read-only medium."""
+    """Permissions do not stop root, so SQLite is made to fail as it does on a read-only medium."""
     from viewfix.store.sqlite import connect as module
 
     honest = module.connect

@@ -1,4 +1,4 @@
-"""A map that verifies: what it verifies and when, what odd queries get, what it explains, and what it promises."""
+"""Verification: what is verified and when, odd queries, explanations, and the promised rate of false answers."""
 
 import copy
 import dataclasses
@@ -61,7 +61,7 @@ def inliers(fix: Fix) -> list[int]:
 
 
 def doubtful(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every query is held against candidates, however sure similarity is."""
+    """Verify every query, however certain similarity is."""
     monkeypatch.setattr("viewfix.locate.query.SURE", 2.0)
 
 
@@ -234,7 +234,7 @@ def test_real_photos_at_night_are_located_correctly_or_rejected(tmp_path: Path) 
 
 
 def test_two_streets_that_look_the_same_lower_the_confidence(photos: Path, tmp_path: Path) -> None:
-    """Every photo twice, in two towns 5 km apart: nobody can tell which, and the probability must say so."""
+    """Every photo twice, in two towns 5 km apart: they cannot be distinguished, and the probability must show it."""
     with Map.build(tmp_path / "one.map", photos) as one:
         here = list(one.photos())
     there = [

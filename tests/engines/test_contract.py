@@ -1,4 +1,4 @@
-"""What every engine does alike: what is put comes out, by id, by row, by region and by likeness."""
+"""The contract of every engine: photos are read back by id, by row, by region and by similarity."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ NORTH = Circle(60.0 + 100 * 1e-4, 24.9, 120.0)  # photos 90 to 110 lie in it
 
 
 def filled(engine: Engine, count: int = 300) -> tuple[str, np.ndarray]:
-    """A map of so many photos, closed, and what it holds."""
+    """Build a map of `count` photos and close it. Returns its place and its descriptors."""
     place, units = engine.place(), descriptors(count)
     with Store.create(place, TOY) as store:
         for start in range(0, count, 100):

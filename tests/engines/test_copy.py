@@ -1,4 +1,4 @@
-"""Maps move between engines, and nothing changes on the way: killed, gone on with, compared, read from files."""
+"""Copies between engines and files change nothing: interrupted, continued, compared, read from Parquet."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Servers that are down, killed in the middle or wrong: one line, nothing acknowledged lost, no half of an answer."""
+"""Servers that are down, killed or wrong: one line, nothing acknowledged is lost, no partial answers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is Milvus' own: its server killed in the middle, a collection lost or of another map, regions as filters."""
+"""Milvus in particular: a killed server, a lost or foreign collection, regions as filters."""
 
 from __future__ import annotations
 
@@ -149,7 +149,7 @@ def test_milvus_killed_while_writing_loses_nothing_that_was_acknowledged(milvus:
 
 
 def written_and_asked_until_it_dies(store: Store, milvus: Milvus) -> list[int]:
-    """What was acknowledged, after one thread that writes and one that asks got one clear error each."""
+    """The acknowledged photos, after a writing and a searching thread each got one clear error."""
     acknowledged: list[int] = []
     failed: list[BaseException] = []
     wrong: list[object] = []

@@ -1,4 +1,4 @@
-"""The search index of PostgreSQL: made while others go on, made again after a kill, for long descriptors too."""
+"""The search index of PostgreSQL: built while others work, rebuilt after a kill, for long descriptors too."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def uses_index(store: Store) -> bool:
-    """Whether the index of a map was looked into since it was made."""
+    """Whether the index of a map was used since it was built."""
     assert isinstance(store, PostgresStore)
     store.lines("SELECT pg_stat_force_next_flush()")  # on the one connection that its pool has here
     query = "SELECT coalesce(sum(idx_scan), 0) FROM pg_stat_user_indexes WHERE schemaname = %s AND indexrelname = %s"
