@@ -4,8 +4,8 @@
     python benchmarks/soak.py --seconds 60
 
 Clients locate photos, list maps, send damaged and hostile uploads, hold connections open, add photos and remove them;
-a second map is replaced twice a minute. After a minute of warm-up, memory, threads, open files and decoder processes are
-measured every second. At the end they must be at the level of the beginning.
+a second map is replaced twice a minute. After a minute of warm-up, memory, threads, open files and decoder processes
+are measured every second. At the end they must be at the level of the beginning.
 """
 
 from __future__ import annotations
