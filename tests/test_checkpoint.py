@@ -9,7 +9,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="needs viewfix[train]")
 
 from viewfix.errors import BadInput, StorageFailed  # noqa: E402
-from viewfix.train.checkpoint import Checkpoint, Progress, read_state, restore_rng, rng_state, written  # noqa: E402
+from viewfix.train.checkpoint import Checkpoint, Progress, read_state, restore_rng, rng_state, save  # noqa: E402
 from viewfix.train.recipe import Recipe  # noqa: E402
 
 
@@ -72,21 +72,21 @@ def test_a_kill_while_writing_leaves_the_old_file(tmp_path: Path) -> None:
     class Killed(BaseException):
         pass
 
-    def half(file) -> None:
-        file.write(b"ne")
+    def half(part: Path) -> None:
+        part.write_bytes(b"ne")
         raise Killed
 
     with pytest.raises(Killed):
-        written(path, half)
+        save(path, half)
     assert path.read_bytes() == b"old"
 
-    def full(file) -> None:
+    def full(part: Path) -> None:
         raise OSError(28, "No space left on device")
 
     with pytest.raises(StorageFailed, match="No space left"):
-        written(path, full)
+        save(path, full)
     assert path.read_bytes() == b"old"
-    written(path, lambda file: file.write(b"new"))
+    save(path, lambda part: part.write_bytes(b"new"))
     assert [file.name for file in tmp_path.iterdir()] == ["last.pt"] and path.read_bytes() == b"new"
 
 
@@ -101,8 +101,8 @@ class Mischief:
 
 
 def test_nothing_is_unpickled(tmp_path: Path) -> None:
-    for name, save in (("a.pt", torch.save), ("b.pt", lambda content, path: path.write_bytes(pickle.dumps(content)))):
-        save({"weight": Mischief(tmp_path / "mischief")}, tmp_path / name)
+    for name, dump in (("a.pt", torch.save), ("b.pt", lambda content, path: path.write_bytes(pickle.dumps(content)))):
+        dump({"weight": Mischief(tmp_path / "mischief")}, tmp_path / name)
         with pytest.raises(BadInput, match="cannot be read as weights"):
             read_state(tmp_path / name)
     assert not (tmp_path / "mischief").exists()

@@ -126,7 +126,7 @@ def test_the_first_use_is_remembered_and_a_change_refused(server: Server, tmp_pa
 
     server.answers["/w"] = sends(GOOD + b"!")
     first.path.unlink()
-    with pytest.raises(BadInput, match=r"changed: SHA-256 .* delete .*thing\.json"):
+    with pytest.raises(BadInput, match=r"changed and are not used: SHA-256 .* delete .*thing\.json"):
         weights.obtained(known, home=tmp_path)
     assert not first.path.exists(), "what was refused must not be found by the next run"
 
@@ -140,7 +140,7 @@ def test_a_damaged_record_is_not_taken_for_no_record(tmp_path: Path) -> None:
     (tmp_path / "thing.safetensors").write_bytes(GOOD)
     for content in ("", "{}", "[1]", "\x00"):
         (tmp_path / "thing.json").write_text(content)
-        with pytest.raises(BadInput, match="Mend it or delete it"):
+        with pytest.raises(BadInput, match="Repair or delete it"):
             weights.obtained(model(), home=tmp_path)
 
 
@@ -149,7 +149,7 @@ def test_a_published_checksum_is_kept_to(server: Server, tmp_path: Path) -> None
     right = model(server.url("/w"), sha256=hashlib.sha256(GOOD).hexdigest())
     assert weights.obtained(right, home=tmp_path).known
     (tmp_path / "thing.safetensors").unlink()
-    with pytest.raises(BadInput, match="authors publish"):
+    with pytest.raises(BadInput, match="published by its authors"):
         weights.obtained(model(server.url("/w"), sha256="0" * 64), home=tmp_path)
     assert not names(tmp_path)
 
@@ -187,7 +187,7 @@ def test_a_page_in_the_place_of_weights_is_refused(server: Server, tmp_path: Pat
 @pytest.mark.parametrize("content", [b"", b"hello", b"version https://git-lfs.github.com/spec/v1\n", b"{}" * 20])
 def test_what_is_no_weights_at_all_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "w.pth").write_bytes(content)
-    with pytest.raises(BadInput, match="not a file of weights"):
+    with pytest.raises(BadInput, match="not a weights file"):
         weights.kind(tmp_path / "w.pth")
 
 
@@ -201,7 +201,7 @@ def test_the_next_address_is_tried_where_one_is_empty(server: Server, tmp_path: 
     server.answers["/new"] = sends(GOOD)
     got = weights.obtained(model(server.url("/old"), server.url("/new")), home=tmp_path)
     assert got.origin == server.url("/new")
-    with pytest.raises(BadInput, match="not there any more"):
+    with pytest.raises(BadInput, match="was not found or is not public"):
         download.download([server.url("/old")], tmp_path / "w", stage="")
     assert not (tmp_path / "w").exists()
 
@@ -238,7 +238,7 @@ def test_a_file_that_is_too_large_is_refused(server: Server, tmp_path: Path, mon
 
     server.answers["/endless"] = endless
     for path in ("/w", "/endless"):
-        with pytest.raises(BadInput, match="are not fetched"):
+        with pytest.raises(BadInput, match="are not downloaded"):
             download.download([server.url(path)], tmp_path / "w", stage="")
     assert not names(tmp_path)
 
@@ -258,7 +258,9 @@ def test_offline_opens_no_socket_and_says_what_to_put_where(tmp_path: Path, monk
 
     monkeypatch.setattr(socket, "socket", refuse)
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
-    with pytest.raises(BadInput, match=r"Fetch http://example.org/w elsewhere, put it at .*thing\.safetensors"):
+    with pytest.raises(
+        BadInput, match=r"Download http://example.org/w on another machine, copy it to .*thing\.safetensors"
+    ):
         weights.obtained(model("http://example.org/w"), home=tmp_path, use_network=False)
     (tmp_path / "thing.safetensors").write_bytes(GOOD)
     assert weights.obtained(model("http://example.org/w"), home=tmp_path, use_network=False).path.is_file()
@@ -283,9 +285,9 @@ def test_weights_that_no_program_can_fetch_name_the_page(tmp_path: Path) -> None
 
 def test_two_processes_do_not_fetch_one_model_at_once(tmp_path: Path) -> None:
     with (
-        weights.held(model(), tmp_path / "new"),
+        weights.lock(model(), tmp_path / "new"),
         pytest.raises(BadInput, match="another process"),
-        weights.held(model(), tmp_path / "new"),
+        weights.lock(model(), tmp_path / "new"),
     ):
         pass
 
@@ -293,7 +295,7 @@ def test_two_processes_do_not_fetch_one_model_at_once(tmp_path: Path) -> None:
 @pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root may write anywhere")
 def test_a_folder_that_may_not_be_written_is_said_to_be(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
-    with pytest.raises(StorageFailed, match="--weights-dir"), weights.held(model(), tmp_path / "new"):
+    with pytest.raises(StorageFailed, match="--weights-dir"), weights.lock(model(), tmp_path / "new"):
         pass
 
 
@@ -301,6 +303,6 @@ def test_a_full_disk_is_said_to_be(server: Server, tmp_path: Path, monkeypatch: 
     server.answers["/w"] = sends(GOOD)
     if not Path("/dev/full").exists():
         pytest.skip("no /dev/full here")
-    (tmp_path / "thing.safetensors.part").symlink_to("/dev/full")
-    with pytest.raises(StorageFailed, match="Make room"):
-        weights.obtained(model(server.url("/w")), home=tmp_path)
+    (tmp_path / "w").symlink_to("/dev/full")
+    with pytest.raises(StorageFailed, match="Free some space"):
+        download.download([server.url("/w")], tmp_path / "w", stage="")

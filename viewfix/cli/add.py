@@ -47,4 +47,4 @@ def command(  # noqa: PLR0913  one for each option
     cluster = cluster_of(ray, ray_workers)
     with opened(place, model=model, quiet=quiet) as city:
         added = city.add(*sources, prefer=prefer, cluster=cluster)
-    say_added(added, as_json=as_json)
+    say_added(added, place, as_json=as_json)

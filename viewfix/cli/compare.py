@@ -32,7 +32,9 @@ def command(files: tuple[str, ...], output: Path | None, as_json: bool, model: s
 
     paths = [path for each in files for path in image_files(each)]
     if len(paths) > MOST:
-        raise BadInput(f"{len(paths)} photos are too many for a table. Pass at most {MOST}, or use: viewfix plot MAP")
+        raise BadInput(
+            f"{len(paths)} photos are too many for a table. Pass at most {MOST}, or draw a map of them: viewfix plot"
+        )
     if output is not None:
         writable_picture(output, PICTURES, paths)
     with console.progress() as report:

@@ -32,7 +32,7 @@ def command(place: Address, target: Path | None, output: Path | None, form: str 
     from ..store.store import Store
 
     if (target is None) == (output is None):
-        raise BadInput("Pass exactly one file to write: viewfix export MAP photos.geojson, or -o photos.geojson")
+        raise BadInput(f"Name one file to write: viewfix export {place.typed} photos.geojson")
     chosen = target or output
     assert chosen is not None
     with require_complete(Store.open(place)) as store, console.progress() as report:

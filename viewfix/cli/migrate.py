@@ -32,4 +32,4 @@ def command(place: Address, model: str | None, drop_missing: bool, restart: bool
         click.echo(json_line(dataclasses.asdict(outcome)))
         return
     click.echo(str(outcome))
-    name_some("dropped", outcome.dropped)
+    name_some("dropped", outcome.dropped, place)

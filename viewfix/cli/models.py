@@ -78,7 +78,7 @@ def get(name: str, weights: Path | None, weights_dir: Path | None, offline: bool
         optional(package)  # fail before a large download, not after it
     from ..train.published import export_published
 
-    with console.progress(quiet=quiet) as report, places.held(known, home):
+    with console.progress(quiet=quiet) as report, places.lock(known, home):
         found = places.obtained(
             known, home=home, given=weights, use_network=not places.offline(offline), progress=report
         )

@@ -1,14 +1,13 @@
-"""The state of a run becomes a file that survives a kill, and the file the state again; nothing is unpickled."""
+"""Checkpoints of a training: written whole or not at all, read without unpickling."""
 
 from __future__ import annotations
 
-import os
 import platform
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,17 +15,19 @@ from torch import Tensor
 
 from .. import __version__
 from ..errors import BadInput, StorageFailed
+from ..files import replacing
+from ..optional import optional
 from .recipe import Recipe
 
 FORMAT = 1
 MARK = "viewfix_checkpoint"
 LAST, BEST = "last.pt", "best.pt"
-"""In the folder of a run: where it goes on, and what it is worth."""
+"""Files in the folder of a run: the latest state, and the network of the best epoch."""
 
 
 @dataclass
 class Progress:
-    """How far a run has come. `loss_sum` runs over the batches of the epoch that is under way."""
+    """The progress of a run. `loss_sum` is over the batches of the current epoch."""
 
     epoch: int = 0
     batch: int = 0
@@ -36,15 +37,15 @@ class Progress:
     best_epoch: int | None = None
     finished: bool = False
     history: list[dict[str, float]] = field(default_factory=list)
-    """One row an epoch: epoch, loss, and the recalls of the validation."""
+    """One row for each epoch: epoch, loss and validation recalls."""
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """All that a run needs to go on as if nothing had happened, and all that an export needs.
+    """Everything that is needed to continue a run exactly, or to export its network.
 
-    `photos` identifies the photos that were trained on; `size_px` is (width, height) of
-    the pictures; `network` the whole state dict, frozen parts included.
+    `photos` identifies the training photos; `size_px` is (width, height) of the pictures; `network` is the whole
+    state dict, with the frozen parts.
     """
 
     recipe: Recipe
@@ -57,7 +58,7 @@ class Checkpoint:
     versions: Mapping[str, str] = field(default_factory=dict)
 
     def write(self, path: Path) -> None:
-        """Whole or not at all: a kill leaves the old file or the new one."""
+        """Write the file whole or not at all: after a kill there is either the old file or the new one."""
         content = {
             MARK: FORMAT,
             "recipe": self.recipe.as_dict(),
@@ -69,22 +70,24 @@ class Checkpoint:
             "rng": dict(self.rng),
             "versions": dict(self.versions) or versions(),
         }
-        written(path, lambda file: torch.save(content, file))
+        save(path, lambda part: torch.save(content, part))
 
     @classmethod
     def read(cls, path: Path) -> Checkpoint:
-        """Back on the CPU.
+        """Read a checkpoint to the CPU.
 
         Raises:
-            BadInput: nothing there, damaged, or not a checkpoint of a run.
+            BadInput: missing, damaged, or not a checkpoint of a run.
         """
         content = read_state(path)
         if not isinstance(content.get(MARK), int):
             raise BadInput(
-                f"{path} is not a checkpoint of viewfix train. Name {LAST} or {BEST} in the folder of a run."
+                f"{path} is not a checkpoint of viewfix train. Pass {LAST} or {BEST} from the folder of a run."
             )
         if content[MARK] > FORMAT:
-            raise BadInput(f"{path} is of format {content[MARK]}, this viewfix reads up to {FORMAT}. Upgrade viewfix.")
+            raise BadInput(
+                f"{path} has format {content[MARK]}; this version of viewfix reads up to {FORMAT}. Upgrade viewfix."
+            )
         width_px, height_px = content["size_px"]
         return cls(
             recipe=Recipe.from_dict(content["recipe"], where=str(path)),
@@ -98,25 +101,25 @@ class Checkpoint:
         )
 
     def same_recipe(self, recipe: Recipe, path: Path) -> None:
-        """Refuse to go on with another recipe: the outcome would be of neither."""
+        """Refuse to continue with another recipe: the result would belong to neither."""
         differing = self.recipe.differences(recipe)
         if differing:
             raise BadInput(
                 f"{path} is a checkpoint of another recipe; there and here: {'; '.join(differing)}. "
-                "Go on with its own recipe, or start anew in another folder with --run."
+                "Continue with its own recipe, or start again in another folder with --run."
             )
 
     def same_photos(self, photos: str, run: Path) -> None:
-        """Refuse to go on with other photos than those that the run began with."""
+        """Refuse to continue with photos other than those of the run."""
         if self.photos != photos:
             raise BadInput(
-                f"{run} was trained on other photos than are given now, or their files changed since. "
-                "Give the same photos, or start anew in another folder with --run."
+                f"{run} was trained on other photos, or their files have changed since. "
+                "Pass the same photos, or start again in another folder with --run."
             )
 
 
 def versions() -> dict[str, str]:
-    """Of what computed the outcome."""
+    """The versions of the packages that computed the result."""
     return {
         "viewfix": __version__,
         "python": platform.python_version(),
@@ -125,32 +128,25 @@ def versions() -> dict[str, str]:
     }
 
 
-def written(path: Path, write: Callable[[IO[bytes]], object]) -> None:
-    """A file beside it, forced to the disk, then renamed over the old one; `write` gets the open binary file."""
-    beside = path.with_name(path.name + ".new")
+def save(path: Path, write: Callable[[Path], object]) -> None:
+    """Write a file of a run whole and durably; `write` gets the path to write to.
+
+    Raises:
+        StorageFailed: the file cannot be written.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with beside.open("wb") as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
-        if os.name == "posix":  # the rename itself must outlive a power cut, too
-            folder = os.open(path.parent, os.O_RDONLY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
+        with replacing(path, durable=True) as part:
+            write(part)
     except (OSError, RuntimeError) as error:  # torch.save turns a full disk into a RuntimeError
-        beside.unlink(missing_ok=True)
-        raise StorageFailed(f"{path} could not be written ({error}). Free space, then go on with --resume.") from None
+        raise StorageFailed(f"{path} cannot be written ({error}). Free some space, then use --resume.") from None
 
 
 def read_state(path: Path) -> dict[str, Any]:
-    """A dictionary of tensors and plain values out of a .pt or .safetensors file, on the CPU.
+    """The tensors and plain values of a .pt or .safetensors file, on the CPU.
 
     Raises:
-        BadInput: nothing there, a web page, damaged, or something that only unpickling could read.
+        BadInput: missing, a web page, damaged, or content that would have to be unpickled.
     """
     try:
         with path.open("rb") as file:
@@ -158,25 +154,23 @@ def read_state(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise BadInput(f"The weights {path} cannot be read ({error.strerror}). Check the path.") from None
     if head.lstrip()[:1] == b"<":
-        raise BadInput(f"{path} is a web page, not weights: a download that went wrong. Get the file again.")
+        raise BadInput(f"{path} is a web page, not weights: the download failed. Download the file again.")
     try:
         if head[8:9] == b"{":  # safetensors: a length, then JSON
-            from safetensors.torch import load_file
-
-            return dict(load_file(path))
+            return dict(optional("safetensors.torch").load_file(path))
         content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch and safetensors raise a dozen kinds
         first = (str(error).strip() or type(error).__name__).splitlines()[0][:160]
         raise BadInput(
-            f"{path} cannot be read as weights ({first}). Give a .safetensors file, or a .pt file of plain tensors."
+            f"{path} cannot be read as weights ({first}). Use a .safetensors file, or a .pt file of plain tensors."
         ) from None
     if not isinstance(content, dict):
-        raise BadInput(f"{path} holds a {type(content).__name__}, where a table of named tensors was expected.")
+        raise BadInput(f"{path} holds a {type(content).__name__} instead of named tensors. Save a state_dict.")
     return content
 
 
 def rng_state() -> dict[str, Any]:
-    """Of every generator that training may draw from, as tensors and plain values."""
+    """The state of every random generator that a training uses, as tensors and plain values."""
     kind, keys, position, has_gauss, gauss = np.random.get_state(legacy=True)  # noqa: NPY002  miners draw from it
     version, words, following = random.getstate()
     return {

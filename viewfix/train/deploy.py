@@ -1,4 +1,4 @@
-"""The best checkpoint of a run becomes .onnx files that maps are built with, checked against PyTorch on real photos."""
+"""Export a trained network as .onnx for maps, checked against PyTorch on real photos."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from ..errors import BadInput, ViewfixError
+from ..files import replacing
 from ..models.onnx import OnnxModel
 from ..models.preprocessing import Preprocessing
 from . import export
@@ -25,7 +26,7 @@ from .pictures import rules
 Picture = npt.NDArray[np.uint8]
 
 LEAST_COSINE = 0.9999
-"""Between what PyTorch and a float32 file make of a picture; less means that the export is wrong."""
+"""Between the descriptors of PyTorch and of a float32 file; a smaller cosine means a wrong export."""
 
 LEAST_COSINE_INT8 = 0.9
 FLOAT_CONVOLUTIONS = 3
@@ -33,7 +34,7 @@ FLOAT_CONVOLUTIONS = 3
 
 @dataclass(frozen=True, slots=True)
 class ExportedModel:
-    """A file, and how far it is from PyTorch over all pictures: largest difference of a number, least cosine."""
+    """An exported file, with its largest difference from PyTorch and its least cosine over all pictures."""
 
     path: Path
     size_bytes: int
@@ -48,25 +49,26 @@ class ExportedModel:
 
 
 def export_checkpoint(run: Path, to: Path, *, int8: bool, pictures: Sequence[Picture]) -> ExportedModel:
-    """Write the network of a run, or of one checkpoint, as a file that `viewfix build --model` takes.
+    """Export the network of a run, or of one checkpoint, for `viewfix build --model`.
 
     Args:
-        run: the folder of a run, whose best checkpoint is taken, or a checkpoint file.
+        run: the folder of a run, whose best checkpoint is used, or a checkpoint file.
         to: the .onnx file.
-        int8: weights and activations of the backbone in 8 bits, calibrated on the pictures.
-        pictures: (H, W, 3) uint8 RGB photos like those that the model is for.
+        int8: store weights and activations of the backbone in 8 bits, calibrated on the pictures.
+        pictures: (H, W, 3) uint8 RGB photos typical of the intended use.
 
     Raises:
-        BadInput: there is no checkpoint, there are no pictures, or int8 was asked of a transformer.
-        ViewfixError: the file computes something else than PyTorch.
+        BadInput: no checkpoint, no pictures, or int8 for a transformer.
+        ViewfixError: the file differs from PyTorch.
     """
     checkpoint = Checkpoint.read(run / BEST if run.is_dir() else run)
     describer = assemble(checkpoint.recipe)
     describer.load_state_dict(dict(checkpoint.network), strict=True)
     best = checkpoint.progress.history[-1] if checkpoint.progress.history else {}
     about = {
+        **({"name": checkpoint.recipe.name} if checkpoint.recipe.name else {}),
         "licence": checkpoint.recipe.licence,
-        "sources": [f"trained by viewfix train; epoch {checkpoint.progress.epoch}"],
+        "sources": [*checkpoint.recipe.sources, f"trained by viewfix train; epoch {checkpoint.progress.epoch}"],
         "recipe": checkpoint.recipe.as_dict(),
         "versions": dict(checkpoint.versions),
         "validation": {name: round(value, 4) for name, value in best.items()},
@@ -85,9 +87,9 @@ def export_checked(
     int8: bool,
     pictures: Sequence[Picture],
 ) -> ExportedModel:
-    """Any network as a file, checked; `deployed` is how pictures reach it, `about` goes into its description."""
+    """Export any network, checked; `deployed` is its preprocessing, `about` is added to its description."""
     if not pictures:
-        raise BadInput("An export is checked on real photos, and none were given. Name some with --photos.")
+        raise BadInput("An export is checked on real photos, and there are none. Pass some with --photos.")
     describer.eval()
     backbone = describer.backbone
     given = preprocessing(deployed, backbone)
@@ -102,15 +104,19 @@ def export_checked(
     with torch.inference_mode():
         expected = np.concatenate([describer(torch.from_numpy(x)).numpy() for x in batch])
     about = {"name": to.stem, "dim": expected.shape[1], **about}
-    export.save(model, to, about=about, preprocessing=asdict(given))
-    return _checked(to, expected, pictures, least=LEAST_COSINE_INT8 if int8 else LEAST_COSINE)
+    to.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(to) as part:
+        export.save(model, part, about=about, preprocessing=asdict(given))
+        least = LEAST_COSINE_INT8 if int8 else LEAST_COSINE
+        difference, cosine = _checked(part, expected, pictures, least=least)
+    return ExportedModel(to, to.stat().st_size, difference, cosine)
 
 
 def preprocessing(deployed: Preprocessing, backbone: Backbone) -> Preprocessing:
-    """The same with the normalisation of a backbone: in the network where one node can do it, else before it."""
+    """The preprocessing of the exported file: it normalises unless one node of the network can do that."""
     means, stds = {float(value) for value in backbone.mean}, {float(value) for value in backbone.std}
     if len(means) == len(stds) == 1 and means.pop().is_integer():
-        return deployed  # whole pixels go in, and the network normalises them
+        return deployed  # the network takes whole pixels and normalises them
     values = asdict(deployed) | {
         "layout": "NCHW float32",
         "mean": tuple(value / 255 for value in backbone.mean),
@@ -120,7 +126,7 @@ def preprocessing(deployed: Preprocessing, backbone: Backbone) -> Preprocessing:
 
 
 def normalised(picture: Picture, deployed: Preprocessing, backbone: Backbone) -> npt.NDArray[np.float32]:
-    """(H, W, 3) uint8 to (1, 3, H, W) float32 as PyTorch takes it."""
+    """(H, W, 3) uint8 to the (1, 3, H, W) float32 input of PyTorch."""
     pixels = deployed.apply(picture).astype(np.float32)
     mean, std = (np.array(values, np.float32) for values in (backbone.mean, backbone.std))
     return np.ascontiguousarray(((pixels - mean) / std).transpose(0, 3, 1, 2))
@@ -129,15 +135,15 @@ def normalised(picture: Picture, deployed: Preprocessing, backbone: Backbone) ->
 def _graph(
     module: nn.Module, x: torch.Tensor | npt.NDArray[np.float32], names: tuple[str, str], deployed: Preprocessing
 ) -> onnx.ModelProto:
-    """From one example; two of it, since of one the exporter would take the batch for fixed."""
+    """Export a module with its example twice: with one, the exporter would fix the batch size."""
     example = torch.as_tensor(x)
     return export.to_onnx(module, torch.cat([example, example]), names=names, any_size=deployed.sizing == "area")
 
 
 def _int8(describer: Describer, batch: Sequence[npt.NDArray[np.float32]], deployed: Preprocessing) -> onnx.ModelProto:
-    """The backbone in 8 bits, the head in 32: it is small, and its errors would reach the descriptor as they are."""
+    """The backbone in 8 bits and the head in 32: it is small, and its errors would directly reach the descriptor."""
     if describer.backbone.has_token:
-        raise BadInput("int8 gains nothing with a transformer as backbone. Leave out --int8.")
+        raise BadInput("int8 does not make a transformer faster. Leave out --int8.")
     whole = (export.NORMALISED, export.FEATURES), (export.FEATURES, export.DESCRIPTOR)
     exact = export.folded(_graph(describer.backbone, batch[0], whole[0], deployed))
     small = export.quantised(exact, batch, float_convolutions=FLOAT_CONVOLUTIONS)
@@ -149,13 +155,13 @@ def _int8(describer: Describer, batch: Sequence[npt.NDArray[np.float32]], deploy
 
 def _checked(
     path: Path, expected: npt.NDArray[np.float32], pictures: Sequence[Picture], *, least: float
-) -> ExportedModel:
+) -> tuple[float, float]:
+    """The largest difference of a number and the least cosine between a file and PyTorch."""
     found = OnnxModel(path).embed(pictures)
-    cosines = (found * expected).sum(axis=1)
-    shipped = ExportedModel(path, path.stat().st_size, float(np.abs(found - expected).max()), float(cosines.min()))
-    if not shipped.least_cosine >= least:
+    cosine = float((found * expected).sum(axis=1).min())
+    if not cosine >= least:
         raise ViewfixError(
-            f"{path} does not compute what PyTorch computes (least cosine {shipped.least_cosine:.4f} over "
-            f"{len(pictures)} photos, {least} is wanted). Do not use it; export float32, or calibrate on more photos."
+            f"The exported network differs from PyTorch (least cosine {cosine:.4f} over {len(pictures)} photos, below "
+            f"{least}), so it was not kept. Export float32, or calibrate on more photos."
         )
-    return shipped
+    return float(np.abs(found - expected).max()), cosine

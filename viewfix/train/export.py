@@ -26,6 +26,7 @@ from onnxruntime.quantization import (
 from onnxruntime.quantization.shape_inference import quant_pre_process
 from torch import nn
 
+from ..files import write_whole
 from ..models.onnx import FORMAT, METADATA_KEY
 from ..models.preprocessing import Preprocessing
 
@@ -212,13 +213,13 @@ def half_weights(model: onnx.ModelProto, *, least_numbers: int = 100_000) -> onn
 
 
 def save(model: onnx.ModelProto, path: Path, *, about: Mapping[str, Any], preprocessing: Mapping[str, Any]) -> None:
-    """Writes the file with its description, as viewfix/models/onnx.py reads it."""
+    """Write the file with its description, as viewfix/models/onnx.py reads it."""
     Preprocessing.read(preprocessing)  # refuse to write what cannot be read
     description = {"format": FORMAT, **about, "preprocessing": dict(preprocessing)}
     tidied(model)
     helper.set_model_props(model, {METADATA_KEY: json.dumps(description, ensure_ascii=False, sort_keys=True)})
     path.parent.mkdir(parents=True, exist_ok=True)
-    onnx.save(model, path)
+    write_whole(path, model.SerializeToString())
 
 
 def tidied(model: onnx.ModelProto) -> onnx.ModelProto:

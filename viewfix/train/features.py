@@ -9,9 +9,8 @@ import hashlib
 import json
 import shutil
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
-from typing import IO, Any, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -24,7 +23,7 @@ from ..errors import StorageFailed
 from ..types import Photo, silent
 from ..types import Progress as Report
 from .backbones.dinov2 import Tokens
-from .checkpoint import written
+from .checkpoint import save
 from .frozen import Features, runner
 from .pictures import Pictures, Sample, read_ahead
 from .recipe import Recipe
@@ -105,13 +104,10 @@ class Cache:
                 each[start : start + len(part)] = array
                 each.flush()
             about |= {"done": start + len(part), "leaves": len(maps), "form": form}
-            written(folder / INDEX, partial(_write_json, about))
+            index = json.dumps(about)
+            save(folder / INDEX, lambda part, index=index: part.write_text(index, encoding="utf-8"))  # type: ignore[misc]
             progress("features of frozen stages", about["done"], len(samples))
         return cls(folder, samples)
-
-
-def _write_json(about: dict[str, Any], file: IO[bytes]) -> None:
-    file.write(json.dumps(about).encode())
 
 
 def _index(folder: Path) -> dict[str, Any]:

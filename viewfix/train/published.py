@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import BadInput, ViewfixError
+from ..files import replacing
 from ..models import catalogue, weights
 from ..models.onnx import OnnxModel
 from ..models.preprocessing import Preprocessing
@@ -184,8 +185,7 @@ def export_published(
         "paper": known.paper,
         "sources": [f"{known.weights.file} of {known.weights.page}" + (f", SHA-256 {sha256}" if sha256 else "")],
     }
-    part = to.with_name(to.name + ".part")
-    try:
+    with replacing(to) as part:
         export.save(_graph(describer, preprocessing), part, about=about, preprocessing=asdict(preprocessing))
         progress(f"checking {to.name}", 2, 3)
         difference = _difference(describer, part, preprocessing)
@@ -194,9 +194,6 @@ def export_published(
                 f"The ONNX file of {name} differs from PyTorch by {difference:.1g}, more than {LARGEST_DIFFERENCE}. "
                 "It was not kept. Try other versions of torch and onnxruntime, as in constraints.txt."
             )
-        part.replace(to)
-    finally:
-        part.unlink(missing_ok=True)
     progress(f"checking {to.name}", 3, 3)
     return difference
 
