@@ -98,8 +98,8 @@ class MilvusSearch:
         k = rounded_up(k)
         count = SPARE + 2 * k
         while count <= MOST:
-            asked = self._collection.shortlist(query, count, region, filled.at)
-            rows, units = self._records.present(asked[asked <= filled.through])
+            proposed = self._collection.shortlist(query, count, region, filled.at)
+            rows, units = self._records.present(proposed[proposed <= filled.through])
             if len(rows) >= k:
                 return rows, cosines(units, query)
             if count >= len(self._records):
