@@ -211,7 +211,7 @@ def test_the_out_of_map_threshold_is_the_score_of_the_theory() -> None:
 
 @pytest.mark.parametrize("rate", [0, 1, -0.1, 1.5, float("nan")])
 def test_a_rate_that_is_not_a_probability_is_refused(rate: float) -> None:
-    with pytest.raises(BadInput, match="share"):
+    with pytest.raises(BadInput, match="false_accepts must be more than 0"):
         strangers([0.1] * 200).line(rate, "off")
 
 

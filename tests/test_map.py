@@ -420,7 +420,7 @@ def test_one_file_at_two_positions_is_named_and_not_counted_as_there(street: Pat
 
 @pytest.mark.parametrize("line", [float("nan"), -0.1, 7])
 def test_a_threshold_that_is_not_a_probability_is_refused(line: float, city: Map, street: Path) -> None:
-    with pytest.raises(BadInput, match="probability"):
+    with pytest.raises(BadInput, match="least_confidence must be"):
         city.locate(photos_of(street)[0], least_confidence=line)
 
 

@@ -49,7 +49,7 @@ class Map:
 
     def __init__(self, store: Store, *, model: Model | str | Path | None = None, progress: Progress = silent) -> None:
         self._store = store
-        self._asked_model = model
+        self._requested_model = model
         self._model: Model | None = None
         self._search: Search | None = None
         self._verifier: Verifier | None = None
@@ -310,7 +310,7 @@ class Map:
             try:
                 self._model = self._own_model()
             except UnknownModel as error:
-                if self._asked_model is not None:
+                if self._requested_model is not None:
                     raise
                 raise UnknownModel(
                     f"The map {self.address} was built with {self._store.model.name}, a custom model. "
@@ -389,7 +389,7 @@ class Map:
 
     def _own_model(self) -> Model:
         own = self._store.model
-        model = catalogue.given(self._asked_model or self._store.model_file(own) or own.name)
+        model = catalogue.given(self._requested_model or self._store.model_file(own) or own.name)
         own.check(model.name, model.fingerprint, str(self.address))
         return model
 

@@ -45,7 +45,7 @@ def command(ctx: click.Context, as_json: bool, commercial_ok: bool, weights_dir:
         click.echo(json.dumps([_facts(entry, weights_dir) for entry in shown]))
         return
     for entry in shown:
-        _say(entry, weights_dir)
+        _print_entry(entry, weights_dir)
 
 
 @command.command()
@@ -97,7 +97,7 @@ def _facts(entry: Entry, weights_dir: Path | None) -> dict[str, Any]:
     return {**dataclasses.asdict(entry), "file": entry.file.name, "path": str(path), "here": path.is_file()}
 
 
-def _say(entry: Entry, weights_dir: Path | None) -> None:
+def _print_entry(entry: Entry, weights_dir: Path | None) -> None:
     from ..models.catalogue import DEFAULT, located
 
     if entry.obstacle:
