@@ -389,7 +389,9 @@ class Map:
 
     def _own_model(self) -> Model:
         own = self._store.model
-        model = catalogue.given(self._asked_model or self._store.model_file(own) or own.name)
+        asked = self._asked_model or self._store.model_file(own)
+        # The name in a map is looked up in the catalogue, never opened as a path: maps come from other people.
+        model = catalogue.given(asked) if asked else catalogue.named(own.name, threads=1)
         own.check(model.name, model.fingerprint, str(self.address))
         return model
 
