@@ -69,7 +69,7 @@ def test_a_comma_parts_urls_only_where_another_begins() -> None:
 
 def test_a_url_of_no_engine_is_refused_in_one_line() -> None:
     for ask in (Store.open, Store.exists):
-        with pytest.raises(BadInput, match="ftp://, which no engine of viewfix serves"):
+        with pytest.raises(BadInput, match="ftp://, which viewfix does not support"):
             ask("ftp://host/city")
 
 

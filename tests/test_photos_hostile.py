@@ -361,4 +361,4 @@ def test_the_size_of_a_webp_is_checked_before_its_canvas_is_made(monkeypatch: py
     canvas = b"VP8X" + struct.pack("<I", 10) + bytes(4) + (16_383).to_bytes(3, "little") * 2
     data = b"RIFF" + struct.pack("<I", 4 + len(canvas)) + b"WEBP" + canvas
     monkeypatch.setattr(pixels, "decode", lambda *_: pytest.fail("it was decoded"))
-    assert "16384 x 16384 pixels, and over 200 million" in refused(data)
+    assert "16384 x 16384 pixels, but pictures over 200 million" in refused(data)

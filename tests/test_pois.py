@@ -866,7 +866,7 @@ def test_the_command_line_adds_lists_names_and_removes(
 @pytest.mark.parametrize(
     "arguments, line",
     [
-        (["pois", "list", "MAP", "--near", "here"], "which is not a place"),
+        (["pois", "list", "MAP", "--near", "here"], "is not a position"),
         (["pois", "list", "MAP", "--near", "99,0"], "swapped"),
         (["pois", "list", "MAP", "--radius-m", "5"], "--radius-m needs a place"),
         (["pois", "remove", "MAP", "--source", "no.csv"], "has no points of interest from no.csv. "),

@@ -244,7 +244,7 @@ def test_other_weights_than_those_first_used_are_refused(
     other = tmp_path / "other.pth"
     torch.save({key: tensor + 1 for key, tensor in torch.load(cosplace, weights_only=True).items()}, other)
     assert run(["models", "get", NAME, "--weights", str(other), "--weights-dir", str(home)]) == 2
-    assert "changed: SHA-256" in capsys.readouterr().err
+    assert "changed and are not used: SHA-256" in capsys.readouterr().err
     assert file.read_bytes() == before
 
 

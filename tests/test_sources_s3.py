@@ -113,7 +113,7 @@ def test_a_remote_file_that_cannot_be_read_is_one_line(memory: str, monkeypatch:
     for url, kind, why in (
         (f"{memory}/none.csv", BadInput, "There is nothing at memory://town/none.csv"),
         (f"{memory}/img", BadInput, "is not a manifest"),
-        ("warehouse://a/b.csv", BadInput, "fsspec does not know the beginning of"),
+        ("warehouse://a/b.csv", BadInput, "fsspec does not know the scheme of"),
     ):
         with pytest.raises(kind, match=why) as caught:
             open_sources([url])

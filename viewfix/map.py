@@ -390,8 +390,7 @@ class Map:
     def _own_model(self) -> Model:
         own = self._store.model
         asked = self._asked_model or self._store.model_file(own)
-        # The name in a map is looked up in the catalogue, never opened as a path: maps come from other people.
-        model = catalogue.given(asked) if asked else catalogue.named(own.name, threads=1)
+        model = catalogue.given(asked) if asked else catalogue.named(own.name, threads=1)  # a name, never a path
         own.check(model.name, model.fingerprint, str(self.address))
         return model
 

@@ -390,7 +390,7 @@ def test_lines_of_a_strangers_file_that_cannot_be_used_are_named_and_the_others_
     assert "not a WGS84" in reasons[record(1).photo.id] and "no position" in reasons[record(2).photo.id]
     assert "no id" in reasons["row 4"]
     for number in (5, 6, 7):
-        assert "descriptor is not one of length 1" in reasons[record(number).photo.id]
+        assert "descriptor does not have length 1" in reasons[record(number).photo.id]
     with Store.open(target) as store:
         assert set(store.ids()) == {record(0).photo.id, record(9).photo.id}
 

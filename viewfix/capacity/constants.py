@@ -1,4 +1,4 @@
-"""The measured constants that plans are made from, as benchmarks/constants.py writes them."""
+"""The measured constants for capacity plans, written by benchmarks/constants.py."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ class Constant:
     measured_to: float | None
 
     def at(self, photos: float, dims: int = 512) -> float:
-        """The value for a map of that many photos.
+        """The value for a map of `photos` photos and descriptors of length `dims`.
 
-        Between measurements it follows a power law, and beyond the last it continues the last one.
+        It is interpolated by a power law between measurements, and extrapolated by the last one.
         """
         if isinstance(self.value, int | float):
             return self._scaled(float(self.value), dims)
@@ -47,7 +47,7 @@ class Constant:
         return value if self.of_dims is None else value * dims / self.of_dims
 
     def reaches(self, photos: float) -> bool:
-        """Whether it was measured on a map of that size."""
+        """Whether the constant was measured on a map of that size."""
         return self.measured_to is None or photos <= 1.01 * self.measured_to
 
 

@@ -1,4 +1,4 @@
-"""Estimate what a workload needs: arithmetic over measured constants, which names those used beyond their range."""
+"""Estimates of what a workload needs: arithmetic over measured constants, with a list of the extrapolated ones."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ Engine = Literal["file", "PostgreSQL", "PostgreSQL shards", "Milvus"]
 GB = 1e9
 FILE_PHOTOS = 20e6  # twice what was measured
 ONE_SERVER_PHOTOS = 100e6
-MOST_SHARDS = 16  # of more servers, one is slow too often
-UTILISATION = 0.6  # of a core or of memory: beyond that, queries queue
-DISK_MARGIN = 1.3  # for vacuuming, an index being built, a week of growth
+MOST_SHARDS = 16  # with more servers, too often one of them is slow
+UTILISATION = 0.6  # the share of cores and memory to use; above it, queries queue
+DISK_MARGIN = 1.3  # for vacuuming, for an index being built, and for a week of growth
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a workload needs. `beyond` names the constants that were not measured on maps of this size."""
+    """The plan for a workload. `beyond` lists the constants that were not measured on maps of this size."""
 
     engine: Engine
     why: str
@@ -48,7 +48,7 @@ class Plan:
 
     @property
     def machines(self) -> int:
-        """Machines that answer queries. Those that embed the photos once are not among them."""
+        """The number of machines that answer queries, without those that embed the photos once."""
         return sum(part.machines for part in self.parts)
 
     @property
@@ -61,10 +61,10 @@ class Plan:
 
 
 def plan(workload: Workload, constants: Mapping[str, Constant] | None = None) -> Plan:
-    """Choose the engine for a workload, and estimate the machines it needs."""
+    """Choose the engine for a workload, and estimate the machines that it needs."""
     measured = _Measured(constants or load(), workload)
     engine, why = _engine(measured)
-    measured.beyond.clear()  # what was looked up only to choose the engine
+    measured.beyond.clear()  # forget the constants that were only used for choosing the engine
     parts = {"file": _file, "PostgreSQL": _postgres, "PostgreSQL shards": _postgres, "Milvus": _milvus}[engine](
         measured
     )
@@ -84,7 +84,7 @@ def plan(workload: Workload, constants: Mapping[str, Constant] | None = None) ->
 
 
 class _Measured:
-    """The constants for one workload. Remembers which of them were used beyond the size they were measured on."""
+    """The constants for one workload. `beyond` collects those that were used beyond the measured size."""
 
     def __init__(self, constants: Mapping[str, Constant], workload: Workload) -> None:
         self._constants, self.workload = constants, workload
@@ -99,7 +99,7 @@ class _Measured:
         return constant.at(size, self.workload.dims)
 
     def mean_search_ms(self, search_ms: float, near_ms: float) -> float:
-        """The mean time of a search, by the share of queries that come with a position."""
+        """The mean time of a search, from the share of queries with a rough position."""
         self.search_ms, self.near_ms = search_ms, near_ms
         return self.workload.near_share * near_ms + (1 - self.workload.near_share) * search_ms
 
@@ -200,7 +200,7 @@ def _service_cores(measured: _Measured) -> float:
 
 
 def _features(measured: _Measured) -> float:
-    """Bytes a photo for local features."""
+    """Bytes per photo for local features."""
     return measured("local_features_bytes") if measured.workload.local_features else 0.0
 
 

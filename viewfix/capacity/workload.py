@@ -1,4 +1,4 @@
-"""What to plan for: the size of a map, its queries, and the machines at hand."""
+"""The workload to plan for: the size of a map, its queries, and the available machines."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The command line: a table of commands, each in its own module, imported when it is used."""
+"""The command line. Each command has its own module, which is imported when it is used."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from .. import __version__
 from ..errors import StorageFailed, ViewfixError
 
 COMMANDS = {  # name: one-line help; viewfix/cli/<name>.py is imported only when it is used
-    "demo": "Draw a small town, map it, and find photos in it. Needs nothing.",
-    "build": "Make a map from photos, or continue one.",
+    "demo": "Draw a small town, map it, and locate photos in it. Needs no photos.",
+    "build": "Build a map from photos, or continue one.",
     "add": "Add photos to a map.",
     "remove": "Remove photos from a map.",
     "migrate": "Re-embed the photos of a map with another model, in place.",
-    "adapt": "Fit the model of a map to its photos, and keep it if it finds more.",
+    "adapt": "Fine-tune the model of a map on its photos, and keep it if it finds more.",
     "locate": "Say where photos were taken.",
     "compare": "Compare photos: the distance of every pair.",
-    "places": "Say which of a few places photos show: one folder a place.",
+    "places": "Say which of a few places photos show. Each place is a folder of photos.",
     "plot": "Draw the photos of a map by how they look, in two dimensions.",
     "info": "Show what is in a map.",
     "coverage": "Show where a map would find photos, where not, and what to photograph next.",
     "pois": "Add, list and remove the points of interest of a map.",
-    "export": "Write a map as GeoJSON, CSV, Parquet or for the TensorBoard projector.",
+    "export": "Write a map as GeoJSON, CSV, Parquet, KML, GPX, or for the TensorBoard projector.",
     "copy": "Copy a map between a file, PostgreSQL, Milvus and Parquet, and compare both.",
-    "pack": "Write a map as an app that finds photos on a phone, without a network.",
-    "plan": "Estimate memory, disk and machines for a map of a size, and choose the engine.",
-    "serve": "Answer over HTTP, with a page for people.",
-    "serve-key": "Make a key for a service.",
+    "pack": "Write a map as an app that locates photos on a phone, without a network.",
+    "plan": "Estimate memory, disk and machines for a map, and choose the engine.",
+    "serve": "Answer over HTTP, with a web page for people.",
+    "serve-key": "Make an API key for a service.",
     "train": "Train a model on photos of places, and export it for maps.",
     "eval": "Measure a model or a map on a dataset.",
     "models": "List the models that can be used.",
@@ -40,7 +40,7 @@ COMMANDS = {  # name: one-line help; viewfix/cli/<name>.py is imported only when
 
 
 class _Table(click.Group):
-    """A group that knows its commands by name and help, and imports one when it is called."""
+    """A group that lists its commands from a table, and imports a command only when it is called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -72,7 +72,7 @@ class _Table(click.Group):
 @click.version_option(__version__, prog_name="viewfix")
 @click.pass_context
 def app(ctx: click.Context) -> None:
-    """Take a photo, get the place.
+    """Find out where a photo was taken.
 
     First steps: viewfix demo; then viewfix build my.map PATH/TO/YOUR/PHOTOS and viewfix locate my.map PHOTO.
 
@@ -112,8 +112,8 @@ def run(args: Sequence[str]) -> int:
         click.echo("viewfix: stopped. What was stored stays; run the same command again to continue.", err=True)
         return 130
     except SystemExit as stop:
-        # `viewfix … | head`, and the reader has all it wanted: click replaces the stream with a silent one.
+        # In `viewfix … | head` the reader closes the pipe early, and click replaces the stream with a silent one.
         return 0 if sys.stdout is not before else int(stop.code or 0)
-    except OSError as error:  # nothing below should let one through; if it does, a line is better than a traceback
+    except OSError as error:  # should not happen, but one line is better than a traceback
         click.echo(f"viewfix: {error}. Check that the disk has room and that you may write there.", err=True)
         return StorageFailed.exit_code

@@ -1,4 +1,4 @@
-"""viewfix adapt: the model of a map is fitted to the photos of the map, and kept if it finds more of them."""
+"""viewfix adapt: fine-tune the model of a map on the photos of the map, and keep it if it finds more of them."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 @map_argument
 @model_option
 @click.option("--positive-m", default=10.0, show_default=True, type=click.FloatRange(0.1, 1000),
-              help="Photos nearer than this, looking the same way, show one place.")  # fmt: skip
+              help="Photos closer than this that look the same way show one place.")  # fmt: skip
 @click.option("--heading-tolerance-deg", default=30.0, show_default=True, type=click.FloatRange(0, 180),
-              help="How far apart two photos of one place may look; 180 for photos without headings.")  # fmt: skip
-@click.option("--seed", default=0, show_default=True, help="Of all that is drawn.")
-@click.option("--dry-run", is_flag=True, help="Notify what it would bring, and change nothing.")
-@click.option("-q", "--quiet", is_flag=True, help="No progress bar.")
+              help="How much the headings of photos of one place may differ; 180 if they have none.")  # fmt: skip
+@click.option("--seed", default=0, show_default=True, help="Seed of all random choices.")
+@click.option("--dry-run", is_flag=True, help="Print the result and change nothing.")
+@click.option("-q", "--quiet", is_flag=True, help="Show no progress bar.")
 def command(
     place: Address,
     model: str | None,
@@ -35,12 +35,12 @@ def command(
     dry_run: bool,
     quiet: bool,
 ) -> None:
-    """Fit the model of MAP to the photos of MAP; keep it if held-out photos are found more often.
+    """Fine-tune the model of MAP on its photos, and keep it if held-out photos are found more often.
 
-    Part of the map's area is kept back, and asks for its photos before and after, by day, at a drawn night,
-    from a little aside. If more are found, the adapted model is written beside the map, and the map is
-    re-embedded with it as `viewfix migrate` does; if not, nothing changes. It says so either way. The map then
-    belongs together with the file MAP.(fingerprint).onnx: copy both. Needs viewfix[train].
+    Part of the area of the map is held out. Its photos are queries before and after: by day, at a simulated
+    night, and from slightly to the side. If more of them are found, the adapted model is written beside the map and the
+    map is re-embedded with it, as by `viewfix migrate`; otherwise nothing changes. Either way, the result is
+    printed. The map then needs the file MAP.(fingerprint).onnx: copy both together. Needs viewfix[train].
     """
     optional("torch")
     from ..train.adapt import adapt
@@ -60,12 +60,12 @@ def command(
 
 
 def _keep(place: Address, model: str | None, outcome: Adapted, *, quiet: bool) -> None:
-    """The adapted model beside the map, and the map of it; an earlier adapted one goes when nothing needs it."""
+    """Write the adapted model beside the map, migrate the map to it, and delete an earlier adapted model."""
     from ..migrate import migrate
     from ..store.store import Store
-    from ..train.adapt import kept_with
+    from ..train.adapt import store_model
 
-    before, file = kept_with(place, model, outcome)
+    before, file = store_model(place, model, outcome)
     try:
         with console.progress(quiet=quiet) as report:
             migrated = migrate(place, file, progress=report)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 @model_option
 @ray_options
 @json_option
-@click.option("-q", "--quiet", is_flag=True, help="No progress bar.")
+@click.option("-q", "--quiet", is_flag=True, help="Show no progress bar.")
 def command(  # noqa: PLR0913  one for each option
     place: Address,
     sources: tuple[str, ...],
@@ -42,9 +42,9 @@ def command(  # noqa: PLR0913  one for each option
 ) -> None:
     """Add the photos of each SOURCE to MAP; see `viewfix build --help` for what a SOURCE is.
 
-    A photo that is in the map with the same id and content is left alone; one whose content changed is replaced.
+    A photo that is already in the map with the same content is left alone. One whose content changed is replaced.
     """
     cluster = cluster_of(ray, ray_workers)
     with opened(place, model=model, quiet=quiet) as city:
         added = city.add(*sources, prefer=prefer, cluster=cluster)
-    say_added(added, as_json=as_json)
+    say_added(added, place, as_json=as_json)

@@ -1,4 +1,4 @@
-"""viewfix build: make a map from photos; run again, it continues where it stopped."""
+"""viewfix build: build a map from photos, or continue an interrupted build."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 @model_option
 @ray_options
 @json_option
-@click.option("--local-features", is_flag=True, help="Keep local features of all photos in the map, 35 KB each.")
-@click.option("-q", "--quiet", is_flag=True, help="No progress bar.")
+@click.option("--local-features", is_flag=True, help="Store the local features of all photos, 35 KB each.")
+@click.option("-q", "--quiet", is_flag=True, help="Show no progress bar.")
 def command(  # noqa: PLR0913  one for each option
     place: Address,
     sources: tuple[str, ...],
@@ -44,14 +44,14 @@ def command(  # noqa: PLR0913  one for each option
     quiet: bool,
     as_json: bool,
 ) -> None:
-    """Make the map MAP from photos, or continue one.
+    """Build the map MAP from photos, or continue it.
 
-    A SOURCE is a folder of photos (with all folders in it; positions from EXIF, XMP, Google
+    A SOURCE is a folder of photos (with its subfolders; positions from EXIF, XMP, Google
     Takeout or UTM file names), a manifest (CSV, GeoJSON or Parquet with file, lat, lon), a
-    photo, or a pattern such as "*.jpg". Photos that are in the map already are not embedded
-    again: the build can be stopped at any time and started again. With --local-features the
-    map verifies candidates without their files. With --ray many machines embed, and this one
-    writes.
+    photo, or a pattern such as "*.jpg". You can stop a build at any time; the same command
+    continues it, and photos that are already in the map are not embedded again. With
+    --local-features the map can verify candidates without the photo files. With --ray, many
+    machines embed and this one writes.
     """
     from ..map import Map
 
@@ -62,8 +62,8 @@ def command(  # noqa: PLR0913  one for each option
         city = Map.build(place, *sources, prefer=prefer, model=model, progress=report, cluster=cluster)
         missed = city.store_local_features() if local_features else 0
     with city:
-        say_added(city.last_added, as_json=as_json)
+        say_added(city.last_added, place, as_json=as_json)
         if missed:
-            click.echo(f"  {counted(missed, 'photo')} could not be read again: no local features of them", err=True)
+            click.echo(f"  {counted(missed, 'photo')} could not be read again and have no local features", err=True)
         if not as_json:
-            click.echo(f"{place}: {counted(len(city), 'photo')}. Ask it: viewfix locate {place.typed} PHOTO")
+            click.echo(f"{place}: {counted(len(city), 'photo')}. Try it: viewfix locate {place.typed} PHOTO")

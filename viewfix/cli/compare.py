@@ -19,12 +19,12 @@ PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff")
 @click.argument("files", metavar="PHOTO|FOLDER...", nargs=-1, required=True)
 @click.option("-o", "--output", type=click.Path(path_type=Path), metavar="PICTURE.png",
               help="Draw the table with thumbnails.")  # fmt: skip
-@click.option("--json", "as_json", is_flag=True, help="One JSON object: files, distances, skipped.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object: files, distances, skipped.")
 @model_option
 def command(files: tuple[str, ...], output: Path | None, as_json: bool, model: str | None) -> None:
-    """Print how alike photos are: the distance of every pair, from 0 (the same picture) to 2.
+    """Print the distance between the descriptors of every pair of photos, from 0 (the same picture) to 2.
 
-    Two photos of one place are closer to each other than photos of two places.
+    Two photos of one place usually have a smaller distance than photos of two places.
     """
     from ..compare.distances import describe_files, distances
     from ..models import catalogue
@@ -32,7 +32,9 @@ def command(files: tuple[str, ...], output: Path | None, as_json: bool, model: s
 
     paths = [path for each in files for path in image_files(each)]
     if len(paths) > MOST:
-        raise BadInput(f"{len(paths)} photos are too many for a table. Pass at most {MOST}, or use: viewfix plot MAP")
+        raise BadInput(
+            f"{len(paths)} photos are too many for a table. Pass at most {MOST}, or draw a map of them: viewfix plot"
+        )
     if output is not None:
         writable_picture(output, PICTURES, paths)
     with console.progress() as report:

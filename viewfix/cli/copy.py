@@ -1,4 +1,4 @@
-"""viewfix copy: copy a map to another place, of any engine, or to Parquet and back."""
+"""viewfix copy: copy a map to another file or database, or to Parquet and back."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import click
 
 from .. import console
 from ..errors import StorageFailed
+from ..store.address import Address
 from .options import json_line, json_option, name_some
 
 
@@ -17,10 +18,10 @@ from .options import json_line, json_option, name_some
 @click.option("--no-features", is_flag=True, help="Leave out local features (35 KB a photo, where the map stores all).")
 @click.option("--no-index", is_flag=True, help="Do not build the search index of TO; the first search will.")
 @click.option("--no-verify", is_flag=True, help="Skip the final comparison of both maps.")
-@click.option("--verify-only", is_flag=True, help="Copy nothing; say whether the two are the same.")
+@click.option("--verify-only", is_flag=True, help="Copy nothing; only compare both.")
 @click.option("--restart", is_flag=True, help="Delete an unfinished copy at TO and start again.")
 @json_option
-@click.option("-q", "--quiet", is_flag=True, help="No progress bar.")
+@click.option("-q", "--quiet", is_flag=True, help="Show no progress bar.")
 def command(  # noqa: PLR0913  one parameter an option
     source: str,
     target: str,
@@ -34,8 +35,8 @@ def command(  # noqa: PLR0913  one parameter an option
 ) -> None:
     """Copy the map FROM to TO: files, URLs of other engines, or .parquet files.
 
-    Photos and descriptors are copied to the last bit, with everything else in the map, and compared at the end.
-    To continue a copy that was stopped, run the same command. FROM may be in use meanwhile.
+    Everything in the map is copied, photos and descriptors to the last bit, and both maps are compared at the end.
+    To continue a copy that was stopped, run the same command again. FROM may be in use meanwhile.
     """
     from ..copying import copy, same
 
@@ -58,6 +59,6 @@ def command(  # noqa: PLR0913  one parameter an option
         click.echo(json_line(dataclasses.asdict(copied)))
         return
     click.echo(str(copied))
-    name_some("skipped", copied.skipped)
+    name_some("skipped", copied.skipped, Address.of(target))
     if copied.left_out:
         click.echo(f"  not in a Parquet file: {', '.join(copied.left_out)}", err=True)

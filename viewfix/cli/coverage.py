@@ -21,7 +21,7 @@ from .options import json_option, map_argument
 @json_option
 @click.option("--sample", default=2000, show_default=True, type=click.IntRange(min=1),
               help="Leave out at most this many photos.")  # fmt: skip
-@click.option("--seed", default=0, show_default=True, help="Chooses the photos if there are more.")
+@click.option("--seed", default=0, show_default=True, help="Seed of the random choice of photos.")
 @click.option("-q", "--quiet", is_flag=True, help="Show no progress bar.")
 def command(
     place: Address,
@@ -32,7 +32,7 @@ def command(
     seed: int,
     quiet: bool,
 ) -> None:
-    """Find out where on MAP a photo would be found, where places look alike, and what to photograph next.
+    """Show where MAP would find a photo, where places look alike, and what to photograph next.
 
     Photos are left out in turn, each with everything within 5 m, and searched for among the others. See
     docs/coverage.md.

@@ -10,7 +10,7 @@ import click
 @click.command()
 @click.option("-o", "--output", default="viewfix-demo", show_default=True, type=click.Path(path_type=Path),
               help="Folder for the views, the map and the report.")  # fmt: skip
-@click.option("--seed", default=0, show_default=True, help="Another number makes another town.")
+@click.option("--seed", default=0, show_default=True, help="Another number draws another town.")
 def command(output: Path, seed: int) -> None:
     """Draw a small town, build a map of it, locate photos in it, and write a report.
 

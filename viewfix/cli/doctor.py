@@ -32,7 +32,7 @@ SQLITE_FEATURES = {  # feature: what it is needed for, statements that fail with
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(as_json: bool) -> int:
-    """Show what is installed, what is missing and how to get it. Exits with 1 if the core does not work."""
+    """Show what is installed, what is missing, and how to get it. The exit code is 1 if the core does not work."""
     facts: dict[str, Any] = {
         "viewfix": __version__,
         "python": platform.python_version(),
@@ -69,7 +69,7 @@ def _version(distribution: str) -> str | None:
 
 
 def _core_packages() -> list[str]:
-    """Names of the packages that viewfix requires on every system: no extra, no condition."""
+    """The names of the packages that viewfix requires on every system, without extras."""
     try:
         required = importlib.metadata.requires("viewfix") or []
     except importlib.metadata.PackageNotFoundError:  # run from a folder, without an installation
@@ -78,7 +78,7 @@ def _core_packages() -> list[str]:
 
 
 def _sqlite(connect: Callable[[Path], sqlite3.Connection] = sqlite3.connect) -> str:
-    """Try every feature of SQLite that a map needs. In a file: a database in memory has no write-ahead log."""
+    """Try every feature of SQLite that a map needs, in a file, because an in-memory database has no write-ahead log."""
     advice = "use a Python with a complete SQLite, such as the one from python.org"
     if sqlite3.sqlite_version_info < OLDEST_SQLITE:
         oldest = ".".join(map(str, OLDEST_SQLITE))

@@ -22,19 +22,19 @@ if TYPE_CHECKING:
 @click.argument("subject", metavar="MAP_OR_MODEL")
 @click.argument("dataset", metavar="DATASET")
 @click.option("--queries", metavar="SOURCE",
-              help="A folder or manifest of queries; DATASET then has the map photos.")  # fmt: skip
+              help="A folder or manifest of queries. DATASET then has the photos of the map.")  # fmt: skip
 @click.option("--data", type=click.Path(path_type=Path), metavar="FOLDER",
-              help="The folder of a protocol; DATASET is then its name, such as pitts30k.")  # fmt: skip
+              help="The folder with the files of a protocol. DATASET is then its name, such as pitts30k.")  # fmt: skip
 @click.option("--frames", type=click.IntRange(0), metavar="N",
               help="DATASET and --queries are frames of the same route; a match is right within N frames.")  # fmt: skip
 @click.option("--report", type=click.Path(path_type=Path), metavar="FOLDER",
               help="Write index.html and result.json to this folder.")  # fmt: skip
 @click.option("--allow", multiple=True, metavar="CHECK",
-              help="Continue if this self-check fails, and say so in the report. Can be repeated.")  # fmt: skip
+              help="Continue if this self-check fails, and note it in the report. Can be repeated.")  # fmt: skip
 @click.option("--trained-on", multiple=True, metavar="SOURCE",
-              help="Photos that the model was trained on: their distance is reported. Can be repeated.")  # fmt: skip
+              help="Photos that the model was trained on, to report their distance. Can be repeated.")  # fmt: skip
 @click.option("--regions", default=4, show_default=True, type=click.IntRange(0),
-              help="Parts of the map to hold out, for queries from outside it; 0 for none.")  # fmt: skip
+              help="Number of areas to hold out, for queries from outside the map; 0 for none.")  # fmt: skip
 @click.option("--seed", default=0, show_default=True, help="Seed of the confidence intervals.")
 @json_option
 def command(
@@ -101,7 +101,7 @@ def _dataset(
 
 
 def _places(sources: tuple[str, ...]) -> tuple[Position, ...]:
-    """The positions of training photos. A source without positions is refused: the check would prove nothing."""
+    """The positions of training photos. Refuses a source without positions, because the check would prove nothing."""
     from ..sources import open_source
     from ..types import Photo
 

@@ -12,7 +12,7 @@ from .options import json_line, map_argument, opened
 
 @click.command()
 @map_argument
-@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.option("--skipped", is_flag=True, help="List every photo that was skipped, and why.")
 def command(place: Address, as_json: bool, skipped: bool) -> None:
     """Show what is in MAP: photos, area, model, calibration, sizes on disk, skipped photos."""

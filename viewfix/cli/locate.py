@@ -15,7 +15,8 @@ from ..types import Candidate, Fix, Skipped
 from .nearby import language_option, line_of
 from .options import counted, json_line, map_argument, model_option, opened
 
-CANDIDATES, NEAR_RADIUS_M = 5, 500.0  # as in locate/options.py, which would bring numpy to --help; a test compares
+# The same as in locate/options.py, which imports numpy and would slow down --help. A test compares them.
+CANDIDATES, NEAR_RADIUS_M = 5, 500.0
 
 
 def _numbers(counts: tuple[int, ...], form: str) -> Callable[..., tuple[float, ...] | None]:
@@ -27,7 +28,7 @@ def _numbers(counts: tuple[int, ...], form: str) -> Callable[..., tuple[float, .
         except ValueError:
             numbers = ()
         if len(numbers) not in counts:
-            raise click.BadParameter(f"{value!r} is not {form}: numbers with commas between them")
+            raise click.BadParameter(f"{value!r} is not of the form {form}")
         return numbers
 
     return read
@@ -36,28 +37,28 @@ def _numbers(counts: tuple[int, ...], form: str) -> Callable[..., tuple[float, .
 @click.command()
 @map_argument
 @click.argument("queries", metavar="PHOTO...", nargs=-1, required=True)
-@click.option("--json", "as_json", is_flag=True, help="One GeoJSON Feature a line and photo.")
+@click.option("--json", "as_json", is_flag=True, help="Print one GeoJSON Feature per photo, each on one line.")
 @click.option("-k", default=CANDIDATES, show_default=True, type=click.IntRange(1),
-              help="Candidates to give as evidence.")  # fmt: skip
+              help="Number of candidates to return as evidence.")  # fmt: skip
 @click.option("--near", callback=_numbers((2, 3), "LAT,LON or LAT,LON,RADIUS_M"), metavar="LAT,LON[,RADIUS_M]",
-              help="Only photos of the map within this circle, e.g. 52.2,0.12; 500 m if no radius is set.")  # fmt: skip
+              help="Use only photos of the map within this circle, e.g. 52.2,0.12. Default radius: 500 m.")  # fmt: skip
 @click.option("--box", callback=_numbers((4,), "SOUTH,WEST,NORTH,EAST"), metavar="SOUTH,WEST,NORTH,EAST",
-              help="Only photos of the map between these degrees.")  # fmt: skip
+              help="Use only photos of the map within this box, in degrees.")  # fmt: skip
 @click.option("--least-confidence", type=click.FloatRange(0, 1),
               help='Below this probability the answer is "not in this map".  [default: 0.5]')  # fmt: skip
 @click.option("--false-accepts", type=click.FloatRange(0, 1, min_open=True, max_open=True), metavar="SHARE",
-              help="Instead: answer at most this share of photos from outside the map, e.g. 0.01.")  # fmt: skip
+              help="Or set a rate: answer at most this share of photos from outside the map, e.g. 0.01.")  # fmt: skip
 @click.option("--verify", default="accurate", show_default=True, type=click.Choice(["accurate", "fast", "off"]),
-              help="How candidates are verified by local features where similarity leaves a doubt.")  # fmt: skip
+              help="How to verify candidates by local features if similarity leaves a doubt.")  # fmt: skip
 @click.option("--budget-ms", type=click.FloatRange(0, min_open=True), metavar="MS",
-              help="Begin no verification that would end later than this after the search.")  # fmt: skip
+              help="Start no verification that would end later than this after the photo was described.")  # fmt: skip
 @click.option("--explain", "explain", type=click.Path(path_type=Path), metavar="OUT.html",
-              help="Write a page with the evidence; of several photos, a page each into the folder OUT.")  # fmt: skip
-@click.option("-v", "--verbose", is_flag=True, help="The reason and the candidates under every answer.")
+              help="Write a page with the evidence. For several photos, OUT is a folder with a page each.")  # fmt: skip
+@click.option("-v", "--verbose", is_flag=True, help="Print the reason and the candidates below every answer.")
 @click.option("--nearby", "limit", default=5, show_default=True, type=click.IntRange(0), metavar="N",
-              help="Points of interest to name with each fix, where the map has some.")  # fmt: skip
+              help="The most points of interest to name with each fix.")  # fmt: skip
 @click.option("--nearby-m", default=300.0, show_default=True, type=click.FloatRange(0), metavar="METRES",
-              help="How far they may be, beyond the radius of the fix.")  # fmt: skip
+              help="How far away they may be, beyond the radius of the fix.")  # fmt: skip
 @language_option
 @model_option
 def command(
@@ -70,11 +71,11 @@ def command(
     language: str | None,
     **asked: Any,
 ) -> int:
-    """Say where each PHOTO was taken, by the photos of MAP.
+    """Say where each PHOTO was taken, by comparison with the photos of MAP.
 
-    PHOTO is a file, a folder (searched as `viewfix build` searches it), or - for standard input. A photo that is not
-    in the map is an answer, not a failure. The exit code is 2 when a PHOTO could not be read; the others are
-    answered all the same, and with --json its line has the reason.
+    PHOTO is a file, a folder (searched as by `viewfix build`), or - for standard input. "Not in this map" is an
+    answer, not a failure. If a PHOTO cannot be read, the others are answered, and the exit code is 2; with --json,
+    its line has the reason.
     """
     from ..geojson import to_feature
     from ..map import Map  # noqa: F401  the heavy imports, before the first line of output
@@ -97,7 +98,7 @@ def command(
             except UnreadablePhoto as error:
                 failed += 1
                 click.echo(f"viewfix: {query}: {error}" if query not in str(error) else f"viewfix: {error}", err=True)
-                if as_json:  # a line for every photo, so that a script can count on it
+                if as_json:  # a script may rely on one line per photo
                     unread = Fix(None, 0.0, (), str(error))
                     click.echo(json_line(to_feature(query, unread)))
                 continue
@@ -115,7 +116,7 @@ def command(
 
 
 def _pictures(queries: Sequence[str]) -> Iterator[str | Skipped]:
-    """The photos to locate, in order: files as they are named, and the pictures of folders."""
+    """The photos to locate, in order: files as they are named, and the pictures in folders."""
     from ..sources import pictures_in
 
     for query in queries:
@@ -157,7 +158,7 @@ def _line(candidate: Candidate) -> str:
 
 
 class _Pages:
-    """Where the explanation of each query goes: the file itself for one photo, a file each in a folder for more."""
+    """The path of each explanation: the file itself for a single photo, or a file per photo in a folder."""
 
     def __init__(self, target: Path | None, *, single: bool) -> None:
         self._target, self._single, self._count = target, single, 0
@@ -166,10 +167,10 @@ class _Pages:
         try:
             target.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise StorageFailed(f"The folder {target} cannot be made ({error.strerror}). Choose another.") from error
+            raise StorageFailed(f"Cannot create the folder {target} ({error.strerror}). Choose another.") from error
 
     def next(self, query: str) -> Path | None:
-        """The page of the next photo; None where none is wanted."""
+        """The path of the page for the next photo; None if no pages are wanted."""
         if self._target is None or self._single:
             return self._target
         self._count += 1

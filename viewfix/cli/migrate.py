@@ -14,15 +14,15 @@ from .options import json_line, json_option, map_argument, name_some
 @click.command()
 @map_argument
 @click.option("--model", metavar="NAME|FILE", help="The new model. Default: the one that ships with viewfix.")
-@click.option("--drop-missing", is_flag=True, help="Remove photos that can no longer be read from the map.")
+@click.option("--drop-missing", is_flag=True, help="Remove from the map the photos that can no longer be read.")
 @click.option("--restart", is_flag=True, help="Discard an unfinished migration and start again.")
 @json_option
-@click.option("-q", "--quiet", is_flag=True, help="No progress bar.")
+@click.option("-q", "--quiet", is_flag=True, help="Show no progress bar.")
 def command(place: Address, model: str | None, drop_missing: bool, restart: bool, quiet: bool, as_json: bool) -> None:
     """Re-embed the photos of MAP with another model, in place.
 
-    The map answers with its old descriptors until the new ones are complete. A run that was stopped continues where
-    it stopped. Photos whose files are gone prevent the switch, unless --drop-missing removes them.
+    The map answers with its old descriptors until the new ones are complete. To continue a run that was stopped, run
+    the same command again. Photos whose files are missing prevent the switch, unless --drop-missing removes them.
     """
     from ..migrate import migrate
 
@@ -32,4 +32,4 @@ def command(place: Address, model: str | None, drop_missing: bool, restart: bool
         click.echo(json_line(dataclasses.asdict(outcome)))
         return
     click.echo(str(outcome))
-    name_some("dropped", outcome.dropped)
+    name_some("dropped", outcome.dropped, place)

@@ -1,4 +1,4 @@
-"""Print a sight near a fix as one line: on which side, how far, its name in the reader's language, its kind, a link."""
+"""Formatting of sights near a fix: one line with side, distance, name in the user's language, kind and link."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SIDES = {"ahead": "ahead", "right": "on your right", "behind": "behind you", "le
 WINDS = ("north", "north-east", "east", "south-east", "south", "south-west", "west", "north-west")
 _CODE = re.compile(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]{1,8})*")
 _REVERSES_TEXT = set("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-"""Marks that reverse the direction of the text after them: with one, a name could rewrite the line around it."""
+"""Marks that reverse the direction of the text after them, with which a name could garble the line around it."""
 
 
 def language_option(command: Command) -> Command:
@@ -42,14 +42,14 @@ def of_locale(environment: Mapping[str, str]) -> str | None:
 
 
 def line_of(near: Nearby, language: str | None) -> str:
-    """A line such as "ahead, 120 m: Havis Amanda, statue (https://...)", by the compass where the side is unknown."""
+    """A line such as "ahead, 120 m: Havis Amanda, statue (https://...)"; a compass direction if the side is unknown."""
     where = SIDES[near.side] if near.side else WINDS[round(near.bearing_deg / 45.0) % 8]
     return f"{where}, {metres(near.distance_m)}: {description(near.point, language)}"
 
 
 def description(point: PointOfInterest, language: str | None, *, kind: bool = True) -> str:
-    """Its name, what it is unless the name says so, and the link that tells most."""
-    from ..pois.links import best_link  # numpy comes with it
+    """The name, the kind unless the name contains it, and the best link."""
+    from ..pois.links import best_link  # this imports numpy
     from ..pois.sights import words_of
 
     name, words, link = point.named(language), words_of(point.kind) if kind else None, best_link(point, language)
@@ -65,5 +65,5 @@ def metres(distance_m: float) -> str:
 
 
 def plain(text: str) -> str:
-    """Text without what would move the cursor of a terminal, and without half characters: names come from strangers."""
+    """Replace control characters, direction marks and lone surrogates, because names come from untrusted sources."""
     return "".join("\ufffd" if unicodedata.category(c) in ("Cc", "Cs") or c in _REVERSES_TEXT else c for c in text)

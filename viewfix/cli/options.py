@@ -1,4 +1,4 @@
-"""Shared by several commands: arguments and options, opening a map with progress, reporting what was added."""
+"""Arguments, options and output that several commands share."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 SHOWN = 10
-"""Skipped photos named on the screen; `viewfix info MAP --skipped` names them all."""
+"""The number of skipped photos to print; `viewfix info MAP --skipped` lists all of them."""
 
 
 def map_argument(command: Command) -> Command:
@@ -37,13 +37,13 @@ def _address(ctx: click.Context, param: click.Parameter, value: str) -> Address:
 
 
 def model_option(command: Command) -> Command:
-    text = "A model of `viewfix models` or an .onnx file. Default: the map's own, or the one that ships with viewfix."
+    text = "A name from `viewfix models` or an .onnx file. Default: the map's own, or the one that ships with viewfix."
     return click.option("--model", metavar="NAME|FILE", help=text)(command)
 
 
 def prefer_option(command: Command) -> Command:
-    """Which position counts where a photo and its sidecar disagree."""
-    text = "The position to use where a photo and the XMP or Takeout file beside it disagree."
+    """The option for the position to use if a photo and its sidecar disagree."""
+    text = "The position to use if a photo and the XMP or Takeout file beside it disagree."
     choice = click.Choice(["sidecar", "exif"])
     return click.option("--prefer", type=choice, default="sidecar", show_default=True, help=text)(command)
 
@@ -66,7 +66,7 @@ def cluster_of(ray: str | None, workers: int | None) -> Cluster | None:
 
 @contextmanager
 def opened(place: Address, *, model: str | None = None, quiet: bool = False) -> Iterator[Map]:
-    """Open a map for the length of the block, its progress shown on standard error."""
+    """Open a map for the length of the block, and show its progress on standard error."""
     from ..map import Map
 
     with console.progress(quiet=quiet) as report, Map.open(place, model=model, progress=report) as city:
@@ -74,7 +74,7 @@ def opened(place: Address, *, model: str | None = None, quiet: bool = False) -> 
 
 
 def writable_picture(output: Path, endings: tuple[str, ...], inputs: Sequence[Path] = ()) -> None:
-    """Refuse a picture that cannot or must not be written, before the minutes that lead up to it."""
+    """Refuse a picture that cannot or must not be written, before minutes of work are lost."""
     if output.suffix.lower() not in endings:
         raise BadInput(f"{output} does not end in {', '.join(endings)}. Choose the name of a picture that does.")
     if not output.absolute().parent.is_dir():
@@ -84,12 +84,12 @@ def writable_picture(output: Path, endings: tuple[str, ...], inputs: Sequence[Pa
 
 
 def counted(number: int, noun: str) -> str:
-    """1 photo, 2 photos."""
+    """A number with its noun: "1 photo", "2 photos"."""
     return f"{number} {noun}" + ("" if number == 1 else "s")
 
 
 def json_option(command: Command) -> Command:
-    return click.option("--json", "as_json", is_flag=True, help="One JSON object.")(command)
+    return click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")(command)
 
 
 def json_line(value: Any) -> str:
@@ -97,22 +97,22 @@ def json_line(value: Any) -> str:
     return json.dumps(json.loads(to_json(value)), ensure_ascii=True)
 
 
-def say_added(added: Added, *, as_json: bool = False) -> None:
-    """One line of counts on standard output; what was skipped, and why, and notes on standard error. In JSON, all."""
+def say_added(added: Added, place: Address, *, as_json: bool = False) -> None:
+    """Print the counts on standard output, and skipped photos and notes on standard error; in JSON, all in one."""
     if as_json:
         click.echo(json_line(dataclasses.asdict(added)))
         return
     click.echo(str(added))
-    name_some("skipped", added.skipped)
+    name_some("skipped", added.skipped, place)
     for note in added.notes[:SHOWN]:
         click.echo(f"  note: {note}", err=True)
     if len(added.notes) > SHOWN:
         click.echo(f"  and {len(added.notes) - SHOWN} more notes", err=True)
 
 
-def name_some(what_happened: str, photos: Sequence[Skipped]) -> None:
-    """List the first photos that were left out, and why, on standard error, and say where to see the others."""
+def name_some(what_happened: str, photos: Sequence[Skipped], place: Address) -> None:
+    """Print the first skipped photos and their reasons on standard error, and how to list the others."""
     for each in photos[:SHOWN]:
         click.echo(f"  {what_happened} {each.id}: {each.reason}", err=True)
     if len(photos) > SHOWN:
-        click.echo(f"  and {len(photos) - SHOWN} more: viewfix info MAP --skipped", err=True)
+        click.echo(f"  and {len(photos) - SHOWN} more: viewfix info {place.typed} --skipped", err=True)

@@ -1,4 +1,4 @@
-"""viewfix pack: write a map as an app for phones without a network."""
+"""viewfix pack: write a map as an app that locates photos on a phone without a network."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from .options import counted, json_line, json_option, map_argument
 @click.command()
 @map_argument
 @click.option("-o", "--output", "target", metavar="FOLDER", type=click.Path(path_type=Path), required=True,
-              help="The folder to write; a pack that is there is replaced.")  # fmt: skip
+              help="The folder to write. An existing pack is replaced.")  # fmt: skip
 @click.option("--title", help="The name of the app on a phone.  [default: the map's]")
 @click.option("--thumbnails", "thumbnails_px", metavar="PX", default=0, show_default="none", type=click.IntRange(0),
               help="Pack thumbnails whose longer side is PX pixels. 160 is a good size, about 4 KB each.")  # fmt: skip
 @click.option("--thumbnails-of", "rule", default="licensed", show_default=True, type=click.Choice(get_args(Rule)),
-              help="Whose thumbnails: those of photos under an open licence, or all if you may show them.")  # fmt: skip
+              help="Photos that get thumbnails: those under an open licence, or all if you may show them.")  # fmt: skip
 @click.option("--basemap", metavar="FILE.pmtiles", type=click.Path(path_type=Path),
-              help="Streets and names under the photos.  [default: a plain background]")  # fmt: skip
-@click.option("--webgpu", is_flag=True, help="Add the engine for graphics processors, 3.8 MB.")
+              help="A base map with streets and names.  [default: a plain background]")  # fmt: skip
+@click.option("--webgpu", is_flag=True, help="Add the WebGPU engine, 3.8 MB.")
 @json_option
 @click.option("-q", "--quiet", is_flag=True, help="Show no progress bar.")
 def command(place: Address, target: Path, as_json: bool, quiet: bool, **given: Any) -> None:
-    """Write MAP as a folder of static files: an app that finds photos on a phone without a network.
+    """Write MAP as a folder of static files: an app that locates photos on a phone without a network.
 
     Put the folder on any web server with https; see docs/phone.md.
     """

@@ -1,4 +1,4 @@
-"""viewfix places: say which of a few places a photo shows, given a folder of photos for each place."""
+"""viewfix places: say which of a few places a photo shows, each place being a folder of photos."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .options import json_line, model_option
 @click.option("-p", "--photo", "queries", multiple=True, metavar="PHOTO|FOLDER",
               help="A photo to classify; can be repeated. Without it, every photo of the folders is left out in "
                    "turn and compared with the others.")  # fmt: skip
-@click.option("--json", "as_json", is_flag=True, help="One JSON object per line and photo.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per photo, each on one line.")
 @model_option
 def command(folders: tuple[str, ...], queries: tuple[str, ...], as_json: bool, model: str | None) -> int:
     """Say which place a photo shows, or none of them. Pass one FOLDER of photos for each place.
@@ -54,5 +54,5 @@ def command(folders: tuple[str, ...], queries: tuple[str, ...], as_json: bool, m
             show(file, verdict, truth)
         right = sum(verdict.place == truth for truth, _, verdict in verdicts)
         none = sum(verdict.place is None for _, _, verdict in verdicts)
-        click.echo(f"{right} of {len(verdicts)} right, {none} said to show none, each left out in turn", err=as_json)
+        click.echo(f"{right} of {len(verdicts)} right, {none} assigned to no place; each was left out", err=as_json)
     return UnreadablePhoto.exit_code if failed else 0

@@ -1,4 +1,4 @@
-"""viewfix plan: the memory, disks, machines and engine that a map of a given size needs."""
+"""viewfix plan: estimate the memory, disks, machines and engine that a map needs."""
 
 from __future__ import annotations
 
@@ -49,9 +49,9 @@ class Amount(click.ParamType):  # type: ignore[type-arg]  # generic only in newe
 @click.option("--disk-gb", type=float, default=8000.0, show_default=True, help="Disk of one machine.")
 @json_option
 def command(cores: int, memory_gb: float, disk_gb: float, as_json: bool, **given: float | bool) -> None:
-    """Estimate what a map needs: memory, disks, machines, and the engine to keep it in.
+    """Estimate what a map needs: memory, disks, machines, and the engine to store it.
 
-    The estimate rests on measured constants. It names those that were not measured on maps of this size.
+    The estimate uses measured constants. It lists those that were not measured on maps of this size.
     """
     from ..capacity import Machine, Workload, plan
 

@@ -20,20 +20,20 @@ if TYPE_CHECKING:
 
 @click.group()
 def command() -> None:
-    """Points of interest of a map: what is worth seeing near a fix. `viewfix locate` names them."""
+    """Manage the points of interest of a map: sights that `viewfix locate` names near a fix."""
 
 
 @command.command()
 @map_argument
 @click.argument("files", metavar="FILE...", nargs=-1, required=True, type=click.Path())
-@click.option("--attribution", metavar="TEXT", help="Whom to credit for them. Known for OpenStreetMap.")
+@click.option("--attribution", metavar="TEXT", help="Whom to credit for the points. Not needed for OpenStreetMap.")
 @click.option("--licence", metavar="TEXT", help="The licence of the points.")
 @json_option
-@click.option("-q", "--quiet", is_flag=True, help="No progress.")
+@click.option("-q", "--quiet", is_flag=True, help="Show no progress.")
 def add(place: Address, files: tuple[str, ...], as_json: bool, quiet: bool, **credit: str | None) -> None:
     """Add the named sights of each FILE to MAP: OpenStreetMap (.osm.pbf, .osm, Overpass JSON), GeoJSON or CSV.
 
-    The sights that came from the same FILE before are replaced, all of them or none. A CSV has the columns lat, lon
+    Sights that were added from the same FILE before are replaced in one transaction. A CSV has the columns lat, lon
     and name, and optionally id, kind, wikipedia, wikidata, website, and name:uk or other languages.
     """
     from .. import pois
@@ -60,12 +60,12 @@ def add(place: Address, files: tuple[str, ...], as_json: bool, quiet: bool, **cr
 
 @command.command("list")
 @map_argument
-@click.option("--near", metavar="LAT,LON", help="Only points near this place, the nearest first.")
-@click.option("--radius-m", type=click.FloatRange(0), metavar="METRES", help="How far from there.  [default: 300]")
-@click.option("--json", "as_json", is_flag=True, help="One GeoJSON Feature per line.")
+@click.option("--near", metavar="LAT,LON", help="List only points near this position, nearest first.")
+@click.option("--radius-m", type=click.FloatRange(0), metavar="METRES", help="Radius around --near.  [default: 300]")
+@click.option("--json", "as_json", is_flag=True, help="Print one GeoJSON Feature per line.")
 @language_option
 def list_(place: Address, near: str | None, radius_m: float | None, as_json: bool, language: str | None) -> None:
-    """List the points of interest of MAP, in the order in which they were added, and the files they came from."""
+    """List the points of interest of MAP in the order of adding, and the files they came from."""
     from ..pois import within
     from ..store.complete import require_complete
     from ..store.store import Store
@@ -89,7 +89,7 @@ def list_(place: Address, near: str | None, radius_m: float | None, as_json: boo
 
 @command.command()
 @map_argument
-@click.option("--source", metavar="FILE", help="Only the points that came from this file, which may be gone.")
+@click.option("--source", metavar="FILE", help="Remove only the points from this file, which need not exist any more.")
 def remove(place: Address, source: str | None) -> None:
     """Remove the points of interest from MAP."""
     from .. import pois
@@ -101,7 +101,7 @@ def _place(text: str) -> tuple[float, float]:
     try:
         lat, lon = (float(part) for part in text.split(","))
     except ValueError:
-        raise BadInput(f"--near is {text!r}, which is not a place. Use LAT,LON in degrees, e.g. 60.17,24.95.") from None
+        raise BadInput(f"--near {text!r} is not a position. Use LAT,LON in degrees, e.g. 60.17,24.95.") from None
     return lat, lon
 
 

@@ -1,4 +1,4 @@
-"""viewfix serve: answer over HTTP by the photos of maps, with a page for people."""
+"""viewfix serve: an HTTP service for maps, with a web page for people."""
 
 from __future__ import annotations
 
@@ -13,44 +13,46 @@ from ..errors import BadInput
 
 @click.command()
 @click.argument("maps", metavar="MAP...", nargs=-1, required=True, type=click.Path())
-@click.option("--host", default="127.0.0.1", show_default=True, help="0.0.0.0 for every address of this machine.")
-@click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="0 for any free one.")
-@click.option("--model", metavar="FILE", help="The file of a custom model, where the maps need one.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address; 0.0.0.0 for all of this machine.")
+@click.option(
+    "--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="Port; 0 for any free one."
+)
+@click.option("--model", metavar="FILE", help="The .onnx file of a custom model, if the maps were built with one.")
 @click.option("--keys", type=click.Path(path_type=Path), metavar="KEYS.toml",
-              help="Require a key of this file; make keys with `viewfix serve-key`.")  # fmt: skip
-@click.option("--per-minute", type=click.IntRange(1), metavar="N", help="Requests a minute for each key or client.")
+              help="Require a key from this file. Make keys with `viewfix serve-key`.")  # fmt: skip
+@click.option("--per-minute", type=click.IntRange(1), metavar="N", help="Requests per minute for each key or client.")
 @click.option("--trusted-proxy", "trusted_proxies", multiple=True, metavar="ADDRESS|NETWORK",
-              help="A proxy whose X-Forwarded-For is believed: 10.0.0.7 or 10.0.0.0/8.  [default: none]")  # fmt: skip
+              help="A proxy whose X-Forwarded-For is trusted: 10.0.0.7 or 10.0.0.0/8.  [default: none]")  # fmt: skip
 @click.option("--connections-per-client", type=click.IntRange(1), default=128, show_default=True, metavar="N",
-              help="Open connections for each client; its oldest idle one is closed for a new one.")  # fmt: skip
+              help="Limit of open connections per client. A new one closes the oldest idle one.")  # fmt: skip
 @click.option("--verify", type=click.Choice(["accurate", "fast", "off"]),
-              help="How candidates are verified if a request does not say.  [default: accurate]")  # fmt: skip
+              help="How to verify candidates if a request does not say.  [default: accurate]")  # fmt: skip
 @click.option("--thumbnails", type=click.Choice(["none", "licensed", "all"]), default="licensed", show_default=True,
-              help="Small pictures: of photos under an open licence, or of all if you may show them.")  # fmt: skip
-@click.option("--write", is_flag=True, help="Let keys with that right add and remove photos.")
-@click.option("--photos-folder", type=click.Path(path_type=Path), metavar="FOLDER", help="Where added photos are kept.")
+              help="Show thumbnails of photos under an open licence, or of all if you may show them.")  # fmt: skip
+@click.option("--write", is_flag=True, help="Let keys with write permission add and remove photos.")
+@click.option("--photos-folder", type=click.Path(path_type=Path), metavar="FOLDER", help="Folder for added photos.")
 @click.option("--keep-queries", type=click.Path(path_type=Path), metavar="FOLDER",
-              help="Store every query, and tell the people who send them. By default nothing is kept.")  # fmt: skip
+              help="Store every query, and tell the people who send them. By default nothing is stored.")  # fmt: skip
 @click.option(
     "--basemap", metavar="URL|FILE", help="Base map of the page: {z}/{x}/{y} tiles, a style, or a .pmtiles file."
 )
-@click.option("--basemap-attribution", metavar="TEXT", help="Whom to name for the base map.")
+@click.option("--basemap-attribution", metavar="TEXT", help="The attribution of the base map.")
 @click.option("--sprites", metavar="URL", help="Sprites of a vector base map; {theme} becomes light or dark.")
 @click.option("--glyphs", metavar="URL", help="Glyphs of a vector base map, with {fontstack} and {range}.")
 @click.option("--cors", multiple=True, metavar="ORIGIN", help="Another site whose pages may send requests.")
 @click.option("--root-path", default="", metavar="/PREFIX", help="The prefix under which a proxy shows the service.")
 @click.option("--workers", type=click.IntRange(1), metavar="N",
-              help="Photos that are answered at a time.  [default: the number of cores]")  # fmt: skip
+              help="Photos to answer at the same time.  [default: the number of cores]")  # fmt: skip
 @click.option("--waiting", type=click.IntRange(1), default=64, show_default=True, metavar="N",
               help="Photos that may wait; more are refused with status 429.")  # fmt: skip
 @click.option("--most-mb", type=click.IntRange(1, 200), default=25, show_default=True, metavar="N",
-              help="Megabytes of one photo.")  # fmt: skip
+              help="Size limit of one photo in megabytes.")  # fmt: skip
 @click.option("--most-megapixels", type=click.IntRange(1, 200), default=64, show_default=True, metavar="N",
-              help="Megapixels of one photo.")  # fmt: skip
+              help="Size limit of one photo in megapixels.")  # fmt: skip
 @click.option("--grace", type=click.FloatRange(0, min_open=True), default=70.0, show_default=True, metavar="SECONDS",
-              help="After SIGTERM, the time in which accepted requests are answered.")  # fmt: skip
+              help="Time after SIGTERM for answering the requests already accepted.")  # fmt: skip
 def command(maps: tuple[str, ...], host: str, port: int, model: str | None, **given: Any) -> None:
-    """Answer over HTTP by the photos of each MAP, with a page at / for people and the routes at /docs.
+    """Serve each MAP over HTTP, with a web page for people at / and the API documentation at /docs.
 
     Try it: viewfix serve home.map, then http://127.0.0.1:8000 in a browser, or
     curl --data-binary @photo.jpg http://127.0.0.1:8000/v1/locate
@@ -96,7 +98,7 @@ def _is_loopback(host: str) -> bool:
 
 
 def _basemap(given: dict[str, Any]) -> tuple[dict[str, Any] | None, Path | None]:
-    """What the page is told about the base map, and its file, if it is served from here."""
+    """The settings of the base map for the page, and its file if this service serves it."""
     where = given["basemap"]
     if where is None:
         return None, None

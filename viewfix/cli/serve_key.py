@@ -1,4 +1,4 @@
-"""viewfix serve-key: make a key for a service. It is shown once; the file keeps only its hash."""
+"""viewfix serve-key: make an API key for a service. It is printed once; the file keeps only its hash."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import click
 @click.command()
 @click.argument("name")
 @click.option("--keys", default="keys.toml", show_default=True, type=click.Path(path_type=Path), metavar="KEYS.toml",
-              help="The file of its hash; created if needed, readable by you only.")  # fmt: skip
-@click.option("--write", is_flag=True, help="The key may add and remove photos too.")
+              help="The file that stores its hash; created if needed, readable only by you.")  # fmt: skip
+@click.option("--write", is_flag=True, help="Allow the key to add and remove photos.")
 def command(name: str, keys: Path, write: bool) -> None:
-    """Make a key called NAME, for `viewfix serve --keys`. It is shown now and never again."""
+    """Make a key called NAME for `viewfix serve --keys`. It is printed now and never again."""
     from ..server.keys import new_key
 
     click.echo(new_key(keys, name, write=write))

@@ -26,10 +26,10 @@ class Weights:
 class Entry:
     """The facts about one model, kept in this one place.
 
-    `file` is the .onnx: an absolute path for what ships with viewfix, else a name in the
-    weights directory, made there from `weights`. `size_mb` is its size. `recall_at_1` maps
-    a set of photos or a protocol to Recall@1 in percent; empty without a measured or published figure. `commercial_use` is None if the licences leave it unclear; `licence_note` says why. `obstacle` says why a model that
-    people look for is not available; empty otherwise.
+    `file` is the .onnx: an absolute path for a model that ships, otherwise a name in the weights folder, made from
+    `weights`. `size_mb` is its size. `recall_at_1` maps a set of photos or a protocol to Recall@1 in percent; empty
+    without a measured or published figure. `commercial_use` is None if the licences leave it unclear; `licence_note`
+    says why. `obstacle` says why a model that people look for is not available; empty otherwise.
     """
 
     name: str

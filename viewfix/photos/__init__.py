@@ -1,4 +1,4 @@
-"""Photos as upright RGB pixels, and what their metadata says of where, when and by whom they were taken."""
+"""Decoding of photos into upright RGB pixels, and reading of their metadata."""
 
 from __future__ import annotations
 

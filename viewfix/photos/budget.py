@@ -1,4 +1,4 @@
-"""A memory budget for all pictures that this process decodes at the same time, and the limits of a single one."""
+"""The memory budget for all pictures that this process decodes at the same time, and the limits of a single picture."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LEAST_DEFAULT_BYTES = 2_000_000_000
 
 
 def _default_memory_bytes() -> int:
-    """A quarter of the memory of this machine, and 2 GB at least."""
+    """A quarter of the memory of this machine, but at least 2 GB."""
     if not hasattr(os, "sysconf"):  # Windows
         return LEAST_DEFAULT_BYTES
     try:
@@ -26,11 +26,14 @@ def _default_memory_bytes() -> int:
 
 @dataclass(frozen=True, slots=True)
 class DecodeLimits:
-    """What decoding may cost. A service sets its own with `set_limits`; the defaults suit one person's machine.
+    """The limits of decoding. The defaults suit a personal computer; a service sets its own with `set_limits`.
 
-    `memory_bytes` is shared by all pictures that are being decoded, decoder processes included. A picture that needs
-    more than all of it is decoded alone, or refused if `refuse_larger`. `decode_s` is how long a decoder process may
-    take for one picture before it is killed.
+    `memory_bytes` is shared by all pictures that are being decoded, in this process and in decoder processes. A picture
+    that needs more than all of it is decoded alone, or refused if `refuse_larger` is set. `decode_s` is the time in
+    seconds after which a decoder process is killed.
+
+    Raises:
+        BadInput: a limit is not more than 0.
     """
 
     memory_bytes: int = field(default_factory=_default_memory_bytes)
@@ -45,7 +48,7 @@ class DecodeLimits:
 
 
 class MemoryBudget:
-    """Memory that pictures reserve while they are decoded. A picture waits until there is enough for it."""
+    """The memory that pictures reserve while they are decoded. A picture waits until enough is free."""
 
     def __init__(self) -> None:
         self.limits = DecodeLimits()
@@ -58,17 +61,17 @@ class MemoryBudget:
 
     @contextlib.contextmanager
     def reserved(self, wanted_bytes: int, name: str) -> Iterator[None]:
-        """Reserve `wanted_bytes` for as long as the block lasts.
+        """Reserve memory for the length of the block, for the picture called `name`.
 
         Raises:
-            UnreadablePhoto: the picture needs more than the whole budget, and the limits say to refuse it.
+            UnreadablePhoto: the picture needs more than the whole budget, and `refuse_larger` is set.
         """
         with self._changed:
             limits = self.limits
             if wanted_bytes > limits.memory_bytes and limits.refuse_larger:
                 raise UnreadablePhoto(
-                    f"{name} takes {wanted_bytes / 1e6:.0f} MB to decode, and {limits.memory_bytes / 1e6:.0f} MB are "
-                    "allowed. Save it smaller."
+                    f"{name} takes {wanted_bytes / 1e6:.0f} MB to decode, but only {limits.memory_bytes / 1e6:.0f} MB "
+                    "are allowed. Save it smaller."
                 )
             self._changed.wait_for(lambda: self._used == 0 or self._used + wanted_bytes <= self.limits.memory_bytes)
             self._used += wanted_bytes
@@ -85,5 +88,5 @@ BUDGET = MemoryBudget()
 
 
 def set_limits(limits: DecodeLimits) -> None:
-    """Set what decoding may cost in this process, from now on."""
+    """Set the limits of decoding for this process."""
     BUDGET.limits = limits

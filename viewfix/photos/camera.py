@@ -1,4 +1,4 @@
-"""The camera of a photo, worked out from the numbers of its metadata; what is 0, absurd or not a number is unknown."""
+"""The camera of a photo, derived from its metadata. Values that are 0 or implausible count as unknown."""
 
 from __future__ import annotations
 
@@ -19,14 +19,15 @@ ALTITUDE_M = (-500.0, 20_000.0)
 MOST_SIDE_PX = 100_000
 
 AGREE = 0.2
-"""How far two focal lengths may lie apart before the one in pixels is dropped: it is the one that editors spoil."""
+"""The largest relative difference between two focal lengths. Above it, the one in pixels is dropped, because photo
+editors often make it wrong."""
 
 
 @dataclass(frozen=True, slots=True)
 class CameraNumbers:
-    """Numbers as the metadata has them, before any is believed; None for what is not there.
+    """The raw numbers of the metadata, before any check. Missing ones are None.
 
-    `width_px` and `height_px` are as stored, `sideways` if the picture is turned by a quarter. `plane_per_unit` is
+    `width_px` and `height_px` are as stored; `sideways` tells whether upright means a quarter turn. `plane_per_unit` is
     FocalPlaneXResolution in pixels per `plane_unit`.
     """
 
@@ -44,13 +45,13 @@ class CameraNumbers:
 
 
 def camera_of(numbers: CameraNumbers) -> Camera | None:
-    """What can be believed of these numbers; None if nothing can."""
+    """Derive the camera from the plausible ones among these numbers; None if there are none."""
     width, height = between(numbers.width_px, 1, MOST_SIDE_PX), between(numbers.height_px, 1, MOST_SIDE_PX)
     size = None if width is None or height is None else (int(width), int(height))
     focal_35mm = between(numbers.focal_35mm, *FOCAL_35MM)
     focal_px = None if size is None else _focal_px(numbers, size, focal_35mm)
     pitch, roll = between(numbers.pitch_deg, -90, 90), between(numbers.roll_deg, -180, 180)
-    altitude = between(numbers.altitude_m, *ALTITUDE_M) or None  # 0 is what is written when it is unknown
+    altitude = between(numbers.altitude_m, *ALTITUDE_M) or None  # cameras write 0 if it is unknown
     if all(value is None for value in (focal_35mm, focal_px, pitch, roll, altitude)):
         return None
     across, down = size or (None, None)

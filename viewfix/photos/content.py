@@ -1,4 +1,4 @@
-"""Read the bytes of a photo from a path, a web address or an object store."""
+"""The bytes of a photo, read from a path, a web address or an object store."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     import urllib3
 
 MAX_BYTES = 200_000_000
-"""More than any camera writes, and less than fills the memory of a small server."""
+"""The size limit of a photo: more than any camera writes, and less than would fill the memory of a small server."""
 
 CONNECT_S, READ_S, WHOLE_S = 10.0, 30.0, 300.0
-"""Time limits of a download: to connect, between two packets, and in all."""
+"""Time limits of a download: to connect, between two packets, and in total."""
 
 CHUNK_BYTES = 1 << 18
 
@@ -28,27 +28,28 @@ _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 
 
 def is_url(source: str) -> bool:
-    """Whether it is a URL (https://, s3://, ...), not a path on this machine."""
+    """Whether a source is a URL (https://, s3://, ...) and not a path on this machine."""
     return _SCHEME.match(source) is not None
 
 
 def is_remote(source: str) -> bool:
-    """Whether it is a URL in an object store: s3://, gs://, memory:// or another scheme that fsspec knows."""
+    """Whether a source is a URL in an object store: s3://, gs://, memory:// or another scheme that fsspec knows."""
     return is_url(source) and not is_web(source)
 
 
 def is_web(source: str) -> bool:
-    """Whether it is an http or https URL."""
+    """Whether a source is an http or https URL."""
     return source[:8].lower().startswith(("http://", "https://"))
 
 
 def read_bytes(source: str | Path) -> bytes:
-    """Read a file, or a URL of the web or of an object store.
+    """Read the bytes of a file, a web address or an object in a store.
 
-    URLs may only come from a manifest, never from a client that sends a query.
+    Pass only URLs from a manifest, never from a client that sends a query: the client could reach internal servers.
 
     Raises:
-        UnreadablePhoto: it does not exist, may not be read, does not answer, or has more than MAX_BYTES.
+        UnreadablePhoto: it does not exist, cannot be read or fetched, or has more than MAX_BYTES.
+        MissingExtra: the package for the object store is not installed.
     """
     if isinstance(source, str) and is_web(source):
         return _download(source)
@@ -60,7 +61,7 @@ def read_bytes(source: str | Path) -> bytes:
     path = Path(source)
     try:
         about = path.stat()
-        # A pipe or a device would never end.
+        # Reading a pipe or a device might never end.
         if not stat.S_ISREG(about.st_mode):
             what = "a folder" if stat.S_ISDIR(about.st_mode) else "not a regular file"
             raise UnreadablePhoto(f"{path} is {what}, not a photo. Choose a picture file.")
@@ -82,14 +83,14 @@ def unreadable_file(path: Path, error: Exception) -> UnreadablePhoto:
 
 
 def _too_large(name: str, size: int) -> str:
-    return f"{name} has {size / 1e6:.0f} MB, and photos over {MAX_BYTES / 1e6:.0f} MB are not read. Save it smaller."
+    return f"{name} has {size / 1e6:.0f} MB, but photos over {MAX_BYTES / 1e6:.0f} MB are not read. Save it smaller."
 
 
 @functools.cache
 def _pool() -> urllib3.PoolManager:
     import urllib3  # only when a manifest names a URL
 
-    # Retry-After is ignored: a server may ask for hours.
+    # Ignore Retry-After: a server could demand hours.
     retry = urllib3.Retry(
         total=4,
         redirect=5,
@@ -113,9 +114,9 @@ def _download(url: str) -> bytes:
         try:
             content = _body(answer, url)
         except BaseException:
-            answer.close()  # what is left of it must not be taken for the beginning of the next answer
+            answer.close()  # the unread rest must not be taken for the beginning of the next answer
             raise
-        answer.release_conn()  # the next photo of this host needs no new connection
+        answer.release_conn()  # reuse the connection for the next photo of this host
         return content
     except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
         why = " ".join(str(getattr(error, "reason", None) or error).split())

@@ -1,4 +1,4 @@
-"""Parsers for latitude and longitude in EXIF and XMP. A contradiction is reported, never resolved by a guess."""
+"""Parsers for latitude and longitude in EXIF and XMP. Contradictions are reported, never resolved by a guess."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Unclear(ValueError):
 
 
 def checked(lat: float, lon: float, radius_m: float | None = None) -> tuple[Position | None, str | None]:
-    """A valid position, or the reason why it is not valid, worded to follow "skipped because"."""
+    """Check a position: returns it, or None and the reason why it is not valid, worded to follow "skipped because"."""
     if not (math.isfinite(lat) and math.isfinite(lon)):
         return None, f"its GPS position is ({lat}, {lon}), which is not a number"
     if lat == 0 and lon == 0:
@@ -41,7 +41,7 @@ def checked(lat: float, lon: float, radius_m: float | None = None) -> tuple[Posi
 def in_wgs84(
     lat: float, lon: float, datum: str | None, radius_m: float | None = None
 ) -> tuple[Position | None, str | None]:
-    """A position of any datum as a valid one in WGS 84, or the reason why that fails."""
+    """Convert a position from any datum to WGS 84 and check it; returns the position, or None and the reason."""
     position, problem = checked(lat, lon, radius_m)
     if position is None:
         return None, problem
@@ -52,39 +52,39 @@ def in_wgs84(
 
 
 def exif_degrees(value: Any, reference: Any, axis: str) -> float:
-    """One coordinate of EXIF, in signed degrees: degrees, or with minutes, or with minutes and seconds.
+    """Convert one EXIF coordinate (degrees, optionally minutes and seconds) to signed degrees.
 
     Raises:
-        Unclear: it gives no number, has no hemisphere, or contradicts itself.
+        Unclear: it is not a number, has no hemisphere, or contradicts itself.
     """
-    if isinstance(value, bytes):  # against the standard, a text
+    if isinstance(value, bytes):  # some programs write a text, against the standard
         return text_degrees(text_of(value) or "", text_of(reference), axis)
     values = list(value) if isinstance(value, tuple | list) else [value]
-    while len(values) > 1 and values[-1] == Ratio(0, 0):  # minutes or seconds that are not used
+    while len(values) > 1 and values[-1] == Ratio(0, 0):  # unused minutes or seconds
         values.pop()
     parts = [number(part) for part in values]
     known = [part for part in parts if part is not None]
     if not 1 <= len(parts) <= 3 or len(known) < len(parts):
         raise Unclear(NOT_A_NUMBER)
     size = _size([abs(part) for part in known])
-    if size == 0:  # without a hemisphere it is the same place
+    if size == 0:  # the same place in either hemisphere
         return 0.0
     letter = (text_of(reference) or "")[:1].upper()
     if letter not in _AXES[axis]:
-        # Half a world away is worse than unknown, so a missing reference is not guessed.
+        # Do not guess a missing reference: a position half a world away is worse than none.
         raise Unclear(NO_HEMISPHERE)
     return _signed(size, any(part < 0 for part in known), [letter], axis)
 
 
 def text_degrees(text: str, reference: str | None, axis: str) -> float:
-    """One coordinate of XMP, in signed degrees.
+    """Convert one XMP coordinate to signed degrees.
 
-    By its standard "50,5.4N" or "50,5,24N"; in practice also decimal degrees, with a sign, with a letter before or
-    after them in either case, or with their own reference ("N"); blanks, and the signs of degrees, minutes and
-    seconds.
+    The standard form is "50,5.4N" or "50,5,24N". In practice there are also decimal degrees, signs, upper- and
+    lower-case letters before or after the number, a separate reference ("N"), blanks, and the symbols for degrees,
+    minutes and seconds.
 
     Raises:
-        Unclear: it gives no number, has no hemisphere, or contradicts itself.
+        Unclear: it is not a number, has no hemisphere, or contradicts itself.
     """
     cleaned = " ".join(text.upper().translate(_SIGNS).replace("DEG", " ").split())
     if len(cleaned) > MOST_TEXT or _TOKEN.sub("", cleaned).strip():
@@ -116,7 +116,7 @@ def text_degrees(text: str, reference: str | None, axis: str) -> float:
 
 
 def _part(written: str) -> float | None:
-    """A number of a text; None for 0/0, which means that it is not used."""
+    """Parse one number of a coordinate; None for 0/0, which means that it is not used."""
     above, _, below = written.partition("/")
     if not below:
         return number(written)
@@ -128,7 +128,7 @@ def _part(written: str) -> float | None:
 
 
 def _size(parts: Sequence[float]) -> float:
-    # Not sum(), which rounds differently from Python 3.12 on: a position must not depend on that.
+    # Not sum(), which rounds differently from Python 3.12 on: positions must not depend on the version.
     size = parts[0]
     for part, share in zip(parts[1:], (60.0, 3600.0), strict=False):
         size = size + part / share

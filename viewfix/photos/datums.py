@@ -1,4 +1,4 @@
-"""Positions in another geodetic datum than WGS 84, converted: Japan's old one alone is 400 m off."""
+"""Conversion of positions from other geodetic datums to WGS 84. Japan's old datum, for example, is 400 m off."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pyproj import Transformer
 
-# Names without blanks and punctuation: data that differ from WGS 84 by 2 m at most, and words for "not said".
+# Names without blanks and punctuation: datums that differ from WGS 84 by at most 2 m, and words for "unknown".
 _SAME = re.compile(
     r"WGS(19)?84.*|WORLDGEODETICSYSTEM(19)?84|ITRF.*|ETRS(19)?89|ETRF.*|NAD(19)?83.*|JGD(2000|2011|2024)|GDA(19)?94|"
     r"GDA2020|NZGD2000|CGCS2000|PZ90.*|SIRGAS.*|GPS|EPSG4326|UNKNOWN|UNDEFINED|NONE|NA"
@@ -32,9 +32,9 @@ _EPSG = {
 
 
 def to_wgs84(lat: float, lon: float, datum: str | None) -> tuple[float, float] | None:
-    """A position in a datum that is called `datum`, in WGS 84; None if it cannot be converted.
+    """Convert a position from a named datum to WGS 84; None if it cannot be converted.
 
-    No datum, or an empty one, is WGS 84: that is what GPS receivers give.
+    A missing or empty name means WGS 84, which GPS receivers use.
     """
     name = re.sub(r"[^A-Z0-9]", "", (datum or "").upper())
     if not name or _SAME.fullmatch(name):
@@ -49,5 +49,5 @@ def to_wgs84(lat: float, lon: float, datum: str | None) -> tuple[float, float] |
 def _transformer(epsg: int) -> Transformer:
     from pyproj import Transformer  # only for the few photos that need it
 
-    # Without a ballpark: a guess that does nothing would look like a conversion.
+    # No ballpark transformations: some of them change nothing, which would look like a conversion.
     return Transformer.from_crs(f"EPSG:{epsg}", "EPSG:4326", always_xy=True, allow_ballpark=False)

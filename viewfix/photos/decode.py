@@ -1,6 +1,6 @@
-"""Decode the bytes of a picture into strips of RGB pixels, so that no second copy of the picture is ever whole.
+"""Decoding of a picture into strips of RGB pixels, which avoids a second copy of the whole picture.
 
-Runs in the process that asks, and in a decoder process: see `decoder_process`.
+It runs in the calling process or in a decoder process; see `decoder_process`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Pixels: TypeAlias = npt.NDArray[np.uint8]
 STRIP_PIXELS = 500_000
 WHITE = 255
 
-# Format: the class that reads it. None is registered with Pillow, which would change it for the whole program.
+# Format: the class that reads it. They are not registered with Pillow, which would affect the whole program.
 _DECODERS: dict[Form, tuple[str, str]] = {
     "JPEG": ("PIL.JpegImagePlugin", "JpegImageFile"),
     "PNG": ("PIL.PngImagePlugin", "PngImageFile"),
@@ -40,9 +40,9 @@ _DECODERS: dict[Form, tuple[str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """A picture as it is stored: `strips` are (rows, width_px, 3) uint8 RGB, from the top down, to be taken once.
+    """A picture as stored. `strips` are (rows, width_px, 3) uint8 RGB from the top down, and can be read only once.
 
-    `orientation` is the EXIF number of the turn that only the decoder knows of; 1 for none.
+    `orientation` is the EXIF number of a rotation that only the decoder knows; 1 for none.
     """
 
     width_px: int
@@ -55,7 +55,7 @@ def decode(data: bytes, form: Form, least_side_px: int | None) -> Decoded:
     """Decode a picture whose header was checked.
 
     Args:
-        data: its file, without metadata where the format allows that.
+        data: the bytes of its file, without metadata if the format allows that.
         form: its format.
         least_side_px: a JPEG may be decoded at a half, a quarter or an eighth of its size, as long as neither side
             becomes shorter than this.
@@ -68,20 +68,20 @@ def decode(data: bytes, form: Form, least_side_px: int | None) -> Decoded:
         return Decoded(*picture.size, 1, _first_frame(picture))
     picture.load()
     orientation = 1
-    if form == "AVIF":  # Pillow writes what irot and imir say into the EXIF that it hands over
+    if form == "AVIF":  # Pillow converts the boxes irot and imir into EXIF
         orientation = exif_tags(picture.info.get("exif") or b"")[0].get(ORIENTATION, 1)
     return Decoded(picture.width, picture.height, orientation, strips(picture))
 
 
 def _first_frame(picture: Any) -> Iterator[Pixels]:
-    """The pixels of a WebP as its decoder returns them, without the copy that Pillow's own `load` would make."""
+    """The pixels of a WebP directly from its decoder, without the copy that Pillow's own `load` would make."""
     from PIL import Image
 
     frame = picture._decoder.get_next()
     if frame is None:
         raise EOFError("its first frame is damaged")
     width, height = picture.size
-    picture._decoder = None  # its two canvases take eight bytes a pixel
+    picture._decoder = None  # frees its two canvases, eight bytes a pixel
     pixels = np.frombuffer(frame[0], np.uint8).reshape(height, width, 4)
     rows = max(1, STRIP_PIXELS // width)
     for top in range(0, height, rows):
@@ -112,7 +112,7 @@ def _rgb(strip: Image.Image) -> Image.Image:
     from PIL import Image
 
     if strip.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in strip.info:
-        if strip.mode == "La":  # the only way from there to RGBA that Pillow has
+        if strip.mode == "La":  # Pillow can convert it to RGBA only through LA
             strip = strip.convert("LA")
         with_alpha = strip.convert("RGBA")
         over_white = Image.new("RGB", strip.size, "white")
@@ -127,7 +127,7 @@ def _rgb(strip: Image.Image) -> Image.Image:
 
 
 def _eight_bit(values: npt.NDArray[Any], *, sixteen: bool) -> Pixels:
-    """(H, W) numbers to uint8. Where the mode does not say what white is, the smallest usual white that fits all."""
+    """Convert (H, W) numbers to uint8. If the mode does not define white, use the smallest usual white that fits."""
     numbers = np.nan_to_num(values.astype(np.float32), nan=0.0, posinf=65535.0, neginf=0.0)
     highest = float(numbers.max(initial=0.0))
     if sixteen or highest > WHITE:
@@ -141,15 +141,15 @@ def _eight_bit(values: npt.NDArray[Any], *, sixteen: bool) -> Pixels:
 
 
 def upright(decoded: Decoded, orientation: int) -> Pixels:
-    """Gather the strips of a picture, turned as its EXIF orientation says: (H, W, 3) uint8 RGB, contiguous."""
+    """Join the strips of a picture and apply its EXIF orientation. Returns (H, W, 3) uint8 RGB, contiguous."""
     width, height = decoded.width_px, decoded.height_px
     pixels = np.empty((width, height, 3) if orientation >= 5 else (height, width, 3), np.uint8)
-    stored = _as_stored(pixels, orientation)  # a view: what is written there lies upright in `pixels`
+    stored = _as_stored(pixels, orientation)  # a view: what is written there is upright in `pixels`
     top = 0
     for strip in decoded.strips:
         if orientation == 1:
             stored[top : top + len(strip)] = strip
-        else:  # numpy is four times as fast across rows when it copies one colour at a time
+        else:  # to write across rows, numpy is four times as fast one colour at a time
             for colour in range(3):
                 stored[top : top + len(strip), :, colour] = strip[:, :, colour]
         top += len(strip)

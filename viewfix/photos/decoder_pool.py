@@ -20,24 +20,24 @@ from .decode import Decoded, Pixels
 from .formats import Form
 
 REQUEST = struct.Struct(">IQ")
-"""A request begins with the length of its JSON and the length of the picture that follows the JSON."""
+"""The header of a request: the length of its JSON, and the length of the picture that follows the JSON."""
 
 STRIP = struct.Struct(">q")
-"""A strip begins with its length in bytes. LAST follows the last strip; FAILED comes before a JSON with the reason."""
+"""The header of a strip: its length in bytes. LAST follows the last strip; FAILED precedes a JSON with the reason."""
 
 LAST, FAILED = 0, -1
 
 MOST_IDLE = max(4, os.cpu_count() or 1)
 LARGE_BYTES = 500_000_000
-"""After a picture that took this much memory its process ends, so that all of it is freed."""
+"""After a picture that took this much memory, the process ends, which frees all of it."""
 
 
 class DecodeFailed(Exception):
-    """The decoder could not make pixels of the picture; the message says why."""
+    """The picture could not be decoded; the message says why."""
 
 
 class DecoderStopped(DecodeFailed):
-    """The decoder process was killed, or ended by itself, at this picture."""
+    """The decoder process crashed at this picture, or was killed because it took too long."""
 
 
 class _Process:
@@ -47,11 +47,11 @@ class _Process:
         path = [entry or os.getcwd() for entry in sys.path]  # noqa: PTH109
         environment = os.environ | {
             "PYTHONPATH": os.pathsep.join(path),
-            # One picture at a time needs no more, and each of these reserves memory by the thread.
+            # One thread suffices for one picture at a time, and each of these libraries reserves memory per thread.
             "OPENBLAS_NUM_THREADS": "1",
             "OMP_NUM_THREADS": "1",
             "MALLOC_ARENA_MAX": "2",
-            # glibc: blocks of a megabyte and more go back to the system as soon as they are freed.
+            # glibc: return blocks of a megabyte and more to the system as soon as they are freed.
             "MALLOC_MMAP_THRESHOLD_": "1000000",
         }
         command = [sys.executable, "-P", "-c", "from viewfix.photos.decoder_process import main; main()"]
@@ -97,7 +97,7 @@ class _Process:
 
 
 def can_start() -> bool:
-    """Whether a decoder process can be started: not from a program that was frozen into one file."""
+    """Whether a decoder process can be started. A program that was frozen into one file cannot start one."""
     return bool(sys.executable) and not getattr(sys, "frozen", False)
 
 
@@ -113,15 +113,15 @@ class DecoderPool:
     def decoding(
         self, data: bytes, form: Form, least_side_px: int | None, *, memory_bytes: int, decode_s: float
     ) -> Iterator[Decoded]:
-        """Decode a picture in a separate process, which serves this block alone.
+        """Decode a picture in a separate process for the length of the block.
 
         Args:
-            data, form, least_side_px: as `decode` takes them.
-            memory_bytes: how much memory it may take (Linux).
-            decode_s: after how many seconds the process is killed.
+            data, form, least_side_px: as for `decode`.
+            memory_bytes: the memory limit of the process (Linux only).
+            decode_s: the time in seconds after which the process is killed.
 
         Raises:
-            DecodeFailed: it could not be decoded, or not within these limits.
+            DecodeFailed: the picture could not be decoded, or not within these limits.
         """
         process = self._take()
         stopped = threading.Event()
@@ -147,7 +147,7 @@ class DecoderPool:
             why = f"it takes more than {decode_s:g} s" if stopped.is_set() else "its decoder crashed"
             raise DecoderStopped(why) from error
         except DecodeFailed:
-            whole = True  # the process answered, and waits for the next picture
+            whole = True  # the process has answered and can decode the next picture
             raise
         finally:
             timer.cancel()
@@ -159,7 +159,7 @@ class DecoderPool:
 
     def _take(self) -> _Process:
         with self._lock:
-            if self._pid != os.getpid():  # a fork: these processes are the parent's
+            if self._pid != os.getpid():  # after a fork, these processes belong to the parent
                 self._forked, self.idle, self._pid = self.idle, [], os.getpid()
             while self.idle:
                 process = self.idle.pop()

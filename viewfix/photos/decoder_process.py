@@ -1,7 +1,7 @@
-"""The program of a decoder process: reads pictures from standard input, writes pixels to standard output.
+"""The program of a decoder process, which reads pictures from standard input and writes pixels to standard output.
 
-`decoder_pool` starts it, discards its standard error, and kills it when a picture takes too long. On Linux its memory
-is limited as well, so that a picture which needs more fails in this process and harms no other.
+`decoder_pool` starts it, discards its standard error, and kills it if a picture takes too long. On Linux its memory is
+limited too, so a picture that needs too much memory cannot harm another process.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ from .decode import decode
 from .decoder_pool import FAILED, LAST, REQUEST, STRIP
 
 GRACE_S = 5.0
-"""The process ends itself this long after the limit, in case the process that started it is gone."""
+"""The process ends itself this many seconds after the time limit, in case the process that started it is gone."""
 
 SLACK_BYTES = 512_000_000
-"""Allowance beside the pixels: libraries, thread stacks, and memory that allocators reserve but do not use."""
+"""The memory allowed in addition to the pixels: libraries, thread stacks, and memory reserved by allocators."""
 
 
 def main() -> None:
-    """Serve until standard input ends."""
+    """Decode pictures until standard input ends."""
     for each in (signal.SIGINT, signal.SIGTERM):  # the process that started this one decides when it ends
         signal.signal(each, signal.SIG_IGN)
     warnings.simplefilter("ignore")
-    Image.MAX_IMAGE_PIXELS = None  # the size was checked; this affects no other program than this one
+    Image.MAX_IMAGE_PIXELS = None  # the size was checked before, and this is a separate program
     requests, replies = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     with open(os.devnull, "wb") as nowhere:  # noqa: PTH123
         os.dup2(nowhere.fileno(), 1)
@@ -59,7 +59,7 @@ def _answer(data: bytes, asked: dict[str, Any], replies: IO[bytes]) -> None:
         replies.write(STRIP.pack(LAST))
     except BrokenPipeError:
         raise
-    except Exception as error:  # whatever hostile bytes lead a decoder to raise
+    except Exception as error:  # hostile bytes can make a decoder raise anything
         replies.write(STRIP.pack(FAILED))
         _send(replies, {"reason": " ".join(str(error).split()) or type(error).__name__})
     replies.flush()
@@ -72,7 +72,7 @@ def _send(replies: IO[bytes], content: dict[str, Any]) -> None:
 
 
 def _limit_memory(most_bytes: int) -> None:
-    if sys.platform != "linux":  # other systems do not enforce this limit: there only the time is bounded
+    if sys.platform != "linux":  # other systems do not enforce this limit; only the time is limited there
         return
     import resource
 

@@ -1,4 +1,4 @@
-"""Read the metadata that a photo carries: EXIF, and XMP where EXIF is silent."""
+"""The metadata inside a photo: EXIF, completed by XMP."""
 
 from __future__ import annotations
 
@@ -20,6 +20,6 @@ def metadata(photo: bytes | str | Path) -> Metadata:
     header = read_header(photo)
     found = from_exif(header).filled(from_xmp(header.xmp))
     if found.camera is not None and found.panorama is not None and found.panorama.projection:
-        # A panorama was put together from many pictures: the focal length is that of one of them.
+        # A panorama is stitched from many pictures, and the focal length is that of a single one.
         return replace(found, camera=replace(found.camera, focal_px=None, focal_35mm=None))
     return found

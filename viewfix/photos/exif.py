@@ -1,4 +1,4 @@
-"""EXIF tags as Metadata: position, heading, time, author, licence and camera."""
+"""Metadata from EXIF tags: position, heading, time, author, licence and camera."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from .values import heading_of, moment, number, text_of
 LAT_REF, LAT, LON_REF, LON, ALTITUDE_REF, ALTITUDE_M, GPS_TIME = 1, 2, 3, 4, 5, 6, 7
 DIRECTION_REF, DIRECTION, DATUM, GPS_DATE, GPS_ERROR_M = 16, 17, 18, 29, 31
 NOT_KNOWN = (-1, 0xFFFFFFFF)
-"""Denominators by which EXIF says that a number is unknown."""
+"""Denominators that mean "unknown" in EXIF."""
 
 
 def from_exif(header: Header) -> Metadata:
-    """What the EXIF of a photo says. Damaged tags count as absent."""
+    """Convert the EXIF tags of a photo to Metadata. Damaged tags count as missing."""
     tags, gps = header.tags, header.gps
     position, problem = _position(gps)
     heading = heading_of(gps.get(DIRECTION))
@@ -90,5 +90,5 @@ def _altitude(gps: Tags) -> float | None:
     altitude, reference = number(gps.get(ALTITUDE_M)), gps.get(ALTITUDE_REF, 0)
     if isinstance(reference, bytes):
         reference = reference[0] - ord("0") if reference[:1].isdigit() else reference[0]
-    # 1 and 3: below the sea, below the ellipsoid
+    # 1: below sea level; 3: below the ellipsoid
     return -abs(altitude) if altitude is not None and reference in (1, 3) else altitude

@@ -1,4 +1,4 @@
-"""What the metadata of a photo says: where, which way, when and by whom it was taken, and with what camera."""
+"""The metadata of a photo: position, heading, time, author, licence and camera."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from ..types import Camera, Position
 
 @dataclass(frozen=True, slots=True)
 class Panorama:
-    """Which part of a whole panorama a picture shows, as Google's Photo Sphere metadata (GPano) says. Unknown is None.
+    """The part of a full panorama that a picture shows, from Google's Photo Sphere metadata (GPano). None is unknown.
 
-    `projection` is "equirectangular" or another word of that standard. The whole panorama has `full_width_px` by
-    `full_height_px`, of which the picture is a part of `width_px` by `height_px` at `left_px`, `top_px`.
+    `projection` is "equirectangular" or another term of that standard. The full panorama has `full_width_px` x
+    `full_height_px` pixels; the picture is the part of `width_px` x `height_px` at (`left_px`, `top_px`).
     """
 
     projection: str | None = None
@@ -27,12 +27,12 @@ class Panorama:
 
 @dataclass(frozen=True, slots=True)
 class Metadata:
-    """What the metadata of a photo says. Unknown is None.
+    """The metadata of a photo. None is unknown.
 
-    `position` is WGS84, and its `radius_m` the camera's own estimate of its error. `heading_deg` is where the camera
-    looked, clockwise from north, [0, 360); as the compass showed it, declination not added, if `heading_magnetic`.
-    `taken_at` has a time zone only if the metadata names one. `no_position` says what is wrong with a position that
-    cannot be used.
+    `position` is in WGS84; its `radius_m` is the camera's own estimate of the error. `heading_deg`, [0, 360), is the
+    direction of the camera, clockwise from north. If `heading_magnetic` is set, it is the compass reading, without the
+    declination. `taken_at` has a time zone only if the metadata has one. `no_position` is the reason why a position in
+    the metadata cannot be used.
     """
 
     position: Position | None = None
@@ -46,7 +46,7 @@ class Metadata:
     panorama: Panorama | None = None
 
     def filled(self, other: Metadata) -> Metadata:
-        """This, with what is unknown here taken from `other`."""
+        """Fill unknown fields with those of `other`."""
         mine = {f.name: getattr(self, f.name) for f in fields(self)}
         unknown = {name: getattr(other, name) for name, value in mine.items() if value is None}
         if self.heading_deg is None:
@@ -64,6 +64,6 @@ def _filled_camera(camera: Camera, other: Camera) -> Camera:
         if getattr(camera, name) is None
     }
     if camera.focal_px is None and (camera.width_px is None or other.focal_px is not None):
-        # A focal length in pixels means nothing without the size that it belongs to.
+        # A focal length in pixels is meaningless without the size of its picture, so take all three together.
         unknown |= {name: getattr(other, name) for name in ("focal_px", "width_px", "height_px")}
     return replace(camera, **unknown)

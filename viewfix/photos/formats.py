@@ -1,4 +1,4 @@
-"""The picture formats that are read, recognised by their first bytes, never by the ending of the file name."""
+"""The supported picture formats, recognised by their first bytes, never by the ending of the file name."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Literal
 Form = Literal["JPEG", "PNG", "WebP", "HEIC", "AVIF", "TIFF"]
 
 HEAD_BYTES = 512
-"""How many bytes of the beginning of a file `form_of` needs."""
+"""The number of bytes from the beginning of a file that `form_of` needs."""
 
 SUFFIXES = frozenset(
     [
@@ -15,12 +15,12 @@ SUFFIXES = frozenset(
         *(".png", ".webp", ".heic", ".heif", ".hif", ".avif", ".tif", ".tiff"),
     ]
 )
-"""Endings, in lower case, that only pictures of these formats have."""
+"""Endings, in lower case, of files in these formats."""
 
 _HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1", b"mif2"}
 _AVIF_BRANDS = {b"avif", b"avis"}
 
-# Beginnings of files that people take for photos.
+# First bytes of files that people mistake for photos.
 _OTHERS = (
     (b"GIF8", "a GIF"),
     (b"BM", "a BMP"),
@@ -36,11 +36,11 @@ _OTHERS = (
 
 
 class Damaged(ValueError):
-    """A file begins like a picture and does not go on like one; the message says where."""
+    """A file begins like a picture, but is damaged further on; the message says where."""
 
 
 def form_of(head: bytes) -> Form | None:
-    """The format that the first HEAD_BYTES of a file announce; None for any other file."""
+    """The format of a file by its first HEAD_BYTES bytes; None if it is not one of the supported formats."""
     if head.startswith(b"\xff\xd8\xff"):
         return "JPEG"
     if head.startswith(b"\x89PNG\r\n\x1a\n"):
@@ -52,7 +52,7 @@ def form_of(head: bytes) -> Form | None:
     if head[4:8] == b"ftyp":
         end = min(int.from_bytes(head[:4], "big"), len(head))
         brands = {head[8:12], *(head[i : i + 4] for i in range(16, end, 4))}
-        # An AVIF names mif1 too, so AVIF is tested first.
+        # Test AVIF first, because an AVIF has the brand mif1 too.
         if brands & _AVIF_BRANDS:
             return "AVIF"
         if brands & _HEIC_BRANDS:
@@ -61,7 +61,7 @@ def form_of(head: bytes) -> Form | None:
 
 
 def description_of(head: bytes) -> str:
-    """What a file that is not a picture seems to be, worded to follow "is not a picture:"."""
+    """Describe a file that is not a picture, worded to follow "is not a picture:"."""
     if not head:
         return "it is empty"
     if head[4:8] == b"ftyp":

@@ -1,9 +1,8 @@
-"""Read the header of a photo: its format, size, EXIF, GPS and XMP. No pixel is decoded, and no decoder library is used.
+"""The header of a photo: its format, size, EXIF, GPS and XMP, read without decoding pixels.
 
-Pillow's own `Image.open` is not used, for three reasons. It warns, through state that all threads share, about
-damaged EXIF and about large pictures, and refuses some that a phone of 200 megapixels takes. It trusts lengths that
-a crafted file may repeat a thousand times. And it offers decoders for fonts, PostScript and medicine, which a server
-has no reason to expose.
+Pillow's `Image.open` is not used, for three reasons. It warns about damaged EXIF and large pictures through state that
+all threads share, and refuses some pictures of 200-megapixel phones. It trusts lengths that a crafted file may repeat a
+thousand times. And it offers decoders for fonts, PostScript and medical formats, which a server should not expose.
 """
 
 from __future__ import annotations
@@ -23,10 +22,10 @@ from .formats import HEAD_BYTES, Form, description_of, form_of
 from .tiff import Tags
 
 MAX_PIXELS = 200_000_000
-"""0.6 GB of RGB. The largest phone cameras take 199.8 million pixels (16320 x 12240)."""
+"""The largest size of a picture: 0.6 GB of RGB. The largest phone cameras take 199.8 million pixels (16320 x 12240)."""
 
 MAX_TILE_PIXELS = 4_000_000
-"""A tile or strip of a TIFF may have this many, and no more than four times as many as the picture beyond that."""
+"""A larger tile or strip of a TIFF is refused if it also has more than four times the pixels of the picture."""
 
 _TIFF = re.compile(rb"II\*\0|MM\0\*")
 _XMP_ORIENTATION = re.compile(rb"tiff:Orientation(?:=[\"']|>)\s*([1-8])\s*[\"'<]")
@@ -34,11 +33,11 @@ _XMP_ORIENTATION = re.compile(rb"tiff:Orientation(?:=[\"']|>)\s*([1-8])\s*[\"'<]
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What the header of a photo says.
+    """The header of a photo.
 
     `width_px` and `height_px` are as stored, before the picture is turned upright. `orientation` is the EXIF number,
-    1 to 8, of the turn that the decoded pixels still need; 1 where the format's own decoder turns them. `tags` are
-    those of EXIF, `gps` those of its GPS table, `xmp` is the packet as it is written.
+    1 to 8, of the rotation that the decoded pixels still need; 1 if the decoder of the format already applies it.
+    `tags` are the EXIF tags, `gps` the tags of its GPS table, and `xmp` the raw XMP packet.
     """
 
     form: Form
@@ -61,7 +60,7 @@ def read_header(photo: bytes | str | Path, name: str | None = None) -> Header:
 
     Args:
         photo: the bytes of a file, or its path.
-        name: what messages call the photo; by default its path, or "The photo".
+        name: the name of the photo in messages; by default its path, or "The photo".
 
     Raises:
         UnreadablePhoto: it is empty, not a picture, damaged, or has more than MAX_PIXELS.
@@ -86,7 +85,7 @@ def _opened(photo: bytes | str | Path, name: str) -> Iterator[IO[bytes]]:
         yield io.BytesIO(photo)
         return
     try:
-        file = Path(photo).open("rb")  # noqa: SIM115  closed below: what is raised there is not about opening
+        file = Path(photo).open("rb")  # noqa: SIM115  closed below, so that this catches only errors of opening
     except (OSError, ValueError) as error:
         raise unreadable_file(Path(name), error) from error
     with file:
@@ -105,14 +104,14 @@ def damage_named(name: str) -> Iterator[None]:
 
 
 def damaged(name: str, why: str) -> UnreadablePhoto:
-    """The error for bytes that begin like a picture and do not go on like one."""
+    """The error for a file that begins like a picture, but is damaged further on."""
     early = any(clue in why.lower() for clue in ("trunc", "end of file", "outside of file", "it ends", "eoferror"))
     what = "ends too early" if early else "is damaged"
     return UnreadablePhoto(f"{name} {what} ({why[:120]}). Copy it again from its origin, or leave it out.")
 
 
 def check_size(size: tuple[int, int], name: str) -> None:
-    """Refuse, before anything is decoded, a picture that would fill the memory.
+    """Refuse a picture that would fill the memory, before anything is decoded.
 
     Raises:
         UnreadablePhoto: it has more than MAX_PIXELS.
@@ -120,7 +119,7 @@ def check_size(size: tuple[int, int], name: str) -> None:
     width, height = size
     if width * height > MAX_PIXELS:
         raise UnreadablePhoto(
-            f"{name} says that it is {width} x {height} pixels, and over {MAX_PIXELS // 1_000_000} million are not "
+            f"{name} has {width} x {height} pixels, but pictures over {MAX_PIXELS // 1_000_000} million pixels are not "
             "decoded. Save it smaller."
         )
 
@@ -150,7 +149,7 @@ def _of_boxes(file: IO[bytes], form: Form) -> Header:
     for size in found.sizes:
         check_size(size, "A part of the picture")
     tags, gps = exif_tags(found.exif)
-    # Only the boxes irot and imir turn these pictures, and the decoder applies them. EXIF and XMP may be stale.
+    # These pictures are rotated by the boxes irot and imir, which the decoder applies. EXIF and XMP may be stale.
     return Header(form, found.width_px, found.height_px, 1, tags, gps, found.xmp)
 
 
@@ -162,13 +161,13 @@ def _of_tiff(file: IO[bytes], form: Form) -> Header:
     across, down = tags.get(tiff.TILE_WIDTH, width), tags.get(tiff.TILE_HEIGHT)
     if down is None:
         rows = tags.get(tiff.ROWS_PER_STRIP, height)
-        down = min(rows, height) if isinstance(rows, int) else height  # more rows than there are mean one strip
+        down = min(rows, height) if isinstance(rows, int) else height  # a number above the height means a single strip
     if not isinstance(across, int) or not isinstance(down, int):
         raise ValueError("the size of its tiles is not a number")
     if across * down > max(MAX_TILE_PIXELS, 4 * width * height):
         raise UnreadablePhoto(
-            f"The TIFF is cut into tiles of {across} x {down} pixels, far more than its own {width} x {height}, and is "
-            "not decoded. Save it again with tiles of 256 x 256, or as a JPEG."
+            f"The TIFF is not decoded, because its tiles have {across} x {down} pixels, far more than the picture with "
+            f"its {width} x {height}. Save it again with tiles of 256 x 256, or as a JPEG."
         )
     packet = tags.pop(tiff.XMP, b"")
     return Header(form, width, height, 1, tags, gps, packet if isinstance(packet, bytes) else b"")
@@ -185,7 +184,7 @@ _READERS = {
 
 
 def exif_tags(block: bytes) -> tuple[Tags, Tags]:
-    """The tags of an EXIF block and those of its GPS, with any preamble of up to 64 bytes, or none."""
+    """Read the tags of an EXIF block and of its GPS table. The block may begin with a preamble of up to 64 bytes."""
     begins = _TIFF.search(block[:72])
     return tiff.read_tags(io.BytesIO(block), begins.start()) if begins else ({}, {})
 

@@ -20,10 +20,10 @@ Extents: TypeAlias = list[tuple[int, int]]
 
 @dataclass(frozen=True, slots=True)
 class Boxes:
-    """What the boxes say.
+    """The content of the boxes.
 
-    `exif` begins with the length of what lies before the EXIF block, as the format has it. `sizes` are those of all
-    pictures in the file: tiles and thumbnails too.
+    `exif` begins, as the format requires, with the length of the preamble before the EXIF block. `sizes` are those of
+    all pictures in the file, tiles and thumbnails included.
     """
 
     width_px: int
@@ -35,7 +35,7 @@ class Boxes:
 
 @dataclass
 class _Meta:
-    """The content of the box `meta`, as it is gathered."""
+    """The content of the box `meta`, filled step by step."""
 
     primary: int | None = None
     exif: int | None = None
@@ -47,10 +47,10 @@ class _Meta:
 
 
 def read(file: IO[bytes]) -> Boxes:
-    """Read the box `meta`, and the EXIF and XMP that it leads to. No pixel is unpacked.
+    """Read the box `meta`, and the EXIF and XMP that it refers to, without decoding pixels.
 
     Raises:
-        Damaged: the file has no still picture, or does not say its size.
+        Damaged: the file has no still picture, or its size is missing.
     """
     for kind, start, end in _top(file):
         if kind == b"meta":
@@ -69,7 +69,7 @@ def read(file: IO[bytes]) -> Boxes:
 
 
 def _top(file: IO[bytes]) -> Iterator[tuple[bytes, int, int]]:
-    """Kind, start and end of the content of each box of the file."""
+    """Iterate over the boxes of the file: the kind of each, and the start and end of its content."""
     at = 0
     for _ in range(MAX_BOXES):
         file.seek(at)
@@ -89,7 +89,7 @@ def _top(file: IO[bytes]) -> Iterator[tuple[bytes, int, int]]:
 
 
 def _inside(content: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Kind and content of each box in the content of another."""
+    """Iterate over the boxes inside another box: the kind and the content of each."""
     at = 0
     while at + 8 <= len(content):
         length, kind, header = int.from_bytes(content[at : at + 4], "big"), content[at + 4 : at + 8], 8
@@ -149,7 +149,7 @@ def _places(body: bytes, meta: _Meta) -> None:
     for _ in range(number(2 if version < 2 else 4)):
         item = number(2 if version < 2 else 4)
         method = number(2) & 15 if version in (1, 2) else 0
-        number(2)  # in which file: always this one
+        number(2)  # the number of the file, always this one
         base = number(base_size)
         extents: Extents = []
         count = number(2)
@@ -188,7 +188,7 @@ def _associations(body: bytes, meta: _Meta) -> None:
 
 
 def _item(file: IO[bytes], meta: _Meta, number: int | None) -> bytes:
-    """The bytes of an item; empty if it is missing or has more than MAX_ITEM_BYTES."""
+    """Read the bytes of an item; empty if it is missing or has more than MAX_ITEM_BYTES."""
     method, extents = meta.places.get(number, (0, [])) if number is not None else (0, [])
     if method > 1 or sum(length for _, length in extents) > MAX_ITEM_BYTES:
         return b""

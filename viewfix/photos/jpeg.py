@@ -1,4 +1,4 @@
-"""The segments of a JPEG file: its size, EXIF and XMP, how many scans it has, and a copy without its metadata."""
+"""The segments of a JPEG file: its size, EXIF, XMP and number of scans, and a copy without metadata."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ _NEXT_MARKER = re.compile(rb"\xff+([^\x00\xff\xd0-\xd7])")
 
 @dataclass(frozen=True, slots=True)
 class Jpeg:
-    """What the segments before the first scan say.
+    """The content of the segments before the first scan.
 
-    `kept` are the spans of bytes before the first scan that a decoder needs, `scan` is where that scan begins.
-    `in_one_scan` tells that the picture is decoded row by row, so that further scans are an error.
+    `kept` are the spans of bytes before the first scan that a decoder needs; `scan` is the offset of that scan.
+    `in_one_scan`: all colours are in the first scan, so any further scan is an error.
     """
 
     width_px: int
@@ -44,10 +44,10 @@ class Jpeg:
 
 
 def read(file: IO[bytes]) -> Jpeg:
-    """Follow the segments to the first scan, however many lie before it.
+    """Read the segments up to the first scan.
 
     Raises:
-        Damaged: the size or the first scan is missing, there are two sizes, or too many segments.
+        Damaged: the size or the first scan is missing, there are two sizes, or there are too many segments.
     """
     file.seek(2)
     at, garbage, size, size_marker = 2, 0, b"", 0
@@ -77,7 +77,7 @@ def read(file: IO[bytes]) -> Jpeg:
         elif marker == APP1:
             content = _exactly(file, length - 2)
             if content.startswith(EXIF_MARK) and exif_bytes < MAX_EXIF_BYTES:
-                exif.append(content[6:])  # more than 64 KiB are spread over several segments
+                exif.append(content[6:])  # EXIF over 64 KiB is spread over several segments
                 exif_bytes += length
             elif content.startswith(XMP_MARK) and not xmp:
                 xmp = content[len(XMP_MARK) :]
@@ -109,7 +109,7 @@ def _found(
 
 
 def _marker(file: IO[bytes], most_garbage: int) -> tuple[int, int]:
-    """The next marker, and how many bytes that belong to nothing lay before it."""
+    """Read the next marker; returns it and the number of stray bytes before it."""
     skipped = 0
     byte = _exactly(file, 1)
     while True:
@@ -136,9 +136,9 @@ def _exactly(file: IO[bytes], size: int) -> bytes:
 
 
 def scans(data: bytes, jpeg: Jpeg, most: int) -> int:
-    """How many scans a JPEG has, counted up to one more than `most`.
+    """Count the scans of a JPEG, up to one more than `most`.
 
-    An honest file costs one search for two bytes. Only where that finds too many, its segments are followed.
+    An honest file costs one search for two bytes. Only if that finds too many are the segments followed.
     """
     if jpeg.in_one_scan or data.count(b"\xff\xda", jpeg.scan) <= most:
         return 1 if jpeg.in_one_scan else data.count(b"\xff\xda", jpeg.scan)
@@ -153,10 +153,10 @@ def scans(data: bytes, jpeg: Jpeg, most: int) -> int:
         if marker not in WITHOUT_LENGTH:
             at += max(2, int.from_bytes(data[at : at + 2], "big"))
         count += marker == SOS
-    return most + 1  # nothing that so many segments are needed for is a photo
+    return most + 1  # no photo needs so many segments
 
 
 def without_metadata(data: bytes, jpeg: Jpeg) -> bytes:
-    """The file as a decoder needs it: its tables, its colour transform and its scans."""
+    """Copy the parts of the file that a decoder needs: tables, colour transform and scans."""
     view = memoryview(data)
     return b"".join([view[:2], *(view[start:end] for start, end in jpeg.kept), view[jpeg.scan :]])

@@ -1,4 +1,4 @@
-"""Which licences let everybody see a photo, and whether a thumbnail of it may be shown."""
+"""Open licences, and the rule for showing thumbnails."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Literal, get_args
 from ..errors import BadInput
 
 Thumbnails = Literal["none", "licensed", "all"]
-"""Which photos are shown as thumbnails: none, those under an open licence, or all, on the operator's responsibility."""
+"""The photos to show as thumbnails: none, those under an open licence, or all, on the operator's responsibility."""
 
 # Creative Commons in all its variants, public domain, and the open data licences that photo collections use.
 _OPEN = re.compile(
@@ -19,12 +19,12 @@ _OPEN = re.compile(
 
 
 def is_open(licence: str | None) -> bool:
-    """Whether a licence lets everybody see the photo. An unknown licence, None, does not."""
+    """Whether a licence allows everybody to see the photo. None, an unknown licence, does not."""
     return licence is not None and _OPEN.match(licence) is not None
 
 
 def may_show(licence: str | None, thumbnails: Thumbnails) -> bool:
-    """Whether a photo of this licence may be shown as a thumbnail.
+    """Whether a photo under this licence may be shown as a thumbnail.
 
     Raises:
         BadInput: `thumbnails` is not one of the three.

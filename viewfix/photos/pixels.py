@@ -1,4 +1,4 @@
-"""Load a photo, in any form, as upright RGB pixels."""
+"""Loading of photos as upright RGB pixels."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ if TYPE_CHECKING:
     from PIL import Image
 
 Readable: TypeAlias = "str | Path | bytes | Image.Image | npt.NDArray[Any]"
-"""What `load` takes: a path, the bytes of a file, a Pillow picture, or an array of pixels."""
+"""A photo that `load` accepts: a path, the bytes of a file, a Pillow picture, or an array of pixels."""
 
 
 def load(photo: Readable, *, least_side_px: int | None = None) -> Pixels:
     """Decode a photo.
 
-    EXIF orientation is applied, all eight; also for Pillow pictures that carry it. Transparent pixels become white.
-    16-bit grey is scaled to 8. Embedded colour profiles are not applied: descriptors do not depend on them, and it
-    costs more than decoding.
+    The EXIF orientation is applied, also to Pillow pictures. Transparent pixels become white, and 16-bit grey is scaled
+    to 8 bits. Embedded colour profiles are not applied: descriptors do not depend on them, and applying them takes
+    longer than decoding.
 
-    May be called from many threads. What all of them decode at one time stays within the limits of `set_limits`,
-    and a suspect picture is decoded in a separate process, which is killed if it takes too long.
+    May be called from many threads, which share the limits of `set_limits`. A suspect picture is decoded in a separate
+    process, which is killed if it takes too long.
 
     Args:
         photo: a path; the bytes of a JPEG, PNG, WebP, HEIC, AVIF or TIFF; a Pillow picture;
@@ -44,7 +44,7 @@ def load(photo: Readable, *, least_side_px: int | None = None) -> Pixels:
         (H, W, 3) uint8 RGB, upright, contiguous; a new array that the caller may change.
 
     Raises:
-        UnreadablePhoto: it cannot be read or decoded; the message says what to do.
+        UnreadablePhoto: it cannot be read or decoded.
     """
     if isinstance(photo, np.ndarray):
         return _from_array(photo)
@@ -86,14 +86,14 @@ def _from_picture(picture: Image.Image) -> Pixels:
     check_size(picture.size, "The picture")
     memory_bytes = picture.width * picture.height * (PICTURE_BYTES + OUTPUT_BYTES)
     with BUDGET.reserved(memory_bytes, "The picture"), damage_named("The picture"):
-        picture.load()  # it may be a file; a TIFF is turned by this, so its orientation is asked only now
+        picture.load()  # this rotates a TIFF, so read the orientation afterwards
         return upright(Decoded(*picture.size, 1, strips(picture)), _orientation(picture))
 
 
 def _orientation(picture: Image.Image) -> int:
     try:
         orientation = picture.getexif().get(ORIENTATION)
-    except Exception:  # damaged EXIF must not cost the picture
+    except Exception:  # damaged EXIF must not make the picture unreadable
         return 1
     return orientation if isinstance(orientation, int) and 1 <= orientation <= 8 else 1
 

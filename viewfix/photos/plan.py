@@ -1,11 +1,11 @@
-"""Decide, from the header of a picture, how much memory its decoding takes and in which process it runs.
+"""The plan for decoding a picture: how much memory it takes, and in which process it runs.
 
-JPEG, PNG and WebP of usual size are decoded in the process that asks for them. A decoder process takes the rest:
+JPEG, PNG and WebP pictures of usual size are decoded in the calling process. A decoder process decodes the others:
 
-- TIFF, HEIC and AVIF: their decoders may do far more work for a small file than its header says, and libtiff writes
-  lines to standard error;
-- JPEGs in many scans;
-- pictures that take hundreds of megabytes, because only a process that ends is certain to give them back.
+- TIFF, HEIC and AVIF, because a small file may cause far more work than its header shows, and because libtiff writes
+  to standard error;
+- JPEGs with many scans;
+- pictures that take hundreds of megabytes, because only the end of a process is certain to free them.
 
 Measured with 12 megapixels on two busy cores: a HEIC takes 7 % longer in a decoder process, a JPEG 23 %.
 """
@@ -19,10 +19,10 @@ from . import jpeg, png
 from .header import Header
 
 MAX_SCANS = 64
-"""Scans of a JPEG: 10 is usual for a progressive one, and none of the encoders in use writes more than 24."""
+"""The largest number of scans of a JPEG. Progressive ones usually have 10; no encoder in use writes more than 24."""
 
 MOST_SCANNED_PIXELS = 300_000_000
-"""Scans times pixels that are decoded in this process: 30 megapixels in 10 scans take 0.9 s."""
+"""The most scans times pixels to decode in this process: 30 megapixels in 10 scans take 0.9 s."""
 
 MOST_BYTES_HERE = 200_000_000
 
@@ -30,13 +30,13 @@ OUTPUT_BYTES = 3
 PICTURE_BYTES = 4  # Pillow keeps RGB in four bytes a pixel
 COEFFICIENT_BYTES = 2
 DEEP_GREY_BYTES = 16  # 16-bit grey is scaled as floating-point numbers
-WEBP_BYTES = 12  # measured: two canvases and the frame that is handed to Pillow
-OTHER_BYTES = 10  # measured: HEIC 8.0, AVIF 9.7, TIFF 4.9 and 8.9 where it is turned
+WEBP_BYTES = 12  # measured: two canvases and the frame for Pillow
+OTHER_BYTES = 10  # measured: HEIC 8.0, AVIF 9.7, TIFF 4.9, or 8.9 if rotated
 
 
 @dataclass(frozen=True, slots=True)
 class DecodePlan:
-    """What to hand to the decoder (`data`), the memory to reserve for it, and whether it runs in its own process."""
+    """The bytes to decode, the memory to reserve, and whether to use a separate process."""
 
     data: bytes
     memory_bytes: int
@@ -62,8 +62,8 @@ def _of_jpeg(data: bytes, header: Header, found: jpeg.Jpeg, least_side_px: int |
     scans = jpeg.scans(data, found, MAX_SCANS)
     if scans > MAX_SCANS:
         raise UnreadablePhoto(
-            f"{name} is a JPEG in more than {MAX_SCANS} scans, which no camera writes and which takes minutes to "
-            "decode. Save it again as an ordinary JPEG."
+            f"{name} is a JPEG with more than {MAX_SCANS} scans, which no camera writes and which would take minutes "
+            "to decode. Save it again as an ordinary JPEG."
         )
     scale = 1
     if least_side_px:  # as libjpeg scales

@@ -1,4 +1,4 @@
-"""The chunks of a PNG file: its size, EXIF and XMP wherever they lie, and a copy of what a decoder needs."""
+"""The chunks of a PNG file: its size, EXIF and XMP, and a copy without metadata."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ MAX_EXIF_BYTES = 4_000_000
 
 @dataclass(frozen=True, slots=True)
 class Png:
-    """What the chunks say, those behind the pixels included.
+    """The content of the chunks, also of those after the pixels.
 
-    `deep_grey` tells that the pixels are grey of 16 bits. `kept` are the spans of bytes that a decoder needs.
+    `deep_grey`: the pixels are 16-bit grey. `kept` are the spans of bytes that a decoder needs.
     """
 
     width_px: int
@@ -38,9 +38,9 @@ class Png:
 
 
 def read(file: IO[bytes]) -> Png:
-    """Go from chunk to chunk to the end of the file. No pixel is unpacked.
+    """Read the chunks to the end of the file, without decoding pixels.
 
-    A chunk of text over a mebibyte, or one whose checksum is wrong, costs that chunk only.
+    A text chunk over 1 MiB, or one with a wrong checksum, is ignored.
 
     Raises:
         Damaged: the first chunk is not a header, or there are too many chunks.
@@ -70,7 +70,7 @@ def read(file: IO[bytes]) -> Png:
 
 
 def _chunks(file: IO[bytes]) -> Iterator[tuple[bytes, int, int]]:
-    """Kind, start of the content and its length, of each chunk; the file stands at the content."""
+    """Iterate over the chunks: kind, start and length of the content of each. The file is positioned at the content."""
     at = len(SIGNATURE)
     for _ in range(MAX_CHUNKS):
         file.seek(at)
@@ -91,7 +91,7 @@ def _content(file: IO[bytes], kind: bytes, length: int) -> bytes:
 
 
 def _said(kind: bytes, content: bytes) -> dict[str, bytes] | None:
-    """EXIF or XMP in a chunk; None if its key is of something else."""
+    """The EXIF or XMP in a chunk; None if its key is for something else."""
     if kind == b"eXIf":
         return {"exif": content}
     key, _, rest = content.partition(b"\0")
@@ -106,7 +106,7 @@ def _said(kind: bytes, content: bytes) -> dict[str, bytes] | None:
 
 
 def _text(kind: bytes, rest: bytes) -> bytes | None:
-    """The text behind the key of a chunk, unpacked; None where it is damaged or too long."""
+    """The decompressed text after the key of a chunk; None if it is damaged or too long."""
     packed = kind == b"zTXt"
     if packed:
         rest = rest[1:]
@@ -125,7 +125,7 @@ def _text(kind: bytes, rest: bytes) -> bytes | None:
 
 
 def _profile(text: bytes) -> dict[str, bytes]:
-    """A raw profile as ImageMagick writes it: a name, the number of bytes, and the bytes in hexadecimal."""
+    """Parse a raw profile of ImageMagick: a name, the number of bytes, and the bytes in hexadecimal."""
     lines = text.strip().split(b"\n", 2)
     if len(lines) < 3 or not lines[1].strip().isdigit():
         return {}
@@ -139,6 +139,6 @@ def _profile(text: bytes) -> dict[str, bytes]:
 
 
 def without_metadata(data: bytes, png: Png) -> bytes:
-    """The file as a decoder needs it: header, palette, transparency and pixels."""
+    """Copy the parts of the file that a decoder needs: header, palette, transparency and pixels."""
     view = memoryview(data)
     return b"".join([SIGNATURE, *(view[start:end] for start, end in png.kept)])

@@ -15,7 +15,7 @@ from ..optional import optional
 
 @dataclass(frozen=True, slots=True)
 class RemoteFile:
-    """A file in an object store, with the part of the interface of a Path that a manifest needs."""
+    """A file in an object store, with the part of the interface of Path that manifests need."""
 
     url: str
 
@@ -38,7 +38,7 @@ class RemoteFile:
         return RemoteFile(f"{scheme}://{posixpath.dirname(rest)}")
 
     def joined(self, name: str) -> str:
-        """The URL of a file whose name is relative to this folder."""
+        """The URL of a file by its name relative to this folder."""
         scheme, _, rest = self.url.partition("://")
         below = posixpath.normpath(posixpath.join(rest, name.replace("\\", "/").lstrip("/")))
         return f"{scheme}://{below}"
@@ -47,7 +47,7 @@ class RemoteFile:
         return self
 
     def open(self, mode: str = "r", *, encoding: str | None = None, newline: str | None = None) -> IO[Any]:
-        """Like Path.open, but raises BadInput instead of OSError."""
+        """Open the file like Path.open, but raise a ViewfixError instead of an OSError."""
         with errors_named(self.url):
             file: IO[Any] = optional("fsspec").open(self.url, mode, encoding=encoding, newline=newline).open()
             return file
@@ -57,7 +57,7 @@ class RemoteFile:
 
 
 def fetch(url: str, most_bytes: int) -> bytes:
-    """Read a photo in one request, without asking for its size first: at most `most_bytes` and one byte more."""
+    """Read at most `most_bytes` + 1 bytes of a photo, in one request and without querying its size first."""
     with errors_named(url):
         system, path = optional("fsspec").core.url_to_fs(url)
         try:
@@ -71,7 +71,7 @@ def fetch(url: str, most_bytes: int) -> bytes:
 
 @contextlib.contextmanager
 def errors_named(url: str) -> Iterator[None]:
-    """Turn what an object store raises into one line: each has its own errors, without a common base class."""
+    """Turn the errors of any object store, which have no common base class, into a ViewfixError of one line."""
     try:
         yield
     except ViewfixError:
@@ -87,7 +87,7 @@ def errors_named(url: str) -> Iterator[None]:
         why = " ".join(str(error).split())[:160] or type(error).__name__
         if "Protocol not known" in why:
             raise BadInput(
-                f"fsspec does not know the beginning of {url}. Use s3://, gs:// or another that it knows."
+                f"fsspec does not know the scheme of {url}. Use s3://, gs:// or another scheme that it knows."
             ) from error
         if isinstance(error, PermissionError) or "credential" in why.lower():
             raise UnreadablePhoto(

@@ -1,7 +1,7 @@
-"""Tags of a TIFF structure: of a TIFF file, or of the EXIF block inside any other picture.
+"""The tags of a TIFF structure: a TIFF file, or the EXIF block of any other picture.
 
-Only the tags that are asked for are read, each once. A crafted file can let thousands of tags point at the same
-megabytes, which costs a reader that keeps them all gigabytes.
+Only the tags that are needed are read, each once. In a crafted file, thousands of tags may point to the same megabytes,
+and a reader that keeps them all would need gigabytes.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ _TYPES = {
 
 @dataclass(frozen=True, slots=True)
 class Ratio:
-    """A rational number as it is written: 0/0 (not used) differs from 1/0 (damaged)."""
+    """A rational number as stored, because 0/0 (not used) differs from 1/0 (damaged)."""
 
     top: int
     bottom: int
@@ -68,7 +68,7 @@ class Ratio:
 
 
 class Structure(NamedTuple):
-    """How a TIFF structure is laid out: its byte order, whether it is a BigTIFF, and where its first table lies."""
+    """The layout of a TIFF structure: its byte order, whether it is a BigTIFF, and the offset of its first table."""
 
     order: str
     big: bool
@@ -76,13 +76,11 @@ class Structure(NamedTuple):
 
 
 def read_tags(file: IO[bytes], start: int = 0) -> tuple[Tags, Tags]:
-    """The tags of the picture and of its camera in one table, and those of its GPS in another.
-
-    What is damaged is left out.
+    """Read the tags of the picture and its camera, and the tags of its GPS table. Damaged tags are left out.
 
     Args:
-        file: a seekable file that holds a TIFF structure.
-        start: where the structure begins.
+        file: a seekable file that contains a TIFF structure.
+        start: the offset at which the structure begins.
     """
     structure = _structure(file, start)
     if structure is None:
@@ -93,7 +91,7 @@ def read_tags(file: IO[bytes], start: int = 0) -> tuple[Tags, Tags]:
     if isinstance(exif_at, int):
         exif = _table(file, start, structure, exif_at, MAIN_TAGS)
         gps_at = exif.pop(GPS_IFD, gps_at) if gps_at is None else gps_at
-        # The size of the picture itself, its tiles and its orientation are said by the first table alone.
+        # The size of the picture, its tiles and its orientation come from the first table only.
         tags = {tag: value for tag, value in exif.items() if tag >= 0x829A} | tags
     if isinstance(gps_at, int):
         gps = _table(file, start, structure, gps_at, GPS_TAGS)
@@ -132,7 +130,7 @@ def _table(file: IO[bytes], start: int, structure: Structure, at: int, wanted: f
 
 
 def _entries(file: IO[bytes], start: int, structure: Structure, at: int) -> Iterator[tuple[int, int, int, bytes]]:
-    """Tag, type, count and the field that holds the value or its offset, of each entry of a table."""
+    """Iterate over the entries of a table: tag, type, count, and the field with the value or its offset."""
     order, big, _ = structure
     width, header = (20, 8) if big else (12, 2)
     counted = _read_at(file, start + at, header)

@@ -1,4 +1,4 @@
-"""Numbers, texts, times and directions, as the metadata of photos and the rows of tables write them."""
+"""Parsers for numbers, texts, times and directions in the metadata of photos and in tables."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import Any
 
 MOST_DIGITS = 100
 MOST_TEXT = 2_000
-"""Texts are cut after this many characters. No name or licence is longer."""
+"""Texts are cut after this many characters, more than any name or licence has."""
 
 
 def number(value: Any) -> float | None:
-    """A finite number, or None."""
+    """Parse a finite number; None for anything else."""
     if isinstance(value, str | bytes) and len(value) > MOST_DIGITS:
         return None
     try:
@@ -25,25 +25,25 @@ def number(value: Any) -> float | None:
 
 
 def fraction(text: str | None) -> float | None:
-    """A number as XMP writes it: "12.5", "+12.5" or "25/2"."""
+    """Parse a number of XMP: "12.5", "+12.5" or "25/2"."""
     above, _, below = (text or "").partition("/")
     top, bottom = number(above), number(below) if below else 1.0
     return number(top / bottom) if top is not None and bottom else None
 
 
 def between(value: float | None, least: float, most: float) -> float | None:
-    """The value if it lies between these two, else None."""
+    """The value if it lies in [`least`, `most`], otherwise None."""
     return value if value is not None and least <= value <= most else None
 
 
 def heading_of(value: Any) -> float | None:
-    """A direction brought into [0, 360); None for impossible values, such as 655.35."""
+    """Parse a direction in degrees and bring it into [0, 360); None for impossible values, such as 655.35."""
     found = number(value)
     return found % 360.0 % 360.0 if found is not None and -180 <= found <= 360 else None
 
 
 def moment(text: str | None, offset: str | None) -> datetime | None:
-    """A time as EXIF or ISO 8601 writes it, with the offset "+02:00" if one is known."""
+    """Parse a time of EXIF or ISO 8601. An offset such as "+02:00" sets its time zone."""
     if not text:
         return None
     try:
@@ -61,7 +61,7 @@ def moment(text: str | None, offset: str | None) -> datetime | None:
 
 
 def text_of(value: Any) -> str | None:
-    """A text of EXIF, without blanks around it; None for an empty one and for what is not a text."""
+    """Decode a text of EXIF and strip blanks; None for an empty text and for other values."""
     if isinstance(value, bytes):
         value = value.decode("latin-1")
     if not isinstance(value, str):

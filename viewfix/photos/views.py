@@ -1,4 +1,4 @@
-"""Cut a perspective view out of an equirectangular panorama."""
+"""Perspective views, cut out of equirectangular panoramas."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .pixels import Readable, load
 Pixels = npt.NDArray[np.uint8]
 
 FIELD_OF_VIEW_DEG = 90.0
-"""The horizontal angle of a view that does not say its own."""
+"""The default horizontal angle of a view."""
 
 
 def load_view(photo: Readable, view: View | None, *, least_side_px: int | None = None) -> Pixels:
@@ -23,7 +23,7 @@ def load_view(photo: Readable, view: View | None, *, least_side_px: int | None =
     Args:
         photo: as for `load`.
         view: a direction cut out of an equirectangular panorama of 360 x 180 degrees; None for the whole picture.
-        least_side_px: the sides of the result need not be longer; None for all that the file holds.
+        least_side_px: the sides of the result need not be longer than this; None for the full resolution.
 
     Returns:
         (H, W, 3) uint8 RGB, upright; square for a view.
@@ -34,28 +34,28 @@ def load_view(photo: Readable, view: View | None, *, least_side_px: int | None =
     if view is None:
         return load(photo, least_side_px=least_side_px)
     if view.time_s is not None:
-        raise UnreadablePhoto("It is a moment of a film, and this viewfix reads no films.")
+        raise UnreadablePhoto("It is a moment of a video, and this version of viewfix does not read videos.")
     field_deg = view.field_of_view_deg or FIELD_OF_VIEW_DEG
     least = None if least_side_px is None else math.ceil(least_side_px * 180 / field_deg)
     sphere = load(photo, least_side_px=least)
     height_px, width_px = sphere.shape[:2]
     if abs(width_px - 2 * height_px) > 0.02 * width_px:
         raise UnreadablePhoto(
-            f"A view was to be cut out of a panorama, but the picture has {width_px} x {height_px} pixels. "
-            "An equirectangular panorama is twice as wide as it is high."
+            f"A view cannot be cut out of a picture with {width_px} x {height_px} pixels: an equirectangular panorama "
+            "is twice as wide as it is high. Use a full panorama, or remove the view."
         )
     return cut(sphere, view)
 
 
 def cut(sphere: Pixels, view: View) -> Pixels:
-    """The square perspective picture that a camera at the centre of a panorama takes in one direction.
+    """Cut a square perspective picture out of a panorama, as a camera at its centre would take it.
 
     Args:
-        sphere: (H, 2H, 3) uint8 RGB, equirectangular; its middle column is yaw 0, its middle row the horizon.
+        sphere: (H, 2H, 3) uint8 RGB, equirectangular. Its middle column is yaw 0, its middle row the horizon.
         view: the direction and the field of view.
 
     Returns:
-        (S, S, 3) uint8 RGB, S as many pixels as the panorama has over that angle at its horizon.
+        (S, S, 3) uint8 RGB, where S is the number of pixels that the panorama has over that angle at its horizon.
     """
     height_px, width_px = sphere.shape[:2]
     field = math.radians(view.field_of_view_deg or FIELD_OF_VIEW_DEG)
@@ -73,7 +73,7 @@ def cut(sphere: Pixels, view: View) -> Pixels:
 
 
 def _sampled(sphere: Pixels, column: npt.NDArray[np.float64], row: npt.NDArray[np.float64]) -> Pixels:
-    """Bilinear, around the sphere in its columns."""
+    """Sample bilinearly; columns wrap around the sphere."""
     height_px, width_px = sphere.shape[:2]
     left, top = np.floor(column).astype(np.int64), np.floor(row).astype(np.int64)
     across, down = (column - left)[..., None].astype(np.float32), (row - top)[..., None].astype(np.float32)

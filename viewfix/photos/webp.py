@@ -13,7 +13,7 @@ MAX_EXIF_BYTES = 4_000_000
 
 @dataclass(frozen=True, slots=True)
 class WebP:
-    """What the chunks say; of an animation, the size of its canvas."""
+    """The content of the chunks. For an animation, the size is that of its canvas."""
 
     width_px: int
     height_px: int
@@ -22,10 +22,11 @@ class WebP:
 
 
 def read(file: IO[bytes]) -> WebP:
-    """Go from chunk to chunk. No pixel is unpacked.
+    """Read the chunks, without decoding pixels.
 
     Raises:
-        Damaged: no chunk says the size, or there are too many chunks.
+        Damaged: the first frame is damaged, or there are too many chunks.
+        EOFError: the file ends before its size.
     """
     size: tuple[int, int] | None = None
     exif = xmp = b""

@@ -1,4 +1,4 @@
-"""An XMP packet as Metadata: position, heading, time, author, licence, camera and panorama."""
+"""Metadata from an XMP packet: position, heading, time, author, licence, camera and panorama."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LICENCES = ("license", "WebStatement", "UsageTerms", "rights")
 
 
 def from_xmp(packet: bytes) -> Metadata:
-    """What an XMP packet says, from inside a photo or from an .xmp file beside it."""
+    """Convert an XMP packet, from a photo or from an .xmp sidecar, to Metadata."""
     found = fields(packet)
     own = found.own
     if not own and not found.created:
@@ -36,7 +36,7 @@ def from_xmp(packet: bytes) -> Metadata:
 
 
 def _position(found: Fields) -> tuple[Position | None, str | None]:
-    """That of the camera: the photo's own, a drone's, or that of the place where the photo was created."""
+    """The position of the camera: the photo's own, that of a drone, or that of LocationCreated, in this order."""
     own = found.own
     drone = {
         "GPSLatitude": own.get("GpsLatitude", ""),

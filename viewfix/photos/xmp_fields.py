@@ -1,4 +1,4 @@
-"""The properties of an XMP packet, from inside a photo or from a file beside it, as flat tables of names and texts."""
+"""The properties of an XMP packet as flat tables of names and texts."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from .values import MOST_TEXT
 
 MAX_BYTES = 4_000_000
 MAX_DEPTH = 32
-"""Elements inside one another. What editors write has 12 at most; what lies deeper is not looked at."""
+"""The deepest nesting of elements that is read. Photo editors write at most 12 levels."""
 
 RDF = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}"
 XML = "{http://www.w3.org/XML/1998/namespace}"
 CREATED = "LocationCreated"
-"""The one structure that is read: where the photo was taken. LocationShown is where its subject lies."""
+"""The only structure that is read: where the photo was taken. LocationShown, in contrast, is where its subject is."""
 
-# Most packets hold only what an editor did. Parsing costs a millisecond, looking for these next to nothing.
+# Most packets contain only the history of an editor. Parsing takes a millisecond, this search almost nothing.
 _WORTH_PARSING = re.compile(
     rb"gps|pose|yaw|gimbal|focal|gpano|altitude|creator|rights|license|webstatement|"
     rb"datetimeoriginal|datecreated|createdate",
@@ -30,10 +30,10 @@ Table = dict[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Fields:
-    """The properties of the photo itself, and each place where it is said to be created.
+    """The properties of the photo (`own`) and of each LocationCreated (`created`).
 
-    Names are without their namespaces. Of a list, the items are joined by commas; of a text in several languages, the
-    first. Of two properties with one name, the first that is not empty.
+    Names have no namespace. The items of a list are joined by commas. Of a text in several languages, the first is
+    used; of two properties with the same name, the first that is not empty.
     """
 
     own: Table = field(default_factory=dict)
@@ -41,8 +41,8 @@ class Fields:
 
 
 def fields(packet: bytes) -> Fields:
-    """Read a packet in one pass. One that is not XML, or that declares entities, holds nothing."""
-    if packet.startswith((b"\xff\xfe", b"\xfe\xff")):  # UTF-16, as files beside photos may be
+    """Read a packet in one pass. If it is not XML, or declares entities, the result is empty."""
+    if packet.startswith((b"\xff\xfe", b"\xfe\xff")):  # UTF-16, as in some sidecars
         packet = _DECLARATION.sub("", packet[:MAX_BYTES].decode("utf-16", "replace")).encode("utf-8", "replace")
     if len(packet) > MAX_BYTES or not _WORTH_PARSING.search(packet):
         return Fields()
@@ -62,9 +62,9 @@ def fields(packet: bytes) -> Fields:
 
 @dataclass(slots=True)
 class _Level:
-    """An element that is open.
+    """An open element.
 
-    `kind` is "outside" above rdf:RDF, then "rdf", "node" (rdf:Description), "value" (a property or the item of a
+    `kind` is "outside" above rdf:RDF, below it "rdf", "node" (rdf:Description), "value" (a property or an item of a
     list) or "list". `table` collects the properties of a node; None if they are not needed.
     """
 
@@ -79,7 +79,7 @@ class _Level:
 
 
 class _Reader:
-    """Takes the events of an XML parser. Keeps no tree, so that a packet costs what its length is."""
+    """A target for the events of an XML parser. It keeps no tree, so that memory stays small."""
 
     def __init__(self) -> None:
         self.own: Table = {}
@@ -103,7 +103,7 @@ class _Reader:
         self._levels.append(level)
 
     def _level(self, tag: str, above: _Level) -> _Level:
-        """What an element means below the one that is open."""
+        """Interpret an element by the element above it."""
         if above.kind == "outside":
             return _Level("rdf" if tag == f"{RDF}RDF" else "outside")
         if above.kind == "rdf":
@@ -123,7 +123,7 @@ class _Reader:
 
     def _value(self, tag: str, owner: Table | None) -> _Level:
         name = tag.rpartition("}")[2]
-        # Only a property of the photo itself may be a structure that is read.
+        # Read a structure only if it is a property of the photo itself.
         structure: Table | None = {} if name == CREATED and owner is self.own else None
         return _Level("value", name=name, table=structure, owner=owner)
 
@@ -154,7 +154,7 @@ class _Reader:
             _keep(level.owner, level.name, text)
 
     def close(self) -> None:
-        """Nothing is left to do: every element was closed."""
+        """Do nothing: every element is closed already."""
 
 
 def _keep(table: Table, name: str, text: str) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 
 class Background:
-    """At most one thread. It ends when its work is done, after `stop`, or within a second of the program's end."""
+    """At most one thread. It ends when its work is done, after `stop`, or within a second after the program ends."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -15,7 +15,7 @@ class Background:
         self._thread: threading.Thread | None = None
 
     def start(self, work: Callable[[], None]) -> None:
-        """Start `work` unless some is running. It must poll `stopped` and return early when that is true."""
+        """Start `work` unless other work is running. It must poll `stopped`, and return early if that is true."""
         with self._lock:
             if not self.busy and not self._stopping.is_set():
                 self._thread = threading.Thread(target=work, name="viewfix index")
@@ -26,7 +26,7 @@ class Background:
         return self._thread is not None and self._thread.is_alive()
 
     def stopped(self) -> bool:
-        """Whether the work should end. True too when the main thread has ended without closing its map."""
+        """Whether the work should end. Also true if the main thread has ended without closing its map."""
         return self._stopping.is_set() or not threading.main_thread().is_alive()
 
     def pause(self, seconds: float) -> None:

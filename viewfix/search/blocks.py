@@ -15,14 +15,14 @@ import numpy as np
 import numpy.typing as npt
 
 BLOCK_BYTES = 1 << 20  # one checksum each: the index of 10 million photos has 1,700 blocks
-CHUNK = 65_536  # sketches that are read or written at a time, 4 MB
+CHUNK = 65_536  # sketches to read or write at a time, 4 MB
 
 Array = npt.NDArray[Any]
 Write = Callable[[Array], None]
 
 
 class Stopped(Exception):
-    """The search was closed while its index was being built. Never leaves the threads of a search."""
+    """The search was closed while its index was being built. Never raised to the caller of a search."""
 
 
 def never() -> bool:
@@ -34,7 +34,7 @@ class PartReader(Protocol):
     """The finished parts of an index."""
 
     def read(self, kind: str) -> Array:
-        """The bytes of one part: (n,) uint8."""
+        """Read the bytes of one part: (n,) uint8."""
         ...
 
     def file(self, kind: str) -> Path | None:
@@ -46,7 +46,7 @@ class BlockStore(PartReader, Protocol):
     """Storage for the parts of a new index, each written once from beginning to end."""
 
     def writer(self, kind: str) -> contextlib.AbstractContextManager[Write]:
-        """Write one part, array by array."""
+        """Open one part for writing. The context is a function that appends an array."""
         ...
 
     def discard(self, kind: str) -> None:
@@ -77,7 +77,7 @@ class MemoryBlocks:
 class FolderBlocks:
     """Parts as files of a new generation, which no process uses until current.json names them.
 
-    The files are written, not mapped, so that a full disk raises OSError instead of ending the process by a signal.
+    The files are written, not mapped, because on a full disk a mapped file would end the process by a signal.
     """
 
     def __init__(self, path: Path) -> None:
@@ -112,7 +112,7 @@ class FolderBlocks:
 
 
 def map_file(file: Path) -> Array:
-    """Map a file into memory: (n,) uint8. A plain array, because np.memmap does extra work at every slice."""
+    """Map a file into memory as (n,) uint8. Returns a plain array, because np.memmap is slower at every slice."""
     if not file.stat().st_size:
         return np.empty(0, np.uint8)
     return np.asarray(np.memmap(file, np.uint8, "r"))
@@ -128,7 +128,11 @@ def sample_blocks(count: int, most: int) -> Sequence[int]:
 def blocks_match(
     file: Path, checksums: Sequence[int], numbers: Sequence[int], stopped: Callable[[], bool] = never
 ) -> bool:
-    """Whether the blocks of those numbers have the checksums they were written with."""
+    """Whether the blocks with these numbers still have their checksums.
+
+    Raises:
+        Stopped: `stopped` became true.
+    """
     with file.open("rb") as opened:
         for number in numbers:
             if stopped():

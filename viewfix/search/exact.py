@@ -19,7 +19,7 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class _Contents:
-    """The rows of one version of a map, in memory. Never changed, only replaced, so that threads can share it."""
+    """The rows of one version of a map, in memory. It is replaced but never changed, so threads can share it."""
 
     version: Version
     rows: Rows  # (N,) ascending
@@ -29,13 +29,13 @@ class _Contents:
 
 
 class ExactSearch:
-    """The reference for every other search, and the fastest one for a small map. See Search.
+    """Exact search: the reference for every other search, and the fastest one for a small map. See Search.
 
-    Photos that are added or removed are seen by the next query.
+    The next query sees photos that were added or removed.
 
     Args:
-        store: the map.
-        after: leave out the rows up to this one, because an index holds them.
+        store: the store of the map.
+        after: search only the rows after this one, because an index has the others.
     """
 
     def __init__(self, store: Store, *, after: int = 0) -> None:
@@ -85,7 +85,7 @@ class ExactSearch:
         vectors[: len(rows)] = units
         filled, complete = len(rows), np.zeros(len(new_rows), bool)
         for found, halves in self._store.iter_descriptors(after=after):
-            # A writer may have gone on since the positions were read: take only rows that both reads returned.
+            # Another process may have written since the positions were read: keep only rows that both reads returned.
             both, of_new, of_found = np.intersect1d(new_rows, found, assume_unique=True, return_indices=True)
             vectors[filled : filled + len(both)] = to_units(halves[of_found])
             complete[of_new] = True

@@ -1,4 +1,4 @@
-"""The index of one version of a map: its parts, and how they must fit together."""
+"""The index of one version of a map: its parts, and the checks that they fit together."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .sketches import BITS, Sketcher, Sketches
 
 
 class UnusableIndex(Exception):
-    """Why an index cannot be used: half a sentence for the notice."""
+    """An index cannot be used. The message is a clause for the notice, such as "it belongs to another map"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class PartFile:
 
 @dataclass(frozen=True, slots=True)
 class Index:
-    """The sketches of the rows of one version. `lists` is None for a map that is too small to need them.
+    """The sketches of the rows of one version of a map. `lists` is None if the map is too small to need them.
 
     `unchecked` lists the files that were not read completely when the index was opened.
     """
@@ -78,27 +78,27 @@ def assemble(
     lists = None
     if shape.lists:
         centroids, sizes = parts["centroids"].reshape(shape.lists, BITS // 8), parts["sizes"].view(np.int64)
-        # FAISS finds each list by the sizes of those before it, and checks nothing. One by one and as Python numbers:
-        # four sizes of 2**62 and a few more also add up to a few, in 64 bits.
+        # FAISS locates each list by the sizes of those before it, without any check. Add up Python integers, because
+        # a 64-bit sum can overflow: four sizes of 2**62 add up to 0.
         if sizes.min() < 0 or sizes.max() > shape.rows or sum(sizes.tolist()) != shape.rows:
-            raise UnusableIndex("its lists do not hold as many photos as it has")
+            raise UnusableIndex("the sizes of its lists do not add up to its number of photos")
         lists = Lists.of(centroids, sizes, parts["lists"], stored.file("lists"))
     return Index(version, sketches, lists, trained_on, unchecked)
 
 
 def flaw(index: Index) -> str | None:
-    """What is wrong with the photos that an index names; None if each is named once, at a position.
+    """Check the rows and positions of an index. Returns what is wrong; None if each photo is listed exactly once.
 
-    Reads all of `places` and `lists`. Wrong rows or positions cannot do harm, but give wrong answers.
+    Reads all of `places` and `lists`. Wrong rows or positions are not dangerous, but lead to wrong answers.
     """
     places = index.sketches.places
     if not np.isfinite(places).all() or (places[3] != np.floor(places[3])).any():
         return "its positions or rows are not numbers"
     rows = np.sort(places[3].astype(np.int64))
     if len(rows) and (rows[0] < 1 or rows[-1] > index.version.last_row or not (np.diff(rows) > 0).all()):
-        return "it does not name each photo once"
+        return "it does not list each photo exactly once"
     if index.lists is not None:
         listed = np.concatenate([found for _, found in index.lists.each()])
         if not np.array_equal(np.sort(listed), rows):
-            return "its lists do not name each photo once"
+            return "its lists do not contain each photo exactly once"
     return None

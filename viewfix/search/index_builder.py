@@ -1,4 +1,4 @@
-"""Build the index of a map, from nothing or from an earlier index, chunk by chunk in bounded memory."""
+"""Construction of the index of a map, from scratch or from an earlier index, in chunks and with bounded memory."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .inverted_lists import Lists
 from .search import Rows
 from .sketches import BITS, Codes, Floats, Sketcher, Sketches, keys_of
 
-_SAMPLE = 20_000  # descriptors that give the mean
+_SAMPLE = 20_000  # descriptors for computing the mean
 _READ = 8_192  # descriptors read from the store at a time: 8 MB, and 16 MB as float32
 
 Mask = npt.NDArray[np.bool_]
@@ -26,10 +26,10 @@ Mask = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True)
 class BuildOptions:
-    """How to build an index.
+    """The options for building an index.
 
-    `blocks`: where its parts are written. `lists_from`: the number of photos from which on it gets inverted lists.
-    `clean`: leave out photos that were removed from the map.
+    `blocks` is the storage for its parts. An index of at least `lists_from` photos gets inverted lists. `clean`: leave
+    out photos that were removed from the map.
     """
 
     blocks: BlockStore
@@ -46,7 +46,7 @@ class BuildOptions:
 
 @dataclass(frozen=True, slots=True)
 class _NewRows:
-    """The rows after the earlier index, ascending: (n,) each, and their (n, 64) sketches in a temporary part."""
+    """The rows after the earlier index, ascending: arrays of (n,), and (n, 64) sketches in a temporary part."""
 
     rows: Rows
     lats: Floats
@@ -55,9 +55,9 @@ class _NewRows:
 
 
 def empty_index(store: Store, after: int = 0, sketcher: Sketcher | None = None) -> Index:
-    """An index without rows, to be extended by the rows above `after`.
+    """Make an index without rows, to be extended by the rows after `after`.
 
-    Without a sketcher, one is made for the descriptors of those rows.
+    If `sketcher` is None, a new one is fitted to the descriptors of these rows.
     """
     if sketcher is None:
         rows = store.rows(after)
@@ -68,10 +68,14 @@ def empty_index(store: Store, after: int = 0, sketcher: Sketcher | None = None) 
 
 
 def extend(store: Store, old: Index, options: BuildOptions) -> Index:
-    """Build the index of what the map holds now: an earlier one, the rows after it, and lists if it needs them.
+    """Build the index of the current version of the map, from an earlier index and the rows after it.
 
-    Descriptors are read of the new rows only; lists are trained from sketches. The peak is about 70 bytes of memory a
-    photo, and as much disk space as the old and the new index take together.
+    Only the descriptors of new rows are read; lists are trained on sketches. Peak memory is about 70 bytes per photo.
+    On disk, the old and the new index exist side by side.
+
+    Raises:
+        Stopped: the search is being closed.
+        OSError: the index cannot be written.
     """
     version = store.version
     new = _sketch_new_rows(store, old, version, options)
@@ -100,7 +104,7 @@ def extend(store: Store, old: Index, options: BuildOptions) -> Index:
 
 
 def _sketch_new_rows(store: Store, old: Index, version: Version, options: BuildOptions) -> _NewRows:
-    """Sketch the rows after an index. Another process may be writing: take only rows that both reads returned."""
+    """Sketch the rows after an index. Another process may be writing, so keep only rows that both reads returned."""
     rows, lats, lons = store.positions(old.version.last_row)
     complete, done = np.zeros(len(rows), bool), 0
     with options.blocks.writer("fresh") as write:
@@ -122,20 +126,20 @@ def _sketch_new_rows(store: Store, old: Index, version: Version, options: BuildO
 
 
 def _removed_rows(store: Store, old: Index, version: Version, options: BuildOptions) -> Rows:
-    """The rows of the old index that are not in the map any more, ascending."""
+    """The rows of the old index that are no longer in the map, ascending."""
     if not options.clean or version.removals == old.version.removals:
         return np.empty(0, np.int64)
     return np.setdiff1d(old.sketches.places[3].astype(np.int64), store.rows())
 
 
 def _kept(rows: Rows, removed: Rows) -> Mask:
-    """Which rows were not removed: (N,) bool. Whatever an index says, no row addresses anything here."""
+    """Which rows were not removed: (N,) bool. Rows are only compared here, so wrong ones in an index do no harm."""
     at = np.minimum(np.searchsorted(removed, rows), len(removed) - 1)
     return np.asarray(removed[at] != rows)
 
 
 def _write_places(old: Index, new: _NewRows, removed: Rows, options: BuildOptions) -> Rows:
-    """Write positions and sketches, sorted by place; returns the (N,) rows in that order."""
+    """Write positions and sketches, sorted by place. Returns the (N,) rows in that order."""
     before = old.sketches
     stay: Rows | slice = slice(None)
     if len(removed):
@@ -165,7 +169,7 @@ def _write_places(old: Index, new: _NewRows, removed: Rows, options: BuildOption
 
 
 def _new_lists(codes: Codes, rows: Rows, centroids: Codes, options: BuildOptions) -> Iterator[tuple[Codes, Rows]]:
-    """The sketches and rows of each list, when all sketches are assigned anew."""
+    """Assign all sketches to lists. Yields the sketches and rows of each list."""
     numbers = np.empty(len(codes), np.int32)
     for start in range(0, len(codes), CHUNK):
         options.check_stopped()
@@ -176,7 +180,7 @@ def _new_lists(codes: Codes, rows: Rows, centroids: Codes, options: BuildOptions
 
 
 def _extended_lists(before: Lists, new: _NewRows, removed: Rows, options: BuildOptions) -> Iterator[tuple[Codes, Rows]]:
-    """The sketches and rows of each earlier list, without the removed photos and with the new ones."""
+    """Update the earlier lists: drop removed photos and add new ones. Yields the sketches and rows of each list."""
     numbers = [
         inverted_lists.assign(new.codes[start : start + CHUNK], before.centroids)
         for start in range(0, len(new.rows), CHUNK)

@@ -1,4 +1,4 @@
-"""The index of a map as files in a folder: published in one step, checked before it is used, mapped into memory."""
+"""The index of a map as files in a folder: published atomically, checked before use, and mapped into memory."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from .manifest import FILE, OLD_NAMES, Manifest
 from .search import Rows
 from .sketches import Sketches
 
-CHECKED_BLOCKS = 64  # 64 MB are read before an index is used: all of it up to 400,000 photos, a sample of a larger one
+CHECKED_BLOCKS = 64  # 64 MB are read before an index is used: the whole index up to 400,000 photos, else a sample
 _KINDS = ("projection", "places", "codes", "centroids", "sizes", "lists", "fresh", *OLD_NAMES.values())
 _SMALL = ("projection", "centroids", "sizes")  # always checked to the last byte
 _WITNESSES = 64
 
 
 def folder_of(path: Path) -> Path:
-    """The folder of the index of a map file."""
+    """The path of the index folder of a map file."""
     return path.with_name(path.name + ".index")
 
 
 def publish(index: Index, store: Store, folder: Path, blocks: FolderBlocks) -> None:
-    """Make the files in `blocks` the index of a map, by replacing the one file that names them."""
+    """Publish the files in `blocks` as the index of a map, by replacing the single file that lists them."""
     Manifest(
         version=index.version,
         model=store.model.fingerprint,
@@ -42,7 +42,7 @@ def publish(index: Index, store: Store, folder: Path, blocks: FolderBlocks) -> N
 
 
 def sweep(folder: Path) -> None:
-    """Delete the files that current.json does not name. Only for the process that holds the lock of the folder."""
+    """Delete the files that current.json does not list. Only the process with the lock of the folder may call this."""
     named: set[str] = set()
     with contextlib.suppress(UnusableIndex):
         if (manifest := Manifest.read(folder)) is not None:
@@ -56,7 +56,7 @@ def sweep(folder: Path) -> None:
 
 
 def newest_row(folder: Path) -> int:
-    """The last row that the index in a folder holds; 0 if there is none that can be read."""
+    """The last row of the index in a folder; 0 if there is no readable index."""
     with contextlib.suppress(UnusableIndex):
         if (manifest := Manifest.read(folder)) is not None:
             return manifest.version.last_row
@@ -83,13 +83,13 @@ def load(store: Store, folder: Path) -> Index | None:
 
 
 def damage(index: Index, stopped: Callable[[], bool] = never) -> str | None:
-    """Check the files of an index that were not read completely when it was opened; what is wrong, or None."""
+    """Check the files that were not read completely when the index was opened. Returns what is wrong, or None."""
     for part in index.unchecked:
         try:
             if not blocks_match(part.file, part.checksums, range(len(part.checksums)), stopped):
                 return f"{part.file.name} is damaged"
         except FileNotFoundError:
-            pass  # another process published a newer index and deleted this one: what is mapped stays usable
+            pass  # another process published a newer index and deleted this file; mapped memory stays usable
         except OSError as error:
             return f"{part.file.name} cannot be read ({error.strerror or error})"
     return flaw(index) if index.unchecked else None
@@ -102,7 +102,7 @@ def _loaded(store: Store, folder: Path, manifest: Manifest) -> Index:
     newer = version.last_row > now.last_row or version.removals > now.removals
     if newer or not _agree(store, manifest.witnesses):
         raise UnusableIndex(
-            "it holds photos that the map does not have, perhaps because the map was restored from a copy"
+            "it contains photos that the map does not have, perhaps because the map was restored from a copy"
         )
     shape, parts = manifest.parts(folder, store.model.dim)
     large = [kind for kind in parts if kind not in _SMALL]
@@ -122,7 +122,7 @@ def _loaded(store: Store, folder: Path, manifest: Manifest) -> Index:
 
 @dataclass(frozen=True, slots=True)
 class _Files:
-    """The parts that current.json names."""
+    """The parts that current.json lists."""
 
     parts: Mapping[str, PartFile]
 
@@ -134,9 +134,9 @@ class _Files:
 
 
 def _witnesses(store: Store, sketches: Sketches) -> dict[int, str]:
-    """Checksums of the descriptors of some rows, the newest among them.
+    """Checksums of the descriptors of some rows, the newest included.
 
-    A map that was restored from a copy and has grown since gives the same row numbers to other photos.
+    They reveal a map that was restored from a copy and has grown since: its row numbers belong to other photos.
     """
     rows = sketches.places[3].astype(np.int64)
     newest = np.partition(rows, -min(len(rows), _WITNESSES // 2))[-(_WITNESSES // 2) :]
@@ -149,7 +149,7 @@ def _agree(store: Store, witnesses: Mapping[int, str]) -> bool:
 
 
 def _row_checksums(store: Store, rows: Iterable[int] | Rows) -> dict[int, str]:
-    """The checksum of the stored descriptor of each row; rows that are gone are left out."""
+    """The checksum of the stored descriptor of each row; removed rows are left out."""
     checksums = {}
     for row in map(int, rows):
         found, halves = next(store.iter_descriptors(1, after=row - 1), (None, None))

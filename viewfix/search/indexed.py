@@ -1,4 +1,4 @@
-"""Nearest-neighbour search over a map file: milliseconds for ten million photos, by FAISS and the store."""
+"""Nearest-neighbour search over a map file, by FAISS and the store: milliseconds for ten million photos."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ from .live_index import LiveIndex
 from .maintainer import IndexMaintainer, Limits
 from .search import Rows, Similarities, Units, cosines
 
-# Measured with benchmarks/million.py on one core, 512 numbers a photo. Comparing with all of 20,000 photos takes 4 ms
-# and 40 MB, read from the store in 0.3 s; of 50,000 10 ms, 100 MB and 0.5 s. Sketches of 200,000 are made in 2.3 s and
-# searched in 1.3 ms, of a million in 3 ms.
+# Measured with benchmarks/million.py on one core, with 512 numbers per photo. Exact search of 20,000 photos takes 4 ms
+# and 40 MB, read from the store in 0.3 s; of 50,000 photos 10 ms, 100 MB and 0.5 s. Sketches of 200,000 photos are
+# computed in 2.3 s and searched in 1.3 ms; those of a million are searched in 3 ms.
 EXACT_BELOW = 20_000
 LISTS_FROM = 300_000
-# Candidates beyond 2 k that are compared exactly, at 4 microseconds each; 150 in all for up to 20 photos. Of the true
-# ten that were in the searched lists, 150 candidates held 0.999 in a million and 0.989 in ten million; 300 held 0.998
-# there.
+# The number of candidates beyond 2 k that are compared exactly, at 4 microseconds each; for k up to 20 there are 150 in
+# total. Of the true ten within the searched lists, 150 candidates contain 0.999 in a map of a million and 0.989 in one
+# of ten million, where 300 candidates contain 0.998.
 SPARE, SPARE_PER_ROOT = 110, 1 / 12
 
 
 @dataclass(frozen=True, slots=True)
 class _Candidates:
-    """The rows of a shortlist that are still in the map, nearest sketch first, with descriptors and levels."""
+    """The candidates of a shortlist that are still in the map, nearest sketch first, with descriptors and levels."""
 
     rows: Rows
     units: Units
@@ -44,17 +44,17 @@ class _Candidates:
 class IndexedSearch:
     """Search over a map of any size: exact below 20,000 photos, by a compressed index above. See Search.
 
-    The index is a cache in a folder, `<map>.index/`. It is built from the store if it is missing, damaged or belongs to
-    another map, and stays in memory if the folder cannot be written. The store then compares all candidates exactly:
-    similarities are true, photos that were removed never appear, and photos that were added are found too. A newer
-    index is built in the background while the old one is in use.
+    The index is a cache in the folder `<map>.index/`. It is built from the store if it is missing, damaged or belongs
+    to another map, and stays in memory if the folder cannot be written. All candidates are compared by the descriptors
+    in the store, so similarities are exact, removed photos never appear, and added photos are found. A newer index is
+    built in the background while the old one is in use.
 
     Args:
-        store: the map. It stays open, and `close` does not close it.
-        folder: the folder of the index; it is made when needed.
+        store: the store of the map. `close` does not close it.
+        folder: the folder of the index, created when needed.
         progress: called with the progress of building the index while the caller waits for it.
-        notice: called with one line that says what had to be done and why; the log "viewfix" by default.
-        exact_below, lists_from: numbers of photos from which on a map gets an index, and an index inverted lists.
+        notice: called with one line about an index that must be rebuilt, and why; by default the log "viewfix".
+        exact_below, lists_from: the numbers of photos above which a map gets an index, and an index inverted lists.
     """
 
     def __init__(
@@ -80,7 +80,7 @@ class IndexedSearch:
     def opened(
         cls, store: SqliteStore, *, progress: Progress = silent, notice: Callable[[str], None] | None = None
     ) -> Self:
-        """See open_search. The index of a map file lies beside it."""
+        """See open_search. The index folder is beside the map file."""
         return cls(store, index_file.folder_of(store.path), progress=progress, notice=notice)
 
     def nearest(self, query: Units, k: int, region: Region | None = None) -> tuple[Rows, Similarities]:
@@ -98,7 +98,7 @@ class IndexedSearch:
         return merge(rows, similarities, levels, k)
 
     def _candidates(self, index: Index, query: Units, k: int, region: Region | None, *, distrust: bool) -> _Candidates:
-        """At least k rows of an index that are still in the map, if there are so many."""
+        """Find at least k rows of an index that are still in the map, if there are that many."""
         spare = max(SPARE, int(SPARE_PER_ROOT * len(index.sketches) ** 0.5))
         count = spare + 2 * k
         code = index.sketches.sketcher.sketch(query[None])
@@ -111,7 +111,7 @@ class IndexedSearch:
             found = self._present(self._inside(region, asked) if distrust and region else asked, k, spare)
             if len(found.rows) >= k or len(asked) < count or count >= len(index.sketches):
                 return found
-            count *= 4  # most of them were removed from the map: look further
+            count *= 4  # most of them were removed from the map: search for more
 
     def _present(self, asked: Rows, k: int, spare: int) -> _Candidates:
         rows, units = self._store.present(asked)
@@ -128,11 +128,11 @@ class IndexedSearch:
         self._maintainer.check(self._store.version, wrote=True)
 
     def settle(self) -> None:
-        """Wait for the work in the background, and report its progress meanwhile."""
+        """Wait for the background work to finish, and report its progress meanwhile."""
         self._maintainer.settle()
 
     def close(self) -> None:
-        """Release the index. Work that `refresh` started is finished, any other is abandoned. May be called twice."""
+        """Release the index. Work started by `refresh` is finished, other work is abandoned. May be called twice."""
         self._maintainer.close()
         self._live.release()
 

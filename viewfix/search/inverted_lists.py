@@ -1,4 +1,4 @@
-"""Inverted lists: sketches grouped by similarity, so that a query reads a small share of a large map."""
+"""Inverted lists: sketches grouped by similarity. A query reads only a few lists of a large map."""
 
 from __future__ import annotations
 
@@ -18,12 +18,14 @@ from .threads import one_thread
 
 Numbers = npt.NDArray[np.int32]
 
-# The share of the true ten that lies in the lists that are searched. Of a million photos: 256 of 2,048 lists 0.994, of
-# 4,096 lists 0.992, of 8,192 lists 0.985. Of ten million: 256 of 4,096 lists 0.983, 384 lists 0.990, 512 lists 0.994;
-# of 8,192 lists it takes 512 to hold 0.983, in the same time, and four times as long to train them.
+# The number of lists to search. Measured share of the true ten in the searched lists, for a million photos: 0.994 with
+# 256 of 2,048 lists, 0.992 with 256 of 4,096, 0.985 with 256 of 8,192. For ten million photos in 4,096 lists: 0.983
+# with 256 lists, 0.990 with 384, 0.994 with 512. With 8,192 lists, 512 are needed for 0.983; searching takes the same
+# time, and training four times as long.
 PROBES = 320
-# Of ten million photos in 4,096 lists: 0.977 with 20 samples a list and 4 rounds, in 7 s; 0.983 with 30 and 5, in 13 s;
-# no more with 40 or 60 and 6. Of a million in 2,048 lists with randomly drawn centroids: 0.988 instead of 0.994.
+# The same share for ten million photos in 4,096 lists: 0.977 with 20 samples per list and 4 rounds, in 7 s; 0.983 with
+# 30 and 5, in 13 s; no better with 40 or 60 and 6. For a million photos in 2,048 lists, centroids drawn at random give
+# 0.988 instead of 0.994.
 _ROUNDS = 5
 _SAMPLES_PER_LIST = 30
 _CODE_BYTES = BITS // 8
@@ -46,7 +48,7 @@ class Lists:
 
     @classmethod
     def of(cls, centroids: Codes, sizes: Rows, packed: Array, file: Path | None) -> Lists:
-        """FAISS over lists that lie in a file, or in memory if `file` is None. It reads no file of its own format."""
+        """Wrap lists in a file, or in memory if `file` is None, as a FAISS index. FAISS's own format is not used."""
         import faiss
 
         quantizer = faiss.IndexBinaryFlat(BITS)
@@ -62,21 +64,21 @@ class Lists:
         return int(self.sizes.sum())
 
     def each(self) -> Iterator[tuple[Codes, Rows]]:
-        """The sketches and rows of every list."""
+        """Iterate over the lists: the sketches and rows of each."""
         yield from _lists_of(self.sizes, self.packed)
 
     def shortlist(self, code: Codes, count: int) -> Rows:
-        """The rows of the `count` sketches nearest to a (1, 64) one, in the lists nearest to it. See Sketches."""
+        """The rows of the `count` sketches nearest to a (1, 64) sketch, within the nearest lists. See Sketches."""
         with one_thread():
             found, rows = (each[0] for each in self._index.search(code, with_ties(count)))
             found, rows = found[rows >= 0], rows[rows >= 0]
             if len(rows) == with_ties(count) and found[-1] == found[count - 1]:
-                _, found, rows = self._index.range_search(code, int(found[-1]) + 1)  # many look the same
+                _, found, rows = self._index.range_search(code, int(found[-1]) + 1)  # many ties: fetch all of them
         return np.asarray(rows[np.lexsort((rows, found))[:count]], dtype=np.int64)
 
 
 def list_count(photos: int) -> int:
-    """How many lists to make: the power of two nearest to 1.5 times the root of the number of photos.
+    """The number of lists to make: the power of two nearest to 1.5 times the square root of the number of photos.
 
     2,048 for a million photos, 4,096 for ten million.
     """
@@ -84,7 +86,7 @@ def list_count(photos: int) -> int:
 
 
 def train(codes: Codes, stopped: Callable[[], bool]) -> Codes:
-    """Choose the centroids of the lists for (N, 64) sketches, from a sample of them."""
+    """Train the centroids of the lists on a sample of (N, 64) sketches."""
     import faiss
 
     size = min(list_count(len(codes)), len(codes))
@@ -127,7 +129,7 @@ def _on_disk(sizes: Rows, file: Path) -> Any:
     stored.set_all_lists_sizes(faiss.swig_ptr(counts))
     stored.totsize = int(sizes.sum()) * RECORD_BYTES
     stored.do_mmap()
-    # FAISS would start 32 threads to read ahead at every search, for 2.5 ms. The system reads ahead by itself.
+    # FAISS would start 32 threads to read ahead at every search, which takes 2.5 ms. The system reads ahead by itself.
     stored.prefetch_nthread = 0
     return stored
 

@@ -1,8 +1,8 @@
-"""Keep approximate results stable: a smaller k gives the beginning of what a larger k gives.
+"""Stable approximate results: the results for a smaller k are the first results for a larger k.
 
-An approximate search compares a shortlist of candidates exactly. A longer shortlist may hold a better photo that a
-shorter one missed, and would then push it into the middle of the results. So up to 20 results come from one shortlist,
-and up to 100 from a longer one, which adds photos only after the first 20.
+An approximate search compares a shortlist of candidates exactly. A longer shortlist may contain a better photo that a
+shorter one missed, which would then appear among the first results. So up to 20 results come from one shortlist, and up
+to 100 from a longer one, which adds photos only after the first 20.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Levels = npt.NDArray[np.int8]
 
 
 def rounded_up(k: int) -> int:
-    """The number of results to make a shortlist for, when k are wanted."""
+    """The number of results to make a shortlist for, if k are wanted."""
     return next((level for level in LEVELS if k <= level), k)
 
 
@@ -27,7 +27,7 @@ def levels_of(present: npt.NDArray[np.bool_], k: int, spare: int) -> Levels:
     """The level from which on each candidate of an ordered shortlist is considered: (N,) int8.
 
     Args:
-        present: (N,) which candidates are still in the map.
+        present: (N,) bool, which candidates are still in the map.
         k: the number of results the shortlist was made for.
         spare: the number of candidates beyond 2 k.
     """
@@ -36,15 +36,15 @@ def levels_of(present: npt.NDArray[np.bool_], k: int, spare: int) -> Levels:
         if level < k:
             count = spare + 2 * level
             while count < len(present) and np.count_nonzero(present[:count]) < level:
-                count *= 4  # as the search for that many would do
+                count *= 4  # as the search for that many results does
             levels[count:] = number
     return levels
 
 
 def merge(rows: Rows, similarities: Similarities, levels: Levels, k: int) -> tuple[Rows, Similarities]:
-    """The k best candidates, where those of a higher level come after all results of the levels below.
+    """The k best candidates, with those of a higher level after all results of lower levels.
 
-    A candidate that would have to come earlier is left out, unless fewer than k would remain.
+    A candidate of a higher level that is better than a result of a lower level is left out, unless fewer than k remain.
     """
     if not levels.any():
         return best(rows, similarities, k)

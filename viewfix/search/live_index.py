@@ -1,4 +1,4 @@
-"""The indexes that answer queries now, replaced as a whole while threads use them."""
+"""The indexes that currently answer queries, replaced as a whole while threads use them."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from .index_builder import BuildOptions
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What answers one query. Never changed, only replaced, so that threads can share it.
+    """The indexes for one query. A snapshot is replaced but never changed, so threads can share it.
 
-    `main` is the index beside the map. `recent`, in memory, covers the rows after it once there are too many to compare
+    `main` is the index beside the map. `recent`, in memory, covers the rows after it if there are too many to compare
     one by one. `tail` compares all rows after both. `damaged`: `main` is damaged, and a new one is being built.
     """
 
@@ -37,7 +37,7 @@ class Snapshot:
 
     @property
     def last_row(self) -> int:
-        """The last row that an index holds."""
+        """The last row in an index."""
         return self.indexes[-1].version.last_row if self.indexes else 0
 
 
@@ -56,7 +56,7 @@ class LiveIndex:
         return self._snapshot.main
 
     def snapshot(self, version: Version) -> Snapshot:
-        """What answers a query about everything that a version of the map holds."""
+        """The snapshot that covers all rows of a version of the map."""
         if version.last_row > self._enough_until:
             self._adopt_published(version)
             self._sketch_recent(version)
@@ -78,7 +78,7 @@ class LiveIndex:
             self._snapshot, self._enough_until = fresh, fresh.last_row + self._most_exact
 
     def mark_damaged(self) -> None:
-        """Go on using the damaged index, but take positions from the store."""
+        """Keep using the damaged index, but take positions from the store."""
         with self._changing:
             self._snapshot = replace(self._snapshot, damaged=True)
 
@@ -87,14 +87,14 @@ class LiveIndex:
         self._snapshot = Snapshot(None, None, ExactSearch(self._store))
 
     def _adopt_published(self, version: Version) -> None:
-        """Switch to an index that another process has published, if that leaves a short tail."""
+        """Switch to an index that another process has published, if it leaves a short tail."""
         if index_file.newest_row(self._folder) > max(self._snapshot.last_row, version.last_row - self._most_exact):
             with contextlib.suppress(UnusableIndex):
                 if (found := index_file.load(self._store, self._folder)) is not None:
                     self.adopt(found)
 
     def _sketch_recent(self, version: Version) -> None:
-        """Sketch the rows of the tail: 15 microseconds each, once for every photo, and 96 bytes of memory each."""
+        """Sketch the rows of the tail. Each photo takes 15 microseconds, once, and 96 bytes of memory."""
         with self._changing:
             now = self._snapshot
             if version.last_row <= self._enough_until:

@@ -1,4 +1,4 @@
-"""Keep the index of a map current: built at once if it is missing, otherwise checked and renewed in the background."""
+"""Maintenance of the index of a map: built at once if missing, otherwise checked and renewed in the background."""
 
 from __future__ import annotations
 
@@ -22,25 +22,25 @@ from .index_builder import BuildOptions
 from .live_index import LiveIndex
 from .threads import one_thread
 
-MERGE_FROM = 5_000  # new photos that a writer merges into the index; until then comparing them takes up to 1 ms
-MERGE_SHARE = 0.002  # or that share of a large index, for merging copies its files: 20,000 of ten million, 4 ms
-STALE_SHARE = 0.1  # of the rows of the index removed: a new one without them is built
-RETRY_S = 600.0  # after the index could not be written
-CHECK_AFTER_S = 10.0  # a large index is read completely by a process that keeps it open, not by every command
-SLOW_FROM = 300_000  # photos from which on a notice says how long building takes
+MERGE_FROM = 5_000  # new photos before a writer merges them into the index; comparing that many takes up to 1 ms
+MERGE_SHARE = 0.002  # the same as a share of a large index, whose files are copied by a merge: 20,000 of ten million
+STALE_SHARE = 0.1  # the share of removed rows above which the index is built without them
+RETRY_S = 600.0  # wait after the index could not be written
+CHECK_AFTER_S = 10.0  # wait before a large index is read completely, so that short commands do not read it
+SLOW_FROM = 300_000  # the number of photos from which on a notice says how long building takes
 _SECONDS_PER_PHOTO = 16e-6
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Numbers of photos from which on a map gets an index, and an index gets inverted lists."""
+    """The numbers of photos above which a map gets an index, and an index gets inverted lists."""
 
     exact_below: int
     lists_from: int
 
 
 class IndexMaintainer:
-    """Builds, checks and renews the index of one map. A lock in its folder lets one process at a time build it."""
+    """The maintainer of the index of one map. A lock in the folder lets only one process at a time build it."""
 
     def __init__(
         self,
@@ -86,7 +86,7 @@ class IndexMaintainer:
             self._waiting = False
 
     def check(self, version: Version, *, wrote: bool = False) -> None:
-        """Start any necessary work in the background. Cheap enough to be called for every query."""
+        """Start any necessary work in the background. This is cheap enough to call for every query."""
         self._wrote |= wrote
         if not self._background.busy and self._needed(version):
             self._background.start(self._work)
@@ -103,12 +103,12 @@ class IndexMaintainer:
             self._waiting = False
 
     def close(self) -> None:
-        """Finish the work that `wrote` asked for, and abandon any other."""
+        """Finish the work that a writer needs, and abandon any other."""
         try:
             if self._wrote and self._behind(self._store.version):
                 self.settle()
         except ViewfixError:
-            pass  # the store was closed before the search: the next process goes on
+            pass  # the store was closed before the search; the next process continues the work
         finally:
             self._background.stop()
 
@@ -153,7 +153,7 @@ class IndexMaintainer:
                     "old one stays in use. Free some disk space or make the folder writable."
                 )
         except (Stopped, ViewfixError):
-            pass  # stopped, or the store was closed, or it reports its error to whoever uses it next
+            pass  # stopped, or the store was closed, or the next user of the store gets its error
         finally:
             self._not_before = 0.0 if succeeded else time.monotonic() + RETRY_S
 
@@ -170,7 +170,7 @@ class IndexMaintainer:
             self._damaged = False
 
     def _check_files(self, main: Index) -> None:
-        """Read the files of a large index completely, unless there is something more urgent to do."""
+        """Read the files of a large index completely, unless other work is more urgent."""
         until = time.monotonic() + CHECK_AFTER_S
         while not (self._waiting or self._behind(self._store.version) or time.monotonic() > until):
             self._background.pause(0.1)
@@ -184,7 +184,7 @@ class IndexMaintainer:
             self._notice(f"Rebuilding the search index of {self._store.address}: {problem}.")
 
     def _published(self, version: Version) -> Index | None:
-        """The index beside the map, if it is fresh enough: another process may have published it."""
+        """The index beside the map, which another process may have published; None if it is not fresh enough."""
         with contextlib.suppress(UnusableIndex):
             found = index_file.load(self._store, self._folder)
             if found is not None and self._fresh_enough(found, version):
@@ -193,7 +193,7 @@ class IndexMaintainer:
 
     def _build_on_disk(self, old: Index | None) -> Index:
         self._folder.mkdir(exist_ok=True)
-        index_file.sweep(self._folder)  # what a killed process left behind
+        index_file.sweep(self._folder)  # delete what a killed process left behind
         blocks = FolderBlocks(self._folder)
         try:
             index = self._build(old, blocks)
@@ -212,7 +212,7 @@ class IndexMaintainer:
 
     @contextlib.contextmanager
     def _only_one(self) -> Iterator[None]:
-        """Hold the lock of the index. Where no lock can be made, nothing can be written either: go on without."""
+        """Hold the lock of the index. If no lock can be made, nothing can be written either, so continue without it."""
         lock = filelock.FileLock(self._folder / "lock", thread_local=False)
         with contextlib.suppress(OSError):
             self._folder.mkdir(exist_ok=True)

@@ -1,7 +1,7 @@
-"""current.json: which files make up the index of a map, and which state of the map they were built from.
+"""The manifest current.json: the files of an index, and the version of the map that they were built from.
 
-Everything in it is checked before it is used. The file may be damaged or made by an attacker who has computed valid
-checksums, and wrong sizes would make FAISS read memory that is not its own.
+Everything in it is checked before it is used, because the file may be damaged, or crafted with valid checksums, and
+wrong sizes would make FAISS read beyond its memory.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from .index import PartFile, Shape, UnusableIndex
 
 FILE = "current.json"
 FORMAT = 2
-OLD_NAMES = {"projection": "turn", "centroids": "middles"}  # of two parts in indexes built before 0.1.0
-_MOST_BYTES = 64 << 20  # of current.json: that of ten million photos has 20 kB
+OLD_NAMES = {"projection": "turn", "centroids": "middles"}  # names of two parts in indexes built before 0.1.0
+_MOST_BYTES = 64 << 20  # the size limit of current.json; for ten million photos it has 20 kB
 _MOST_ROW = 2**53  # rows are stored as float64
 _MOST_WITNESSES = 1_000
 _REPLACE_TRIES = 10
@@ -33,7 +33,7 @@ _REPLACE_TRIES = 10
 class Manifest:
     """The contents of current.json.
 
-    `witnesses` are checksums of the descriptors of some rows, by row. `files` has for each kind of part the name of its
+    `witnesses` maps some rows to the checksums of their descriptors. `files` maps each kind of part to the name of its
     file and its checksums.
     """
 
@@ -84,7 +84,7 @@ class Manifest:
         )
 
     def write(self, folder: Path) -> None:
-        """Replace the manifest in a folder, in one step."""
+        """Replace the manifest in a folder atomically."""
         content = json.dumps({"format": FORMAT, **asdict(self)})
         for tries_left in reversed(range(_REPLACE_TRIES)):
             try:
@@ -96,10 +96,10 @@ class Manifest:
                 time.sleep(0.02)
 
     def parts(self, folder: Path, dim: int) -> tuple[Shape, dict[str, PartFile]]:
-        """The shape of the index, and the files of its parts, by kind, whose sizes all fit the shape.
+        """The shape of the index, and the files of its parts by kind, after a check of their sizes.
 
         Raises:
-            UnusableIndex: a file is missing or does not have the size that it must have.
+            UnusableIndex: a file is missing or has the wrong size.
         """
         shape = Shape(dim, self.rows, self.lists)
         found = {}

@@ -1,4 +1,4 @@
-"""Nearest-neighbour search in Milvus: its collection proposes candidates, the records compare them."""
+"""Nearest-neighbour search in Milvus: the collection proposes candidates, which are compared by the records."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ if TYPE_CHECKING:
     from ..store.milvus.store import MilvusStore
 
 SPARE = 110  # candidates beyond 2 k that are compared with the records
-SMALL_REGION = 1_000  # photos: in a region with at most so many, all are compared, and Milvus is not asked
-EXACT_BELOW = 20_000  # photos that Milvus may lack: they are compared one by one, 4 ms for all of them
-FOLLOW_FROM = 2_000  # photos added before we look again how far the collection is filled
+SMALL_REGION = 1_000  # in a region with at most this many photos, compare all of them without querying Milvus
+EXACT_BELOW = 20_000  # the most photos that Milvus may lack; they are compared one by one, in 4 ms
+FOLLOW_FROM = 2_000  # the number of added photos after which the state of the collection is read again
 _CHUNK = 8_192
 _TRIES = 3
 
 
 @dataclass(frozen=True, slots=True)
 class _Snapshot:
-    """What answers one query: Milvus for the rows up to `filled.through`, and `tail` for the rows after."""
+    """The state for one query: Milvus answers for the rows up to `filled.through`, `tail` for the rows after."""
 
     filled: SyncState
     tail: ExactSearch
@@ -42,9 +42,9 @@ class _Snapshot:
 class MilvusSearch:
     """Search over a map whose collection is in Milvus. See Search.
 
-    Each candidate is looked up in the records, so photos that were removed never appear. Milvus is asked for the rows
-    that the records know to be in it; the rows after are compared one by one. A collection that cannot be trusted is
-    not used: in a small map all photos are compared instead, in a large one that is an error.
+    Each candidate is looked up in the records, so removed photos never appear. Milvus is queried for the rows that,
+    according to the records, it contains; later rows are compared one by one. A collection that does not match the
+    records is not used: a small map is then searched exactly, and for a large map StorageFailed is raised.
     """
 
     def __init__(
@@ -78,7 +78,7 @@ class MilvusSearch:
                 if now.through - snapshot.filled.through > FOLLOW_FROM:
                     self._follow(now)
                 return found
-            self.refresh()  # the collection was replaced meanwhile, and may be half empty
+            self.refresh()  # the collection was replaced meanwhile, and may be incomplete
         raise StorageFailed(
             f"{self._store.address}: the collection in Milvus is being replaced again and again. Let only one process "
             "rebuild it."
@@ -94,7 +94,7 @@ class MilvusSearch:
     def _of_collection(
         self, filled: SyncState, query: Units, k: int, region: Region | None
     ) -> tuple[Rows, Similarities]:
-        """At least k rows up to `filled.through`, if there are so many, with their similarities."""
+        """Find at least k rows up to `filled.through`, if there are that many, with their similarities."""
         k = rounded_up(k)
         count = SPARE + 2 * k
         while count <= MOST:
@@ -108,7 +108,7 @@ class MilvusSearch:
         return self._one_by_one(query, k, region, filled.through)
 
     def _one_by_one(self, query: Units, k: int, region: Region | None, through: int) -> tuple[Rows, Similarities]:
-        """Compare every photo: Milvus searches only some of its lists, so there may be more than it has found."""
+        """Compare every photo, because Milvus searches only some of its lists and may have missed some."""
         rows, similarities = np.empty(0, np.int64), np.empty(0, np.float32)
         for found, units in self._chunks(region):
             within = found <= through
@@ -126,7 +126,7 @@ class MilvusSearch:
                 yield self._records.present(near[start : start + _CHUNK])
 
     def refresh(self) -> None:
-        """Look again how far the collection is filled, and whether it can be trusted."""
+        """Read the state of the collection again, and check whether it matches the records."""
         with self._changing:
             self._snapshot = self._current()
 
@@ -149,7 +149,7 @@ class MilvusSearch:
 
     def _current(self) -> _Snapshot:
         records, filled = self._records, SyncState.of(self._records)
-        reason = mismatch(self._collection, records, filled) if filled.uid else "it was not made yet"
+        reason = mismatch(self._collection, records, filled) if filled.uid else "it does not exist yet"
         through = filled.through if reason is None else 0
         lacking = len(records.rows(through)) if through else len(records)
         address = self._store.address

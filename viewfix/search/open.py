@@ -1,4 +1,4 @@
-"""Open the search that belongs to a map: one table, by engine."""
+"""The choice of the search for a map, by the engine of its store."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .search import Search
 
 __all__ = ["Search", "open_search"]
 
-ENGINES = {  # engine of the store: its search, whose module is imported when it is needed
+ENGINES = {  # engine of the store: module and class of its search, imported when needed
     "sqlite": "indexed:IndexedSearch",
     "postgres": "postgres:PostgresSearch",
     "sharded": "sharded:ShardedSearch",
@@ -24,8 +24,8 @@ def open_search(store: Store, *, progress: Progress = silent, notice: Callable[[
 
     Args:
         store: the open map.
-        progress: called with the progress of building an index, where that takes long.
-        notice: called with one line that says what had to be done and why; the log "viewfix" by default.
+        progress: called with the progress of building an index, if one must be built.
+        notice: called with one line about an index that must be rebuilt, and why; by default the log "viewfix".
     """
     module, _, name = ENGINES[store.engine].partition(":")
     opened: Callable[..., Search] = getattr(importlib.import_module(f"{__package__}.{module}"), name).opened

@@ -1,4 +1,4 @@
-"""Nearest-neighbour search in PostgreSQL: pgvector's HNSW, or a comparison with every photo of a small map."""
+"""Nearest-neighbour search in PostgreSQL, by pgvector's HNSW index or, in a small map, by exact comparison."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from ..store.postgres.store import PostgresStore
 
 SPARE = 20  # candidates beyond 2 k that are compared with full precision
-SMALL_REGION = 8_000  # photos: in a region with at most so many, all are compared
+SMALL_REGION = 8_000  # in a region with at most this many photos, all are compared
 
 
 class PostgresSearch:
-    """Search over a map in PostgreSQL. Similarities are those of the stored descriptors. See Search.
+    """Search over a map in PostgreSQL. Similarities are computed from the stored descriptors. See Search.
 
-    Photos that are added or removed are seen by the next query.
+    The next query sees photos that were added or removed.
     """
 
     def __init__(self, store: PostgresStore, progress: Progress = silent) -> None:
@@ -40,7 +40,7 @@ class PostgresSearch:
     def opened(
         cls, store: PostgresStore, *, progress: Progress = silent, notice: Callable[[str], None] | None = None
     ) -> Self:
-        """See open_search. There is nothing that needs a notice."""
+        """See open_search. This search never calls `notice`."""
         return cls(store, progress)
 
     def nearest(self, query: Units, k: int, region: Region | None = None) -> tuple[Rows, Similarities]:
@@ -55,14 +55,14 @@ class PostgresSearch:
 
     @property
     def _order(self) -> str:
-        """What candidates of the whole map, or of a large region, are ordered by: what the index is over."""
+        """The SQL expression that orders candidates of the whole map or a large region, so that the index is used."""
         if self._dim <= vector_index.MOST_DIM:
             return self._distance
         ready = self._store.read(vector_index.state, self._store.url.map, self._dim) == "ready"
         return vector_index.by_signs(self._dim) if ready else self._distance
 
     def _of_region(self, values: dict[str, Any], k: int, region: Region) -> tuple[Rows, Units]:
-        """The candidates in a region: every photo of a small one is compared, in a large one the graph is followed."""
+        """The candidates in a region: all photos of a small region, or by the HNSW index in a large one."""
         boxes = {f"box{n}": corners(box) for n, box in enumerate(cover(region))}
         within = " OR ".join(f"at <@ %({name})s::box" for name in boxes)
         values |= boxes | {"most": SMALL_REGION + 1}
@@ -88,7 +88,7 @@ class PostgresSearch:
                 halves = halfvec.to_halves([line[1] for line in kept], self._store.model.dim)
                 assert halves is not None, "a column of halfvec(dim) holds nothing else"
                 return np.array([line[0] for line in kept], np.int64), to_units(halves)
-            values["count"] *= 4  # many lay in the box but outside the circle
+            values["count"] *= 4  # many were in the box but outside the circle
 
     def _of_all(self, values: dict[str, Any]) -> tuple[Rows, Units]:
         query = f"SELECT row, vector FROM descriptors ORDER BY {self._order}, row LIMIT %(count)s"
@@ -97,7 +97,7 @@ class PostgresSearch:
         return rows, to_units(halves) if len(rows) else halves.astype(np.float32)
 
     def refresh(self) -> None:
-        """Build the index once there are enough photos, while others read and write."""
+        """Build the index if there are enough photos, without blocking other readers and writers."""
         if len(self._store) >= vector_index.INDEX_FROM:
             with self._store.alone(f"index of {self._store.map_id}") as connection:
                 if connection is not None:

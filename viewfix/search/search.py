@@ -1,4 +1,4 @@
-"""The seam of search, and the order of its results."""
+"""The interface of nearest-neighbour search, and the order of its results."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ class Search(Protocol):
 
         Args:
             query: (dim,) float32 of length 1.
-            k: how many photos, 1 or more.
-            region: only photos whose position lies in it.
+            k: the number of photos, 1 or more.
+            region: search only photos whose position lies in it; None for the whole map.
 
         Returns:
             rows: (<= k,) int64 row numbers of the store, best first; fewer than k if there are no more photos.
@@ -32,24 +32,24 @@ class Search(Protocol):
         ...
 
     def refresh(self) -> None:
-        """Include what this process wrote to the store, where the search does not see that at once."""
+        """Include what this process wrote to the store, if the search does not see that immediately."""
 
     def close(self) -> None:
         """Release the index. Closing twice is allowed."""
 
 
 def cosines(units: Units, query: Units) -> Similarities:
-    """Compare (N, dim) rows with one (dim,) query: (N,) float32.
+    """The cosines of (N, dim) rows of length 1 with one (dim,) query: (N,) float32.
 
-    On one thread. `@` uses two threads that wait for each other, and is no faster.
+    Computed on one thread: `@` uses two threads that wait for each other, and is not faster.
     """
     return np.asarray(np.einsum("ij,j->i", units, query), dtype=np.float32)
 
 
 def best(rows: Rows, similarities: Similarities, k: int) -> tuple[Rows, Similarities]:
-    """The k highest similarities, decreasing, and their rows; of equal ones the older row first.
+    """The rows with the k highest similarities, and these similarities, decreasing. Of equal ones, the older row first.
 
-    That holds at the edge too, so the best k are always the first k of the best of any larger number.
+    This also decides ties for the last place, so the best k are always the first k of any longer result.
     """
     if len(rows) > k:
         top = at_least(similarities, k)
@@ -59,5 +59,5 @@ def best(rows: Rows, similarities: Similarities, k: int) -> tuple[Rows, Similari
 
 
 def at_least(values: npt.NDArray[np.floating], k: int) -> Rows:
-    """Where the k highest of (N > k,) values are, and all that equal the lowest of them."""
+    """The indices of the k highest of (N > k,) values, and of all that equal the lowest of them."""
     return np.flatnonzero(values >= np.partition(values, -k)[-k])

@@ -1,4 +1,4 @@
-"""Search over a map that is spread over several PostgreSQL servers."""
+"""Nearest-neighbour search over a map that is distributed over several PostgreSQL servers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .search import Rows, Search, Similarities, Units, best
 
 
 class ShardedSearch:
-    """Ask every shard at the same time and merge the answers. Every shard must answer. See Search."""
+    """Search that queries all shards at the same time and merges their answers. All must answer. See Search."""
 
     def __init__(self, store: ShardedStore, searches: Sequence[Search]) -> None:
         self._store, self._searches = store, searches

@@ -1,4 +1,4 @@
-"""Sketches: 512 bits per photo, compared by Hamming distance to find the rows that may be nearest to a query."""
+"""Sketches: 512 bits per photo, compared by Hamming distance to find candidates for the nearest rows."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from .threads import one_thread
 Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.uint8]
 
-# 512 bits a photo. The 150 nearest by them held 0.9995 of the 10 truly nearest among 200,000 photos and 0.9988 among a
-# million (benchmarks/million.py). Counting the distances to a million sketches takes 2.4 ms of one core with AVX-512,
-# 4.0 with AVX2; to 25,000 it takes 0.1 to 0.2 ms.
+# The length of a sketch in bits. The 150 nearest sketches contain 0.9995 of the 10 truly nearest among 200,000 photos,
+# and 0.9988 among a million (benchmarks/million.py). Comparing with a million sketches takes 2.4 ms of one core with
+# AVX-512 and 4.0 ms with AVX2; with 25,000 sketches it takes 0.1 to 0.2 ms.
 BITS = 512
 _BAND_DEG = 0.01  # 1.1 km: a circle of 1 km touches three bands, and its photos lie side by side in each of them
 _STRIDE = 400.0  # more than 360, so that a band and a longitude fit into one number
 # A region with at most this many times the wanted photos is filtered by position first, and only the sketches inside it
-# are compared. In a larger one all sketches are compared where they lie, and only the nearest are filtered by position:
-# 220,000 photos in a circle take 1.0 ms instead of 12.4.
+# are compared. In a larger region all sketches of its boxes are compared in place, and only the nearest are filtered by
+# position: for 220,000 photos in a circle this takes 1.0 ms instead of 12.4 ms.
 _FEW = 16
 
 
 @dataclass(frozen=True, slots=True)
 class Sketcher:
-    """Turns descriptors into 512 bits: the signs of their projections, measured from the mean of the map.
+    """A projection of descriptors to 512 bits: the signs of their coordinates, relative to the mean of the map.
 
     `projection` is (dim + 1, 512) float32: the directions, and in the last row the thresholds. It is stored with the
     sketches, because random numbers may differ between versions of NumPy.
@@ -40,7 +40,7 @@ class Sketcher:
 
     @classmethod
     def of(cls, sample: Units) -> Sketcher:
-        """A sketcher for descriptors like those of an (N, dim) sample."""
+        """Make a sketcher for descriptors like those of an (N, dim) sample."""
         rng, dim = np.random.default_rng(0), sample.shape[1]
         directions = np.empty((dim, 0))
         while directions.shape[1] < BITS:  # orthogonal directions tell more than random ones
@@ -49,16 +49,16 @@ class Sketcher:
         return cls(np.vstack([directions, sample.mean(axis=0) @ directions]).astype(np.float32))
 
     def sketch(self, units: Units) -> Codes:
-        """(N, dim) float32 to (N, 64) uint8."""
+        """Sketch (N, dim) float32 descriptors: (N, 64) uint8."""
         return np.packbits(units @ self.projection[:-1] > self.projection[-1], axis=1)
 
 
 @dataclass(frozen=True, slots=True)
 class Sketches:
-    """The sketch and the position of every row of a map, sorted so that neighbouring photos lie side by side.
+    """The sketch and the position of every row of a map, sorted by place, so that neighbouring photos are adjacent.
 
     `places` is (4, N) float64: sort key, latitude, longitude, row. `codes` is (N, 64) uint8. Both may be mapped from a
-    file: a search in a region reads only the parts that it needs.
+    file, of which a search in a region reads only the parts that it needs.
     """
 
     sketcher: Sketcher
@@ -78,9 +78,10 @@ class Sketches:
         return Sketches(self.sketcher, self.places[:, at], self.codes[at])
 
     def shortlist(self, code: Codes, count: int, region: Region | None) -> Rows:
-        """The rows of the `count` sketches nearest to a (1, 64) one, nearest first; fewer only if there are fewer.
+        """The rows of the `count` sketches nearest to a (1, 64) sketch, nearest first; fewer only if there are fewer.
 
-        Of equally near ones the older row comes first, at the edge too: a longer shortlist begins with a shorter one.
+        Of equally near ones the older row comes first, also for the last place: a longer shortlist begins with every
+        shorter one.
         """
         if region is None:
             return self._rows(self._closest(code, None, count))
@@ -147,7 +148,7 @@ def _slots(spans: list[tuple[int, int]]) -> Rows:
 
 
 def _picked(spans: list[tuple[int, int]], at: Rows) -> Rows:
-    """The slots at some places of all spans laid end to end."""
+    """The slots at the indices `at` into the concatenation of all spans."""
     starts = np.array([start for start, _ in spans])
     before = np.concatenate([[0], np.cumsum([end - start for start, end in spans])])
     which = np.searchsorted(before, at, side="right") - 1
@@ -155,7 +156,7 @@ def _picked(spans: list[tuple[int, int]], at: Rows) -> Rows:
 
 
 def _differences(code: Codes, parts: list[Codes]) -> npt.NDArray[np.int32]:
-    """The Hamming distances from one code to many, without a copy of any code."""
+    """The Hamming distances from one code to many, computed without copying any code."""
     import faiss
 
     library: Any = faiss  # its type stubs are incomplete
@@ -170,18 +171,18 @@ def _differences(code: Codes, parts: list[Codes]) -> npt.NDArray[np.int32]:
 
 
 def _lowest(differences: npt.NDArray[np.int32], count: int) -> Rows:
-    """Where the `count` lowest distances are, and all that equal the last of them."""
+    """The indices of the `count` lowest distances, and of all that equal the last of them."""
     upto = np.cumsum(np.bincount(differences, minlength=BITS + 1))
     return np.flatnonzero(differences <= np.searchsorted(upto, min(count, len(differences))))
 
 
 def _nearest(code: Codes, codes: Codes, count: int) -> tuple[npt.NDArray[np.int32], Rows]:
-    """The distances and places of the `count` codes nearest to one code, and of all as near as the last of them."""
+    """The distances and indices of the `count` codes nearest to a code, and of all as near as the last of them."""
     import faiss
 
     wanted = min(with_ties(count), len(codes))
     with one_thread():
-        # "mc" counts distances; a heap of 1,000 takes three times as long.
+        # "mc" selects by counting distances; a heap of 1,000 takes three times as long.
         distances, at = faiss.knn_hamming(code, codes, wanted, variant="mc")
     if wanted < len(codes) and distances[0].max() == np.partition(distances[0], count - 1)[count - 1]:
         differences = _differences(code, [codes])  # a large part of the map looks the same
@@ -191,7 +192,7 @@ def _nearest(code: Codes, codes: Codes, count: int) -> tuple[npt.NDArray[np.int3
 
 
 def with_ties(count: int) -> int:
-    """How many sketches to ask for so that those which tie with the last of `count` are nearly always among them."""
+    """The number of sketches to search for, so that all ties with the last of `count` are nearly always included."""
     return count + count // 2 + 32
 
 

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 def one_thread() -> Iterator[None]:
     """Run FAISS on the calling thread only.
 
-    One query is too little work to share: on a busy machine, waiting for the other threads made a search of 1 ms
-    take 25 ms. The limit belongs to the calling thread, so other threads can train an index meanwhile.
+    One query is too little work to share: on a busy machine, waiting for other threads turned a search of 1 ms into
+    25 ms. The limit applies only to the calling thread, so other threads can train an index meanwhile.
     """
     import faiss
 

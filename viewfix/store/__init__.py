@@ -1,1 +1,1 @@
-"""The truth about a map: the seam of storage, and the engines behind it."""
+"""Storage of maps: one interface, and the engines that implement it."""

@@ -48,7 +48,7 @@ class Address:
 
     @property
     def name(self) -> str:
-        """What people call the map: home.map for a path, city for a URL that ends in ?map=city or /city."""
+        """The short name of the map: home.map for a path, city for a URL that ends in ?map=city or /city."""
         if (file := self.file) is not None:
             return file.name
         try:
@@ -60,7 +60,7 @@ class Address:
 
     @property
     def stem(self) -> str:
-        """The name without its ending."""
+        """The name without its extension."""
         return Path(self.name).stem
 
     def __str__(self) -> str:
@@ -68,30 +68,30 @@ class Address:
 
     @property
     def typed(self) -> str:
-        """As it is typed in a shell, to be shown in a command."""
+        """The address without passwords, quoted for a shell, to be shown in a command."""
         return shell_quoted(self)
 
     @property
     def urls(self) -> list[str]:
-        """The URLs of a list: a comma separates them only where another URL begins, for a URL may hold commas."""
+        """The URLs of a list. A comma is a separator only where another URL begins: a URL may contain commas."""
         return re.split(r",(?=[A-Za-z][A-Za-z0-9+.-]*://)", self.text)
 
     def check_password(self) -> None:
-        """Refuse a password that a URL cannot hold as it is; otherwise its end would be taken for a host, and shown.
+        """Refuse a password that must be percent-encoded: its end would be taken for a host, and shown.
 
         Raises:
-            BadInput: it holds / ? # @, white space, or a % that is not part of an escape.
+            BadInput: it contains / ? # @, white space, or a % that is not part of an escape.
         """
         for user, password in _passwords(self.text):
             if _UNENCODED.search(password):
                 raise BadInput(
-                    f"The password of the user {user!r} in {self} holds a character that a URL cannot: one of / ? # @ "
-                    "%, or a space. Write it percent-encoded (/ as %2F, @ as %40, % as %25), or leave it out of the "
+                    f"The password of the user {user!r} in {self} contains a character that a URL cannot: one of / ? # "
+                    "@ %, or a space. Write it percent-encoded (/ as %2F, @ as %40, % as %25), or leave it out of the "
                     "URL and set PGPASSWORD or ~/.pgpass."
                 )
 
     def without_secrets(self, message: str) -> str:
-        """A message of a server or a library without the passwords of this URL, which it may repeat."""
+        """Mask the passwords of this URL in a message of a server or a library."""
         found = [password for _, password in _passwords(self.text)]
         found += [value[1] for value in _SECRET_OPTION.findall(self.text)]
         for secret in sorted({*found, *map(unquote, found)}, key=len, reverse=True):
@@ -108,7 +108,7 @@ def _segments(text: str) -> list[str]:
 
 
 def _split(segment: str) -> tuple[str, str, str, str] | None:
-    """A URL as what stands before its user, the user, the password, and the rest; None without a password."""
+    """A URL as the text before its user, the user, the password, and the rest; None without a password."""
     begins = _BEGINS.match(segment)
     if begins is None:
         return None
@@ -123,7 +123,7 @@ def _split(segment: str) -> tuple[str, str, str, str] | None:
         at = len(user) + 1 + rest.rindex("@")
     elif _PORT.fullmatch(rest):  # a host with its port
         return None
-    else:  # its host is missing, or stands behind what looked like options
+    else:  # its host is missing, or follows what looked like options
         at = body.rindex("@") if "@" in body[len(head) :] else len(head)
     return start, user, body[len(user) + 1 : at], body[at:]
 

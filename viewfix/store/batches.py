@@ -11,7 +11,7 @@ from .store import Store
 def record_batches(store: Store, chunk: int, after: int = 0) -> Iterator[tuple[Rows, list[Record], Halves]]:
     """Every row above `after`, ascending: (n,) int64, its record, and its (n, dim) float16 as stored.
 
-    Rows that go or change meanwhile, and damaged ones, are left out; what replaces them comes under later rows.
+    Rows that are removed or changed meanwhile, and damaged ones, are left out; a changed photo has a later row.
     """
     for rows, halves in store.iter_descriptors(chunk, after):
         ids = [photo.id for photo in store.photos(rows)]

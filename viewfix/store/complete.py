@@ -9,10 +9,10 @@ from .store import Store
 
 
 def require_complete(store: Store) -> Store:
-    """The store itself, unless it is an unfinished copy.
+    """Return the store, unless the map is an unfinished copy.
 
     Raises:
-        NotAMap: it is one; the store is closed then.
+        NotAMap: it is an unfinished copy; the store has been closed.
     """
     marker = store.meta(UNFINISHED_COPY)
     if marker is None:

@@ -1,4 +1,4 @@
-"""Rows of a map that cannot be used: each is named once in the log, and left out."""
+"""Damaged rows of a map: each is logged once, and left out."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..types import Photo
 from .records import Record, to_photo, to_record
 
 NAMED = 10
-"""How many rows are named; further ones would only repeat it."""
+"""The number of damaged rows that the log names, for each open map."""
 
 
 class DamageLog:
@@ -27,7 +27,7 @@ class DamageLog:
         self._lock = threading.Lock()
 
     def report(self, row: int, what: str) -> None:
-        """Warn of a row, the first time that it is met."""
+        """Log a damaged row, the first time that it is read."""
         with self._lock:
             if row in self._rows or len(self._rows) > NAMED:
                 return
@@ -43,7 +43,7 @@ class DamageLog:
         )
 
     def report_point(self, number: int) -> None:
-        """Warn of a point of interest, the first time that it is met."""
+        """Log a damaged point of interest, the first time that it is read."""
         with self._lock:
             if -number in self._rows or len(self._rows) > NAMED:
                 return
@@ -54,7 +54,7 @@ class DamageLog:
 
 
 def to_photos(found: Iterable[Sequence[Any]], damage: DamageLog) -> Iterator[tuple[int, Photo]]:
-    """Lines of row and PHOTO_COLUMNS as photos; damaged ones are left out."""
+    """Parse tuples of a row and PHOTO_COLUMNS into photos; damaged ones are left out."""
     for row, *values in found:
         try:
             yield row, to_photo(values)
@@ -63,7 +63,7 @@ def to_photos(found: Iterable[Sequence[Any]], damage: DamageLog) -> Iterator[tup
 
 
 def to_records(found: Iterable[Sequence[Any]], damage: DamageLog) -> Iterator[tuple[int, Record]]:
-    """Lines of row and COLUMNS as records; damaged ones are left out."""
+    """Parse tuples of a row and COLUMNS into records; damaged ones are left out."""
     for row, *values in found:
         try:
             yield row, to_record(values)
@@ -72,7 +72,7 @@ def to_records(found: Iterable[Sequence[Any]], damage: DamageLog) -> Iterator[tu
 
 
 def _what(values: Sequence[Any], error: Exception) -> str:
-    """What is wrong with a photo. Not the words of `Position`: nobody has swapped anything in a damaged file."""
+    """What is wrong with a photo. `Position` would suggest swapped coordinates, which are not the cause here."""
     photo_id, _, lat, lon = values[:4]
     if not all(isinstance(each, float | int) and abs(each) <= most for each, most in ((lat, 90), (lon, 180))):
         return f"the position of {photo_id!r:.80} is ({lat!r:.40}, {lon!r:.40})"
@@ -85,13 +85,13 @@ def usable(
     """Of (N,) rows and (N, dim) descriptors, those without a NaN or an infinity and not all zeros."""
     if not len(rows):
         return rows, halves
-    # Without the sign bit, the greatest number of a row tells: 15 bits of exponent and fraction, in order of size.
+    # Without their sign bit, float16 numbers sort like integers: the greatest of a row shows whether it is usable.
     greatest = (halves.view(np.uint16) << 1).max(axis=1)
     bad = (greatest >= _INFINITY) | (greatest == 0)
     if not bad.any():
         return rows, halves
     for row in rows[bad].tolist():
-        damage.report(row, "its descriptor holds what is not a number, or is all zeros")
+        damage.report(row, "its descriptor contains a NaN or an infinity, or is all zeros")
     return rows[~bad], halves[~bad]
 
 

@@ -23,7 +23,7 @@ def engine_class(address: Address) -> Any:
     """The subclass of Store for an address.
 
     Raises:
-        BadInput: no engine has such addresses, or a password is not percent-encoded.
+        BadInput: no engine serves the address, or its password must be percent-encoded.
     """
     scheme = address.scheme
     if scheme.startswith("postgres") and len(address.urls) > 1:
@@ -37,7 +37,7 @@ def engine_class(address: Address) -> Any:
     if scheme not in ENGINES:
         urls = ", ".join(f"{each}://" for each in known)
         raise BadInput(
-            f"{address} begins with {scheme}://, which no engine of viewfix serves. Pass the path of a file, or a URL "
+            f"{address} begins with {scheme}://, which viewfix does not support. Pass the path of a file, or a URL "
             f"that begins with one of: {urls}."
         )
     if scheme:

@@ -24,7 +24,7 @@ from .store import Store
 
 CHUNK = 4096
 STALE_S = 3600.0
-"""Unfinished files that are older than this were left by a kill."""
+"""Unfinished files that are older than this belong to a process that was killed."""
 
 Writer = Callable[[Store, Path, Progress], list[Path]]
 
@@ -39,7 +39,7 @@ def export(
 
     Args:
         store: the map.
-        target: the file or folder; its ending decides the form if none is passed.
+        target: the file or folder; its extension decides the form if none is passed.
         form: "geojson", "csv", "parquet" (with descriptors), "kml", "gpx" or "projector" (a folder with
             vectors.tsv and metadata.tsv for the TensorBoard projector).
         escape: put an apostrophe before text in CSV that a spreadsheet would run as a formula: text that begins with
@@ -47,7 +47,7 @@ def export(
         progress: called with the progress.
 
     Returns:
-        The files written. GeoJSON, CSV and Parquet are manifests, from which `viewfix build` makes a map again.
+        The files written. GeoJSON, CSV and Parquet are manifests: `viewfix build` can rebuild the map from them.
 
     Raises:
         BadInput: the form is unknown.
@@ -66,7 +66,7 @@ def export(
     }
     if form not in writers:
         raise BadInput(
-            f"{target} ends in .{form}, which is not a format that is written. "
+            f"{target} ends in .{form}, which is not a format of `viewfix export`. "
             "Use .geojson, .csv, .parquet, .kml, .gpx or a folder."
         )
     if form == "projector" and target.exists() and not target.is_dir():
@@ -96,7 +96,7 @@ def _refuse_maps(target: Path) -> None:
 
 
 def _write(write: Writer, store: Store, target: Path, progress: Progress) -> list[Path]:
-    """Write under another name and rename: half an export looks complete, and an older one stays until then."""
+    """Write to a temporary file and rename it: half an export would look complete, and would replace an older one."""
     if write is _projector:
         return write(store, target, progress)
     delete_stale_parts(target)
@@ -106,7 +106,7 @@ def _write(write: Writer, store: Store, target: Path, progress: Progress) -> lis
 
 
 def delete_stale_parts(target: Path) -> None:
-    """Delete the unfinished files for this target that killed processes left."""
+    """Delete the unfinished files that killed processes left for this target."""
     with contextlib.suppress(OSError):
         for part in target.parent.glob(f".{glob.escape(target.name[:100])}.*.part"):
             if part.stat().st_mtime < time.time() - STALE_S:
@@ -151,14 +151,14 @@ def _write_csv(store: Store, target: Path, progress: Progress, cell: Callable[[A
 
 
 def _geojson(store: Store, target: Path, progress: Progress) -> list[Path]:
-    """One Feature a line inside the collection: ten million are written in a constant amount of memory."""
+    """Write one Feature a line: ten million are written in a constant amount of memory."""
     with target.open("w", encoding="utf-8") as file:
         file.write('{"type": "FeatureCollection", "features": [')
         between = "\n"
         for photo in _counted(store, progress):
             properties = _row(photo)
             point = [properties.pop("lon"), properties.pop("lat")]  # GeoJSON's order
-            for part in ("view", "camera"):  # objects here, where a table has their JSON text
+            for part in ("view", "camera"):  # objects in GeoJSON; tables have them as JSON text
                 text = properties.pop(part)
                 properties |= {part: json.loads(text)} if text else {}
             feature = {"type": "Feature", "geometry": {"type": "Point", "coordinates": point}, "properties": properties}
@@ -179,7 +179,7 @@ def _gpx(store: Store, target: Path, progress: Progress) -> list[Path]:
 
 
 def _parquet(store: Store, target: Path, progress: Progress) -> list[Path]:
-    """With all that is stored about the photos, so that `viewfix copy` makes a map of it again."""
+    """Write everything that the map stores about its photos: `viewfix copy` turns the file into a map again."""
     total, calibration = len(store), store.meta("calibration")
     if calibration is not None:
         calibration = rebased(calibration, store.version, Version("", 0, 0))
@@ -191,7 +191,7 @@ def _parquet(store: Store, target: Path, progress: Progress) -> list[Path]:
 
 
 def _projector(store: Store, target: Path, progress: Progress) -> list[Path]:
-    """vectors.tsv and metadata.tsv, row for row, as projector.tensorflow.org and TensorBoard load them."""
+    """Write vectors.tsv and metadata.tsv, row for row, as projector.tensorflow.org and TensorBoard load them."""
     target.mkdir(exist_ok=True)
     vectors, metadata = target / "vectors.tsv", target / "metadata.tsv"
     done, total = 0, len(store)

@@ -11,11 +11,11 @@ from xml.sax.xmlreader import AttributesImpl
 from ..types import Photo
 
 _INVALID = dict.fromkeys([*(n for n in range(32) if n not in (9, 10, 13)), 0xFFFE, 0xFFFF])
-"""Characters that XML 1.0 cannot hold, whatever a file name says."""
+"""Characters that XML 1.0 does not allow, but that a file name may contain."""
 
 
 def write_kml(photos: Iterable[Photo], target: Path) -> None:
-    """A Placemark for each photo, with its heading and time (OGC KML 2.2)."""
+    """Write a Placemark for each photo, with its heading and time (OGC KML 2.2)."""
     with target.open("w", encoding="utf-8") as file:
         xml = _opened(file, "kml", {"xmlns": "http://www.opengis.net/kml/2.2"})
         _start(xml, "Document")
@@ -43,7 +43,7 @@ def write_kml(photos: Iterable[Photo], target: Path) -> None:
 
 
 def write_gpx(photos: Iterable[Photo], target: Path) -> None:
-    """A waypoint for each photo (GPX 1.1)."""
+    """Write a waypoint for each photo (GPX 1.1)."""
     with target.open("w", encoding="utf-8") as file:
         about = {"version": "1.1", "creator": "viewfix", "xmlns": "http://www.topografix.com/GPX/1/1"}
         xml = _opened(file, "gpx", about)

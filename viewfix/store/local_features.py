@@ -9,13 +9,13 @@ from typing import Any
 from ..types import Photo
 
 LIMIT_BYTES = 256 * 2**20
-"""Of features that were computed to answer queries: some 7,000 photos. Beyond it the oldest are deleted."""
+"""The limit for features that were computed to answer queries: some 7,000 photos. The oldest are deleted."""
 
 KEY = "local_features"
-"""In the meta of a map: the fingerprint of what computed its features, and whether all photos are to have them."""
+"""In the meta of a map: the fingerprint of the matcher of its features, and whether all photos should have some."""
 
 PATIENCE_MS = 50
-"""How long a query waits to store what it computed while another process writes; then it is not stored."""
+"""How long a query waits for another writer before it gives up storing the features that it computed."""
 
 
 Identity = tuple[str, str]
@@ -23,20 +23,20 @@ Identity = tuple[str, str]
 
 
 class LocalFeatureCache(ABC):
-    """Packed local features by photo and content, in a map; of one fingerprint, that of what computes them.
+    """The packed local features of one matcher, stored in a map by photo and content.
 
-    Returned by `Store.local_features`. Neither loading nor keeping fails on a full disk or a map that is read-only.
-    Features of another fingerprint are never returned, and are deleted when new ones are kept.
+    Returned by `Store.local_features`. Neither `load` nor `keep` fails on a full disk or a read-only map.
+    Features of another matcher are never returned, and are deleted when new ones are stored.
     """
 
     @property
     def complete(self) -> bool:
-        """Whether all photos of this map are to have their features stored."""
+        """Whether the map should store the features of all its photos."""
         return bool(self._about().get("all"))
 
     @abstractmethod
     def load(self, wanted: Sequence[Identity]) -> dict[Identity, bytes]:
-        """The features that are stored for these photos."""
+        """The stored features of these photos; photos without any are left out."""
 
     @abstractmethod
     def keep(self, packed: Mapping[Identity, bytes]) -> bool:
@@ -44,7 +44,7 @@ class LocalFeatureCache(ABC):
 
     @abstractmethod
     def keep_all(self, packed: Mapping[Identity, bytes]) -> None:
-        """Store features in a map that is open for writing, without a limit, in one transaction."""
+        """Store features in one transaction, without a limit. The map must be open for writing."""
 
     @abstractmethod
     def missing(self, chunk: int = 1024) -> Iterator[list[Photo]]:

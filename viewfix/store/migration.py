@@ -1,4 +1,4 @@
-"""The migration of a map to another model, in place: interrupted ones go on, and one transaction ends them."""
+"""The migration of a map to another model, in place. It can be interrupted, and ends with one transaction."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Migration(ABC):
 
     @abstractmethod
     def begin(self) -> None:
-        """Create the tables of new descriptors, and store the model under KEY; what was put before stays."""
+        """Create the tables for new descriptors, and store the model under KEY; keep what an earlier run stored."""
 
     @abstractmethod
     def forget(self) -> None:
@@ -30,7 +30,7 @@ class Migration(ABC):
 
     @abstractmethod
     def done(self) -> int:
-        """How many photos have a new descriptor."""
+        """The number of photos that have a new descriptor."""
 
     @abstractmethod
     def todo(self, chunk: int = 4096) -> Iterator[Photo]:
@@ -40,7 +40,7 @@ class Migration(ABC):
     def put(self, records: Sequence[Record], descriptors: Units) -> None:
         """Store the (N, dim) float32 new descriptors of photos of the map, in one transaction.
 
-        The records describe the files as they are now, which may differ from when they were added.
+        The records describe the files as they are now; these may have changed since they were added.
         """
 
     @abstractmethod

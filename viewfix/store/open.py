@@ -16,7 +16,7 @@ def open_or_create(place: Place, model: ModelIdentity) -> tuple[Store, bool]:
         The store, and whether it was created.
 
     Raises:
-        ModelMismatch: the map that is there has another model.
+        ModelMismatch: the existing map has another model.
         NotAMap, MapBusy, StorageFailed, BadInput: as `Store.open` and `Store.create`.
     """
     if not Store.exists(place):

@@ -1,4 +1,4 @@
-"""Parquet files with all that a map stores about its photos: write them, and read them with every value checked."""
+"""Parquet files with everything that a map stores about its photos. Every value is checked when it is read."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ COLUMNS = ("id", "file", "lat", "lon", "radius_m", "heading_deg", "taken_at", "a
            "view", "camera", "content_hash", "content_hint")  # fmt: skip
 _NUMBERS = ("lat", "lon", "radius_m", "heading_deg")
 _WANTED = ("id", "file", "lat", "lon", "descriptor")
-_MOST_TEXT = 100_000  # characters of one field: a hostile file must not fill a map with one of them
+_MOST_TEXT = 100_000  # characters of one field: a hostile file must not fill a map with a single text
 _LENGTH_SLACK = 0.01  # a descriptor of length 1, rounded to float16, is off by 0.0005
 
 Found = tuple[Rows, list[Record], Halves, list[Skipped], int]
@@ -61,7 +61,7 @@ def write(
 
 
 class ParquetFile:
-    """An export of a map, perhaps by another program. Opened for each reading; never read into memory as a whole."""
+    """An export of a map, perhaps by another program. Read in parts, and opened anew for each pass."""
 
     def __init__(self, path: Path) -> None:
         """Read the schema and metadata of a file.
@@ -93,7 +93,7 @@ class ParquetFile:
         return self._count
 
     def photos(self, after: int = 0) -> Iterator[Found]:
-        """Rows from 1 up, above `after`: (n,) rows, n records, (n, dim) float16, what was skipped, the last row."""
+        """Rows above `after`, from 1: (n,) rows, n records, (n, dim) float16, skipped photos, and the last row."""
         columns = [name for name in (*COLUMNS, "descriptor") if name in self._schema.names]
         with self._opened() as file:
             start = 0
@@ -174,7 +174,7 @@ class ParquetFile:
         for at in range(max(0, after - start), batch.num_rows):
             cells = {name: values[at] for name, values in columns.items()}
             row = start + at + 1
-            found: Record | str = "its descriptor is not one of length 1, as this model makes them"
+            found: Record | str = "its descriptor does not have length 1, or has the wrong size for this model"
             if good[at]:
                 found = _record(cells, halves[at])
             if isinstance(found, str):
@@ -197,7 +197,7 @@ def _fits(kind: Any, number: bool) -> bool:
 
 
 def _descriptors(column: Any, dim: int) -> tuple[npt.NDArray[np.floating], npt.NDArray[np.bool_]]:
-    """(N, dim) numbers, zeros for descriptors of another length; and which have the right length."""
+    """(N, dim) numbers, zeros for descriptors of another size; and (N,) whether each has the right size."""
     types = optional("pyarrow.types")
     if types.is_fixed_size_list(column.type) and not column.null_count and not column.flatten().null_count:
         flat = column.flatten().to_numpy(zero_copy_only=False)
@@ -211,7 +211,7 @@ def _descriptors(column: Any, dim: int) -> tuple[npt.NDArray[np.floating], npt.N
 
 
 def _halves(wide: npt.NDArray[np.floating], whole: npt.NDArray[np.bool_]) -> tuple[Halves, npt.NDArray[np.bool_]]:
-    """(N, dim) float16 as a map stores them, to the last bit; and which can be used."""
+    """(N, dim) float16 as a map stores them, to the last bit; and (N,) whether each can be used."""
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         lengths = np.linalg.norm(wide.astype(np.float32), axis=1)
         good = whole & np.isfinite(lengths) & (np.abs(lengths - 1) <= _LENGTH_SLACK)
@@ -255,6 +255,6 @@ def _calibration(head: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def about(created_at: datetime | None, map_id: str, calibration: dict[str, Any] | None) -> dict[str, Any]:
-    """What else an export stores about its map, for `write`."""
+    """The facts about a map that an export stores with its photos, for `write`."""
     made = None if created_at is None else created_at.isoformat()
     return {"created_at": made, "map_id": map_id, "calibration": calibration}

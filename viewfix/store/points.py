@@ -37,7 +37,7 @@ class PointSource:
 
 
 class Spots(NamedTuple):
-    """Points of a region, with what a choice between them needs: (N,) numbers, degrees and notability."""
+    """The points of a region, with what is needed to choose between them: (N,) numbers, degrees and notability."""
 
     numbers: npt.NDArray[np.int64]
     lats: Floats
@@ -46,7 +46,7 @@ class Spots(NamedTuple):
 
     @classmethod
     def within(cls, region: Region, found: Sequence[tuple[int, float, float, float]]) -> Spots:
-        """Those of (number, latitude, longitude, notability) rows, perhaps repeated, that lie in a region."""
+        """The rows of (number, latitude, longitude, notability) that lie in a region, without repetitions."""
         if not found:
             empty = np.empty(0)
             return cls(np.empty(0, np.int64), empty, empty, empty)
@@ -66,7 +66,7 @@ class Points(ABC):
 
     @abstractmethod
     def sources(self) -> list[PointSource]:
-        """The files that they came from, in the order in which they were added."""
+        """The files that the points came from, in the order in which they were added."""
 
     @abstractmethod
     def spots(self, region: Region) -> Spots:
@@ -74,7 +74,7 @@ class Points(ABC):
 
     @abstractmethod
     def get(self, numbers: npt.ArrayLike) -> list[PointOfInterest]:
-        """The points of those numbers, in their order; numbers that are gone are left out."""
+        """The points with these numbers, in the same order; numbers that are gone are left out."""
 
     @abstractmethod
     def all(self, chunk: int = 4096) -> Iterator[PointOfInterest]:
@@ -82,11 +82,11 @@ class Points(ABC):
 
     @abstractmethod
     def replacing(self, source: PointSource) -> AbstractContextManager[PointWriter]:
-        """Replace all points of a file by those that are put within the block, in one transaction."""
+        """Replace all points of a file with those that are put within the block, in one transaction."""
 
     @abstractmethod
     def remove(self, file: str | None = None) -> int:
-        """Remove the points of a file, or all points; returns how many there were.
+        """Remove the points of a file, or all points. Returns the number removed.
 
         Raises:
             BadInput: the map has no points from that file.
@@ -100,11 +100,11 @@ class PointWriter(ABC):
 
     @abstractmethod
     def has(self, point_id: str) -> bool:
-        """Whether a point of that id was put."""
+        """Whether a point with this id was put."""
 
     @abstractmethod
     def alike(self, column: str, value: str, at: Position, within_m: float) -> list[tuple[int, PointOfInterest]]:
-        """Points of this source with that "name_key" or "wikidata", within about so many metres."""
+        """Points of this source with the same "name_key" or "wikidata", within about `within_m` metres."""
 
     @abstractmethod
     def put(self, point: PointOfInterest, *, name_key: str, wikidata: str | None) -> int:
@@ -112,18 +112,18 @@ class PointWriter(ABC):
 
     @abstractmethod
     def change(self, number: int, point: PointOfInterest, *, name_key: str, wikidata: str | None) -> None:
-        """Replace what is stored about a point."""
+        """Replace a point."""
 
 
 def to_point(values: Sequence[Any]) -> PointOfInterest:
-    """COLUMNS to a PointOfInterest."""
+    """Parse the values of COLUMNS."""
     key, name, kind, lat, lon, notability, names, links, attribution, licence = values
     at = Position(lat, lon)
     return PointOfInterest(key, name, kind, at, json.loads(names), json.loads(links), notability, attribution, licence)
 
 
 def to_points(found: Iterable[Sequence[Any]], damage: DamageLog) -> Iterator[tuple[int, PointOfInterest]]:
-    """Lines of number and COLUMNS as points; damaged ones are left out."""
+    """Parse tuples of a number and COLUMNS into points; damaged ones are left out."""
     for number, *values in found:
         try:
             yield number, to_point(values)
@@ -132,7 +132,7 @@ def to_points(found: Iterable[Sequence[Any]], damage: DamageLog) -> Iterator[tup
 
 
 def to_values(point: PointOfInterest, name_key: str, wikidata: str | None) -> tuple[Any, ...]:
-    """A point to id, name, name_key, kind, lat, lon, notability, wikidata, names, links."""
+    """The stored values of a point: id, name, name_key, kind, lat, lon, notability, wikidata, names, links."""
     names, links = (json.dumps(dict(each), ensure_ascii=False) for each in (point.names, point.links))
     at = point.position
     head = (point.id, point.name, name_key, point.kind, float(at.lat), float(at.lon), float(point.notability))

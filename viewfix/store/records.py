@@ -24,7 +24,7 @@ Units = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A photo as the map stores it, with what shows whether its pixels have changed.
+    """A photo as the map stores it, with the data that shows whether its pixels have changed.
 
     `content_hash` is of the bytes; `content_hint`, such as "size:mtime_ns", lets an unchanged
     file be recognised without reading it.
@@ -37,7 +37,7 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class ModelIdentity:
-    """The model whose descriptors a map holds. Equal fingerprints mean comparable descriptors."""
+    """The model whose descriptors a map stores. Equal fingerprints mean comparable descriptors."""
 
     name: str
     fingerprint: str
@@ -47,7 +47,7 @@ class ModelIdentity:
         """Refuse another model; `where` is the map.
 
         Raises:
-            ModelMismatch: it is another.
+            ModelMismatch: it is another model.
         """
         if fingerprint != self.fingerprint:
             raise ModelMismatch(
@@ -87,10 +87,10 @@ def to_model(about: Any) -> ModelIdentity:
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """What a map held at one moment: later ones have a higher last row or more removals.
+    """The state of a map at one moment: later versions have a higher last row or more removals.
 
     Rows are never reused and never change, so what was derived from one version is right for a
-    later one, but for the rows after `last_row` and those that are gone.
+    later one, except for the rows after `last_row` and those that are gone.
     """
 
     map_id: str
@@ -99,7 +99,7 @@ class Version:
 
 
 def rebased(calibration: dict[str, Any], of: Version, onto: Version) -> dict[str, Any]:
-    """A calibration for a copy, which then counts as many changes since the calibration as the map."""
+    """A calibration for a copy of a map: the copy counts as many changes since the calibration as the map."""
     rows, removals = calibration.get("last_row"), calibration.get("removals")
     if not isinstance(rows, int) or not isinstance(removals, int):
         return calibration
@@ -108,7 +108,7 @@ def rebased(calibration: dict[str, Any], of: Version, onto: Version) -> dict[str
 
 
 UNFINISHED_COPY = "copy"
-"""In the meta of an unfinished copy: its source, and how far it has come. Until it is gone photos are missing."""
+"""In the meta of an unfinished copy: its source, and how far it has come. Deleted when the copy is complete."""
 
 PHOTO_COLUMNS = "id, source, lat, lon, radius_m, heading_deg, taken_at, attribution, licence, view, camera"
 COLUMNS = PHOTO_COLUMNS + ", content_hash, content_hint"
@@ -118,7 +118,7 @@ _WHOLE_NUMBERS = ("width_px", "height_px")
 
 
 def to_photo(values: Sequence[Any]) -> Photo:
-    """PHOTO_COLUMNS as a Photo."""
+    """Parse the values of PHOTO_COLUMNS."""
     key, source, lat, lon, radius_m, heading_deg, taken_at, attribution, licence, view, camera = values
     return Photo(
         id=key,
@@ -134,12 +134,12 @@ def to_photo(values: Sequence[Any]) -> Photo:
 
 
 def to_record(values: Sequence[Any]) -> Record:
-    """COLUMNS as a Record."""
+    """Parse the values of COLUMNS."""
     return Record(to_photo(values[:-2]), values[-2], values[-1])
 
 
 def to_values(record: Record) -> tuple[Any, ...]:
-    """A Record as COLUMNS."""
+    """The values of a record, in the order of COLUMNS."""
     photo = record.photo
     return (
         photo.id,
@@ -163,7 +163,7 @@ def to_json_text(part: View | Camera | None) -> str | None:
     if part is None:
         return None
     known = {name: value for name, value in asdict(part).items() if value is not None}
-    # Equal values make equal texts: 90 is stored as 90.0, and -0.0 as 0.0.
+    # Equal values become equal texts: 90 is stored as 90.0, and -0.0 as 0.0.
     plain = {name: int(value) if name in _WHOLE_NUMBERS else float(value) + 0.0 for name, value in known.items()}
     return json.dumps(plain, separators=(",", ":"))
 
@@ -193,7 +193,7 @@ def grouped(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
 
 
 SAME_PLACE_DEG = 1e-9
-"""0.1 mm. Positions that were computed by another Python, or on another processor, differ in their last bits."""
+"""0.1 mm: positions computed by another Python, or on another processor, differ in their last bits."""
 
 
 def same_place(one: tuple[float, float], other: tuple[float, float]) -> bool:
@@ -204,7 +204,7 @@ def same_place(one: tuple[float, float], other: tuple[float, float]) -> bool:
 def to_halves(
     records: Sequence[Record], descriptors: npt.NDArray[np.float32] | npt.NDArray[np.float16], dim: int
 ) -> npt.NDArray[np.float16]:
-    """(N, dim) descriptors, checked and brought to length 1, as little-endian float16; float16 stay as they are."""
+    """Check (N, dim) descriptors, and normalise them to little-endian float16; float16 input stays as it is."""
     found = np.asarray(descriptors, dtype=np.float32)
     if found.shape != (len(records), dim):
         raise BadInput(
@@ -224,7 +224,7 @@ def to_halves(
 
 
 def to_units(halves: npt.NDArray[np.float16]) -> npt.NDArray[np.float32]:
-    """(N, dim) float16 to float32 rows of length 1: rounding to float16 had changed the lengths by up to 0.05 %."""
+    """Convert (N, dim) float16 to float32 rows of length 1: rounding to float16 changes lengths by up to 0.05 %."""
     wide = halves.astype(np.float32)
     wide /= np.sqrt(np.einsum("ij,ij->i", wide, wide))[:, None]
     return wide

@@ -1,4 +1,4 @@
-"""Which of many positions lie in a region, without a geodesic for each."""
+"""Find which of many positions lie in a region, without computing a geodesic for each."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from ..geo import Box, Circle, Region
 
 Floats = npt.NDArray[np.float64]
 _EARTH_M = 6_371_000.0
-# The sphere errs by less than 0.56 % of a distance on WGS84; points that near the edge are measured on the ellipsoid.
+# The sphere is off by less than 0.56 % of a distance on WGS84. Points that close to the edge are measured exactly.
 _DOUBT = 0.01
 
 
 def cover(region: Region) -> Sequence[Box]:
-    """Boxes that cover a region and 1 cm more, because of rounding; `contains` must decide about what they hold."""
+    """Boxes that cover a region, and 1 cm more because of rounding. `contains` decides about the points in them."""
     if isinstance(region, Box):
         return region.boxes()
     return Circle(region.lat, region.lon, region.radius_m + 0.01).boxes()

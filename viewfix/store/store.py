@@ -1,4 +1,4 @@
-"""The interface of storage: one map, whichever engine keeps it."""
+"""The interface of storage: one map, whichever engine stores it."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ Place = str | os.PathLike[str] | Address
 
 
 class Store(ABC):
-    """One map. Any number of threads and processes read it while others write.
+    """One map. Any number of threads and processes can read it while others write.
 
     Open one with `Store.create` or `Store.open`; close it with `close`, or use it as a context manager. A row number is
-    used once, and the position and the descriptor of a row never change: what was derived from rows stays right, except
-    that rows may be gone. Rows that are damaged are logged and left out, as if they were gone.
+    used once, and the position and the descriptor of a row never change: what was derived from rows stays valid, except
+    that rows may be removed. Damaged rows are logged and left out, as if they had been removed.
     """
 
     engine: ClassVar[str]
@@ -51,7 +51,7 @@ class Store(ABC):
         """Create an empty map for the descriptors of one model, and open it for writing.
 
         Raises:
-            BadInput: something is there already, or the engine cannot store descriptors of that size.
+            BadInput: the place is taken, or the engine cannot store descriptors of that size.
         """
         address = Address.of(place)
         store: Store = engine_class(address).created(address, model)
@@ -62,8 +62,8 @@ class Store(ABC):
         """Open the map at a path or URL.
 
         Raises:
-            NotAMap: nothing is there, or something else, or a map of a newer viewfix.
-            MapBusy: it was to be written, its engine allows one writer, and there is one.
+            NotAMap: nothing is there, or something that is not a map, or a map of a newer viewfix.
+            MapBusy: `write` is True, and the engine allows one writer, which is at work.
             StorageFailed: it cannot be reached or read.
         """
         address = Address.of(place)
@@ -72,7 +72,7 @@ class Store(ABC):
 
     @staticmethod
     def exists(place: Place) -> bool:
-        """Whether something is at a path or URL, be it a map or not."""
+        """Whether a path or URL is taken, by a map or by something else."""
         address = Address.of(place)
         return bool(engine_class(address).taken(address))
 
@@ -97,10 +97,10 @@ class Store(ABC):
 
     @abstractmethod
     def discard(self) -> None:
-        """Close the map, which was opened for writing, and delete it."""
+        """Close the map, and delete it. It must be open for writing."""
 
     def tidy(self) -> None:  # noqa: B027  most engines leave nothing behind
-        """Reduce the map to as few files as possible, after writing, when this process has closed it."""
+        """Reduce the map to as few files as possible. Called after writing, when this process has closed it."""
 
     def __enter__(self) -> Self:
         return self
@@ -108,7 +108,7 @@ class Store(ABC):
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
 
-    # Reading: each call sees one moment of the map
+    # Reading: each call sees one consistent state of the map
 
     @abstractmethod
     def __len__(self) -> int: ...
@@ -116,7 +116,7 @@ class Store(ABC):
     @property
     @abstractmethod
     def version(self) -> Version:
-        """What the map holds now; cheap, so that a search can ask before every query.
+        """The current state of the map. Cheap enough to check before every query.
 
         Raises:
             ModelMismatch: the map was migrated, or deleted and created again, while it was open.
@@ -124,15 +124,15 @@ class Store(ABC):
 
     @abstractmethod
     def known(self, ids: Sequence[str]) -> dict[str, Record]:
-        """The records of those ids, in one query; ids that are not in the map are left out."""
+        """The records of these ids, in one query; ids that are not in the map are left out."""
 
     @abstractmethod
     def rows_of(self, ids: Sequence[str]) -> dict[str, int]:
-        """The row of each of those ids, in one query; ids that are not in the map are left out."""
+        """The row of each of these ids, in one query; ids that are not in the map are left out."""
 
     @abstractmethod
     def ids_of_sources(self, sources: Sequence[str]) -> dict[str, list[str]]:
-        """The ids of the photos of each of those files or URLs, in one query; sources without any are left out."""
+        """The ids of the photos of each of these files or URLs, in one query; sources without any are left out."""
 
     def ids_of_source(self, source: str) -> list[str]:
         """The ids of the photos of one file or URL: a panorama has one for each of its views."""
@@ -140,7 +140,7 @@ class Store(ABC):
 
     @abstractmethod
     def photos(self, rows: npt.ArrayLike) -> list[Photo]:
-        """The photos of those rows, in the order of `rows`; rows that are gone are left out."""
+        """The photos of these rows, in the order of `rows`; rows that are gone are left out."""
 
     @abstractmethod
     def records(self, chunk: int = 4096) -> Iterator[Record]:
@@ -165,15 +165,15 @@ class Store(ABC):
 
     @abstractmethod
     def rows_in(self, region: Region, limit: int | None = None) -> Rows:
-        """The rows whose position lies in a region: int64, ascending; any `limit` of them when there are more."""
+        """The rows whose position lies in a region: int64, ascending; at most `limit`, an arbitrary choice."""
 
     def descriptors(self, rows: npt.ArrayLike) -> Units:
-        """The descriptors of those rows, in the order of `rows`: (N, dim) float32 of length 1, without gone rows."""
+        """The descriptors of these rows, in the order of `rows`: (N, dim) float32 of length 1, without gone rows."""
         return self.present(rows)[1]
 
     @abstractmethod
     def present(self, rows: npt.ArrayLike) -> tuple[Rows, Units]:
-        """As `descriptors`, with (N,) int64: those of the rows that still exist."""
+        """The rows that still exist, (N,) int64, and their descriptors, as `descriptors` returns them."""
 
     @abstractmethod
     def iter_descriptors(self, chunk: int = 8192, after: int = 0) -> Iterator[tuple[Rows, Halves]]:
@@ -193,7 +193,7 @@ class Store(ABC):
 
     @abstractmethod
     def model_file(self, model: ModelIdentity) -> Path | None:
-        """The file of a model that was made for this map and is stored with it; None without one."""
+        """The file of a model that was trained for this map and is stored with it; None without one."""
 
     # Writing: each call is one transaction
 
@@ -206,17 +206,18 @@ class Store(ABC):
         *,
         before_commit: Callable[[Rows], None] | None = None,
     ) -> Rows:
-        """Store one batch: photos with their descriptors, and the photos that were skipped beside them.
+        """Store one batch: photos with their descriptors, and the photos that were skipped.
 
-        A photo whose id is stored already replaces it, under a new row; of two with one id the last one stays.
+        A photo replaces a stored one with the same id, under a new row. Of two with the same id in one batch, the last
+        one is stored.
 
         Args:
             records: N photos.
-            descriptors: (N, dim) float32; NaN, infinities and zeros are refused. Or float16 as another map stored
-                them, of length 1 but for rounding: kept to the last bit.
+            descriptors: (N, dim) float32, without NaN, infinities or rows of zeros. Or float16 from another map, of
+                length 1 except for rounding: stored to the last bit.
             skipped: returned by `skipped` until a photo of that id is stored.
-            before_commit: called with the rows before anybody else sees them; an exception from it undoes the
-                transaction. Where a batch takes several transactions it is called for each, with 0 for the rows of
+            before_commit: called with the rows before they are visible to others; an exception from it undoes the
+                transaction. If a batch takes several transactions, it is called for each, with 0 for the rows of
                 the others.
 
         Returns:
@@ -225,17 +226,17 @@ class Store(ABC):
 
     @abstractmethod
     def update_photo(self, record: Record, *, before_commit: Callable[[Rows], None] | None = None) -> None:
-        """Change what is known about a stored photo, and keep its descriptor.
+        """Change the record of a stored photo, and keep its descriptor.
 
         A photo that moved by more than rounding gets a new row, with which `before_commit` is called.
 
         Raises:
-            BadInput: the map has no photo of that id.
+            BadInput: the map has no photo with that id.
         """
 
     @abstractmethod
     def remove(self, ids: Sequence[str]) -> int:
-        """Remove photos by id; returns how many there were."""
+        """Remove photos by id. Returns the number removed."""
 
     @abstractmethod
     def put_skipped(self, skipped: Sequence[Skipped]) -> None:
@@ -243,7 +244,7 @@ class Store(ABC):
 
     @abstractmethod
     def forget_skipped(self, ids: Sequence[str]) -> int:
-        """Delete what is stored about skipped photos of those ids; returns how many there were."""
+        """Delete what is stored about skipped photos with these ids. Returns the number deleted."""
 
     @abstractmethod
     def set_meta(self, key: str, value: Any) -> None:
@@ -251,11 +252,11 @@ class Store(ABC):
 
     @abstractmethod
     def keep_model_file(self, model: ModelIdentity, file: Path) -> Path:
-        """Store the file of a model that was made for this map; returns where `model_file` finds it."""
+        """Store the file of a model that was trained for this map. Returns the path that `model_file` returns."""
 
     @abstractmethod
     def forget_model_file(self, model: ModelIdentity) -> None:
-        """Delete what `keep_model_file` stored. It need not exist."""
+        """Delete the file that `keep_model_file` stored, if there is one."""
 
     # What else is stored with the photos
 
@@ -266,19 +267,19 @@ class Store(ABC):
 
     @abstractmethod
     def local_features(self, fingerprint: str, *, limit_bytes: int | None = None) -> LocalFeatureCache:
-        """The local features of photos, by the fingerprint of what computes them; `limit_bytes` None for the usual."""
+        """The local features for the matcher with this fingerprint; `limit_bytes` defaults to LIMIT_BYTES."""
 
     @abstractmethod
     def migration(self, model: ModelIdentity) -> Migration:
-        """The migration of this map to another model, whether it was begun or not. See `begin_migration`."""
+        """The migration of this map to a model, whether it has begun or not. See `begin_migration`."""
 
     def pending_migration(self) -> ModelIdentity | None:
-        """The model of a migration that was begun and not finished."""
+        """The model of an unfinished migration; None without one."""
         found = self.meta(MIGRATION)
         return None if found is None else to_model(found)
 
     def begin_migration(self, model: ModelIdentity) -> Migration:
-        """Begin a migration to `model`, or continue the one that was begun before.
+        """Begin a migration to `model`, or continue an interrupted one.
 
         Raises:
             BadInput: a migration to another model is not finished.
@@ -295,5 +296,5 @@ class Store(ABC):
         return migration
 
     def give_up_migration(self) -> None:
-        """Forget a migration that is not finished; the map stays as it is. Without one this does nothing."""
+        """Abandon an unfinished migration; the map stays as it is. Without one this does nothing."""
         self.migration(self.model).forget()

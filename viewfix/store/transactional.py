@@ -1,4 +1,4 @@
-"""What the engines with transactions share: each batch is one transaction."""
+"""The common base of engines with transactions: each batch is one transaction."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from .store import Store
 
 
 class Statements(Protocol):
-    """The statements of one engine, to be executed within a transaction: its module `write`."""
+    """The statements of one engine, its module `write`, to be executed within a transaction."""
 
     @property
     def put(self) -> Callable[[Any, Sequence[Record], npt.NDArray[np.float16]], Rows]:
-        """Insert records with their descriptors; returns their rows."""
+        """Insert records with their descriptors. Returns their rows."""
 
     @property
     def change(self) -> Callable[[Any, Record], Rows | None]:
-        """Replace what is known about a photo: its new row if it moved, no row if not, None without such a photo."""
+        """Replace a record. Returns the new row of a photo that moved, no row if it did not, None if it is missing."""
 
     @property
     def remove(self) -> Callable[[Any, Sequence[str]], int]:
-        """Delete photos by id; returns how many there were."""
+        """Delete photos by id. Returns the number deleted."""
 
     @property
     def skip(self) -> Callable[[Any, Sequence[Skipped]], None]:
@@ -37,7 +37,7 @@ class Statements(Protocol):
 
     @property
     def unskip(self) -> Callable[[Any, Sequence[str]], int]:
-        """Delete what is stored about skipped photos; returns how many there were."""
+        """Delete what is stored about skipped photos. Returns the number deleted."""
 
 
 class TransactionalStore(Store):
@@ -47,7 +47,7 @@ class TransactionalStore(Store):
 
     @abstractmethod
     def transaction(self) -> AbstractContextManager[Any]:
-        """A connection: all that is written on it within the block, or nothing."""
+        """A connection in a transaction: the whole block is committed, or nothing."""
 
     def put(
         self,

@@ -1,4 +1,4 @@
-"""A PyTorch network becomes a self-describing .onnx file, in float32 and in int8."""
+"""Export of PyTorch networks to self-describing .onnx files, in float32 and int8."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the frozen stages make of every sample is computed once and kept on disk: samples go in, features come out.
+"""A cache of the features of the frozen stages, so that each sample is computed once.
 
 float16 in .npy files that are mapped into memory; a kill costs the batch that was under way.
 """

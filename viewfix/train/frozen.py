@@ -1,4 +1,4 @@
-"""Frozen stages become a function that is as fast as the machine allows: pictures go in, features come out."""
+"""Run frozen stages as fast as the machine allows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The figures of a run go in, a log that TensorBoard draws comes out: tensorboard --logdir RUN."""
+"""The TensorBoard log of a run: tensorboard --logdir RUN."""
 
 from __future__ import annotations
 

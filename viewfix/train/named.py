@@ -1,4 +1,4 @@
-"""The name of a layer or loss and its hyper-parameters go in; the object comes out, or one clear line."""
+"""Make a layer or a loss by name, with its hyper-parameters checked."""
 
 from __future__ import annotations
 

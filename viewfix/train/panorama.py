@@ -1,4 +1,4 @@
-"""Four photos that look north, east, south and west from one spot become a photo in any other direction."""
+"""Views in any direction from four photos that look north, east, south and west."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Photos become the tensors that a network trains on: as they are, altered, or at a drawn night; always one size."""
+"""The input tensors of a training: photos unchanged, augmented or in night light, all of one size."""
 
 from __future__ import annotations
 

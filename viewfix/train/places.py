@@ -1,4 +1,4 @@
-"""Photos become places: which of them show the same, which surely do not, and batches of both."""
+"""Places: which photos show the same, which certainly do not, and training batches of both."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A published model by name, and its weights, go in; our network with them, or a checked .onnx, comes out."""
+"""Load the weights of published models strictly, and convert them to checked .onnx files."""
 
 from __future__ import annotations
 

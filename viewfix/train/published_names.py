@@ -1,4 +1,4 @@
-"""The name of a published model goes in; of which of our parts it is made, and what its tensors are called, comes out.
+"""The architectures of the published models, and how the names of their tensors map to ours.
 
 Facts of the authors' repositories, by reading them and their checkpoints; no code of theirs.
 """

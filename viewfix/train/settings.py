@@ -1,4 +1,4 @@
-"""A value out of TOML, JSON or a command line becomes what a field of a recipe holds, or one line that says why not."""
+"""Convert values from TOML, JSON or the command line to the fields of a recipe."""
 
 from __future__ import annotations
 

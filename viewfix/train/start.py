@@ -1,4 +1,4 @@
-"""A random network and sampled features go in; the network with what training starts from comes out.
+"""The initial state of a training: weights, vocabulary by k-means, and projection by whitening.
 
 Published or earlier weights, the vocabulary of NetVLAD by k-means, and the projection by whitening.
 """

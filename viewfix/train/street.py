@@ -1,4 +1,4 @@
-"""A folder of photos, four to a spot, becomes training pictures: as taken, altered, and in any direction."""
+"""Training pictures from a street with four photos for each spot: unchanged, altered, and in any direction."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Photos kept out of training ask for each other: descriptors go in, shares of right answers come out."""
+"""Validation recall: held-out photos as queries against the other held-out photos."""
 
 from __future__ import annotations
 

@@ -9,8 +9,8 @@ from ...geo import Region
 from ..regions import cover
 
 CELL_DEG = 0.1  # about 11 km: a circle of 2 km touches four cells at most, except near a pole
-MOST_CELLS = 256  # a region of more is searched in all partitions
-_ROW = 10_000  # numbers of one row of cells
+MOST_CELLS = 256  # a larger region is searched in all partitions
+_ROW = 10_000  # cell numbers from one row of the grid to the next
 
 
 def cells(lats: npt.ArrayLike, lons: npt.ArrayLike) -> npt.NDArray[np.int64]:
@@ -30,7 +30,7 @@ def within(region: Region) -> str:
         else:
             touched.update(range(MOST_CELLS + 1))
     edges = " or ".join(parts)
-    # Milvus ignores a `cell in` beside an `or`, so it stands once, in front.
+    # Milvus selects partitions only by a `cell in` that is not part of an `or`, hence one in front.
     return f"cell in {sorted(touched)} and ({edges})" if len(touched) <= MOST_CELLS else edges
 
 

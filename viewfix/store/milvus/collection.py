@@ -1,4 +1,4 @@
-"""The collection of one map in Milvus: rows, positions and descriptors, and searches for candidates."""
+"""The collection of one map in Milvus: its rows, positions and descriptors, and the search for candidates."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Label:
 
 
 class Collection:
-    """A cache: each of its rows is in the records too. Thread-safe; connects when it is first used."""
+    """A cache of the records: each of its rows is there too. Thread-safe; connects when it is first used."""
 
     def __init__(self, url: MilvusUrl) -> None:
         self.url = url
@@ -94,7 +94,7 @@ class Collection:
         """
         if label.dim > MOST_DIM:
             raise BadInput(
-                f"Milvus stores descriptors of at most {MOST_DIM:,} numbers, and the model makes {label.dim:,}. "
+                f"Milvus stores descriptors of at most {MOST_DIM:,} numbers; those of the model have {label.dim:,}. "
                 "Store the map in a file (city.map), or choose a model with fewer."
             )
         client, kinds = self._client, optional("pymilvus").DataType
@@ -203,7 +203,7 @@ class Collection:
         return rows[inside(region, lats, lons)]
 
     def _written_at(self, client: Any) -> int:
-        """The time of our last write, by Milvus' clock, which its client has no public way to ask for."""
+        """The time of our last write, by Milvus' clock; its client has no public method for it."""
         try:
             clock = optional("pymilvus.client.ts_utils").get_collection_ts
             server = client._get_connection().server_address

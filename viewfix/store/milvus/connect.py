@@ -14,14 +14,14 @@ TIMEOUT_S = 30.0
 
 
 def connected(url: MilvusUrl) -> Any:
-    """A client of the Milvus at a URL.
+    """Connect a client to the Milvus server of a URL.
 
     Raises:
         StorageFailed: it cannot be reached.
         BadInput: it refuses the user, or has no such database.
     """
     milvus = optional("pymilvus")
-    # It prints pages of traceback for each error, also for those that are raised.
+    # The client logs pages of traceback for each error, although it raises the error too.
     logging.getLogger("pymilvus").setLevel(logging.CRITICAL + 1)
     with translate_errors(url):
         return milvus.MilvusClient(url.uri, token=url.token, db_name=url.database, timeout=TIMEOUT_S)

@@ -19,7 +19,7 @@ from ..store import Floats, Rows, Store, Units
 
 
 class DelegatingStore(Store):
-    """See `Store`. Subclasses add what else happens when something is written."""
+    """See `Store`. Subclasses override what they do differently."""
 
     def __init__(self, truth: Store) -> None:
         self.truth = truth

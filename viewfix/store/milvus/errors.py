@@ -45,8 +45,8 @@ def _translated(url: MilvusUrl, error: BaseException) -> ViewfixError:
         )
     if code == _NO_COLLECTION:
         return StorageFailed(
-            f"{url.address}: Milvus has lost the collection {url.collection} ({seen}). Nothing else is lost: run "
-            f"viewfix build {url.address.typed} PHOTOS as before, and it is filled again from {url.records}."
+            f"{url.address}: Milvus has lost the collection {url.collection} ({seen}). Nothing else is lost. To fill "
+            f"it again from {url.records}, run: viewfix build {url.address.typed} PHOTOS"
         )
     if code in _NOT_LOADED:
         return StorageFailed(
@@ -62,7 +62,7 @@ def _translated(url: MilvusUrl, error: BaseException) -> ViewfixError:
             f"{url.address}: Milvus cannot be reached at {url.uri} ({seen}). Nothing that was stored is lost: the "
             f"records are in {url.records}. Check that the server runs, then run the same command again."
         )
-    return StorageFailed(f"{url.address}: Milvus could not do that ({seen}). See its log.")
+    return StorageFailed(f"{url.address}: the request to Milvus failed ({seen}). See the log of Milvus.")
 
 
 def _seen(url: MilvusUrl, error: BaseException) -> str:
@@ -72,7 +72,7 @@ def _seen(url: MilvusUrl, error: BaseException) -> str:
     cause = error.__cause__
     if isinstance(error, grpc.RpcError):
         message = f"{error.code().name}: {error.details()}" if isinstance(error, grpc.Call) else "no answer"
-    elif isinstance(cause, grpc.RpcError) and isinstance(cause, grpc.Call):  # of these the client says only "fail"
+    elif isinstance(cause, grpc.RpcError) and isinstance(cause, grpc.Call):  # the client's own message is only "fail"
         message = f"{cause.code().name}: {cause.details()}"
     text = " ".join(str(message).split())[:300] or type(error).__name__
     for secret in (url.token, url.token.partition(":")[2]):

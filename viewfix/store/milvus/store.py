@@ -1,4 +1,4 @@
-"""A map that is searched in Milvus; its records, descriptors included, lie in a file or in PostgreSQL."""
+"""A map that is searched in Milvus. Its records, descriptors included, are stored in a file or in PostgreSQL."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ from .sync import SyncState, mark_synchronised, synchronise
 from .url import MilvusUrl
 
 NOTE_EACH = 1_000
-"""Photos between two notes of how far Milvus is in step; after a kill the last ones are put there again."""
+"""Photos between two checkpoints of the synchronisation; after a kill, those since the last one are put again."""
 
 
 class MilvusStore(DelegatingStore):
     """See `Store`.
 
     The truth is another map, a file or PostgreSQL, because Milvus has no transactions. A batch is put into Milvus
-    before the truth commits it: so Milvus has each row of the truth, and rows that it has beyond are never returned,
-    because every candidate is looked up in the truth.
+    before the truth commits it, so Milvus has every row of the truth. Milvus may also have rows that the truth does
+    not: these are never returned, because every candidate is looked up in the truth.
     """
 
     engine: ClassVar[str] = "milvus"
@@ -127,7 +127,9 @@ class MilvusStore(DelegatingStore):
         replaced = self.truth.rows_of([record.photo.id for record in records])
 
         def index(rows: Rows) -> None:
-            last = {row: at for at, row in enumerate(rows.tolist())}  # of two with one id both have the row of the last
+            last = {
+                row: at for at, row in enumerate(rows.tolist())
+            }  # records with the same id have the row of the last
             at = np.fromiter(last.values(), np.int64, len(last))
             if len(at):
                 self._to_milvus(rows[at], lats[at], lons[at], units[at])
@@ -164,7 +166,7 @@ class MilvusStore(DelegatingStore):
         return removed
 
     def _to_milvus(self, rows: Rows, lats: np.ndarray, lons: np.ndarray, units: np.ndarray) -> None:
-        """Within the transaction of the truth: an error here undoes it."""
+        """Put rows into Milvus within the transaction of the truth: an error here undoes it."""
         if self._state is None:
             raise StorageFailed(f"{self.address} was opened for reading or is closed. Open it with write=True.")
         if SyncState.of(self.truth).uid != self._state.uid:
@@ -175,7 +177,7 @@ class MilvusStore(DelegatingStore):
         self._state = replace(self._state, at=max(at, self._state.at))
 
     def _from_milvus(self, rows: Sequence[int]) -> None:
-        """After the truth committed a removal: rows that stay in Milvus are never returned, so no error is raised."""
+        """Delete rows that the truth has removed. An error is only logged: rows left in Milvus are never returned."""
         try:
             if rows:
                 self.collection.remove(rows)
@@ -191,8 +193,8 @@ def _url(address: Address) -> MilvusUrl:
     url = MilvusUrl.of(address)
     if len(url.records.urls) > 1:
         raise BadInput(
-            f"{address} has its records on several servers, which a map in Milvus cannot have. Name one server: it is "
-            "not asked to search."
+            f"{address} has its records on several servers, which a map in Milvus does not support. Name one server: "
+            "Milvus does the searching."
         )
     if url.records.scheme.startswith("milvus"):
         raise BadInput(

@@ -16,15 +16,15 @@ from ..store import Store
 from .collection import Collection, Label
 
 KEY = "milvus"
-"""In the meta of the records: how far their collection is in step."""
+"""In the meta of the records: how far their collection is synchronised."""
 
 CHUNK = 4_000
-_SPARE_ROWS = 1_000  # more rows than the records have, from removals that Milvus missed, are left; and a tenth
+_SPARE_ROWS = 1_000  # so many rows of removed photos, and a tenth of all rows, may stay in Milvus
 
 
 @dataclass(frozen=True, slots=True)
 class SyncState:
-    """How far the collection `uid` is in step: it has all rows up to `through`, the last put at Milvus' time `at`."""
+    """How far the collection `uid` is synchronised: up to the row `through`, put at the time `at` by Milvus' clock."""
 
     uid: str = ""
     through: int = 0
@@ -56,16 +56,16 @@ def mismatch(collection: Collection, records: Store, state: SyncState) -> str | 
 
 
 def synchronise(collection: Collection, records: Store, progress: Progress, notice: Callable[[str], None]) -> SyncState:
-    """Put what the collection lacks, for a writer of the map; continues where an earlier call was interrupted."""
+    """Add the rows that the collection lacks, for a writer of the map. Continues an interrupted call."""
     state = SyncState.of(records)
     reason = mismatch(collection, records, state)
     if reason is not None:
         if len(records):
-            notice(f"The collection of {collection.url.address} in Milvus is filled from its records: {reason}.")
+            notice(f"Filling the collection of {collection.url.address} in Milvus from its records: {reason}.")
         if " photos" in reason:
             state = _repair(collection, records, state, progress)
         else:
-            # The records name the new one first: a search must not take it, still empty, for the old one.
+            # The records name the new collection first: otherwise a search would take it, still empty, for the old one.
             state = SyncState(uuid.uuid4().hex).store(records)
             model = records.model
             collection.make(Label(state.uid, records.map_id, model.fingerprint, model.dim))
@@ -77,7 +77,7 @@ def synchronise(collection: Collection, records: Store, progress: Progress, noti
 
 
 def _append(collection: Collection, records: Store, state: SyncState, progress: Progress) -> SyncState:
-    """Put the rows that were added after those that the collection has."""
+    """Add the rows that are newer than those of the collection."""
     last = records.version.last_row
     if last <= state.through:
         return state
@@ -95,7 +95,7 @@ def _append(collection: Collection, records: Store, state: SyncState, progress: 
 
 
 def _repair(collection: Collection, records: Store, state: SyncState, progress: Progress) -> SyncState:
-    """Compare row by row: put what the collection lacks, delete what the records do not have."""
+    """Compare row by row: add what the collection lacks, delete what the records do not have."""
     after, done = 0, 0
     for rows, found, halves in record_batches(records, CHUNK):
         if not len(rows):
@@ -129,7 +129,7 @@ def _positions(found: list) -> tuple[np.ndarray, np.ndarray]:  # type: ignore[ty
 
 
 def mark_synchronised(records: Store, state: SyncState) -> SyncState:
-    """Note that the collection has all rows of the records, for the writer that put them there."""
+    """Store that the collection has all rows of the records. Called by the writer that put them there."""
     try:
         last, known = records.version.last_row, SyncState.of(records)
     except ViewfixError:  # the map was migrated: the collection is obsolete

@@ -11,7 +11,7 @@ from ...errors import BadInput
 from ..address import Address
 
 RECORDS = "VIEWFIX_RECORDS"
-"""The environment variable with the records of maps whose URL names none."""
+"""The environment variable that names the records where the URL does not."""
 
 DEFAULT_PORT = 19530
 INDEXES = ("ivf_sq8", "ivf_pq", "hnsw", "flat")
@@ -21,7 +21,7 @@ _KNOWN = ("records", "token", "secure", "database", "index")
 
 @dataclass(frozen=True, slots=True)
 class MilvusUrl:
-    """A map in Milvus: `uri` and `token` are for its client, `records` is the map that it is made from."""
+    """A map in Milvus: `uri` and `token` are for the client, `records` is the map that stores the truth."""
 
     address: Address
     uri: str
@@ -53,7 +53,7 @@ class MilvusUrl:
         given = _options(address)
         index = given.get("index", INDEXES[0])
         if index not in INDEXES:
-            raise BadInput(f"{address} asks for the index {index!r}. Use one of: {', '.join(INDEXES)}.")
+            raise BadInput(f"{address} names the unknown index {index!r}. Use one of: {', '.join(INDEXES)}.")
         scheme = "https" if given.get("secure", "").lower() in ("1", "true", "yes") else "http"
         user = f"{unquote(parts.username)}:{unquote(parts.password or '')}" if parts.username else ""
         return cls(
@@ -68,7 +68,7 @@ class MilvusUrl:
 
 
 def _options(address: Address) -> dict[str, str]:
-    """The options of the URL. The records come last, or percent-encoded, for they may be a URL."""
+    """The options of the URL. The records may be a URL too: they come last, or are percent-encoded."""
     query = address.text.partition("?")[2]
     head, marker, records = query.partition("records=")
     if marker and "://" in records and "%3A" not in records.upper():

@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 Result = TypeVar("Result")
 
 MOST_CONNECTIONS = 16
-WAIT_SECONDS = 5.0  # for a connection of the pool: then the server is taken to be gone
+WAIT_SECONDS = 5.0  # for a connection of the pool; after that the server counts as gone
 
-# Of an HNSW graph 120 candidates are looked at: of 200,000 photos that finds 0.98 to 0.99 of the true ten. Where more
-# are wanted, or a region leaves most of them out, the search goes on from there (pgvector 0.8).
+# A search of the HNSW graph looks at 120 candidates: in 200,000 photos that finds 0.98 to 0.99 of the true ten. Where
+# more are wanted, or a region excludes most of them, the search continues from there (pgvector 0.8).
 _SETTINGS = (
     "SET hnsw.ef_search = 120",
     "SET hnsw.iterative_scan = relaxed_order",
@@ -41,7 +41,7 @@ class Pool:
     def __init__(self, url: DatabaseUrl) -> None:
         self.url = url
         pools = optional("psycopg_pool")
-        logging.getLogger("psycopg.pool").setLevel(logging.ERROR)  # what it warns of is raised by translate_errors
+        logging.getLogger("psycopg.pool").setLevel(logging.ERROR)  # translate_errors raises what it would warn of
         with connected(url) as connection:
             self._path = search_path(connection, url)
         with translate_errors(url):
@@ -63,12 +63,12 @@ class Pool:
 
     @contextlib.contextmanager
     def borrow(self) -> Iterator[Connection]:
-        """A connection on which each statement is its own transaction."""
+        """A connection on which each statement is a separate transaction."""
         with translate_errors(self.url), self._pool.connection() as connection:
             yield connection
 
     def read(self, query: Callable[..., Result], *values: Any) -> Result:
-        """Call `query(connection, *values)`; once more where the connection has died: reading changes nothing."""
+        """Call `query(connection, *values)`, and retry once if the connection was lost: reading is safe to repeat."""
         operational = optional("psycopg").OperationalError
         with translate_errors(self.url):
             for last_try in (False, True):
@@ -84,7 +84,7 @@ class Pool:
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[Connection]:
-        """A connection: all of a block is committed, or nothing."""
+        """A connection in a transaction: the whole block is committed, or nothing."""
         with translate_errors(self.url, writing=True), self._pool.connection() as connection, connection.transaction():
             yield connection
 
@@ -94,7 +94,7 @@ class Pool:
 
 @contextlib.contextmanager
 def connected(url: DatabaseUrl) -> Iterator[Connection]:
-    """One connection outside of a pool: what is wrong with the server is said at once, not after a timeout."""
+    """One connection outside of a pool: if the server is down it fails at once, not after a timeout."""
     kind = connection_class(url.parameters)
     with translate_errors(url), contextlib.closing(kind.connect(**url.parameters, autocommit=True)) as connection:
         yield connection
@@ -102,7 +102,7 @@ def connected(url: DatabaseUrl) -> Iterator[Connection]:
 
 @contextlib.contextmanager
 def advisory_lock(pool: Pool, purpose: str) -> Iterator[Connection | None]:
-    """A connection for work that one process at a time may do; None while another process does it."""
+    """A connection for work that only one process may do at a time; None while another process does it."""
     key = (0x7669, zlib.crc32(purpose.encode()) - 2**31)
     with pool.borrow() as connection:
         locked = connection.execute("SELECT pg_try_advisory_lock(%s, %s)", key).fetchone()

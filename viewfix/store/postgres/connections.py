@@ -1,4 +1,4 @@
-"""The connections of one open map, which its store and the small stores beside it share."""
+"""The connections of one open map, shared by its store, its points, its local features and its migration."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Connections:
     def lines(
         self, query: str, values: Sequence[Any] | Mapping[str, Any] = (), *, binary: bool = False
     ) -> list[tuple[Any, ...]]:
-        """All lines of the result of a query."""
+        """All rows of the result of a query."""
         return self.pool.read(lambda c: c.cursor(binary=binary).execute(query, values).fetchall())
 
     def meta(self, key: str, default: Any = None) -> Any:
@@ -39,7 +39,7 @@ class Connections:
         return json.loads(found[0][0]) if found else default
 
     def transaction(self) -> AbstractContextManager[Connection]:
-        """A connection: all of a block is committed, or nothing."""
+        """A connection in a transaction: the whole block is committed, or nothing."""
         if not self._write:
             raise StorageFailed(f"{self.url.address} was opened for reading or is closed. Open it with write=True.")
         return self.pool.transaction()

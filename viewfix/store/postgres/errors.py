@@ -35,11 +35,11 @@ _BY_STATE: list[tuple[str, type[ViewfixError], str]] = [
     ("25006", StorageFailed, "the server is read-only, as a replica is. Use the URL of the primary to write"),
     ("0A000", StorageFailed, "a map behind foreign tables can only be read. To write it, use the list of its servers"),
     ("55P03", MapBusy, "another process holds a lock that is needed. Try again when it has finished"),
-    ("57014", StorageFailed, "the server gave up: the statement took longer than statement_timeout. Raise that"),
+    ("57014", StorageFailed, "the statement took longer than statement_timeout. Raise statement_timeout"),
     ("40", MapBusy, "another process changed the same rows at the same moment. Run the same command again"),
     ("42P01", NotAMap, "a table of the map is missing. Was it deleted meanwhile?"),
     ("22P05", BadInput, "the server cannot store a character of that text. Create the database with encoding UTF8"),
-    ("22", StorageFailed, "the server refuses a value. That is a fault of viewfix: please report it"),
+    ("22", StorageFailed, "the server refuses a value. This is a bug in viewfix: please report it"),
 ]  # fmt: skip
 
 
@@ -53,7 +53,7 @@ def _translated(url: DatabaseUrl, error: Exception, writing: bool) -> ViewfixErr
         return StorageFailed(f"The map {url.address} was closed. Open it again before you use it.")
     if state.startswith(("08", "57P")) or not state:
         unsure = (
-            "Whether the last batch was written is not known; the same command finds out and continues. "
+            "The last batch may or may not have been written: the same command checks that, and continues. "
             if writing
             else ""
         )
@@ -65,7 +65,7 @@ def _translated(url: DatabaseUrl, error: Exception, writing: bool) -> ViewfixErr
 
 
 def _state_of(seen: str) -> str:
-    """The SQLSTATE of a connection that failed, by the server's text: psycopg has no other."""
+    """The SQLSTATE of a failed connection, from the server's message: psycopg does not provide it."""
     texts = {
         "password authentication failed": "28P01",
         "no password supplied": "28P01",

@@ -1,4 +1,4 @@
-"""Descriptors as PostgreSQL sends them, halfvec in binary: a whole batch is converted by NumPy at once."""
+"""Conversion of descriptors between NumPy and PostgreSQL's binary halfvec, a whole batch at once."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def copy_lines(rows: Rows, halves: Halves) -> bytes:
 
 
 def to_halves(vectors: Sequence[bytes], dim: int) -> Halves | None:
-    """N halfvecs, as a binary cursor gives them, to (N, dim) float16; None when they are of another length."""
+    """Convert N halfvecs of a binary cursor to (N, dim) float16; None if they have another length."""
     joined = b"".join(vectors)
     if len(joined) != len(vectors) * (4 + 2 * dim):
         return None
@@ -39,5 +39,5 @@ def to_halves(vectors: Sequence[bytes], dim: int) -> Halves | None:
 
 
 def literal(vector: npt.NDArray[np.floating]) -> str:
-    """One descriptor as a halfvec in text: a query, whose candidates are compared again with all its digits."""
+    """One descriptor as the text of a halfvec. For a query: its candidates are compared again in full precision."""
     return "[" + ",".join(map(str, np.asarray(vector, np.float16).astype(np.float32).tolist())) + "]"

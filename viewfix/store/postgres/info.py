@@ -15,8 +15,8 @@ _COUNTS = (
     "SELECT (SELECT photos FROM counts), (SELECT count(*) FROM skipped), "
     "(SELECT coalesce(sum(points), 0)::bigint FROM point_sources)"
 )
-# Longitudes twice: as they are, and counted from 0 to 360 east, in which an area across the 180th meridian is whole.
-# A damaged map may hold what is not on the globe.
+# Longitudes twice: as they are, and from 0 to 360 east, where an area across the 180th meridian is not split.
+# A damaged map may contain positions that are not on the globe.
 _AREA = (
     "SELECT min(at[1]), max(at[1]), min(at[0]), max(at[0]), min(at[0] + 360 * (at[0] < 0)::int), "
     "max(at[0] + 360 * (at[0] < 0)::int), min(taken_at), max(taken_at) FROM photos "
@@ -29,7 +29,7 @@ _SIZES = (
 
 
 def read_info(connection: Connection, url: DatabaseUrl) -> dict[str, Any]:
-    """All of it, ready for JSON."""
+    """Read all of it, ready for JSON."""
     photos, skipped, points = one(connection, _COUNTS)
     south, north, west, east, west_360, east_360, first, last = one(connection, _AREA)
     if south is not None and east_360 - west_360 < east - west:

@@ -99,7 +99,7 @@ class PostgresMigration(Migration):
 
     def finish(self, dropped: Sequence[Skipped] = ()) -> None:
         (count,) = self._connections.lines("SELECT photos FROM counts")[0]
-        if count >= vector_index.INDEX_FROM:  # before the switch: the old descriptors answer meanwhile
+        if count >= vector_index.INDEX_FROM:  # before the switch, while the old descriptors still answer
             with self._connections.pool.borrow() as connection:
                 vector_index.build_new(connection, self.model.dim)
         with self._connections.transaction() as connection:

@@ -1,4 +1,4 @@
-"""The file of a model that was made for one map: stored in the database, and cached on this machine."""
+"""The file of a model that was trained for one map: stored in the database, and cached on this machine."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from .connections import Connections
 
 
 def fetch(connections: Connections, model: ModelIdentity) -> Path | None:
-    """The file on this machine, fetched if it is not here yet; None if the map has none.
+    """The path of the file in the cache, downloaded if necessary; None if the map has no such file.
 
-    A damaged one is found when it is loaded: then its fingerprint differs.
+    A damaged file is detected when it is loaded, by its fingerprint.
     """
     query = "SELECT length(content) FROM model_files WHERE fingerprint = %s"
     found = connections.lines(query, (model.fingerprint,))
@@ -40,7 +40,7 @@ def store(connections: Connections, model: ModelIdentity, file: Path) -> Path:
 
 
 def forget(connections: Connections, model: ModelIdentity) -> None:
-    """Delete a file from the database. It need not exist."""
+    """Delete a file from the database, if it exists."""
     with connections.pool.transaction() as connection:
         connection.execute("DELETE FROM model_files WHERE fingerprint = %s", (model.fingerprint,))
 

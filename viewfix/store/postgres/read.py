@@ -26,18 +26,18 @@ _CONTENT = "content_hash, content_hint"
 
 
 class Columns(NamedTuple):
-    """What is selected for a photo and for a record, in the order of `records.COLUMNS`; a point is (lon, lat)."""
+    """The columns of a photo and of a record, in the order of `records.COLUMNS`; a point is (lon, lat)."""
 
     photo: str
     record: str
 
     @classmethod
     def of_table(cls, connection: Connection) -> Columns:
-        """Those of a map. A reader never changes it, so it may be of an older schema, or lie behind foreign tables."""
+        """The columns of a map, which may have an older schema, or foreign tables: a reader does not migrate it."""
         query = "SELECT 1 FROM pg_attribute WHERE attrelid = 'photos'::regclass AND attname = 'camera' AND attnum > 0"
         if connection.execute(f"{query} AND NOT attisdropped").fetchone() is not None:
             return cls(f"{_PHOTO}, view, camera", f"{_PHOTO}, view, camera, {_CONTENT}")
-        # NULL where the columns are missing, and right at once when another process adds them.
+        # NULL where the columns are missing, and correct as soon as another process adds them.
         late = "to_jsonb(photos) ->> 'view', to_jsonb(photos) ->> 'camera'"
         return cls(f"{_PHOTO}, {late}", f"{_PHOTO}, {late}, {_CONTENT}")
 
@@ -45,7 +45,7 @@ class Columns(NamedTuple):
 def version(connection: Connection, map_id: str) -> Version:
     query = "SELECT last_row, removals, (SELECT value FROM meta WHERE key = 'map_id') FROM counts"
     last, removals, found = one(connection, query)
-    if json.loads(found) != map_id:  # every descriptor is another: nothing that was read so far can be used
+    if json.loads(found) != map_id:  # every descriptor has changed: nothing that was read so far is valid
         raise ModelMismatch(
             "The map was migrated to another model, or deleted and created again, while it was open. Open it again."
         )
@@ -53,7 +53,7 @@ def version(connection: Connection, map_id: str) -> Version:
 
 
 def one(connection: Connection, query: str, values: Sequence[Any] = ()) -> tuple[Any, ...]:
-    """The only line of the result of a query."""
+    """The only row of the result of a query."""
     found = connection.execute(query, values).fetchone()
     assert found is not None, query
     return tuple(found)
@@ -71,7 +71,7 @@ def photos(connection: Connection, columns: Columns, wanted: npt.ArrayLike, dama
 
 
 def photos_in_order(connections: Connections, columns: Columns, wanted: npt.ArrayLike) -> list[Photo]:
-    """The photos of those rows, in their order; rows that are gone are left out."""
+    """The photos of these rows, in the same order; rows that are gone are left out."""
     found = connections.read(photos, columns, wanted, connections.damage)
     return [found[row] for row in np.asarray(wanted, np.int64).tolist() if row in found]
 
@@ -79,7 +79,7 @@ def photos_in_order(connections: Connections, columns: Columns, wanted: npt.Arra
 def records(
     connection: Connection, columns: Columns, span: tuple[int, int], damage: DamageLog
 ) -> tuple[int, list[Record]]:
-    """The next `span[1]` records above row `span[0]`, and the last row that was read; `span[0]` at the end."""
+    """The next `span[1]` records above row `span[0]`, and the last row read, which is `span[0]` at the end."""
     query = f"SELECT row, {columns.record} FROM photos WHERE row > %s ORDER BY row LIMIT %s"
     found = connection.execute(query, span).fetchall()
     return (found[-1][0] if found else span[0]), [record for _, record in to_records(found, damage)]
@@ -103,13 +103,13 @@ def positions(connection: Connection, after: int, damage: DamageLog) -> tuple[Ro
 
 
 def corners(box: Box) -> str:
-    """A box as PostgreSQL writes one: (east, north), (west, south). Its edges belong to it."""
+    """A box in PostgreSQL's notation: (east, north), (west, south). It includes its edges."""
     return f"(({box.east!r},{box.north!r}),({box.west!r},{box.south!r}))"
 
 
 def rows_in(connection: Connection, region: Region, limit: int | None) -> Rows:
     boxes = [corners(box) for box in cover(region)]
-    # From the index alone, a box at a time: of boxes in a list every position would be compared with each.
+    # One SELECT for each box, so that the index alone answers: with a list, every position is compared with each box.
     query = " UNION ALL ".join(["SELECT row, at[1], at[0] FROM photos WHERE at <@ %s::box"] * len(boxes))
     cursor = connection.cursor(binary=True)
     asked = 4096 if limit is None else 2 * limit + 64  # most of a box lies in its circle
@@ -136,7 +136,7 @@ def descriptors(connection: Connection, wanted: npt.ArrayLike, dim: int, damage:
 def descriptor_chunk(
     connection: Connection, span: tuple[int, int], dim: int, damage: DamageLog
 ) -> tuple[int, Rows, npt.NDArray[np.float16]]:
-    """The next `span[1]` descriptors above row `span[0]`, and the last row that was read; `span[0]` at the end."""
+    """The next `span[1]` descriptors above row `span[0]`, and the last row read, which is `span[0]` at the end."""
     query = "SELECT row, vector FROM descriptors WHERE row > %s ORDER BY row LIMIT %s"
     rows, halves = vectors(connection, query, span, dim, damage.shown)
     return int(rows[-1]) if len(rows) else span[0], *usable(rows, halves, damage)

@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 LEAST_PGVECTOR = (0, 8)
 
-# As in a map file a row number is used once, and the position and descriptor of a row never change. `counts` has one
-# line, which every writer locks first: batches become visible in the order of their rows. Positions lie in `photos`,
-# which is narrow: a region is read from its index alone. 512 halves are 1,032 bytes and stay in the line (PLAIN): a
-# search reads hundreds of them, and must not look up each in another table.
+# As in a map file, a row number is used once, and the position and descriptor of a row never change. `counts` has one
+# row, which every writer locks first, so that batches become visible in the order of their rows. Positions are in
+# `photos`: a region is read from its index alone. A descriptor of 512 float16 takes 1,032 bytes and is stored in the
+# row itself (PLAIN): a search reads hundreds of them, and must not look up each in another table.
 _FIRST = """
 CREATE TABLE photos (
     row bigint PRIMARY KEY,
@@ -85,7 +85,7 @@ def _first(connection: Connection, values: Mapping[str, int]) -> None:
 
 
 def _views(connection: Connection, values: Mapping[str, int]) -> None:
-    """Many photos of one file: which part of it each shows, and what its camera was. Both are JSON objects."""
+    """Add the part of its file that a photo shows, and its camera. Both are JSON objects."""
     connection.execute("ALTER TABLE photos ADD COLUMN view text, ADD COLUMN camera text")
 
 
@@ -102,7 +102,7 @@ def require_pgvector(connection: Connection, url: DatabaseUrl) -> None:
     """Enable the extension, if the server has it and the user may.
 
     Raises:
-        StorageFailed: the server has none, or one that is too old.
+        StorageFailed: the server does not have it, or its version is too old.
     """
     there = connection.execute(
         "SELECT default_version, installed_version FROM pg_available_extensions WHERE name = 'vector'"
@@ -113,7 +113,7 @@ def require_pgvector(connection: Connection, url: DatabaseUrl) -> None:
             "postgresql-NN-pgvector, with NN the server's version), then run the same command again."
         )
     if there[1] is None:
-        with connection.transaction(), creation_lock(connection, "vector"):  # two at once fail, in spite of IF NOT
+        with connection.transaction(), creation_lock(connection, "vector"):  # two at once fail, despite IF NOT EXISTS
             connection.execute("CREATE EXTENSION IF NOT EXISTS vector SCHEMA public")
     found = there[1] or there[0]
     if tuple(int(part) for part in found.split(".")[:2]) < LEAST_PGVECTOR:
@@ -128,7 +128,7 @@ def make(connection: Connection, url: DatabaseUrl, meta: Mapping[str, Any], valu
     """Create the tables of a map, in the transaction of the caller. `values` are the dim and the first row number.
 
     Raises:
-        BadInput: something is there already.
+        BadInput: a table of that schema exists already.
     """
     with creation_lock(connection, url.map):
         _make(connection, url, meta, values)
@@ -147,7 +147,7 @@ def _make(connection: Connection, url: DatabaseUrl, meta: Mapping[str, Any], val
 
 
 def there_is(connection: Connection, url: DatabaseUrl) -> bool:
-    """Whether there are tables under the name of the map."""
+    """Whether the schema of the map has any tables."""
     query = "SELECT 1 FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace WHERE nspname = %s LIMIT 1"
     return connection.execute(query, (url.map,)).fetchone() is not None
 
@@ -156,7 +156,7 @@ def found(connection: Connection, url: DatabaseUrl) -> int:
     """The schema number of the map.
 
     Raises:
-        NotAMap: there is none, or something else, or one of a newer viewfix.
+        NotAMap: there is no map, the tables are not those of a map, or a newer viewfix made them.
     """
     if not there_is(connection, url):
         raise NotAMap(f"There is no map at {url.address}. Build one with: viewfix build {url.address.typed} PHOTOS")
@@ -177,7 +177,7 @@ def found(connection: Connection, url: DatabaseUrl) -> int:
 
 
 def migrate(connection: Connection, number: int, values: Mapping[str, int]) -> None:
-    """Bring a map of schema `number` to the current one, in the transaction of the caller, which is the only writer."""
+    """Update a map of schema `number` to the current one, in the transaction of the caller, the only writer."""
     for step in STEPS[number:]:
         step(connection, values)
     connection.execute("UPDATE meta SET value = %s WHERE key = 'schema'", (json.dumps(version()),))

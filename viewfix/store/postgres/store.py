@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 
 class PostgresStore(TransactionalStore):
-    """See `Store`. Any number of processes write one map at once: their batches follow one another."""
+    """See `Store`. Any number of processes can write to one map: their batches are committed one after another."""
 
     engine: ClassVar[str] = "postgres"
     statements = write
@@ -83,7 +83,7 @@ class PostgresStore(TransactionalStore):
             if write and number < schema.version():
                 with connection.transaction():
                     connection.execute(f"SET LOCAL search_path TO {search_path(connection, url)}")
-                    cls.statements.lock(connection)  # one at a time: the second finds nothing to do
+                    cls.statements.lock(connection)  # one process migrates; the next finds nothing to do
                     (model,) = read.one(connection, "SELECT value FROM meta WHERE key = 'model'")
                     values = {"dim": json.loads(model)["dim"], "first_row": 1}
                     schema.migrate(connection, schema.found(connection, url), values)
@@ -119,7 +119,7 @@ class PostgresStore(TransactionalStore):
             connection.execute(f'DROP SCHEMA "{self.url.map}" CASCADE')
         self.close()
 
-    # Reading: one statement each, so each sees one moment of the map
+    # Reading: one statement each, so each sees one consistent state of the map
 
     @property
     def pool(self) -> Pool:
@@ -156,7 +156,7 @@ class PostgresStore(TransactionalStore):
         return read.photos_in_order(self._connections, self._columns, rows)
 
     def photos_by_row(self, rows: npt.ArrayLike) -> dict[int, Photo]:
-        """As `photos`, by row."""
+        """The photos of these rows, by row."""
         return self.read(read.photos, self._columns, rows, self._damage)
 
     def records(self, chunk: int = 4096) -> Iterator[Record]:
@@ -213,7 +213,7 @@ class PostgresStore(TransactionalStore):
         """A connection for work that one process at a time may do; None while another process does it."""
         return advisory_lock(self.pool, purpose)
 
-    # What else is kept with the photos
+    # What else is stored with the photos
 
     def model_file(self, model: ModelIdentity) -> Path | None:
         return model_files.fetch(self._connections, model)

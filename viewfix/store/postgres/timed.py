@@ -1,4 +1,4 @@
-"""Connections that give up a statement for which the server does not answer at all, as when it is frozen."""
+"""Connections that abandon a statement if the server does not respond at all, for example because it is frozen."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from typing import Any
 from ...optional import optional
 
 SLACK_S = 5.0
-"""The server ends a statement at its `statement_timeout`; so much later it is taken to be gone."""
+"""The server ends a statement at its `statement_timeout`; after this much longer it counts as gone."""
 
 
 def connection_class(parameters: Mapping[str, Any]) -> Any:
     """The class of connections for a map: with a time limit where the URL sets `statement_timeout`, else psycopg's.
 
-    The limit of the server alone is not enough: a server that is stopped or cut off never sends its answer, and a
-    thread that waits for it waits for ever.
+    The server's own limit is not enough: a server that is stopped or cut off never answers, and a thread would wait
+    for it for ever.
     """
     psycopg = optional("psycopg")
     limit_s = _limit_s(str(parameters.get("options", "")))
@@ -50,7 +50,7 @@ def unlimited(connection: Any) -> Iterator[None]:
 
 
 def _limited(connection: Any, gen: Any, limit_s: float) -> Generator[Any, Any, Any]:
-    """What psycopg waits with, until the limit: it asks at every tenth of a second, with or without an answer."""
+    """Limit psycopg's wait generator: psycopg resumes it every tenth of a second, with or without an answer."""
     give_up = time.monotonic() + limit_s
     try:
         state = next(gen)

@@ -19,7 +19,7 @@ _NAME = re.compile(r"[a-z_][a-z0-9_]{0,50}")
 
 @dataclass(frozen=True, slots=True)
 class DatabaseUrl:
-    """A map in a database: `parameters` are libpq's, `map` is the PostgreSQL schema that holds the tables."""
+    """A map in a database: `parameters` are libpq's, `map` is the PostgreSQL schema that contains the tables."""
 
     address: Address
     parameters: dict[str, Any]

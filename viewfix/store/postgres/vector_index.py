@@ -1,4 +1,4 @@
-"""The HNSW index over the descriptors of a map in PostgreSQL: when it is built, over what, and how a query uses it."""
+"""The HNSW index over the descriptors of a map in PostgreSQL: when it is built, and how a query uses it."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ INDEX = "descriptors_by_likeness"
 SIGNS = "descriptor_signs"
 NEW_INDEX, NEW_SIGNS = "migrating_by_likeness", "migrating_signs"  # of the table `migrating`
 INDEX_FROM = 20_000  # photos: comparing a query with all of them takes the server about 10 ms
-MOST_DIM = 4_000  # pgvector's HNSW takes no longer halfvec: longer descriptors are indexed by their signs
-BUILD_MEMORY = "1GB"  # of the server, at most, while it builds an index; with less pgvector works on disk, slowly
-_SAMPLE = 20_000  # descriptors whose mean the signs are measured from
+MOST_DIM = 4_000  # the limit of pgvector's HNSW for halfvec: longer descriptors are indexed by their signs
+BUILD_MEMORY = "1GB"  # of the server, at most, for building an index; with less, pgvector works on disk, slowly
+_SAMPLE = 20_000  # descriptors whose mean is the zero of the signs
 
 
 def by_distance(dim: int) -> str:
@@ -22,14 +22,14 @@ def by_distance(dim: int) -> str:
 
 
 def by_signs(dim: int) -> str:
-    """As `by_distance`, but by signs, as descriptors are indexed that are too long for HNSW."""
+    """As `by_distance`, but by signs, for descriptors that are too long for HNSW."""
     return f"({SIGNS}(vector)::bit({dim})) <~> ({SIGNS}(%(query)s::halfvec({dim}))::bit({dim}))"
 
 
 def state(connection: Connection, schema: str, dim: int) -> str:
     """ "ready", "none", or "unusable": left by a build that was killed, or by a viewfix before 0.1.0.
 
-    Those measured signs from zero: of descriptors without negative numbers, all photos had the same.
+    The latter measured signs from zero, so all photos of a model without negative numbers had the same signs.
     """
     query = "SELECT indisvalid, to_regprocedure(%s) FROM pg_index WHERE indexrelid = to_regclass(%s)"
     found = connection.execute(query, (f'"{schema}".{SIGNS}(halfvec)', f'"{schema}".{INDEX}')).fetchone()
@@ -39,13 +39,13 @@ def state(connection: Connection, schema: str, dim: int) -> str:
 
 
 def build(connection: Connection, dim: int) -> None:
-    """Build the index, while others read and write. Not within a transaction."""
+    """Build the index while others read and write. Call it outside of a transaction."""
     _build(connection, "descriptors", dim, (f"CONCURRENTLY {INDEX}", SIGNS))
     connection.execute("ANALYZE descriptors, photos")
 
 
 def build_new(connection: Connection, dim: int) -> None:
-    """Build the index of the new descriptors of a migration, unless an earlier run did."""
+    """Build the index of the new descriptors of a migration, unless an earlier run has built it."""
     found = connection.execute("SELECT to_regclass(%s)", (NEW_INDEX,)).fetchone()
     if found is None or found[0] is None:  # the function of an index that exists must not change
         _build(connection, "migrating", dim, (NEW_INDEX, NEW_SIGNS))
@@ -72,15 +72,15 @@ def _build(connection: Connection, table: str, dim: int, names: tuple[str, str])
 
 
 def _create_signs(connection: Connection, table: str, dim: int, name: str) -> None:
-    """Define the function that gives the signs of a descriptor, measured from the mean of all.
+    """Define the function that returns the signs of a descriptor, measured from the mean of all descriptors.
 
-    A function, because a mean of thousands of numbers does not fit into the definition of an index. The planner puts
-    its body in its place, in the index and in queries alike.
+    It is a function because a mean of thousands of numbers does not fit into the definition of an index. The planner
+    inlines it, in the index and in queries alike.
     """
     counted = connection.execute(f"SELECT count(*) FROM {table}").fetchone()
     step = max(1, counted[0] // _SAMPLE) if counted else 1
     query = f"SELECT avg(vector)::halfvec({dim})::text FROM {table} WHERE row % {step} = "
-    query += f"(SELECT max(row) % {step} FROM {table})"  # some row is always among them
+    query += f"(SELECT max(row) % {step} FROM {table})"  # the sample has at least one row
     found = connection.execute(query).fetchone()
     mean = found[0] if found and found[0] else "[" + ",".join(["0"] * dim) + "]"
     connection.execute(

@@ -22,12 +22,12 @@ _NAMES = (
 
 
 def lock(connection: Connection) -> int:
-    """Wait until no other process writes, and keep others out until the transaction ends; the highest row so far."""
+    """Lock the map against other writers until the transaction ends. Returns the highest row so far."""
     return int(one(connection, "SELECT last_row FROM counts FOR UPDATE")[0])
 
 
 def put(connection: Connection, records: Sequence[Record], halves: npt.NDArray[np.float16]) -> Rows:
-    """Insert records with their (N, dim) descriptors; returns their rows."""
+    """Insert records with their (N, dim) descriptors. Returns their rows."""
     first = lock(connection) + 1
     last = {record.photo.id: at for at, record in enumerate(records)}
     _forget(connection, list(last))
@@ -43,7 +43,7 @@ def put(connection: Connection, records: Sequence[Record], halves: npt.NDArray[n
 
 
 def change(connection: Connection, record: Record) -> Rows | None:
-    """Replace what is known about a photo, and keep its descriptor.
+    """Replace the record of a photo, and keep its descriptor.
 
     Returns:
         The new row of a photo that moved, (1,) int64; (0,) if it stayed where it is; None if the map has no such photo.
@@ -70,7 +70,7 @@ def change(connection: Connection, record: Record) -> Rows | None:
 
 
 def remove(connection: Connection, ids: Sequence[str]) -> int:
-    """Delete photos by id; returns how many there were."""
+    """Delete photos by id. Returns the number deleted."""
     lock(connection)
     return _forget(connection, ids)
 
@@ -86,7 +86,7 @@ def _forget(connection: Connection, ids: Sequence[str]) -> int:
 
 
 def skip(connection: Connection, skipped: Iterable[Skipped]) -> None:
-    """Store which photos could not be used; the latest reason counts."""
+    """Store which photos could not be used. A new reason replaces an older one."""
     reasons = {each.id: each.reason for each in skipped}
     if reasons:
         connection.execute(
@@ -97,11 +97,11 @@ def skip(connection: Connection, skipped: Iterable[Skipped]) -> None:
 
 
 def unskip(connection: Connection, ids: Sequence[str]) -> int:
-    """Delete what `skip` stored about those ids; returns how many there were."""
+    """Delete what `skip` stored about these ids. Returns the number deleted."""
     return connection.execute("DELETE FROM skipped WHERE id = ANY(%s)", (list(ids),)).rowcount
 
 
 def _values(record: Record) -> tuple[Any, ...]:
-    """A Record to _NAMES."""
+    """The values of a record, in the order of _NAMES."""
     photo_id, source, lat, lon, *rest = to_values(record)
     return (photo_id, source, f"({lon!r},{lat!r})", *rest)

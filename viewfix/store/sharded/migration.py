@@ -14,7 +14,7 @@ class ShardedMigration(Migration):
     """See `Migration`. Shards switch one after the other; after a kill between two, the next run continues."""
 
     def __init__(self, shards: Shards, current: ModelIdentity, model: ModelIdentity) -> None:
-        """`current` is the model that the map answers with."""
+        """`current` is the model whose descriptors the map has now."""
         self._shards, self.model = shards, model
         self._open = {
             number: shard.migration(model)

@@ -15,14 +15,14 @@ from ..records import ModelIdentity
 from .shards import SHARD_BITS
 
 KEY = "shard"
-"""In the meta of each shard: the set that it belongs to, its number there, and how many shards the set has."""
+"""In the meta of each shard: the id of its set, its number in the set, and the number of shards."""
 
 
 def create(address: Address, model: ModelIdentity) -> list[PostgresStore]:
     """Create an empty map over several servers; if one of them fails, nothing stays on the others.
 
     Raises:
-        BadInput: something is at one of the URLs already, or two of them are the same.
+        BadInput: a map exists at one of the URLs already, or two URLs are the same.
     """
     check_size(model)
     urls = _urls(address)
@@ -45,9 +45,9 @@ def open_all(address: Address, *, write: bool) -> list[PostgresStore]:
     """Open the shards of a map, in the order of their numbers, whatever the order of their URLs.
 
     Raises:
-        NotAMap: at one URL there is no shard, one is missing, or they belong to several maps.
+        NotAMap: there is no shard at one URL, a shard is missing, or the shards belong to several maps.
         StorageFailed: a server cannot be reached.
-        ModelMismatch: they were to be read, but a migration is not finished.
+        ModelMismatch: `write` is False, but a migration is not finished.
     """
     found: list[PostgresStore] = []
     try:
@@ -87,7 +87,7 @@ def _check(stores: Sequence[PostgresStore]) -> None:
 
 
 def _target(stores: Sequence[PostgresStore]) -> str:
-    """The name of the model of an unfinished migration."""
+    """The name of the model that an unfinished migration switches to."""
     pending = next((found for store in stores if (found := store.pending_migration()) is not None), None)
     return pending.name if pending is not None else stores[0].model.name
 

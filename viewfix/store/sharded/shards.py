@@ -1,4 +1,4 @@
-"""Which server a photo lies on, and queries to several servers at once."""
+"""The servers of one map: which of them stores a photo, and queries to several at once."""
 
 from __future__ import annotations
 
@@ -28,23 +28,23 @@ class Shards:
         self._threads = ThreadPoolExecutor(4 * len(stores), thread_name_prefix="shards")
 
     def number_of(self, photo_id: str) -> int:
-        """The number of the shard that a photo of this id lies on."""
+        """The number of the shard that stores the photo with this id."""
         digest = hashlib.blake2b(photo_id.encode(), digest_size=8).digest()
         return int.from_bytes(digest, "big") % len(self.stores)
 
     def of(self, photo_id: str) -> PostgresStore:
-        """The shard that a photo of this id lies on."""
+        """The shard that stores the photo with this id."""
         return self.stores[self.number_of(photo_id)]
 
     def split(self, ids: Sequence[str]) -> dict[int, list[int]]:
-        """The indices into `ids` of each shard, by its number; shards without any are left out."""
+        """The indices into `ids` that belong to each shard, by its number; shards without any are left out."""
         found: dict[int, list[int]] = {}
         for at, photo_id in enumerate(ids):
             found.setdefault(self.number_of(photo_id), []).append(at)
         return found
 
     def together(self, calls: Sequence[Callable[[], Result]]) -> list[Result]:
-        """The results of all calls, in order; made at once, the last by the calling thread. Any exception is raised."""
+        """Run all calls at once, the last one in this thread. Returns the results in order, or raises an exception."""
         if not calls:
             return []
         others = [self._threads.submit(call) for call in calls[:-1]]
@@ -52,12 +52,12 @@ class Shards:
         return [*(other.result() for other in others), last]
 
     def by_ids(self, ids: Sequence[str], query: Callable[[PostgresStore, list[str]], Result]) -> list[Result]:
-        """Call `query` for each shard with those of the ids that lie on it."""
+        """Call `query` for each shard with the ids that it stores."""
         calls = [partial(query, self.stores[n], [ids[i] for i in at]) for n, at in self.split(ids).items()]
         return self.together(calls)
 
     def by_rows(self, rows: npt.ArrayLike, query: Callable[[PostgresStore, Rows], Result]) -> list[Result]:
-        """Call `query` for each shard with those of the rows that lie on it."""
+        """Call `query` for each shard with the rows that it stores."""
         asked = np.asarray(rows, np.int64)
         numbers = asked >> SHARD_BITS
         there = [n for n in np.unique(numbers).tolist() if 0 <= n < len(self.stores)]

@@ -26,10 +26,10 @@ from .shards import SHARD_BITS, Shards
 class ShardedStore(Store):
     """See `Store`.
 
-    A hash of its id decides which server a photo lies on, so that each has as many, and an id is found without asking
-    all of them. The calibration, points of interest and whatever else a map has once lie on the first. A batch is one
-    transaction on each server that it touches: if one of them fails, an error is raised, the others stay committed, and
-    the same call again completes the batch.
+    A hash of its id decides which server stores a photo: the servers have about the same number of photos, and an id
+    is found without querying all of them. The calibration, the points of interest and whatever else a map has only once
+    are on the first. A batch is one transaction on each server that it touches: if one of them fails, an error is
+    raised, the others stay committed, and repeating the call completes the batch.
     """
 
     engine: ClassVar[str] = "sharded"
@@ -38,7 +38,7 @@ class ShardedStore(Store):
         self.address, self.shards = address, shards
         self._shards, first = Shards(shards), shards[0]
         self.created_at, self.map_id, self.schema_version = first.created_at, first.map_id, first.schema_version
-        # Until the last shard has switched to another model, the map has the old one.
+        # Until the last shard has switched to a new model, the map has the old one.
         self.model = next((s.model for s in shards if s.meta("migration") is not None), first.model)
 
     @classmethod
@@ -72,7 +72,7 @@ class ShardedStore(Store):
 
     @property
     def version(self) -> Version:
-        """See `Store`; the numbers are sums over the servers, which tell that something changed, and how much."""
+        """See `Store`. The numbers are sums over the servers: they show whether the map changed, and how much."""
         found = self._shards.all(lambda shard: shard.version)
         last_rows = [version.last_row - (n << SHARD_BITS) for n, version in enumerate(found)]
         return Version(self.map_id, sum(last_rows), sum(version.removals for version in found))
@@ -178,7 +178,7 @@ class ShardedStore(Store):
     def set_meta(self, key: str, value: Any) -> None:
         self.shards[0].set_meta(key, value)
 
-    # What else is kept with the photos
+    # What else is stored with the photos
 
     def model_file(self, model: ModelIdentity) -> Path | None:
         return self.shards[0].model_file(model)
@@ -202,7 +202,7 @@ class ShardedStore(Store):
 
 
 def _padded(before_commit: Callable[[Rows], None], count: int, at: list[int]) -> Callable[[Rows], None]:
-    """`before_commit` for one server's part of a batch: with all rows, 0 for those of the other servers."""
+    """`before_commit` for one server's part of a batch. It gets all rows, with 0 for those of the other servers."""
 
     def padded(own: Rows) -> None:
         rows = np.zeros(count, np.int64)
@@ -213,7 +213,7 @@ def _padded(before_commit: Callable[[Rows], None], count: int, at: list[int]) ->
 
 
 def merged(parts: Sequence[dict[str, Any]], address: str) -> dict[str, Any]:
-    """The info of a map, from the info of its shards."""
+    """Merge the info of all shards into that of the map."""
     sums = {key: sum(part[key] for part in parts) for key in ("photos", "skipped", "map_bytes", "index_bytes")}
     areas = [part["area"] for part in parts if part["area"] is not None]
     first = [part["first_taken_at"] for part in parts if part["first_taken_at"]]

@@ -18,30 +18,30 @@ from .path import MapPath
 
 Mode = Literal["ro", "rw", "rwc", "immutable"]
 BUSY_SECONDS = 10.0  # how long SQLite waits for another process to finish a commit
-CACHE_KIB = 8_192  # of pages, for each connection: the inner nodes of a million photos fit
+CACHE_KIB = 8_192  # for each connection: the inner nodes of the trees of a million photos fit
 OPENING_S = 5.0
-"""The longest that SQLite may compute before a map is open: a map takes milliseconds, a hostile file for ever."""
+"""The longest that opening a file may take: a map takes milliseconds, a hostile file may take for ever."""
 
-_STEPS = 10_000  # instructions of SQLite between two looks at the clock
+_STEPS = 10_000  # instructions of SQLite between two checks of the time
 
 
 def uri_of(path: PurePath) -> str:
-    """A path as SQLite's URI. A network path, //server/share, has an empty host: SQLite takes no other."""
+    """A path as a URI for SQLite. That of a network path, //server/share, has an empty host, as SQLite requires."""
     text = path.as_posix()
     return "file://" + ("" if text.startswith("/") else "/") + quote(os.fsencode(text), safe="/:")
 
 
 def connect(path: PurePath, mode: Mode) -> sqlite3.Connection:
-    """Open one connection; `immutable` reads a file that nobody can change, on a medium where nothing can be written.
+    """Open one connection. The mode `immutable` is for a file on a read-only medium, which cannot change.
 
-    Nothing that is stored in the file is trusted to be run: see `schema.check`.
+    SQL that is stored in the file is not trusted: see `schema_check.check`.
     """
     query = "mode=ro&immutable=1" if mode == "immutable" else f"mode={mode}"
     connection = sqlite3.connect(
         f"{uri_of(path)}?{query}",
         uri=True,
         timeout=BUSY_SECONDS,
-        isolation_level=None,  # BEGIN and COMMIT are written where they happen
+        isolation_level=None,  # the callers begin and commit explicitly
         check_same_thread=False,  # the pool hands a connection to one thread at a time
     )
     try:
@@ -68,10 +68,10 @@ def time_limit(connection: sqlite3.Connection) -> Iterator[None]:
 
 
 class Pool:
-    """Connections for reading, each borrowed by one thread at a time; as many as were ever needed at once.
+    """Connections for reading, each borrowed by one thread at a time; opened on demand, and kept.
 
-    All of them read one file. If it is replaced under its name, those that are open go on with the old one, and no new
-    ones are made.
+    All of them read the same file. If another file replaces it, the open connections continue with the old one, and
+    no new ones are opened.
     """
 
     def __init__(self, path: MapPath, mode: Mode, prepare: Callable[[sqlite3.Connection], None]) -> None:
@@ -90,7 +90,7 @@ class Pool:
 
     @contextlib.contextmanager
     def borrow(self) -> Iterator[sqlite3.Connection]:
-        """A connection on which each statement sees one moment of the map."""
+        """A connection on which each statement sees one consistent state of the map."""
         with translate_errors(self._path):
             connection = self._take()
             try:
@@ -139,7 +139,7 @@ class Pool:
         return connection
 
     def close(self) -> None:
-        """Close all connections; those that are in use, when they are given back."""
+        """Close all connections; those in use are closed when they are returned."""
         with self._condition:
             self._closed = True
             idle, self._idle = self._idle, []
@@ -148,7 +148,7 @@ class Pool:
             connection.close()
 
     def __del__(self) -> None:
-        # For maps that nobody closed: since Python 3.13 an open connection that is collected is a warning.
+        # For maps that were never closed: since Python 3.13, collecting an open connection raises a warning.
         for connection in getattr(self, "_idle", ()):
             connection.close()
 
@@ -159,7 +159,7 @@ def _identity(path: MapPath) -> tuple[int, int]:
 
 
 def open_for_reading(path: MapPath) -> tuple[sqlite3.Connection, Mode]:
-    """A connection that reads, also from a read-only folder, and the mode in which others can be opened."""
+    """Open a connection for reading, even in a read-only folder. Returns it with the mode for further ones."""
     try:
         connection = connect(path.real, "ro")
         try:
@@ -181,12 +181,12 @@ def open_for_reading(path: MapPath) -> tuple[sqlite3.Connection, Mode]:
                     f"{path} was not closed cleanly, and its folder cannot be written ({error}). "
                     f"Copy it, together with {log.name}, to a folder that can be written, and open it there."
                 ) from error
-    # In WAL mode SQLite wants to make files beside the map. Without a log there is nothing in them to miss.
+    # In WAL mode SQLite creates files beside the map, which is impossible here. Without a log, they are not needed.
     return connect(path.real, "immutable"), "immutable"
 
 
 def _roll_back(path: MapPath) -> bool:
-    """Let SQLite undo what a process that was killed had half written, which a connection for reading may not."""
+    """Let SQLite undo what a killed process left half written: a connection for reading may not do that."""
     try:
         with contextlib.closing(connect(path.real, "rw")) as connection:
             connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()

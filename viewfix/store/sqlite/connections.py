@@ -1,4 +1,4 @@
-"""The connections of one open map: a pool to read from, and the one that writes."""
+"""The connections of one open map: a pool for reading, and one connection for writing."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .path import MapPath
 
 
 class Connections:
-    """What the store of a map file, and the small stores beside it, read from and write to."""
+    """The connections that a map file's store, points, local features and migration share."""
 
     def __init__(
         self,
@@ -40,7 +40,7 @@ class Connections:
         return self._pool.borrow()
 
     def meta(self, key: str, default: Any = None) -> Any:
-        """What is stored under a key."""
+        """The JSON value that is stored under a key."""
         with self.borrow() as connection:
             found = connection.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
         try:
@@ -53,7 +53,7 @@ class Connections:
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """The connection that writes: all of a block is committed, or nothing."""
+        """The connection for writing, in a transaction: the whole block is committed, or nothing."""
         with self._writing, translate_errors(self.path):
             if self._writer is None:
                 raise StorageFailed(f"{self.path} was opened for reading or is closed. Open it with write=True.")
@@ -68,7 +68,7 @@ class Connections:
 
     @contextlib.contextmanager
     def impatient_transaction(self, patience_ms: int) -> Iterator[sqlite3.Connection]:
-        """A transaction on a connection of its own, for who did not open the map for writing; fails if it must wait."""
+        """A transaction on a separate connection, for a map opened for reading. Fails if it must wait for long."""
         with contextlib.closing(connect(self.path.real, "rw")) as connection:
             connection.execute(f"PRAGMA busy_timeout = {patience_ms}")
             connection.execute("BEGIN IMMEDIATE")
@@ -76,7 +76,7 @@ class Connections:
             connection.execute("COMMIT")
 
     def compact(self) -> None:
-        """Give the room of what was deleted back to the disk, where there is room to do that."""
+        """Return the space of deleted rows to the disk, if the disk has enough room to rewrite the file."""
         with self._writing, contextlib.suppress(sqlite3.Error):  # on a full disk the room is used later
             if self._writer is not None:
                 self._writer.execute("VACUUM")
@@ -96,7 +96,7 @@ class Connections:
 
 
 def _close_writer(writer: sqlite3.Connection) -> None:
-    # This fails while somebody reads, or on a full disk: the map then keeps its log, and nothing is lost.
+    # This fails while another process reads, or on a full disk: the map then keeps its log; nothing is lost.
     with contextlib.suppress(sqlite3.Error):
         writer.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         writer.execute("PRAGMA busy_timeout = 0")

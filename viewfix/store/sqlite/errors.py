@@ -56,7 +56,7 @@ def _from_sqlite(shown: object, error: sqlite3.Error) -> ViewfixError:
 
 
 def _is_schema_error(error: sqlite3.Error) -> bool:
-    """Whether a table or column of ours is missing, or holds another kind of value than ours do."""
+    """Whether a table or column is missing, or a value has the wrong type."""
     text = str(error)
     return any(part in text for part in ("no such table", "no such column", "Could not decode", "unsafe use of"))
 
@@ -64,7 +64,9 @@ def _is_schema_error(error: sqlite3.Error) -> bool:
 def _from_system(shown: object, error: OSError) -> StorageFailed:
     seen = error.strerror or str(error)
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return StorageFailed(f"The disk is full: {shown} was not written ({seen}). Make room and run it again.")
+        return StorageFailed(
+            f"The disk is full: {shown} was not written ({seen}). Make room and run the command again."
+        )
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return StorageFailed(
             f"{shown} cannot be written ({seen}). Make the file and its folder writable, or choose another folder."

@@ -1,4 +1,4 @@
-"""The files of a map on disk: create the map itself, keep its model's file beside it, delete what kills left."""
+"""The files of a map on disk: the map itself, its model's file beside it, and the leftovers of killed processes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ WRITTEN_AS = "written_as"
 
 
 def create(path: MapPath, model: ModelIdentity) -> None:
-    """Create an empty map: under another name first, so that a half-made one is never found."""
+    """Create an empty map, under a temporary name first, so that no process opens a half-written one."""
     meta = {
         "format": "viewfix map",
         "map_id": uuid.uuid4().hex,
@@ -42,7 +42,7 @@ def create(path: MapPath, model: ModelIdentity) -> None:
 
 
 def delete_leftovers(path: MapPath) -> None:
-    """Delete the unfinished files of processes that were killed; only for the one that holds the writer's lock."""
+    """Delete the unfinished files of killed processes. The caller must hold the writer's lock."""
     name = path.real.name
     with contextlib.suppress(OSError):
         for file in path.real.parent.iterdir():
@@ -52,12 +52,12 @@ def delete_leftovers(path: MapPath) -> None:
 
 
 def model_path(path: MapPath, model: ModelIdentity) -> Path:
-    """Where the file of a model that was made for one map lies: beside the map, named by both."""
+    """The path of a model that was trained for one map: beside the map, named after both."""
     return path.beside(f".{model.fingerprint[:12]}.onnx")
 
 
 def store_model(path: MapPath, model: ModelIdentity, file: Path) -> Path:
-    """Copy the file of a model to where `model_path` says."""
+    """Copy the file of a model to `model_path`."""
     target = model_path(path, model)
     with translate_errors(path), replacing(target) as part:
         shutil.copyfile(file, part)
@@ -65,12 +65,12 @@ def store_model(path: MapPath, model: ModelIdentity, file: Path) -> Path:
 
 
 def written_as(connection: sqlite3.Connection) -> str | None:
-    """The fingerprint of the path that the map was last written under; None for maps that do not say."""
+    """The fingerprint of the path that the map was last written under; None if the map does not store it."""
     found = connection.execute("SELECT value FROM meta WHERE key = ?", (WRITTEN_AS,)).fetchone()
     return None if found is None else str(found[0]).strip('"')
 
 
 def note_written_as(connection: sqlite3.Connection, path: MapPath) -> None:
-    """Note the path of a map that is opened for writing, if it is another one than before."""
+    """Store the path of a map that is opened for writing, if it has changed."""
     if written_as(connection) != path.fingerprint:
         connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (WRITTEN_AS, json.dumps(path.fingerprint)))

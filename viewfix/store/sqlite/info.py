@@ -13,8 +13,8 @@ _COUNTS = (
     "SELECT (SELECT photos FROM counts), (SELECT count(*) FROM skipped), "
     "(SELECT coalesce(sum(points), 0) FROM point_sources)"
 )
-# Longitudes twice: as they are, and counted from 0 to 360 east, in which an area across the 180th meridian is whole.
-# A damaged file may hold what is not on the globe.
+# Longitudes twice: as they are, and from 0 to 360 east, where an area across the 180th meridian is not split.
+# A damaged file may contain positions that are not on the globe.
 _AREA = (
     "SELECT min(lat), max(lat), min(lon), max(lon), min(lon + 360 * (lon < 0)), max(lon + 360 * (lon < 0)), "
     "min(taken_at), max(taken_at) FROM photos WHERE lat BETWEEN -90 AND 90 AND lon BETWEEN -180 AND 180"
@@ -22,7 +22,7 @@ _AREA = (
 
 
 def read_info(connection: sqlite3.Connection, path: MapPath) -> dict[str, Any]:
-    """All of it, ready for JSON."""
+    """Read all of it, ready for JSON."""
     photos, skipped, points = connection.execute(_COUNTS).fetchone()
     south, north, west, east, west_360, east_360, first, last = connection.execute(_AREA).fetchone()
     if south is not None and east_360 - west_360 < east - west:

@@ -1,4 +1,4 @@
-"""The right to write a map file: held by one process until it ends, however it ends."""
+"""The lock of the one process that writes a map file. It is released when that process ends, however it ends."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class WriterLock:
 
     def __init__(self, path: MapPath) -> None:
         self._file = path.beside(".lock")
-        # A second Store of the same process is a second writer too, hence no singleton; any thread may close it.
+        # A second Store in the same process is a second writer too, hence no singleton; any thread may close it.
         self._lock = filelock.FileLock(self._file, timeout=0, thread_local=False)
         with translate_errors(path):
             try:
@@ -27,7 +27,7 @@ class WriterLock:
                     f"{path} is being written by another process{self._holder()}. "
                     "Wait until it has finished, or end it, and run this again."
                 ) from None
-            with contextlib.suppress(OSError):  # only for the message: Windows lets nobody write a locked file
+            with contextlib.suppress(OSError):  # only for the message: Windows refuses to write to a locked file
                 self._file.write_text(str(os.getpid()))
 
     def _holder(self) -> str:
@@ -38,7 +38,7 @@ class WriterLock:
         return f" (process {said})" if said.isdigit() else ""
 
     def release(self) -> None:
-        """Let others write."""
+        """Release the lock."""
         # Removed while it is held: whoever opened the old file notices that it is gone and makes a new one.
         with contextlib.suppress(OSError):
             self._file.unlink()

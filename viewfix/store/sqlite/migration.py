@@ -15,7 +15,7 @@ from ..records import ModelIdentity, Record, Units, to_halves
 from . import read, write
 from .connections import Connections
 
-# Beside the tables of the schema as long as a migration lasts; the first becomes `descriptors` at its end.
+# These tables exist only during a migration. At its end the first becomes `descriptors`.
 _TABLES = """
 CREATE TABLE IF NOT EXISTS migrating (row INTEGER PRIMARY KEY, vector BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS migrating_contents (row INTEGER PRIMARY KEY, content_hash TEXT NOT NULL, content_hint TEXT);
@@ -90,7 +90,7 @@ class SqliteMigration(Migration):
                     "Run the migration again."
                 )
             _each(connection, _SWITCH)
-            # What was derived from the old descriptors, in memory or in a cache file, goes by the old name.
+            # A new map id: whatever was derived from the old descriptors, in memory or in a file, carries the old one.
             fresh = {"model": asdict(self.model), "map_id": uuid.uuid4().hex}
             for key, value in fresh.items():
                 connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, json.dumps(value)))
@@ -98,6 +98,6 @@ class SqliteMigration(Migration):
 
 
 def _each(connection: sqlite3.Connection, statements: str) -> None:
-    """One by one: executescript would commit first."""
+    """Execute the statements one by one: executescript would commit first."""
     for statement in statements.strip().split(";\n"):
         connection.execute(statement.rstrip(";"))

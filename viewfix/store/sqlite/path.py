@@ -1,4 +1,4 @@
-"""The one identity of a map file: its path is resolved once, before anything is opened or locked."""
+"""The path of a map file, resolved once, before anything is opened or locked."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _WAL_MODE = 2  # bytes 18 and 19 of an SQLite file while its log is in use
 
 @dataclass(frozen=True, slots=True)
 class MapPath:
-    """The path of a map: `shown` is what the user wrote, `real` is absolute and leads through no symbolic link.
+    """The path of a map: `shown` is what the user wrote, `real` is absolute, with symbolic links resolved.
 
-    SQLite keeps its log beside the real file, and so do we keep the lock and the search index: whatever link a map is
-    opened by, there is one of each.
+    The lock and the search index are kept beside the real file, as SQLite keeps its log: a map has one of each,
+    whichever link it is opened through.
     """
 
     shown: str
@@ -49,19 +49,19 @@ class MapPath:
 
     @property
     def quoted(self) -> str:
-        """As it is typed in a shell."""
+        """The path as the user wrote it, quoted for a shell."""
         return shell_quoted(self.shown)
 
     def exists(self) -> bool:
-        """Whether something is there; a link that leads nowhere counts."""
+        """Whether something exists at the path; a broken link counts."""
         return self.real.exists() or Path(self.shown).is_symlink()
 
     def check_present(self) -> None:
-        """Refuse what cannot be a map before SQLite makes something of it.
+        """Refuse a path that cannot be a map, before SQLite opens it and creates a file there.
 
         Raises:
-            NotAMap: nothing is there, or a folder, or a link that leads nowhere.
-            StorageFailed: its log may lie beside another name of the file.
+            NotAMap: nothing is there, or a folder, or a broken link.
+            StorageFailed: the log may be beside another name of the file.
         """
         if self.real.is_dir():
             raise NotAMap(f"{self} is a folder, not a map. Build a map from it: viewfix build NEW.map {self.quoted}")
@@ -76,7 +76,7 @@ class MapPath:
         """Refuse a symbolic link to nothing.
 
         Raises:
-            NotAMap: it is one.
+            NotAMap: it is such a link.
         """
         if Path(self.shown).is_symlink() and not self.real.exists():
             raise NotAMap(
@@ -85,7 +85,7 @@ class MapPath:
             )
 
     def _check_log(self) -> None:
-        """SQLite keeps its log under the name that a file was opened by; by another hard link it is not seen."""
+        """Refuse a hard link whose log may be elsewhere: SQLite names the log after the name that was opened."""
         if self.real.stat().st_nlink < 2 or self.beside("-wal").exists():
             return
         with self.real.open("rb") as file:
@@ -110,11 +110,11 @@ class MapPath:
 
     @property
     def fingerprint(self) -> str:
-        """A digest of the real path: equal for equal paths, and tells nobody who is given the map where it was."""
+        """A digest of the real path: it identifies the path without revealing it to those who receive the map."""
         return blake2b(os.fsencode(self.real), digest_size=8).hexdigest()
 
     def beside(self, ending: str) -> Path:
-        """The file of that name and ending beside the map."""
+        """The path beside the map that has its name and this ending."""
         return self.real.with_name(self.real.name + ending)
 
 

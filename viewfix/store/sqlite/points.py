@@ -24,7 +24,7 @@ _IN_BOX = (
     "SELECT points.number, lat, lon, notability FROM point_places AS place JOIN points ON points.number = place.number "
     "WHERE place.south <= ? AND place.north >= ? AND place.west <= ? AND place.east >= ?"
 )
-_MARGIN_DEG = 1e-9  # 0.1 mm: what is closer to 0 than float32 can tell, the R*Tree rounds to 0
+_MARGIN_DEG = 1e-9  # 0.1 mm: the R*Tree rounds numbers too close to 0 for float32 to 0
 _LAT_DEG_M = 110_500.0  # under the shortest degree of latitude on WGS84
 
 
@@ -121,7 +121,7 @@ class SqlitePointWriter(PointWriter):
     def alike(self, column: str, value: str, at: Position, within_m: float) -> list[tuple[int, PointOfInterest]]:
         reach_deg = within_m / _LAT_DEG_M
         reach_lon_deg = reach_deg / max(math.cos(math.radians(abs(at.lat) + reach_deg)), 1e-9)
-        # The plus keeps SQLite from going through the whole source by its index, which it would for want of statistics.
+        # The plus keeps SQLite from using the index on the source and reading all of it: it has no statistics.
         query = (
             f"SELECT number, {COLUMNS} FROM {_JOINED} WHERE {column} = ? AND lat BETWEEN ? AND ? "
             "AND min(abs(lon - ?), 360 - abs(lon - ?)) <= ? AND +source = ?"

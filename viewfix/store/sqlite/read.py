@@ -27,7 +27,7 @@ _NEAR = (
     "SELECT photos.row, photos.lat, photos.lon FROM places JOIN photos ON photos.row = places.row "
     "WHERE places.south <= ? AND places.north >= ? AND places.west <= ? AND places.east >= ?"
 )
-_MARGIN_DEG = 1e-9  # 0.1 mm: what is closer to 0 than float32 can tell, the R*Tree rounds to 0
+_MARGIN_DEG = 1e-9  # 0.1 mm: the R*Tree rounds numbers too close to 0 for float32 to 0
 _AT_ONCE = 16_384  # rows turned from Python objects into an array at a time
 
 
@@ -35,7 +35,7 @@ def identity(connection: sqlite3.Connection, path: MapPath) -> tuple[ModelIdenti
     """The model of a map, when it was made, and its id.
 
     Raises:
-        NotAMap: one of them is missing or makes no sense.
+        NotAMap: one of them is missing or invalid.
     """
     query = "SELECT key, value FROM meta WHERE key IN ('model', 'created_at', 'map_id')"
     try:
@@ -52,14 +52,14 @@ def identity(connection: sqlite3.Connection, path: MapPath) -> tuple[ModelIdenti
 
 
 def last_row(connection: sqlite3.Connection) -> int:
-    """The highest row ever given."""
+    """The highest row number used so far."""
     return int(connection.execute(f"SELECT {_LAST}").fetchone()[0])
 
 
 def version(connection: sqlite3.Connection, map_id: str) -> Version:
     query = f"SELECT {_LAST}, removals, (SELECT value FROM meta WHERE key = 'map_id') FROM counts"
     last, removals, found = connection.execute(query).fetchone()
-    if json.loads(found) != map_id:  # every descriptor is another: nothing that was read so far can be used
+    if json.loads(found) != map_id:  # every descriptor has changed: nothing that was read so far is valid
         raise ModelMismatch(
             "The map was migrated to another model, or deleted and created again, while it was open. Open it again."
         )
@@ -88,7 +88,7 @@ def photos(connection: sqlite3.Connection, wanted: npt.ArrayLike, damage: Damage
 
 
 def records(connection: sqlite3.Connection, after: int, chunk: int, damage: DamageLog) -> tuple[int, list[Record]]:
-    """The next `chunk` records above a row, and the last row that was read; the row is `after` at the end."""
+    """The next `chunk` records above row `after`, and the last row read, which is `after` at the end."""
     query = f"SELECT row, {COLUMNS} FROM photos WHERE row > ? ORDER BY row LIMIT ?"
     found = connection.execute(query, (after, chunk)).fetchall()
     return (found[-1][0] if found else after), [record for _, record in to_records(found, damage)]
@@ -113,7 +113,7 @@ def _table(found: list[tuple[int, float, float]], damage: DamageLog) -> Floats:
     """(N, 3) rows and their positions, without those that are not on the globe."""
     try:
         table = np.array(found, dtype=np.float64)  # rows are whole numbers below 2**53: float64 holds them
-    except (TypeError, ValueError):  # another type than a number stands in a column, which SQLite allows
+    except (TypeError, ValueError):  # a value is not a number: SQLite allows any type in a column
         numbers = [tuple(each if isinstance(each, int | float) else math.nan for each in values) for values in found]
         table = np.array(numbers, dtype=np.float64)
     good = (np.abs(table[:, 1]) <= 90) & (np.abs(table[:, 2]) <= 180)
@@ -162,25 +162,25 @@ def descriptors(
 def descriptor_chunk(
     connection: sqlite3.Connection, span: tuple[int, int], dim: int, damage: DamageLog
 ) -> tuple[int, Rows, npt.NDArray[np.float16]]:
-    """The next `span[1]` descriptors above row `span[0]`, and the last row that was read; `span[0]` at the end."""
+    """The next `span[1]` descriptors above row `span[0]`, and the last row read, which is `span[0]` at the end."""
     query = "SELECT row, vector FROM descriptors WHERE row > ? ORDER BY row LIMIT ?"
     rows, halves = _vectors(connection.execute(query, span), dim, damage)
     return int(rows[-1]) if len(rows) else span[0], *usable(rows, halves, damage)
 
 
 def _vectors(cursor: sqlite3.Cursor, dim: int, damage: DamageLog) -> tuple[Rows, npt.NDArray[np.float16]]:
-    """Rows and their descriptors; zeros for one that is of another length."""
+    """Rows and their descriptors, with zeros for a descriptor of another length."""
     pairs = cursor.fetchall()
     vectors = [vector for _, vector in pairs]
     try:
         joined = b"".join(vectors)
-    except TypeError:  # another type than a blob stands in a column, which SQLite allows
+    except TypeError:  # a value is not a blob: SQLite allows any type in a column
         joined = b""
     if len(joined) != 2 * dim * len(pairs) or {len(each) for each in vectors} - {2 * dim}:
         whole = [isinstance(each, bytes) and len(each) == 2 * dim for each in vectors]
         if not any(whole):
             raise StorageFailed(
-                f"{damage.shown} is damaged: its descriptors have not {dim} numbers, as those of its model have. "
+                f"{damage.shown} is damaged: its descriptors do not have {dim} numbers, as those of its model do. "
                 "Restore it from a copy, or build it again: viewfix build NEW.map PHOTOS"
             )
         joined = b"".join(vector if good else bytes(2 * dim) for vector, good in zip(vectors, whole, strict=True))

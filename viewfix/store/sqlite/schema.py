@@ -14,7 +14,7 @@ APPLICATION_ID = 0x56464D31  # "VFM1": marks an SQLite file as a map
 PAGE_BYTES = 16_384  # 512 float16 fill 15 rows of a page: 1,093 bytes each, against 1,369 with pages of 4,096
 
 # A row number is used once (AUTOINCREMENT), and the position and the descriptor of a row never change: whatever was
-# derived from the rows up to n stays right for ever, except that rows may be gone.
+# derived from the rows up to n stays valid, except that rows may be removed.
 _FIRST = """
 CREATE TABLE photos (
     row INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -45,7 +45,7 @@ def _first(connection: sqlite3.Connection) -> None:
         connection.execute(statement)
 
 
-# `number` gives the order of arrival; `bytes` stands before the features, so that summing sizes reads no features.
+# `number` is the order of insertion; `bytes` comes before `features`, so that summing sizes does not read features.
 _LOCAL_FEATURES = """
 CREATE TABLE local_features (
     number INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -59,7 +59,7 @@ def _local_features(connection: sqlite3.Connection) -> None:
     connection.execute(_LOCAL_FEATURES)
 
 
-# Points are found by place; and by Wikidata item or name, and latitude, to see whether one is stored already.
+# Points are searched by place; and, to find duplicates, by Wikidata item or name together with latitude.
 _POINTS = """
 CREATE TABLE point_sources (
     source INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -96,7 +96,7 @@ def _points(connection: sqlite3.Connection) -> None:
 
 
 def _views(connection: sqlite3.Connection) -> None:
-    """Many photos of one file: which part of it each shows, and what its camera was. Both are JSON objects."""
+    """Add the part of its file that a photo shows, and its camera. Both are JSON objects."""
     connection.execute("ALTER TABLE photos ADD COLUMN view TEXT")
     connection.execute("ALTER TABLE photos ADD COLUMN camera TEXT")
 
@@ -104,8 +104,8 @@ def _views(connection: sqlite3.Connection) -> None:
 # STEPS[n] brings a map of schema n to schema n + 1. A released step is never edited: a change is a new step.
 STEPS: list[Callable[[sqlite3.Connection], None]] = [_first, _local_features, _points, _views]
 
-# A reader never changes a map. What an older map lacks is laid over it, in the temporary tables of the connection,
-# which SQLite looks into first: (the first schema that has it, what stands in for it before).
+# A reader never changes a map. Temporary tables of the connection, where SQLite looks first, stand in for what an
+# older map lacks: (the first schema that has it, the stand-in for older ones).
 _STAND_INS: list[tuple[int, str]] = [
     (2, "CREATE TEMP TABLE local_features (number, row, bytes, features)"),
     (3, "CREATE TEMP TABLE point_sources (source, file, attribution, licence, added_at, points)"),
@@ -118,7 +118,7 @@ _STAND_INS: list[tuple[int, str]] = [
 
 
 def stand_in(connection: sqlite3.Connection, number: int) -> None:
-    """Let a connection read a map of the older schema `number` as if it were of the current one."""
+    """Let a connection read a map of the older schema `number` as if it had the current one."""
     for since, statement in _STAND_INS:
         if number < since:
             connection.execute(statement)
@@ -143,7 +143,7 @@ def found(connection: sqlite3.Connection, path: MapPath) -> int:
     """The schema number of the map behind a connection.
 
     Raises:
-        NotAMap: it is not a map, or one of a newer viewfix.
+        NotAMap: it is not a map, or a newer viewfix made it.
     """
     (mark,) = connection.execute("PRAGMA application_id").fetchone()
     (number,) = connection.execute("PRAGMA user_version").fetchone()
@@ -160,7 +160,7 @@ def found(connection: sqlite3.Connection, path: MapPath) -> int:
 
 
 def migrate(connection: sqlite3.Connection, number: int) -> None:
-    """Bring a map of schema `number` to the current one, in one transaction."""
+    """Update a map of schema `number` to the current one, in one transaction."""
     if number == version():
         return
     connection.execute("BEGIN IMMEDIATE")

@@ -1,4 +1,4 @@
-"""Whether a file has the tables of a map and nothing that SQLite would run: views, triggers, computed columns."""
+"""Check that a file has the tables of a map, and nothing that SQLite would run: views, triggers, computed columns."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def check(connection: sqlite3.Connection, path: MapPath, number: int) -> None:
     Further plain tables are ignored: other programs may keep theirs in the file.
 
     Raises:
-        NotAMap: a table is missing or defined in another way, or the file holds what could run code.
+        NotAMap: a table is missing or defined differently, or the file contains something that could run code.
     """
     query = "SELECT type, name, tbl_name, CASE WHEN length(sql) > ? THEN '' ELSE sql END FROM sqlite_schema LIMIT ?"
     found = connection.execute(query, (_SIZE_BYTES, MOST_OBJECTS + 1)).fetchall()
@@ -40,7 +40,7 @@ def check(connection: sqlite3.Connection, path: MapPath, number: int) -> None:
     tables = {name for name, (kind, _) in wanted.items() if kind == "table"} | set(MIGRATION_TABLES)
     for kind, name, table, sql in found:
         if kind not in ("table", "index"):
-            raise _refused(path, f"it holds a {kind}, {name[:60]!r}, which a map never does")
+            raise _refused(path, f"it contains a {kind}, {name[:60]!r}, which a map never does")
         if sql is None:  # made by SQLite itself, for UNIQUE and PRIMARY KEY
             continue
         if name in wanted:
@@ -59,7 +59,7 @@ def check(connection: sqlite3.Connection, path: MapPath, number: int) -> None:
 
 @functools.cache
 def _definitions(steps: tuple[Callable[[sqlite3.Connection], None], ...]) -> dict[str, Definition]:
-    """What the first steps of the schema define."""
+    """The tables and indexes that the first steps of the schema define."""
     with contextlib.closing(sqlite3.connect(":memory:", isolation_level=None)) as empty:
         for step in steps:
             step(empty)
@@ -68,7 +68,7 @@ def _definitions(steps: tuple[Callable[[sqlite3.Connection], None], ...]) -> dic
 
 
 def _normalised(sql: str) -> str:
-    """Without what does not matter: white space, quotes around names, "IF NOT EXISTS"."""
+    """Remove what does not matter in a definition: white space, quotes around names, "IF NOT EXISTS"."""
     plain = re.sub(r"\s+", " ", sql.replace('"', "")).strip().rstrip(";").replace("IF NOT EXISTS ", "")
     return re.sub(r" ?([(),]) ?", r"\1", plain)
 

@@ -35,7 +35,7 @@ from .schema_check import check
 
 
 class SqliteStore(TransactionalStore):
-    """See `Store`. Any number of threads and processes read a map file while one process writes it."""
+    """See `Store`. Any number of threads and processes can read a map file while one process writes to it."""
 
     engine: ClassVar[str] = "sqlite"
     statements = write
@@ -135,12 +135,12 @@ class SqliteStore(TransactionalStore):
         self.path.unlink(missing_ok=True)
 
     def tidy(self) -> None:
-        # As long as we were reading, the writer had to leave SQLite's journal beside the map. Alone now, we can fold
-        # it in: one file remains. Where somebody else reads or writes, the last of them does.
+        # While we were reading, the writer had to leave SQLite's journal beside the map. If we are the last process,
+        # we fold it in, and one file remains; otherwise the last one does.
         with contextlib.suppress(ViewfixError):
             self.opened(self.address, write=True).close()
 
-    # Reading: one statement each, so each sees one moment of the map
+    # Reading: one statement each, so each sees one consistent state of the map
 
     def __len__(self) -> int:
         with self._connections.borrow() as connection:
@@ -148,7 +148,7 @@ class SqliteStore(TransactionalStore):
 
     @property
     def version(self) -> Version:
-        """See `Store`; 20 microseconds."""
+        """See `Store`. Takes 20 microseconds."""
         if self._connections.pool.replaced and not self._replaced:
             self._replaced = True
             logging.getLogger("viewfix").warning(
@@ -232,7 +232,7 @@ class SqliteStore(TransactionalStore):
         """See `Connections.transaction`."""
         return self._connections.transaction()
 
-    # What else is kept with the photos
+    # What else is stored with the photos
 
     def model_file(self, model: ModelIdentity) -> Path | None:
         file = files.model_path(self._connections.path, model)

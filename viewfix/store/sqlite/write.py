@@ -27,7 +27,7 @@ _FORGET = (
 def put(
     connection: sqlite3.Connection, records: Sequence[Record], halves: npt.NDArray[np.float16]
 ) -> npt.NDArray[np.int64]:
-    """Insert records with their (N, dim) descriptors; returns their rows."""
+    """Insert records with their (N, dim) descriptors. Returns their rows."""
     last = {record.photo.id: at for at, record in enumerate(records)}
     remove(connection, list(last))
     first = last_row(connection) + 1
@@ -42,7 +42,7 @@ def put(
 
 
 def change(connection: sqlite3.Connection, record: Record) -> npt.NDArray[np.int64] | None:
-    """Replace what is known about a photo, and keep its descriptor.
+    """Replace the record of a photo, and keep its descriptor.
 
     Returns:
         The new row of a photo that moved, (1,) int64; (0,) if it stayed where it is; None if the map has no such photo.
@@ -68,7 +68,7 @@ def change(connection: sqlite3.Connection, record: Record) -> npt.NDArray[np.int
 
 
 def remove(connection: sqlite3.Connection, ids: Sequence[str]) -> int:
-    """Delete photos by id; returns how many there were."""
+    """Delete photos by id. Returns the number deleted."""
     query = "SELECT row FROM photos WHERE id IN (SELECT value FROM json_each(?))"
     gone = connection.execute(query, (json.dumps(list(ids)),)).fetchall()
     for statement in _FORGET:
@@ -78,13 +78,13 @@ def remove(connection: sqlite3.Connection, ids: Sequence[str]) -> int:
 
 
 def skip(connection: sqlite3.Connection, skipped: Sequence[Skipped]) -> None:
-    """Store which photos could not be used; the latest reason counts."""
+    """Store which photos could not be used. A new reason replaces an older one."""
     values = [(each.id, each.reason) for each in skipped]
     connection.executemany("INSERT OR REPLACE INTO skipped VALUES (?, ?)", values)
 
 
 def unskip(connection: sqlite3.Connection, ids: Sequence[str]) -> int:
-    """Delete what `skip` stored about those ids; returns how many there were."""
+    """Delete what `skip` stored about these ids. Returns the number deleted."""
     listed = json.dumps(list(ids))
     return connection.execute("DELETE FROM skipped WHERE id IN (SELECT value FROM json_each(?))", (listed,)).rowcount
 

@@ -1,4 +1,4 @@
-"""Normalised pixels become feature maps: the name of a backbone goes in, the network comes out, loaded and frozen."""
+"""Backbones by name, with loading and freezing: normalised pixels to a feature map."""
 
 from __future__ import annotations
 

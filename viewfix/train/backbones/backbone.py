@@ -1,4 +1,4 @@
-"""Normalised pixels go in, a feature map comes out, in stages that can be cut apart and partly frozen."""
+"""The interface of backbones: stages that can be split and partly frozen."""
 
 from __future__ import annotations
 

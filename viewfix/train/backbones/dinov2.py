@@ -1,4 +1,4 @@
-"""DINOv2 vision transformers: normalised pixels go in, a map of patch features and one token a picture come out.
+"""DINOv2 vision transformers: a map of patch features, and one token for each picture.
 
 Oquab and others, "DINOv2: learning robust visual features without supervision", TMLR 2024
 (arXiv:2304.07193); with registers: Darcet and others, "Vision transformers need registers",

@@ -1,4 +1,4 @@
-"""VGG16 without its last pooling: normalised pixels go in, a map with 512 channels at stride 16 comes out.
+"""VGG16 without its last pooling: a map with 512 channels at stride 16.
 
 Simonyan and Zisserman, "Very deep convolutional networks for large-scale image recognition",
 ICLR 2015 (arXiv:1409.1556). Under the tensor names of torchvision.
