@@ -1,4 +1,4 @@
-"""Checks of a custom model file before it is used: size, external data, and a first picture in a process of its own."""
+"""Checks of a custom model file before it is used: size, external data, and a first picture in a separate process."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Adapt a model to a map: a linear layer after the model, fitted to the photos of the map, kept if it finds more.
 
 The layer is a learned whitening (Mikolajczyk and Matas 2007; Radenović et al. 2018) of the descriptors,
-which a metric loss then goes on from. It stands after the last layer, so any model can be adapted.
+which is then trained further with a metric loss. It follows the last layer, so any model can be adapted.
 """
 
 from __future__ import annotations

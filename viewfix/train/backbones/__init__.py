@@ -96,7 +96,7 @@ def imagenet(name: str) -> Backbone:
     if name not in PACKAGED:
         raise BadInput(
             f"No package brings ImageNet weights of {name}; there are those of efficientnet-lite0, "
-            f"{' and '.join(PACKAGED)}. Download its published weights, and give the file."
+            f"{' and '.join(PACKAGED)}. Download its published weights, and set `weights` to the file."
         )
     package, model_file = PACKAGED[name]
     try:

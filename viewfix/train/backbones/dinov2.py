@@ -198,7 +198,7 @@ def positions(learned: Tensor, height: int, width: int, *, antialias: bool) -> T
 def cubic(size: int, count: int, fits: Tensor, *, like: Tensor) -> Tensor:
     """(count, size): the weights that F.interpolate(mode="bicubic", scale_factor=(count + 0.1) / size) gives.
 
-    Where `fits`, a bool scalar, is true, they leave everything as it is.
+    Where `fits`, a bool scalar, is true, they change nothing.
     """
     wanted, there = _ranges(size, count, like)
     source = torch.where(fits, wanted, (wanted + 0.5) * (size / (count + 0.1)) - 0.5)
