@@ -389,7 +389,10 @@ class Map:
 
     def _own_model(self) -> Model:
         own = self._store.model
-        model = catalogue.given(self._requested_model or self._store.model_file(own) or own.name)
+        requested = self._requested_model or self._store.model_file(own)
+        model = (
+            catalogue.given(requested) if requested else catalogue.named(own.name, threads=1)
+        )  # a name, never a path
         own.check(model.name, model.fingerprint, str(self.address))
         return model
 

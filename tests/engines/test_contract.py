@@ -407,7 +407,7 @@ def test_a_map_is_made_once_and_can_be_thrown_away(engine: Engine) -> None:
     store.close()
 
 
-def test_a_model_that_was_made_for_the_map_is_kept_with_it(engine: Engine, tmp_path, monkeypatch) -> None:
+def test_a_model_that_was_made_for_the_map_is_store_model_it(engine: Engine, tmp_path, monkeypatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     file = tmp_path / "made.onnx"
     file.write_bytes(b"weights" * 1000)
