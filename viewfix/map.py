@@ -359,7 +359,7 @@ class Map:
         return f"<Map {self.address}: {len(self)} photos, {self._store.model.name}>"
 
     def _repr_html_(self) -> str:
-        """For notebooks: what is in the map."""
+        """For notebooks."""
         facts = {"photos": len(self), "model": self._store.model.name, "made": f"{self._store.created_at:%Y-%m-%d}"}
         rows = "".join(f"<tr><th>{name}<td>{html.escape(str(value))}" for name, value in facts.items())
         return f"<p><b>{html.escape(str(self.address))}</b></p><table>{rows}</table>"
