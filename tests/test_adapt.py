@@ -135,7 +135,7 @@ def test_a_small_map_teaches_nothing(town: Path, model: Path, tmp_path: Path) ->
     lines = town.read_text().splitlines()[: 1 + len(few)]
     (town.parent / "few.csv").write_text("\n".join(lines) + "\n")
     Map.build(tmp_path / "few.map", town.parent / "few.csv", model=model).close()
-    with pytest.raises(BadInput, match=r"has 4 photos; fewer than 200 teach nothing. Add more."):
+    with pytest.raises(BadInput, match=r"has 4 photos; at least 200 are needed. Add more."):
         adapt(tmp_path / "few.map", model)
 
 

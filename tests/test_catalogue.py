@@ -1,4 +1,4 @@
-"""The catalogue holds facts that agree with each other, and says plainly what is here and what may be done with it."""
+"""The facts of the catalogue agree with each other, and the list shows which models are here and their licences."""
 
 import json
 import re
@@ -27,12 +27,12 @@ WANTED = {
 
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A weights directory with nothing in it."""
+    """An empty weights folder."""
     monkeypatch.setenv("VIEWFIX_WEIGHTS", str(tmp_path / "home"))
     return tmp_path / "home"
 
 
-def test_every_model_that_was_asked_for_is_listed_once() -> None:
+def test_every_wanted_model_is_listed_once() -> None:
     names = [entry.name for entry in CATALOGUE]
     assert set(names) >= WANTED and len(set(names)) == len(names)
     assert CATALOGUE[0].ships and CATALOGUE[0].name == DEFAULT
@@ -71,19 +71,35 @@ def test_nothing_without_a_clear_licence_is_called_free_for_commercial_use(capsy
     assert DEFAULT in shown and "mixvpr-4096" not in shown and "cosplace-resnet18-512" not in shown
 
 
-def test_the_list_says_length_licence_size_and_whether_a_model_is_here(home: Path, capsys: Out) -> None:
+def test_the_list_is_a_table_of_one_line_for_each_model(home: Path, capsys: Out) -> None:
     home.mkdir()
     (home / "salad.onnx").write_bytes(b"")
     assert run(["models"]) == 0
-    said = capsys.readouterr().out
-    assert f"{DEFAULT} (default): " in said and "salad (here): " in said and "\nmegaloc: " in said
-    assert "8448 dimensions, 914.6 MB, MIT, commercial use unclear" in said
-    assert "anyloc-urban (cannot be made here): " in said
+    head, *lines = capsys.readouterr().out.splitlines()
+    assert head.split() == ["NAME", "NUMBERS", "MB", "LICENCE", "COMMERCIAL", "USE", "STATE"]
+    assert [line.split()[0] for line in lines] == [entry.name for entry in CATALOGUE]
+    rows = {line.split()[0]: line.split()[1:] for line in lines}
+    assert rows["megaloc"] == ["8448", "914.6", "MIT", "unclear"]
+    assert rows[DEFAULT][-1] == "default" and rows["salad"][-1] == "fetched"
+    assert rows["anyloc-urban"][-2:] == ["not", "available"]
     assert run(["models", "--json"]) == 0
     facts = {each["name"]: each for each in json.loads(capsys.readouterr().out)}
     assert facts["salad"]["here"] and facts[DEFAULT]["here"] and not facts["megaloc"]["here"]
     assert facts["megaloc"]["path"] == str(home / "megaloc.onnx")
     assert facts["megaloc"]["weights"]["page"].startswith("https://huggingface.co/gberton")
+
+
+def test_a_word_filters_the_list_by_name_and_summary(capsys: Out) -> None:
+    assert run(["models", "dino"]) == 0
+    names = [line.split()[0] for line in capsys.readouterr().out.splitlines()[1:]]
+    assert "boq-dinov2-12288" in names and "salad" in names and "mixvpr-512" not in names
+    for arguments in (["--json", "MixVPR-4"], ["MixVPR-4", "--json"]):
+        assert run(["models", *arguments]) == 0
+        assert [each["name"] for each in json.loads(capsys.readouterr().out)] == ["mixvpr-4096"]
+    assert run(["models", "megaloc"]) == 0
+    assert "indoors and outdoors" in capsys.readouterr().out, "one model is described in full"
+    assert run(["models", "megalock"]) == 3
+    assert "Did you mean 'megaloc'?" in capsys.readouterr().err
 
 
 def test_a_model_that_was_never_fetched_says_how_to_get_it(home: Path) -> None:
@@ -93,22 +109,22 @@ def test_a_model_that_was_never_fetched_says_how_to_get_it(home: Path) -> None:
         catalogue.load("megalock")
 
 
-def test_what_cannot_be_made_says_why(capsys: Out) -> None:
-    with pytest.raises(BadInput, match="cannot be made here: .* 2 GB"):
+def test_a_model_that_is_not_available_says_why(capsys: Out) -> None:
+    with pytest.raises(BadInput, match="is not available: .* 2 GB"):
         catalogue.load("anyloc-urban")
     assert run(["models", "get", "anyloc-urban"]) == 2
-    assert "cannot be made here" in capsys.readouterr().err
+    assert "is not available" in capsys.readouterr().err
 
 
 @pytest.mark.heavy
 def test_get_refuses_in_one_line(home: Path, capsys: Out) -> None:
-    pytest.importorskip("onnxscript", reason="the lab needs viewfix[train]")
+    pytest.importorskip("onnxscript", reason="needs viewfix[train]")
     for arguments, code, said in (
         (["get", "megalock"], 3, "Did you mean 'megaloc'"),
-        (["get", "megaloc", "--offline"], 2, "put it at"),
+        (["get", "megaloc", "--offline"], 2, "copy it to"),
         (["get", "convap-4096"], 2, "resnet50_ConvAP_1024_2x2.ckpt"),
         (["get", "megaloc", "--weights", "nowhere.pth"], 2, "cannot be read"),
-        (["--json", "get", "megaloc"], 2, "Options come after"),
+        (["--json", "get", "megaloc"], 2, "Put options after"),
     ):
         assert run(["models", *arguments]) == code
         err = capsys.readouterr().err
@@ -116,11 +132,11 @@ def test_get_refuses_in_one_line(home: Path, capsys: Out) -> None:
 
 
 @pytest.mark.heavy
-def test_offline_can_be_said_by_the_environment(monkeypatch: pytest.MonkeyPatch, capsys: Out) -> None:
-    pytest.importorskip("onnxscript", reason="the lab needs viewfix[train]")
+def test_the_environment_can_set_offline(monkeypatch: pytest.MonkeyPatch, capsys: Out) -> None:
+    pytest.importorskip("onnxscript", reason="needs viewfix[train]")
     monkeypatch.setenv("VIEWFIX_OFFLINE", "1")
     assert run(["models", "get", "salad"]) == 2
-    assert "dino_salad.ckpt elsewhere" in capsys.readouterr().err
+    assert "dino_salad.ckpt on another machine" in capsys.readouterr().err
 
 
 def test_the_model_that_ships_needs_no_fetching(capsys: Out) -> None:

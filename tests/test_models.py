@@ -2,16 +2,21 @@
 
 import json
 import shutil
+import sqlite3
 import subprocess
 import sys
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from viewfix import Map
+from viewfix.demo.town import Town
 from viewfix.errors import BadInput, UnknownModel
-from viewfix.models import catalogue
+from viewfix.geo import distance_m
+from viewfix.models import catalogue, trial
 from viewfix.models.catalogue import CATALOGUE, Entry
 from viewfix.models.model import Model
 from viewfix.models.onnx import OnnxModel
@@ -112,7 +117,7 @@ def test_the_default_is_loaded_when_no_name_is_passed() -> None:
 def test_a_name_that_is_nearly_right_gets_a_suggestion() -> None:
     with pytest.raises(UnknownModel, match=f"Did you mean '{catalogue.DEFAULT}'"):
         catalogue.load(catalogue.DEFAULT.replace("refined", "refinde"))
-    with pytest.raises(UnknownModel, match="There are: "):
+    with pytest.raises(UnknownModel, match="Use lite0-refined-512, "):
         catalogue.load("zzz")
 
 
@@ -147,7 +152,7 @@ def test_a_model_without_a_description_is_refused(tmp_path: Path) -> None:
     model = onnx.load(CATALOGUE[0].file)
     about = json.loads(model.metadata_props[0].value)
     for value, complaint in (
-        (None, "does not say how pictures reach it"),
+        (None, "has no description of its preprocessing"),
         ("{", "not JSON"),
         ("[]", "lacks format, name, dim, preprocessing"),
         (json.dumps({**about, "format": 99}), "Upgrade viewfix"),
@@ -159,6 +164,153 @@ def test_a_model_without_a_description_is_refused(tmp_path: Path) -> None:
         onnx.save(model, tmp_path / "foreign.onnx")
         with pytest.raises(BadInput, match=complaint):
             catalogue.load(tmp_path / "foreign.onnx")
+
+
+@pytest.fixture
+def checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder for the marks of files that passed."""
+    monkeypatch.setattr(trial, "cache_folder", lambda name: tmp_path / "cache" / name)
+    return tmp_path / "cache" / "models"
+
+
+def test_a_custom_file_is_tried_once_in_its_own_process(
+    tmp_path: Path, checked: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copy(CATALOGUE[0].file, tmp_path / "mine.onnx")
+    assert catalogue.load(tmp_path / "mine.onnx").dim == 512
+    assert len(list(checked.iterdir())) == 1
+    monkeypatch.setattr(trial, "_try", lambda path: pytest.fail("it was tried again"))
+    catalogue.load(tmp_path / "mine.onnx")
+
+
+def custom(path: Path, *, nested: bool = False, external: bool = False, loops: bool = False) -> Path:
+    """A small self-describing model: the mean of each channel; on request with the faults of a hostile file."""
+    onnx = pytest.importorskip("onnx", reason="needs viewfix[train]")
+    helper, kind = onnx.helper, onnx.TensorProto
+    weight = onnx.numpy_helper.from_array(np.eye(3, dtype=np.float32), "weight")
+    if external:
+        weight.ClearField("raw_data")
+        weight.data_location = kind.EXTERNAL
+        weight.external_data.add(key="location", value="secret.bin")
+    constant = helper.make_node("Constant", [], ["weight"], value=weight)
+    nodes = [constant] if nested else []
+    nodes += [helper.make_node("ReduceMean", ["pixels"], ["mean"], axes=[2, 3], keepdims=0)]
+    nodes += [helper.make_node("MatMul", ["mean", "weight"], ["out"])]
+    if loops:
+        count, yes = (
+            helper.make_tensor(*each) for each in (("n", kind.INT64, [], [2**62]), ("yes", kind.BOOL, [], [1]))
+        )
+        body = helper.make_graph(
+            [helper.make_node("Identity", ["go"], ["go_on"]), helper.make_node("Add", ["x", "x"], ["y"])],
+            "body",
+            [
+                helper.make_tensor_value_info("i", kind.INT64, []),
+                helper.make_tensor_value_info("go", kind.BOOL, []),
+                helper.make_tensor_value_info("x", kind.FLOAT, None),
+            ],
+            [
+                helper.make_tensor_value_info("go_on", kind.BOOL, []),
+                helper.make_tensor_value_info("y", kind.FLOAT, None),
+            ],
+        )
+        nodes[-1] = helper.make_node("MatMul", ["mean", "weight"], ["start"])
+        nodes += [helper.make_node("Constant", [], ["count"], value=count)]
+        nodes += [helper.make_node("Constant", [], ["always"], value=yes)]
+        nodes += [helper.make_node("Loop", ["count", "always", "start"], ["out"], body=body)]
+    graph = helper.make_graph(
+        nodes,
+        "mean",
+        [helper.make_tensor_value_info("pixels", kind.FLOAT, [1, 3, 8, 8])],
+        [helper.make_tensor_value_info("out", kind.FLOAT, [1, 3])],
+        [] if nested else [weight],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+    rules = {"sizing": "exact", "width_px": 8, "height_px": 8, "layout": "NCHW float32"}
+    about = {"format": 1, "name": "mean", "dim": 3, "preprocessing": rules}
+    helper.set_model_props(model, {"viewfix": json.dumps(about)})
+    path.write_bytes(model.SerializeToString())
+    return path
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_a_file_that_reads_other_files_is_refused(
+    tmp_path: Path, checked: Path, monkeypatch: pytest.MonkeyPatch, nested: bool
+) -> None:
+    (tmp_path / "secret.bin").write_bytes(np.eye(3, dtype=np.float32).tobytes())
+    monkeypatch.chdir(tmp_path)
+    assert catalogue.load(custom(tmp_path / "good.onnx", nested=nested)).dim == 3
+    with pytest.raises(BadInput, match=r"bad\.onnx reads its weights from other files"):
+        catalogue.load(custom(tmp_path / "bad.onnx", nested=nested, external=True))
+
+
+def test_a_model_that_never_finishes_is_stopped(tmp_path: Path, checked: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trial, "TRIAL_S", 6.0)
+    with pytest.raises(BadInput, match="did not describe one picture within 6 s"):
+        catalogue.load(custom(tmp_path / "endless.onnx", loops=True))
+    assert not checked.exists(), "it is tried again next time"
+
+
+def test_a_file_beyond_the_limit_is_refused_unread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "large.onnx").write_bytes(b"x" * 2000)
+    monkeypatch.setattr(trial, "MAX_BYTES", 1000)
+    monkeypatch.setattr(trial, "read", lambda path: pytest.fail("it was read"))
+    with pytest.raises(BadInput, match="larger than 2 GB"):
+        catalogue.load(tmp_path / "large.onnx")
+
+
+def test_the_model_name_of_a_map_is_never_opened_as_a_path(
+    real_map: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(real_map, tmp_path / "city.map")
+    shutil.copy(CATALOGUE[0].file, tmp_path / "evil.onnx")
+    db = sqlite3.connect(tmp_path / "city.map")
+    [(stored,)] = db.execute("SELECT value FROM meta WHERE key = 'model'").fetchall()
+    changed = stored.replace(catalogue.DEFAULT, "evil.onnx")
+    assert changed != stored
+    db.execute("UPDATE meta SET value = ? WHERE key = 'model'", (changed,))
+    db.commit()
+    db.close()
+    with Map.open(tmp_path / "city.map") as city, pytest.raises(UnknownModel, match="custom model. Pass it with"):
+        _ = city.model
+
+
+class ArmModel(Model):
+    """The default model, with the differences that ARM processors make: 5e-4 of a similarity, 5e-3 at most."""
+
+    def __init__(self, real: Model) -> None:
+        self.real, self.name, self.dim, self.least_side_px = real, real.name, real.dim, real.least_side_px
+
+    @property
+    def fingerprint(self) -> str:
+        return self.real.fingerprint
+
+    def _embed(self, pictures: Sequence[np.ndarray]) -> np.ndarray:
+        exact = self.real.embed(pictures)
+        noise = np.random.default_rng(0).normal(0, 7.5e-4, exact.shape)  # median of |N(0, s)| is 0.67 s
+        moved = exact + noise
+        return np.asarray(moved / np.linalg.norm(moved, axis=1, keepdims=True), np.float32)
+
+
+def test_a_map_answers_the_same_on_a_processor_that_rounds_differently(real_map: Path, town: Town) -> None:
+    real = catalogue.load(None, threads=1)
+    arm = ArmModel(real)
+    queries = [town.render(view, width_px=160, height_px=120) for view in town.query_views(6)]
+    with Map.open(real_map, model=real) as here, Map.open(real_map, model=arm) as there:
+        answers = [(here.locate(query), there.locate(query)) for query in queries]
+    changes = [
+        abs(a.similarity - b.similarity)
+        for one, other in answers
+        for a in one.candidates
+        for b in other.candidates
+        if a.photo.id == b.photo.id
+    ]
+    assert 2e-4 < np.median(changes) < 2e-3, "as far apart as measured"
+    for one, other in answers:
+        assert one.found == other.found
+        if one.position and other.position:
+            assert distance_m(one.position, other.position) < 1.0
+        assert other.confidence == pytest.approx(one.confidence, abs=0.05)
 
 
 def test_listing_the_models_imports_nothing_heavy() -> None:

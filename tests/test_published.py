@@ -203,7 +203,7 @@ def made(cosplace: Path) -> tuple[Path, str]:
 
 def test_a_model_that_was_made_ready_says_what_it_is(made: tuple[Path, str]) -> None:
     home, said = made
-    assert "recorded: a change is refused" in said and f"--model {home / NAME}.onnx" in said
+    assert "recorded, later changes are refused" in said and f"--model {home / NAME}.onnx" in said
     assert sorted(path.name for path in home.iterdir()) == [f"{NAME}.json", f"{NAME}.onnx"]
     about = OnnxModel(home / f"{NAME}.onnx", threads=1).about
     assert about["name"] == NAME and about["licence"] == "MIT"
@@ -230,7 +230,7 @@ def test_a_model_that_is_here_is_not_made_again(
 ) -> None:
     monkeypatch.setenv("VIEWFIX_WEIGHTS", str(made[0]))
     assert run(["models", "get", NAME]) == 0
-    assert "is here already" in capsys.readouterr().out
+    assert "was fetched before" in capsys.readouterr().out
     assert run(["models", "--json"]) == 0
     facts = {each["name"]: each for each in json.loads(capsys.readouterr().out)}
     assert facts[NAME]["here"] and not facts["megaloc"]["here"]
@@ -244,7 +244,7 @@ def test_other_weights_than_those_first_used_are_refused(
     other = tmp_path / "other.pth"
     torch.save({key: tensor + 1 for key, tensor in torch.load(cosplace, weights_only=True).items()}, other)
     assert run(["models", "get", NAME, "--weights", str(other), "--weights-dir", str(home)]) == 2
-    assert "changed: SHA-256" in capsys.readouterr().err
+    assert "changed and are not used: SHA-256" in capsys.readouterr().err
     assert file.read_bytes() == before
 
 

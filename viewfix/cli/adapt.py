@@ -63,9 +63,9 @@ def _keep(place: Address, model: str | None, outcome: Adapted, *, quiet: bool) -
     """Write the adapted model beside the map, migrate the map to it, and delete an earlier adapted model."""
     from ..migrate import migrate
     from ..store.store import Store
-    from ..train.adapt import kept_with
+    from ..train.adapt import store_model
 
-    before, file = kept_with(place, model, outcome)
+    before, file = store_model(place, model, outcome)
     try:
         with console.progress(quiet=quiet) as report:
             migrated = migrate(place, file, progress=report)

@@ -1,1 +1,1 @@
-"""Pixels become descriptors."""
+"""Models: descriptors and local features of pictures."""

@@ -1,4 +1,4 @@
-"""What is known of a model before it is loaded: the nouns of the catalogue, pure data."""
+"""The entries of the catalogue: facts about a model that are known before it is loaded."""
 
 from __future__ import annotations
 
@@ -10,11 +10,10 @@ from .preprocessing import Preprocessing
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """Where the authors of a method offer its weights, and under which name they are kept here.
+    """Where the authors of a model publish its weights, and the name of the local file.
 
-    `urls` are tried in order; empty where nothing can be fetched by a program, and a person
-    has to go to `page`. `sha256` is None where the authors publish none: the file that is
-    used first is then remembered, and a later change refused.
+    `urls` are tried in order; they are empty if the file can only be downloaded in a browser, from `page`. `sha256` is
+    None if the authors publish none: the checksum of the first file used is then recorded, and changes are refused.
     """
 
     file: str
@@ -25,14 +24,12 @@ class Weights:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """The facts about one model; they stand nowhere else.
+    """The facts about one model, kept in this one place.
 
-    `file` is the .onnx: an absolute path for what ships with viewfix, else a name in the
-    weights directory, made there from `weights`. `size_mb` is its size. `recall_at_1` maps
-    a set of photos or a protocol to Recall@1 in percent, and is empty where we have no
-    figure of our own or from a source we could read. `commercial_use` is None when the
-    licences do not make it clear; `licence_note` says why. `obstacle` says why a model that
-    people look for cannot be made here; empty for one that can.
+    `file` is the .onnx: an absolute path for a model that ships, otherwise a name in the weights folder, made from
+    `weights`. `size_mb` is its size. `recall_at_1` maps a set of photos or a protocol to Recall@1 in percent; empty
+    without a measured or published figure. `commercial_use` is None if the licences leave it unclear; `licence_note`
+    says why. `obstacle` says why a model that people look for is not available; empty otherwise.
     """
 
     name: str
@@ -51,5 +48,5 @@ class Entry:
 
     @property
     def ships(self) -> bool:
-        """Whether it came with viewfix."""
+        """Whether it is part of viewfix."""
         return self.file.is_absolute()

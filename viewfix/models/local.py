@@ -1,6 +1,6 @@
-"""Pixels become local features, and the features of two photos become matches: XFeat and LighterGlue.
+"""Local features of a photo, and matches between two photos: XFeat and LighterGlue.
 
-Both ship with viewfix and are run by ONNX Runtime; viewfix/train/local.py makes the files.
+Both ship with viewfix and run in ONNX Runtime; viewfix/train/local.py made the files.
 """
 
 from __future__ import annotations
@@ -24,24 +24,24 @@ if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
 Matcher = Literal["fast", "accurate"]
-"""How features are matched: each other's nearest neighbour, or LighterGlue, which looks at all of both photos."""
+"""How features are matched: as mutual nearest neighbours, or by LighterGlue, which uses all features of both photos."""
 
 Floats = npt.NDArray[np.float32]
 Pairs = npt.NDArray[np.int64]
 
 DIM = 64
 COUNT = 512
-"""Features kept of a photo: with twice as many, LighterGlue takes three times as long."""
+"""Features kept for a photo. With twice as many, LighterGlue takes three times as long."""
 
 SEEN = Preprocessing(sizing="area", width_px=608, height_px=608, longest_aspect=2.0)
-"""How a photo reaches XFeat. Photos of 400 px are enlarged: its features stand closer then, and more of them agree."""
+"""The preprocessing for XFeat. Photos of 400 px are enlarged, which gives denser features and more matches."""
 
 LEAST_COSINE = 0.5
 LEAST_PROBABILITY = 0.1
 FORMAT = 1
 _HEAD = struct.Struct("<BHHH")
 _STEPS = 250.0
-"""A number of a descriptor is stored in steps of 1/250, up to 0.508: of a unit vector of 64 hardly one is larger."""
+"""Descriptors are stored in steps of 1/250, up to 0.508; larger values are very rare in unit vectors of 64."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class LocalFeatures:
     """The corners of one photo, strongest first.
 
     `keypoints` (N, 2) float32, x and y in [0, 1] of its width and height; `descriptors` (N, 64) float32 of
-    length 1; `width_px` and `height_px` of the upright photo, for its shape.
+    length 1; `width_px` and `height_px` are those of the upright photo.
     """
 
     keypoints: Floats
@@ -61,12 +61,12 @@ class LocalFeatures:
         return len(self.keypoints)
 
     def points_px(self, longest_px: float) -> npt.NDArray[np.float64]:
-        """(N, 2) float64 x, y in pixels of the photo scaled so that its longer side has so many."""
+        """(N, 2) float64 x, y in pixels, with the photo scaled to this longer side."""
         scale = longest_px / max(self.width_px, self.height_px)
         return self.keypoints.astype(np.float64) * [self.width_px * scale, self.height_px * scale]
 
     def pack(self) -> bytes:
-        """68 bytes a feature, for the map."""
+        """Encode the features for the map, 68 bytes each."""
         points = np.round(np.clip(self.keypoints, 0, 1) * 65535).astype("<u2")
         numbers = np.clip(np.round(self.descriptors * _STEPS), -127, 127).astype(np.int8)
         head = _HEAD.pack(FORMAT, len(self), min(self.width_px, 65535), min(self.height_px, 65535))
@@ -74,7 +74,7 @@ class LocalFeatures:
 
     @classmethod
     def unpack(cls, data: bytes) -> LocalFeatures:
-        """What `pack` gave; BadInput for anything else."""
+        """Read the output of `pack`; BadInput for anything else."""
         form, count, width_px, height_px = _HEAD.unpack_from(data) if len(data) >= _HEAD.size else (0, 0, 0, 0)
         if form != FORMAT or not (width_px and height_px) or len(data) != _HEAD.size + count * (4 + DIM):
             raise BadInput(f"{len(data)} bytes are not the local features of a photo. Verify without the cache.")
@@ -94,7 +94,7 @@ class LocalModel:
 
     @functools.cached_property
     def fingerprint(self) -> str:
-        """Of the extractor and of how photos reach it: features of another cannot be matched with these."""
+        """A hash of the extractor and its preprocessing. Features with another fingerprint cannot be matched."""
         content = self._extractor_file.read_bytes() + repr((SEEN, COUNT, FORMAT)).encode()
         return hashlib.blake2b(content, digest_size=16).hexdigest()
 
@@ -107,11 +107,11 @@ class LocalModel:
         return _session(self._matcher_file, self._threads)
 
     def load(self) -> None:
-        """Load both networks now rather than with the first photo."""
+        """Load both networks now instead of with the first photo."""
         _ = self._extractor, self._matcher
 
     def extract(self, picture: npt.NDArray[np.uint8]) -> LocalFeatures:
-        """(H, W, 3) uint8 RGB, upright, to at most COUNT features; none where nothing has a corner."""
+        """At most COUNT features of an upright (H, W, 3) uint8 RGB picture; none if it has no corners."""
         height_px, width_px = picture.shape[:2]
         pixels = SEEN.apply(picture)
         keypoints, scores, descriptors = self._extractor.run(None, {"pixels": pixels})

@@ -1,4 +1,4 @@
-"""The contract of every model: upright pictures go in, comparable descriptors come out."""
+"""The interface of every model: upright pictures to comparable descriptors."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ import numpy.typing as npt
 class Model(ABC):
     """Turns pictures into descriptors that can be compared by dot product.
 
-    A model owns its preprocessing: callers hand over pictures as they are.
-    Subclasses write `_embed`; nobody else calls it.
+    A model does its own preprocessing: pass pictures as they are.
+    Subclasses implement `_embed`; only `embed` calls it.
     """
 
     name: str
     dim: int
     least_side_px: int
-    """A decoder may shrink a picture as long as both sides keep at least this many pixels."""
+    """A decoder may shrink pictures as long as both sides keep at least this many pixels."""
 
     @property
     @abstractmethod

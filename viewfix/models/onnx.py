@@ -1,6 +1,6 @@
-"""The runtime: a self-describing .onnx file goes in, a Model that runs it on the CPU comes out.
+"""Models run by ONNX Runtime on the CPU.
 
-What the file must say about itself stands in docs/models.md.
+docs/models.md specifies the description that each file carries.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 METADATA_KEY = "viewfix"
 FORMAT = 1
-"""Of the description; a file of a later one is refused rather than misread."""
+"""Version of the description; files of later versions are refused."""
 
 
 class OnnxModel(Model):
@@ -32,18 +32,17 @@ class OnnxModel(Model):
 
     Args:
         path: an .onnx file, or a folder with one in it.
-        threads: cores for one picture. With many pictures at once 1 is fastest, each
-            thread of the caller then being one core; None for all cores: the least
-            waiting for a single picture.
+        threads: cores for one picture. 1 is fastest for many pictures, with one calling thread for each core;
+            None uses all cores and answers a single picture soonest.
     """
 
     def __init__(self, path: str | Path, *, threads: int | None = None) -> None:
-        self.path = _file(Path(path))
-        content = _read(self.path)
+        self.path = model_file(Path(path))
+        content = read(self.path)
         self._session = session(content, self.path, threads or _cores())
         about = _description(self._session, self.path)
         self.about: dict[str, Any] = about
-        """All that the file says about itself: name, licence, sources, how it was made."""
+        """The description in the file: name, licence, sources, recipe."""
         self.name, self.dim = about["name"], about["dim"]
         self.preprocessing = Preprocessing.read(about["preprocessing"])
         self.least_side_px = self.preprocessing.least_side_px
@@ -52,12 +51,12 @@ class OnnxModel(Model):
 
     @property
     def fingerprint(self) -> str:
-        """Of the whole file: weights, preprocessing and dimension are all in it."""
+        """A hash of the whole file, which includes weights, preprocessing and dimension."""
         return self._fingerprint
 
     def _embed(self, pictures: Sequence[npt.NDArray[np.uint8]]) -> npt.NDArray[np.float32]:
-        # One by one: pictures may differ in size, no picture can then depend on its
-        # neighbours, not even in the last bit, and a CPU gains nothing from batches.
+        # One by one: pictures may differ in size, no descriptor depends on the rest of its batch, not even in the last
+        # bit, and batches are not faster on a CPU.
         return np.concatenate([self._embed_one(picture) for picture in pictures])
 
     def _embed_one(self, picture: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
@@ -66,7 +65,7 @@ class OnnxModel(Model):
         if not 0 < length < np.inf:  # NaN fails too
             raise BadInput(
                 f"The model {self.name} gave a descriptor of length {length} for a picture of "
-                f"{picture.shape[1]}x{picture.shape[0]} px. The file {self.path} is broken: export it again."
+                f"{picture.shape[1]}x{picture.shape[0]} px. The file {self.path} is damaged. Export it again."
             )
         return np.asarray(descriptor / length, np.float32)
 
@@ -75,40 +74,40 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _file(path: Path) -> Path:
+def model_file(path: Path) -> Path:
     if not path.is_dir():
         return path
     inside = sorted(path.glob("*.onnx"))
     if len(inside) != 1:
         found = ", ".join(file.name for file in inside) or "none"
-        raise BadInput(f"A model folder holds exactly one .onnx file, {path} has: {found}. Name the file itself.")
+        raise BadInput(f"A model folder must hold exactly one .onnx file; {path} has: {found}. Pass the file itself.")
     return inside[0]
 
 
-def _read(path: Path) -> bytes:
+def read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except FileNotFoundError:
-        raise BadInput(f"There is no model file at {path}. List the models that ship with: viewfix models") from None
+        raise BadInput(f"There is no model file at {path}. Run `viewfix models` for the models that ship.") from None
     except OSError as error:
         raise BadInput(f"The model file {path} cannot be read ({error.strerror}). Check its permissions.") from None
 
 
 def session(content: bytes, path: Path, threads: int) -> InferenceSession:
-    """Load the content of an .onnx file for the CPU; BadInput, naming the file, where it cannot be run."""
-    import onnxruntime  # 0.2 s: only when a model is loaded
+    """An ONNX Runtime session on the CPU for the content of `path`; BadInput if it cannot be run."""
+    import onnxruntime  # takes 0.2 s
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
-    options.log_severity_level = 4  # what goes wrong is raised; nothing more is to reach the terminal
+    options.log_severity_level = 4  # errors are raised; keep the terminal quiet
     try:
         return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # its exceptions share no base of their own
+    except Exception as error:  # its exceptions have no common base class
         seen = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
         raise BadInput(
             f"{path} is not an ONNX model that can be run, or is damaged ({len(content)} bytes; {seen}). "
-            "Get the file again, or export it anew."
+            "Download or export it again."
         ) from None
 
 
@@ -117,7 +116,7 @@ def _description(session: InferenceSession, path: Path) -> dict[str, Any]:
     if METADATA_KEY not in metadata:
         found = ", ".join(sorted(metadata)) or "none"
         raise BadInput(
-            f"{path} does not say how pictures reach it: its metadata has no '{METADATA_KEY}' (keys found: {found}). "
+            f"{path} has no description of its preprocessing: no '{METADATA_KEY}' in its metadata (found: {found}). "
             "Add the description as in docs/models.md."
         )
     try:
@@ -129,14 +128,18 @@ def _description(session: InferenceSession, path: Path) -> dict[str, Any]:
     if wrong:
         raise BadInput(f"The description in {path} lacks {', '.join(wrong)}. Write it as in docs/models.md.")
     if about["format"] > FORMAT:
-        raise BadInput(f"{path} is of format {about['format']}, this viewfix reads up to {FORMAT}. Upgrade viewfix.")
+        raise BadInput(
+            f"{path} has format {about['format']}; this version of viewfix reads up to {FORMAT}. Upgrade viewfix."
+        )
     return dict(about)
 
 
 def _ends(session: InferenceSession, dim: int, path: Path) -> tuple[str, str]:
-    """Names of the one input and the first output, which must be (N, dim)."""
+    """The names of the only input and of the first output, which must be (N, dim)."""
     inputs, output = session.get_inputs(), session.get_outputs()[0]
     if len(inputs) != 1 or len(output.shape) != 2 or output.shape[1] not in (dim, None):
         shapes = f"{len(inputs)} inputs, output of shape {output.shape}"
-        raise BadInput(f"{path} has {shapes}; one input and (N, {dim}) are expected. Check 'dim' in its description.")
+        raise BadInput(
+            f"{path} has {shapes}; one input and an output of (N, {dim}) are required. Check 'dim' in its description."
+        )
     return inputs[0].name, output.name

@@ -1,7 +1,7 @@
-"""A picture of any size becomes the tensor that a network takes, by the rules written in the model file.
+"""Preprocessing: a picture of any size to the input tensor of a network, by the rules in the model file.
 
-The rules are few and plain so that another runtime (a browser) can follow them:
-pick a size, resize with an antialiased filter, lay the pixels out.
+The rules are simple enough for other runtimes, such as a browser: choose a size, resize with an antialiased filter,
+arrange the pixels.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ LAYOUTS = ("NHWC uint8", "NCHW float32")
 
 @dataclass(frozen=True, slots=True)
 class Preprocessing:
-    """How a picture reaches the network.
+    """How a picture is prepared for the network.
 
     sizing: "exact" squashes every picture to `width_px` x `height_px`; "area" keeps its
         shape: about width_px * height_px pixels, each side rounded to `multiple_px`.
     longest_aspect: for "area": a picture longer than this many times its other side is
-        squashed to this shape, so that a strip of pixels does not become a huge or empty one.
-    interpolation: Pillow's filter of that name; when it shrinks it averages over all the pixels it covers.
-    layout: "NHWC uint8" hands over pixels as they are, the network normalises;
-        "NCHW float32" hands over (pixel / 255 - mean) / std.
+        squashed to this shape, so that a thin strip does not become a huge or an empty picture.
+    interpolation: the filter of Pillow; when shrinking, it averages over all the pixels it covers.
+    layout: "NHWC uint8" passes pixels unchanged, and the network normalises them;
+        "NCHW float32" passes (pixel / 255 - mean) / std.
     """
 
     sizing: Literal["exact", "area"]
@@ -61,11 +61,11 @@ class Preprocessing:
         ]
         if wrong:
             values = ", ".join(f"{name} = {getattr(self, name)!r}" for name in wrong)
-            raise BadInput(f"The preprocessing of a model makes no sense: {values}. See docs/models.md for the fields.")
+            raise BadInput(f"The preprocessing of a model is invalid: {values}. See docs/models.md for the fields.")
 
     @classmethod
     def read(cls, fields: Mapping[str, Any]) -> Preprocessing:
-        """From the JSON object of a model file; a field that is unknown or missing is refused."""
+        """Read the JSON object of a model file; unknown and missing fields are refused."""
         try:
             given: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()}
             return cls(**given)
@@ -76,13 +76,13 @@ class Preprocessing:
 
     @property
     def least_side_px(self) -> int:
-        """The most pixels that the shorter side of a picture is ever shown with."""
+        """The largest number of pixels that the shorter side of a picture can have in the network."""
         if self.sizing == "exact":
             return max(self.width_px, self.height_px)
         return self._rounded(math.sqrt(self.width_px * self.height_px))
 
     def size_px(self, width_px: int, height_px: int) -> tuple[int, int]:
-        """Width and height at which the network sees a picture of this width and height."""
+        """Width and height of the network input for a picture of this width and height."""
         if self.sizing == "exact":
             return self.width_px, self.height_px
         aspect = min(max(width_px / height_px, 1 / self.longest_aspect), self.longest_aspect)
@@ -90,7 +90,7 @@ class Preprocessing:
         return self._rounded(side * math.sqrt(aspect)), self._rounded(side / math.sqrt(aspect))
 
     def _rounded(self, side_px: float) -> int:
-        # floor(x + 0.5), not round(): halves must go the same way in every language.
+        # floor(x + 0.5), not round(): halves must be rounded the same way in every language.
         return max(1, math.floor(side_px / self.multiple_px + 0.5)) * self.multiple_px
 
     def apply(self, picture: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8] | npt.NDArray[np.float32]:

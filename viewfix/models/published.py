@@ -1,8 +1,7 @@
-"""The published models, as data: what their authors offer, where, under which licence, and how pictures reach them.
+"""The published models as data: weights, addresses, licences and preprocessing.
 
-Read from the authors' repositories. Descriptor lengths, image sizes and names of files are
-theirs; sizes are those of the float32 file that `viewfix models get` makes. None of the
-authors publishes a checksum.
+Taken from the repositories of the authors: descriptor lengths, image sizes and file names. `size_mb` is that of the
+float32 file that `viewfix models get` writes. None of the authors publishes a checksum.
 """
 
 from __future__ import annotations
@@ -14,24 +13,24 @@ from .entry import Entry, Weights
 from .preprocessing import Preprocessing
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-"""Of ImageNet, for pixels in [0, 1]: every one of these models was trained with them."""
+"""ImageNet statistics for pixels in [0, 1]; all of these models were trained with them."""
 
 STREET_VIEW = "trained on Google Street View pictures, whose terms may reach the weights"
-NO_LICENCE = "the authors give no licence, so all rights are theirs: ask them"
+NO_LICENCE = "the authors state no licence and so keep all rights: ask them"
 
 RESNET18, RESNET50, VGG16 = 11_176_512, 23_508_032, 14_714_688
-"""Numbers in the networks without their classifier."""
+"""Parameters of the networks without their classifiers."""
 
 
 def squashed(side_px: int, interpolation: Literal["bilinear", "bicubic"] = "bilinear") -> Preprocessing:
-    """Every picture as a square, whatever its shape."""
+    """Squash every picture to a square."""
     return Preprocessing(
         "exact", side_px, side_px, interpolation=interpolation, layout="NCHW float32", mean=MEAN, std=STD
     )
 
 
 SHAPE_KEPT = Preprocessing("area", 640, 480, layout="NCHW float32", mean=MEAN, std=STD)
-"""For networks that are measured at the size of the photos: those of 640 x 480, the usual one, pass as they are."""
+"""For networks that are evaluated at the size of the photos; photos of 640 x 480 stay unchanged."""
 
 
 def _megabytes(numbers: float) -> float:
@@ -71,7 +70,7 @@ def _street_view_family(method: str, network: str, numbers: int, channels: int, 
 
 
 MEGALOC = "https://huggingface.co/gberton/MegaLoc"
-GPL_NOTE = f"GPL-3 is said of the code; {STREET_VIEW}"
+GPL_NOTE = f"the code is under GPL-3; {STREET_VIEW}"
 
 MEGALOC_AND_SALAD = (
     Entry(
@@ -82,13 +81,13 @@ MEGALOC_AND_SALAD = (
         size_mb=_megabytes(228.640e6),
         licence="MIT",
         commercial_use=None,
-        licence_note=f"MIT is said of the code; {STREET_VIEW}",
+        licence_note=f"the code is under MIT; {STREET_VIEW}",
         paper="arXiv:2502.17237",
         weights=Weights(
             "megaloc.safetensors",
             MEGALOC,
             (
-                # The state that others pin, and, should it be gone, the one of today.
+                # The commit that other projects pin, then the current one.
                 f"{MEGALOC}/resolve/a0f34722c4297ff787e022433799250180860af7/model.safetensors",
                 f"{MEGALOC}/resolve/main/model.safetensors",
             ),
@@ -114,7 +113,7 @@ MEGALOC_AND_SALAD = (
     ),
     Entry(
         name="clique-mining",
-        summary="SALAD trained again on harder batches: places that look alike and lie close.",
+        summary="SALAD, trained further on harder batches of similar, nearby places.",
         dim=8448,
         file=Path("clique-mining.onnx"),
         size_mb=_megabytes(87.991e6),
@@ -135,7 +134,7 @@ BOQ_RELEASES = "https://github.com/amaralibey/Bag-of-Queries/releases"
 BOQ = tuple(
     Entry(
         name=f"boq-{network}-{dim}",
-        summary=f"{title} with BoQ: learned questions put to the feature map.",
+        summary=f"{title} with BoQ: learned queries attend to the feature map.",
         dim=dim,
         file=Path(f"boq-{network}-{dim}.onnx"),
         size_mb=_megabytes(numbers),
@@ -155,7 +154,7 @@ BOQ = tuple(
 MIXVPR = tuple(
     Entry(
         name=f"mixvpr-{dim}",
-        summary="ResNet50 to its third stage, with MixVPR: every position mixed with every other.",
+        summary="ResNet50 to its third stage, with MixVPR: all positions of the feature map mixed.",
         dim=dim,
         file=Path(f"mixvpr-{dim}.onnx"),
         size_mb=_megabytes(numbers),
@@ -188,7 +187,7 @@ CONVAP = tuple(
             f"resnet50_ConvAP_{dim // 4}_2x2.ckpt",
             "https://drive.google.com/drive/folders/1VYPw9uGD11NgiGFgfWueLt3noJYOIuhL",
         ),
-        # That of 4096 was trained with bicubic filtering, that of 8192 with bilinear; of the others it is not said.
+        # 4096 was trained with bicubic filtering, 8192 with bilinear; for the others this is not documented.
         preprocessing=squashed(320, "bicubic" if dim == 4096 else "bilinear"),
     )
     for dim in (512, 2048, 4096, 8192)
@@ -203,7 +202,7 @@ ANYLOC = tuple(
         size_mb=_megabytes(1136.5e6),
         licence="BSD-3-Clause",
         commercial_use=None,
-        licence_note="BSD-3 is said of the code; of the vocabulary's pictures nothing is said",
+        licence_note="the code is under BSD-3; the licence of the vocabulary's pictures is not stated",
         paper="arXiv:2308.00688",
         weights=Weights(
             f"dinov2_vitg14_l31_value_c32_{domain}_c_centers.pt",

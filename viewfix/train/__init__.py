@@ -1,1 +1,1 @@
-"""The lab: making models, with PyTorch. Nothing in the core imports it. Needs viewfix[train]."""
+"""Training of models, with PyTorch. The core never imports this package. Needs viewfix[train]."""

@@ -1,7 +1,7 @@
-"""A map goes in; a linear layer after its model comes out, fitted to the map's photos, and whether it finds more.
+"""Adapt a model to a map: a linear layer after the model, fitted to the photos of the map, kept if it finds more.
 
 The layer is a learned whitening (Mikolajczyk and Matas 2007; Radenović et al. 2018) of the descriptors,
-which a metric loss then goes on from. It stands after the last layer, so any model can be adapted.
+which is then trained further with a metric loss. It follows the last layer, so any model can be adapted.
 """
 
 from __future__ import annotations
@@ -34,22 +34,22 @@ Units = npt.NDArray[np.float32]
 
 LEAST_PHOTOS = 200
 MOST_FITTED, MOST_ASKED, MOST_KNOWN = 4000, 1000, 20_000
-"""So many photos of a large map are drawn: to fit, to ask with (twice), and to be found among."""
+"""Photos used of a large map: for training, as queries (twice), and as the map that is searched."""
 ALTERED = 3
-"""Versions of a photo beside the photo as it is: a night, and two with every kind of augmentation."""
+"""Altered versions of each photo: one in night light, two with all augmentations."""
 LEAST_ASKED = 30
 SHRINKAGES = (0.2, 0.5, 0.8)
 STEPS, PLACES_A_STEP, RATE = 200, 40, 3e-4
 HELD_OUT = 0.3
-SIDE_PX = 640  # pictures are altered at about this size: no model sees more of them
+SIDE_PX = 640  # pictures are altered at about this size, which is more than any model uses
 
 
 @dataclass(frozen=True, slots=True)
 class Adapted:
-    """What came of it: Recall@1 in [0, 1] of held-out photos before and after, and the layer, None when not kept.
+    """The result: Recall@1 in [0, 1] of held-out photos before and after, and the layer, None if it is not kept.
 
-    `won` and `lost` count the queries, of `asked`, that are found only after, or only before.
-    `as_taken` is Recall@1 before and after of the photos as they are.
+    `won` and `lost` count the queries, out of `asked`, that are found only after and only before.
+    `as_taken` is Recall@1 of the unchanged photos before and after.
     """
 
     before: float
@@ -74,8 +74,8 @@ class Adapted:
 
 
 @dataclass(frozen=True)
-class _Exam:
-    """Queries of an area that nothing is fitted to, in all versions, and what of the map they are to find."""
+class _QuerySet:
+    """Queries of an area that is not used for training, in all versions, and the photos they should find."""
 
     queries: Units
     known: Units
@@ -83,7 +83,7 @@ class _Exam:
     """(Q, M): 1 for the right photos, -1 for the query itself."""
 
     def hits(self, layer: nn.Linear | None) -> npt.NDArray[np.bool_]:
-        """(Q,) bool: which queries find a photo of their place first."""
+        """(Q,) bool: whether the best match of a query shows its place."""
         with torch.inference_mode():
             asked, known = (_through(layer, torch.from_numpy(x)).numpy() for x in (self.queries, self.known))
         similarity = asked @ known.T
@@ -101,51 +101,51 @@ def adapt(
     seed: int = 0,
     progress: Progress = silent,
 ) -> Adapted:
-    """Fit a layer to the photos of a map, and judge it on an area of the map that it was not fitted to.
+    """Fit a layer to the photos of a map, and test it on an area of the map that it was not fitted to.
 
-    A third of the area judges; of the rest, a third chooses between the candidates, and what remains fits them.
-    Kept is what finds more of the held-out photos, by more than chance would: the difference of queries
-    won and lost is above the square root of their number; and of the photos as they are, not fewer than before.
+    A third of the area is for the test, a third of the rest for selection, the remainder for training.
+    The layer is kept if the queries it wins exceed those it loses by more than the square root of their sum, and if
+    the unchanged photos are found at least as often as before.
 
     Args:
         place: the map, by its path or URL.
-        model: the map's model, where it is a file of somebody's own.
-        positive_m: photos nearer than this, looking the same way, show one place, metres.
+        model: the file of the map's model, if it is a custom one.
+        positive_m: photos closer than this, looking the same way, show one place, metres.
         heading_tolerance_deg: [0, 180]; 180 for photos without headings.
-        seed: of all that is drawn.
-        progress: called with what is being done.
+        seed: of all random choices.
+        progress: called with the current stage, the number done, and the total.
 
     Raises:
-        BadInput: too few photos, or too few of one place, to fit or to judge.
+        BadInput: too few photos, or too few of one place.
     """
     rng = np.random.default_rng(seed)
     with Map.open(place, model=model) as city:
         if len(city) < LEAST_PHOTOS:
-            raise BadInput(f"{city.address} has {len(city)} photos; fewer than {LEAST_PHOTOS} teach nothing. Add more.")
-        if (pending := city.store.pending_migration()) is not None:  # said now, not after minutes of fitting
+            raise BadInput(f"{city.address} has {len(city)} photos; at least {LEAST_PHOTOS} are needed. Add more.")
+        if (pending := city.store.pending_migration()) is not None:  # fail now rather than after minutes of training
             name = city.store.model_file(pending) or pending.name
             raise BadInput(
                 f"A migration of {city.address} to {pending.name} is not finished. Finish it first: "
                 f"viewfix migrate {city.address.typed} "
-                f"--model {name}; or give it up with --restart."
+                f"--model {name}; or discard it with --restart."
             )
         taken = list(city.photos())
         described = np.concatenate([halves.astype(np.float32) for _, halves in city.store.iter_descriptors()])
         used = city.model
     if len(described) != len(taken):
-        raise BadInput(f"{city.address} was written while it was read. Run this again when nobody adds photos.")
+        raise BadInput(f"{city.address} was changed while it was read. Run this again while no photos are being added.")
     limits = {"positive_m": positive_m, "heading_tolerance_deg": heading_tolerance_deg}
     whole = Places.of(taken, **limits)
     rest, judging = whole.split(HELD_OUT, whole.negative_m, seed)
     fitting, choosing = rest.split(HELD_OUT, rest.negative_m, seed + 1)
     work = _Work(whole, F.normalize(torch.from_numpy(described), dim=1).numpy(), used, progress)
-    chooser = work.exam(choosing, rng, "describing to choose")
-    judge = work.exam(judging, rng, "describing to judge")
+    chooser = work.query_set(choosing, rng, "describing to select")
+    judge = work.query_set(judging, rng, "describing to test")
     candidates = work.candidates(fitting, rng)
     best = max(candidates, key=lambda layer: int(chooser.hits(layer).sum()))
     before, after = judge.hits(None), judge.hits(best)
     won, lost = int((after & ~before).sum()), int((before & ~after).sum())
-    plain = len(before) // (1 + ALTERED)  # photos as they are stand first: what nights gain, days must not pay for
+    plain = len(before) // (1 + ALTERED)  # unchanged photos come first; they must not get worse
     as_taken = float(before[:plain].mean()), float(after[:plain].mean())
     kept = won - lost > np.sqrt(won + lost) and as_taken[1] >= as_taken[0]
     layer = best if kept else None
@@ -153,7 +153,7 @@ def adapt(
 
 
 class _Work:
-    """The photos of a map, their descriptors as stored, and the model for altered versions of them."""
+    """The photos of a map, their stored descriptors, and the model for their altered versions."""
 
     def __init__(self, whole: Places, described: Units, model: Model, progress: Progress) -> None:
         self.whole, self.described, self.model, self.progress = whole, described, model, progress
@@ -162,14 +162,14 @@ class _Work:
     def rows(self, places: Places) -> npt.NDArray[np.int64]:
         return np.array([self.row_of[photo.id] for photo in places.photos], np.int64)
 
-    def exam(self, places: Places, rng: np.random.Generator, doing: str) -> _Exam:
+    def query_set(self, places: Places, rng: np.random.Generator, doing: str) -> _QuerySet:
         rows = [row for row in self.rows(places) if len(self.whole.positives(int(row)))]
         drawn = rng.permutation(np.array(rows, np.int64))[:MOST_ASKED]
         asked, versions = self.altered(drawn, doing)
         if len(asked) < LEAST_ASKED:
             raise BadInput(
-                f"Only {len(asked)} held-out photos of the map can be judged by: they need another photo of their "
-                f"place within {self.whole.positive_m:g} m. Raise --positive-m, or add photos."
+                f"Only {len(asked)} held-out photos of the map can be used as queries: they need another photo of "
+                f"their place within {self.whole.positive_m:g} m. Raise --positive-m, or add photos."
             )
         right = [self.whole.positives(int(row)) for row in asked]
         others = rng.permutation(len(self.described))[:MOST_KNOWN]
@@ -177,12 +177,12 @@ class _Work:
         marks = np.zeros((len(asked), len(known)), np.int8)
         for line, (row, positives) in enumerate(zip(asked, right, strict=True)):
             marks[line, np.searchsorted(known, positives)] = 1
-            marks[line, known == row] = -1  # itself: not to be found
+            marks[line, known == row] = -1  # the query itself
         queries = np.concatenate([self.described[asked], *versions.transpose(1, 0, 2)])
-        return _Exam(queries, self.described[known], np.tile(marks, (1 + ALTERED, 1)))
+        return _QuerySet(queries, self.described[known], np.tile(marks, (1 + ALTERED, 1)))
 
     def altered(self, rows: npt.NDArray[np.int64], doing: str) -> tuple[npt.NDArray[np.int64], Units]:
-        """Those of the rows whose files can be read, (N,), and (N, ALTERED, dim) descriptors of their versions."""
+        """The rows whose files can be read, (N,), and (N, ALTERED, dim) descriptors of their altered versions."""
         found: list[int] = []
         vectors: list[Units] = []
         with ThreadPoolExecutor(cores(), thread_name_prefix="adapt") as pool:
@@ -199,7 +199,7 @@ class _Work:
         try:
             picture = Image.fromarray(files.load(photo.source, least_side_px=SIDE_PX))
         except UnreadablePhoto:
-            return None  # `viewfix migrate` names it
+            return None  # `viewfix migrate` reports it
         picture.thumbnail((SIDE_PX, SIDE_PX))
         draws = [np.random.default_rng((int(row), version)) for version in range(ALTERED)]
         versions = [relit(picture, draws[0], grey=False)]
@@ -207,11 +207,13 @@ class _Work:
         return self.model.embed([np.asarray(version) for version in versions])
 
     def candidates(self, places: Places, rng: np.random.Generator) -> list[nn.Linear]:
-        """Whitenings learned with several shrinkages, and each after some steps of a metric loss."""
+        """Whitenings with several shrinkages, and each after training with a metric loss."""
         drawn = rng.permutation(self.rows(places))[:MOST_FITTED]
-        rows, versions = self.altered(drawn, "describing to fit")
+        rows, versions = self.altered(drawn, "describing to train")
         if len(rows) < 2:
-            raise BadInput("The files of the map's photos cannot be read, so nothing can be fitted. Bring them back.")
+            raise BadInput(
+                "The files of the map's photos cannot be read, so there is nothing to train on. Restore them."
+            )
         own = self.described[rows]
         everything = torch.from_numpy(np.concatenate([own, versions.reshape(-1, own.shape[1])]))
         first = [np.repeat(own, ALTERED, axis=0)]
@@ -227,13 +229,13 @@ class _Work:
             whiten.learned(everything, pairs, dim, keep=dim, shrinkage=share, power=0.3).requires_grad_(False)
             for share in SHRINKAGES
         ]
-        shots = torch.from_numpy(np.concatenate([own[:, None], versions], axis=1))
-        return [*learned, *(self._stepped(layer, rows, shots, rng) for layer in learned)]
+        versions_of = torch.from_numpy(np.concatenate([own[:, None], versions], axis=1))
+        return [*learned, *(self._stepped(layer, rows, versions_of, rng) for layer in learned)]
 
     def _stepped(
-        self, start: nn.Linear, rows: npt.NDArray[np.int64], shots: torch.Tensor, rng: np.random.Generator
+        self, start: nn.Linear, rows: npt.NDArray[np.int64], versions_of: torch.Tensor, rng: np.random.Generator
     ) -> nn.Linear:
-        """The layer after some steps of multi-similarity loss on photos that are far apart, each in all versions."""
+        """The layer after training with multi-similarity loss on distant photos, each in all versions."""
         layer = nn.Linear(start.in_features, start.out_features)
         layer.load_state_dict(start.state_dict())
         scale = float(start.weight.norm()) / start.weight.numel() ** 0.5
@@ -249,7 +251,7 @@ class _Work:
                     blocked |= self.whole.near(int(row))
                 if len(chosen) == PLACES_A_STEP:
                     break
-            batch = shots[chosen]
+            batch = versions_of[chosen]
             labels = torch.arange(len(chosen)).repeat_interleave(batch.shape[1])
             loss = objective(_through(layer, batch.flatten(0, 1)), labels)
             optimiser.zero_grad()
@@ -258,27 +260,29 @@ class _Work:
         return layer.requires_grad_(False)
 
 
-def kept_with(place: Place, model: Model | str | Path | None, outcome: Adapted) -> tuple[ModelIdentity, Path]:
-    """Keep the adapted model with the map, where a map of it looks for it.
+def store_model(place: Place, model: Model | str | Path | None, outcome: Adapted) -> tuple[ModelIdentity, Path]:
+    """Store the adapted model with the map.
 
     Returns:
         The map's present model, and the file of the new one.
 
     Raises:
-        BadInput: the map's model is no .onnx file.
+        BadInput: the map's model is not an .onnx file.
     """
     assert outcome.layer is not None, "only what is kept is written"
     with Map.open(place, model=model) as city, TemporaryDirectory(prefix="viewfix-") as folder:
         used = city.model
         if not isinstance(used, OnnxModel):
-            raise BadInput(f"{used.name} is no .onnx file, so nothing can be added to it. Use one that is.")
+            raise BadInput(
+                f"{used.name} is not an .onnx file, so no layer can be added to it. Use a map whose model is one."
+            )
         adapted = write(used, outcome.layer, Path(folder) / "adapted.onnx")
         identity = ModelIdentity(adapted.name, adapted.fingerprint, adapted.dim)
         return city.store.model, city.store.keep_model_file(identity, adapted.path)
 
 
 def write(model: OnnxModel, layer: nn.Linear, path: Path) -> OnnxModel:
-    """The model with the layer after it, as a file that describes itself."""
+    """Write the model with the layer after it as a self-describing file."""
     about = {key: value for key, value in model.about.items() if key not in ("format", "preprocessing")}
     about |= {"dim": layer.out_features, "sources": [*about.get("sources", []), "adapted to a map by viewfix adapt"]}
     about["name"] = f"{model.name}, adapted" if not model.name.endswith(", adapted") else model.name

@@ -1,4 +1,4 @@
-"""A picture becomes the same place in other light, weather or season, from a little beside, by another camera."""
+"""Augmentations of a training picture: light, weather, season, viewpoint and camera."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Local features of many pictures become a vocabulary: the centres that NetVLAD starts from."""
+"""The initial vocabulary of NetVLAD, by k-means over local features of many pictures."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A PyTorch network becomes a self-describing .onnx file, in float32 and in int8."""
+"""Export of PyTorch networks to self-describing .onnx files, in float32 and int8."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ PIXELS, NORMALISED, FEATURES, DESCRIPTOR = "pixels", "normalised", "features", "
 def to_onnx(
     module: nn.Module, example: torch.Tensor, *, names: tuple[str, str], any_size: bool = True
 ) -> onnx.ModelProto:
-    """A module of one input (B, C, H, W) as it is, with B free, and H and W too where it takes `any_size`.
+    """Export a module with one input (B, C, H, W); B is dynamic, and H and W as well with `any_size`.
 
     `names` are those of its input and output.
     """
@@ -139,7 +139,7 @@ def quantised(
     """A folded backbone with weights and activations of 8 bits.
 
     Args:
-        model: as `folded` gives it.
+        model: the output of `folded`.
         pictures: (1, 3, H, W) float32 normalised, to find the range of every activation.
         float_convolutions: so many at the start stay float: few numbers, and errors made there run through all layers.
     """

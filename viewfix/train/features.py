@@ -1,4 +1,4 @@
-"""What the frozen stages make of every sample is computed once and kept on disk: samples go in, features come out.
+"""A cache of the features of the frozen stages, so that each sample is computed once.
 
 float16 in .npy files that are mapped into memory; a kill costs the batch that was under way.
 """
@@ -76,9 +76,9 @@ class Cache:
         device: torch.device,
         progress: Report = silent,
     ) -> Cache:
-        """The cache of `folder`, computed as far as it is not there yet.
+        """The cache of `folder`, completed if some features are missing.
 
-        Another `key` than that in the folder means other photos or other stages: all is computed anew.
+        Another `key` than that in the folder means other photos or other stages: everything is computed again.
 
         Raises:
             StorageFailed: the disk has no room for it.
@@ -124,7 +124,7 @@ def _space(folder: Path, arrays: Sequence[npt.NDArray[np.float16]], samples: int
     if needed > free:
         raise StorageFailed(
             f"The features of {samples} samples take {needed / 1e9:.1f} GB, and {folder} has {free / 1e9:.1f} GB free. "
-            "Free space, set fewer versions, or set cache = false."
+            "Free space, use fewer versions, or set cache = false."
         )
     return [
         open_memmap(folder / f"{number}.npy", mode="w+", dtype=np.float16, shape=(samples, *array.shape[1:]))

@@ -1,4 +1,4 @@
-"""Frozen stages become a function that is as fast as the machine allows: pictures go in, features come out."""
+"""Run frozen stages as fast as the machine allows."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from ..embed.describe import cores
 from . import export
 
 WORTH_IT = 300
-"""From so many pictures on, the seconds that an export takes come back."""
+"""The number of pictures from which the seconds for an export are worth it."""
 
 Features = Callable[[Tensor], Any]
 
 
 def runner(frozen: nn.Module, example: Tensor, *, pictures: int, device: torch.device) -> Features:
-    """What gives the features of a (B, 3, H, W) float32 batch, all of one size.
+    """A function from a (B, 3, H, W) float32 batch to its features.
 
-    On a CPU the stages run in ONNX Runtime, one picture a core: several times as fast as PyTorch, which
-    is fastest there one by one. Stages that hand on more than one tensor, and GPUs, stay with PyTorch.
+    On a CPU the stages run in ONNX Runtime, one picture on each core, several times as fast as PyTorch. PyTorch is
+    used on GPUs, for stages with several output tensors, and for few pictures.
     """
     frozen = frozen.eval().to(device)
     if device.type != "cpu":

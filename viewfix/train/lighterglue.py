@@ -1,4 +1,4 @@
-"""LighterGlue: the local features of two pictures become matches.
+"""LighterGlue: matching of the local features of two pictures.
 
 The small LightGlue (Lindenberger and others, "LightGlue: Local Feature Matching at Light Speed", ICCV 2023) that the
 authors of XFeat trained for it: six layers of one head and 96 numbers. Without early stopping and without pruning,

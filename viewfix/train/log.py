@@ -1,4 +1,4 @@
-"""The figures of a run go in, a log that TensorBoard draws comes out: tensorboard --logdir RUN."""
+"""The TensorBoard log of a run: tensorboard --logdir RUN."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from ..optional import optional
 
 
 class Log:
-    """Figures by step; a run that goes on writes over what it had written beyond its checkpoint.
+    """Figures by step; a resumed run overwrites the figures after its checkpoint.
 
     Args:
-        step: of the checkpoint that the run goes on from; 0 for a new one.
+        step: that of the checkpoint a run is resumed from; 0 for a new run.
         enabled: whether this process writes at all.
     """
 

@@ -1,4 +1,4 @@
-"""The descriptors of a batch and the places they show go in; one number to make smaller comes out.
+"""The losses: descriptors of a batch and their place labels to one number to minimise.
 
 Every loss is a module: (B, D) float descriptors and (B,) int64 labels, equal for photos of one place, to a
 scalar float of at least 32 bits on the descriptors' device. A batch that holds nothing to learn from gives

@@ -1,4 +1,4 @@
-"""The name of a layer or loss and its hyper-parameters go in; the object comes out, or one clear line."""
+"""Make a layer or a loss by name, with its hyper-parameters checked."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def made(kind: str, makers: Mapping[str, Callable[..., T]], name: str, fixed: Ma
 
     Args:
         kind: what `makers` make, for the messages: "aggregation layer", "loss".
-        fixed: what our own code passes; taken as it is.
+        fixed: arguments from our own code, not checked.
         hyper: what a recipe asked for. The default of a parameter says what is allowed: whole numbers of at
             least 1, numbers of at least 0, as many whole numbers as the default has.
 

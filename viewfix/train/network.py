@@ -1,4 +1,4 @@
-"""The whole network: normalised pixels go in, a short unit-length descriptor comes out."""
+"""The network as a whole: normalised pixels to a short descriptor of length 1."""
 
 from __future__ import annotations
 

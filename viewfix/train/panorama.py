@@ -1,4 +1,4 @@
-"""Four photos that look north, east, south and west from one spot become a photo in any other direction."""
+"""Views in any direction from four photos that look north, east, south and west."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Ring:
         if faces.ndim != 4 or faces.shape[0] != 4 or faces.shape[1] != faces.shape[2]:
             raise BadInput(
                 f"A ring is made of four square photos of 90 degrees; these have the shape {faces.shape}. "
-                "Give the photos of one spot that look to 0, 90, 180 and 270 degrees."
+                "Use the photos of one spot at 0, 90, 180 and 270 degrees."
             )
         self.side_px = faces.shape[1]
         strip = torch.from_numpy(np.concatenate(list(faces), axis=1))

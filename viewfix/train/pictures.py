@@ -1,4 +1,4 @@
-"""Photos become the tensors that a network trains on: as they are, altered, or at a drawn night; always one size."""
+"""The input tensors of a training: photos unchanged, augmented or in night light, all of one size."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from .recipe import Recipe
 
 AS_IS = 0
 NIGHT = 1_000_000
-"""Versions of a photo: as it is, and at a drawn night; what lies between is augmented, each number differently."""
+"""Versions of a photo: unchanged, and in simulated night light. Each number between is another augmentation."""
 
 SPARE = 1.25
 """A picture is altered at this many times the size at which the network sees it: crops need something to lose."""
@@ -34,7 +34,7 @@ Sample = tuple[int, int]
 
 
 def rules(recipe: Recipe, backbone: Backbone) -> Preprocessing:
-    """How pictures reach the network once it is trained.
+    """The preprocessing of the trained network.
 
     Raises:
         BadInput: squares whose side the backbone cannot divide.
@@ -55,9 +55,9 @@ def rules(recipe: Recipe, backbone: Backbone) -> Preprocessing:
 
 
 def common_size_px(deployed: Preprocessing, photos: Sequence[Photo], *, sampled: int = 25) -> tuple[int, int]:
-    """Width and height of every picture of a training: what the rules make of a photo of the usual shape.
+    """Width and height of every picture of a training, from the median shape of `sampled` photos.
 
-    A batch holds pictures of one size only; the usual shape is the median of `sampled` photos.
+    All pictures of a batch have one size.
     """
     shapes = []
     for photo in photos[:: max(1, len(photos) // sampled)]:
@@ -70,7 +70,7 @@ def common_size_px(deployed: Preprocessing, photos: Sequence[Photo], *, sampled:
 def readable(
     photos: Sequence[Photo], *, least_side_px: int, progress: Progress = silent
 ) -> tuple[list[Photo], list[Skipped]]:
-    """The photos that can be decoded, and why the others cannot: found out now, not in the third hour."""
+    """Decode every photo once, so that unreadable ones are skipped before the training."""
 
     def trial(photo: Photo) -> Photo | Skipped:
         try:
@@ -89,7 +89,7 @@ def readable(
 
 
 class Pictures:
-    """Photos and their versions as normalised tensors; the same sample is the same tensor, whoever asks and when.
+    """Photos and their versions as normalised tensors; a sample always gives the same tensor.
 
     Args:
         photos: rows of samples are rows of these.
@@ -142,7 +142,7 @@ Read = TypeVar("Read")
 
 
 def read_ahead(items: Sequence[Asked], read: Callable[[Asked], Read]) -> Iterator[tuple[Asked, Read]]:
-    """Each item and what `read` gives for it; the next is read while the caller works on this one."""
+    """Each item with the result of `read`; the next is read while the caller works on this one."""
     with ThreadPoolExecutor(1, thread_name_prefix="ahead") as pool:
         waiting = [pool.submit(read, item) for item in items[:1]]
         for number, item in enumerate(items):

@@ -1,4 +1,4 @@
-"""Photos become places: which of them show the same, which surely do not, and batches of both."""
+"""Places: which photos show the same, which certainly do not, and training batches of both."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Places:
         skipped: what could not be used, handed through.
         positive_m: how near photos of one place are, metres.
         heading_tolerance_deg: how far apart they may look, [0, 180].
-        negative_m: photos farther apart than this surely show different places.
+        negative_m: photos farther apart than this certainly show different places.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class Places:
         good = [item for item in items if isinstance(item, Photo)]
         skipped = [item for item in items if isinstance(item, Skipped)]
         if not good:
-            raise BadInput(f"There are no photos to learn from ({len(skipped)} skipped). Give geotagged photos.")
+            raise BadInput(f"There are no photos to train on ({len(skipped)} skipped). Use geotagged photos.")
         places = cls(
             good, skipped, positive_m=positive_m, heading_tolerance_deg=heading_tolerance_deg, negative_m=negative_m
         )
@@ -85,7 +85,7 @@ class Places:
         return np.asarray(near[near != row], np.int64)
 
     def negatives(self, row: int) -> Rows:
-        """(n,) int64, ascending: the photos farther than `negative_m`, which surely show another place."""
+        """(n,) int64, ascending: the photos farther than `negative_m`, which certainly show another place."""
         far = np.ones(len(self.photos), bool)
         far[self._within(row, self.negative_m)] = False
         return np.flatnonzero(far).astype(np.int64)
@@ -126,7 +126,7 @@ class Places:
                 raise BadInput(
                     f"The area is too small to be split: of {len(self.photos)} photos, {len(part.photos)} are {name}, "
                     f"{len(self.photos) - kept.sum() - held_out.sum()} lie in the margin of {margin_m:g} m, and no two "
-                    f"photos {name} show one place. Give more photos, or change validation_share or "
+                    f"photos {name} show one place. Add photos, or change validation_share or "
                     "validation_margin_m."
                 )
         return training, validation
@@ -199,7 +199,7 @@ class Places:
                 f"{message}; {unknown} have no heading. Set heading_tolerance_deg to 180 to go by position alone, "
                 "or raise positive_m."
             )
-        return f"{message}. Give denser photos, or raise positive_m or heading_tolerance_deg."
+        return f"{message}. Use denser photos, or raise positive_m or heading_tolerance_deg."
 
 
 def _tree(points_m: npt.NDArray[np.float64]) -> Any:

@@ -1,4 +1,4 @@
-"""A published model by name, and its weights, go in; our network with them, or a checked .onnx, comes out."""
+"""Load the weights of published models strictly, and convert them to checked .onnx files."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def load_published(name: str, file: Path) -> Describer:
 
     Loaded strictly: every tensor of the file finds exactly one of ours with its shape, and
     none of ours is left out. Nothing is unpickled. The tensors stay in the file, mapped into
-    memory where its format allows: leave the file as it is while the network is used.
+    memory where its format allows: do not change the file while the network is used.
 
     Args:
         name: of a published model of the catalogue.
@@ -131,12 +131,12 @@ def _matched(
         _listed("missing", sorted(wanted - set(renamed))),
         _listed("unexpected", [key for mine, key in renamed.items() if mine not in ours and not made_of.spare(mine)]),
         _listed("of another shape", misshapen),
-        f"{twice} that are there twice" if twice else "",
+        f"{twice} that occur twice" if twice else "",
     ]
     if any(complaints):
         raise BadInput(
             f"{origin} does not hold the weights of {name}: {'; '.join(c for c in complaints if c)}. "
-            "Give the file of that very model: viewfix models lists their names."
+            "Use the file of this model; `viewfix models` lists the names."
         )
     missing = {key: torch.zeros_like(ours[key], device="cpu") for key in ours if key not in renamed}  # spare ones
     return {**missing, **{mine: state[key] for mine, key in renamed.items() if mine in ours}}

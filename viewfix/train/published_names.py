@@ -1,4 +1,4 @@
-"""The name of a published model goes in; of which of our parts it is made, and what its tensors are called, comes out.
+"""The architectures of the published models, and how the names of their tensors map to ours.
 
 Facts of the authors' repositories, by reading them and their checkpoints; no code of theirs.
 """
@@ -47,7 +47,7 @@ class Architecture:
     unused: tuple[str, ...] = ()
 
     def ours(self, published: str) -> str:
-        """Our name of a published tensor; one that is nobody's when it belongs nowhere."""
+        """Our name of a published tensor; a name without a match if we have no such tensor."""
         if published in self.renamed:
             return self.renamed[published]
         if self.head_prefix and published.startswith(self.head_prefix):
@@ -67,7 +67,7 @@ class Architecture:
 
 
 def architecture(name: str) -> Architecture:
-    """What the published model of that catalogue name is made of.
+    """The architecture of a published model of the catalogue.
 
     Raises:
         UnknownModel: it is not one of those that can be loaded.
@@ -77,7 +77,9 @@ def architecture(name: str) -> Architecture:
     if name in WHOLE:
         return WHOLE[name]
     if family not in makers:
-        raise UnknownModel(f"{name} is no published model that can be loaded. List those there are: viewfix models")
+        raise UnknownModel(
+            f"{name} is not a published model that can be loaded. Run `viewfix models` for those that can."
+        )
     return makers[family](rest)
 
 

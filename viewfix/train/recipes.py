@@ -74,5 +74,5 @@ def built_in(name: str) -> Recipe:
     if name not in RECIPES:
         close = difflib.get_close_matches(name, list(RECIPES), n=1)
         hint = f"Did you mean {close[0]!r}?" if close else f"Choose one of: {', '.join(RECIPES)}."
-        raise BadInput(f"There is no built-in recipe called {name!r}. {hint} Pass a file of yours without --recipe.")
+        raise BadInput(f"There is no built-in recipe called {name!r}. {hint} For your own recipe pass a TOML file.")
     return RECIPES[name]

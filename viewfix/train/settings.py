@@ -1,4 +1,4 @@
-"""A value out of TOML, JSON or a command line becomes what a field of a recipe holds, or one line that says why not."""
+"""Convert values from TOML, JSON or the command line to the fields of a recipe."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def typed(name: str, value: Any, kind: Any, *, where: str) -> Any:
     elif Mapping[str, Option] in branches:
         if isinstance(value, Mapping) and all(isinstance(v, bool | int | float | str | list) for v in value.values()):
             return dict(value)
-    elif type(value) in branches:  # not isinstance: True is no number here
+    elif type(value) in branches:  # not isinstance: True is not a number here
         return value
     raise BadInput(f"{where} sets {name} to {value!r}. It wants {_in_words(kind)}.")
 

@@ -1,4 +1,4 @@
-"""A random network and sampled features go in; the network with what training starts from comes out.
+"""The initial state of a training: weights, vocabulary by k-means, and projection by whitening.
 
 Published or earlier weights, the vocabulary of NetVLAD by k-means, and the projection by whitening.
 """
@@ -32,10 +32,10 @@ Describe = Callable[[Sequence[Sample]], Any]
 
 
 def load_weights(describer: Describer, recipe: Recipe) -> bool:
-    """Weights into the network as the recipe names them; whether the head was among them.
+    """Load the weights that the recipe names; True if they include the head.
 
     Raises:
-        BadInput: the file is no weights file, or its keys do not fit; they are listed.
+        BadInput: not a weights file, or keys that do not fit, which are listed.
     """
     if recipe.weights is None:
         return False
@@ -62,13 +62,13 @@ def load_weights(describer: Describer, recipe: Recipe) -> bool:
 
 
 def _tensors(state: dict[str, Any], path: Path) -> dict[str, Tensor]:
-    """The named tensors of a published file: at the top, or under the name that trainers commonly give them."""
+    """The named tensors of a published file: at the top level, or under one of the usual keys."""
     for name in ("state_dict", "model_state_dict", "model"):
         if isinstance(state.get(name), dict):
             state = state[name]
     tensors = {name.removeprefix("module."): value for name, value in state.items() if isinstance(value, Tensor)}
     if not tensors:
-        raise BadInput(f"{path} holds no tensors (keys: {', '.join(list(state)[:5]) or 'none'}). Give a state dict.")
+        raise BadInput(f"{path} holds no tensors (keys: {', '.join(list(state)[:5]) or 'none'}). Use a state dict.")
     return tensors
 
 
@@ -83,7 +83,7 @@ def fit_head(
     """Vocabulary and projection from features of training photos.
 
     Args:
-        features: samples to what the backbone gives for them.
+        features: samples to their backbone features.
         samples, others: row i of both shows one place, in the second altered or from beside.
     """
     if hasattr(head.aggregator, "set_vocabulary"):
@@ -104,7 +104,7 @@ def vocabulary(aggregator: Any, features: Describe, samples: Sequence[Sample], r
     count = len(aggregator.centres)
     if len(sample) < count:
         raise BadInput(
-            f"{len(sample)} local features cannot make {count} clusters. Give more photos, a larger image_px, or "
+            f"{len(sample)} local features are too few for {count} clusters. Add photos, a larger image_px, or "
             "fewer clusters."
         )
     centres = clusters.vocabulary(sample, count, seed=recipe.seed)

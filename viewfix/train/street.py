@@ -1,4 +1,4 @@
-"""A folder of photos, four to a spot, becomes training pictures: as taken, altered, and in any direction."""
+"""Training pictures from a street with four photos for each spot: unchanged, altered, and in any direction."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ VIEW_PX = 320
 
 
 def unaltered(picture: Image.Image, rng: np.random.Generator) -> Image.Image:
-    """The picture as it is."""
+    """The unchanged picture."""
     return picture
 
 
@@ -60,9 +60,9 @@ LIGHTS: tuple[tuple[Version, float], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Rendering:
-    """One training picture: from a spot (its index), looking to `heading_deg`; which one is decided by `seed`.
+    """One training picture: from a spot (its index), looking to `heading_deg`, with random choices by `seed`.
 
-    A drawn one is a view out of the ring of the spot, lit as `seed` says; the others are photos as taken, in a version.
+    If it is `drawn`, it is a view from the ring of the spot; otherwise a photo, altered by `version`.
     """
 
     spot: int
@@ -112,7 +112,7 @@ class Street:
         ]
 
     def views(self, count: int, *, seed: int) -> list[Rendering]:
-        """`count` views a spot, each in a direction of its own."""
+        """`count` views for each spot, in random directions."""
         rng = np.random.default_rng(seed)
         headings = rng.uniform(0, 360, (len(self.files), count))
         return [
@@ -159,7 +159,7 @@ class Street:
 
 @dataclass(frozen=True, slots=True)
 class Likeness:
-    """Which renderings show the same thing: from nearby, not far aside, looking the same way.
+    """Which renderings show the same place: close together, not far aside, looking the same way.
 
     A step forward changes a view little, a step aside much: hence two distances.
     """
@@ -192,7 +192,7 @@ def apart(
     *,
     far_m: float,
 ) -> bool:
-    """Whether rendering i surely shows something else than all the others: from far away, or looking the other way."""
+    """Whether rendering i certainly shows another place than all others: far away, or in the opposite direction."""
     chosen = np.array(others, np.int64)
     far = np.hypot(*(spots_m[chosen] - spots_m[i]).T) >= far_m
     away = np.abs((headings_deg[chosen] - headings_deg[i] + 180) % 360 - 180) >= 110

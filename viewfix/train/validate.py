@@ -1,4 +1,4 @@
-"""Photos kept out of training ask for each other: descriptors go in, shares of right answers come out."""
+"""Validation recall: held-out photos as queries against the other held-out photos."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Describe = Callable[[Sequence[Sample]], Tensor]
 
 @dataclass(frozen=True, slots=True)
 class Validation:
-    """Which validation photos ask, which are the map, and which answers are right.
+    """Which validation photos are queries, which are the map, and which answers are right.
 
     `queries` (Q,) and `map` (M,) int64 rows of the photos, none in both; `right` (Q, M) bool:
     every query has at least one. `versions` of the queries that are asked.
@@ -56,7 +56,7 @@ class Validation:
         if not asking:
             raise BadInput(
                 f"No two of the {len(places.photos)} validation photos show one place, so no recall can be measured. "
-                "Give more photos, or raise validation_share, positive_m or heading_tolerance_deg."
+                "Add photos, or raise validation_share, positive_m or heading_tolerance_deg."
             )
         right = np.zeros((len(asking), len(places.photos)), bool)
         for line, row in enumerate(asking):

@@ -1,4 +1,4 @@
-"""Vectors of pictures, and pairs of the same place, become a linear layer that makes little of what changes in a place.
+"""Whitening: a linear layer, learned from pairs, that suppresses what varies between photos of one place.
 
 Learned whitening (Mikolajczyk and Matas 2007; Radenović et al. 2018): the covariance of the
 differences within pairs is made round, then the directions that vary most between places are kept.

@@ -1,4 +1,4 @@
-"""XFeat: pixels become local features, a few hundred corners with a descriptor each.
+"""XFeat: a few hundred local features with descriptors for a picture.
 
 Potje and others, "XFeat: Accelerated Features for Lightweight Image Matching", CVPR 2024. The modules carry the
 names of the published state dict, so that its weights load as they are; the sparse setting is what is built.

@@ -91,7 +91,7 @@ def _model(job: Job) -> Model:
 
 
 def _shipped(name: str) -> Model:
-    return catalogue.load(name, threads=1)
+    return catalogue.named(name, threads=1)
 
 
 def _read(content: bytes) -> Model:

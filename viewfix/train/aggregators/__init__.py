@@ -1,4 +1,4 @@
-"""Feature maps become one vector a picture: the name of an aggregation layer goes in, the layer comes out."""
+"""Aggregation layers by name: a feature map to one vector for each picture."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every aggregation layer is: a feature map goes in, one unit-length vector a picture comes out."""
+"""The interface of aggregation layers: a feature map to one vector of length 1 for each picture."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""BoQ, Bag of Queries (Ali-bey et al., 2024): learned questions are put to the feature map, the answers come out."""
+"""BoQ, Bag of Queries (Ali-bey et al., 2024): learned queries attend to the feature map."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Conv-AP (Ali-bey et al., 2022): a feature map goes in, its channels mixed and averaged over a few cells come out."""
+"""Conv-AP (Ali-bey et al., 2022): channels mixed by a convolution, averaged over a few cells."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The head of CosPlace and EigenPlaces (Berton et al., 2022 and 2023): GeM and one linear layer after it."""
+"""The head of CosPlace and EigenPlaces (Berton et al., 2022 and 2023): GeM and one linear layer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""GeM (Radenović et al., 2019): a feature map goes in, the generalised mean of each channel comes out."""
+"""GeM (Radenović et al., 2019): the generalised mean of each channel."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""GhostVLAD (Zhong et al., 2018): NetVLAD with centres that take what is no use, and are then left out."""
+"""GhostVLAD (Zhong et al., 2018): NetVLAD with extra centres for useless features, which are then dropped."""
 
 from __future__ import annotations
 

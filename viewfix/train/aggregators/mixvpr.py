@@ -1,4 +1,4 @@
-"""MixVPR (Ali-bey et al., 2023): a feature map of one fixed size goes in, mixed over all its positions it comes out."""
+"""MixVPR (Ali-bey et al., 2023): a feature map of fixed size, mixed over all positions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""NetVLAD (Arandjelović et al., 2016): a feature map goes in, one unit-length vector of residuals comes out."""
+"""NetVLAD (Arandjelović et al., 2016): residuals to soft-assigned centres, as one vector of length 1."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""SPoC and MAC: a feature map goes in, the mean or the maximum of each channel comes out."""
+"""SPoC and MAC: the mean or the maximum of each channel."""
 
 from __future__ import annotations
 

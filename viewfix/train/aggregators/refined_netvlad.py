@@ -1,4 +1,4 @@
-"""NetVLAD over features that a small network has mended and weighed: a feature map goes in, one unit-length vector out.
+"""NetVLAD over features that a small network has corrected and weighted.
 
 NetVLAD is of Arandjelović et al. (2016); that some features should count for less is in
 DELF (Noh et al., 2017) and, as clusters to be thrown away, in GhostVLAD (Zhong et al., 2018).

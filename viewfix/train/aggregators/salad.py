@@ -1,4 +1,4 @@
-"""SALAD (Izquierdo and Civera, 2024): features are shared out among clusters by optimal transport, or thrown away."""
+"""SALAD (Izquierdo and Civera, 2024): features assigned to clusters by optimal transport, or discarded."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Normalised pixels become feature maps: the name of a backbone goes in, the network comes out, loaded and frozen."""
+"""Backbones by name, with loading and freezing: normalised pixels to a feature map."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def imagenet(name: str) -> Backbone:
     if name not in PACKAGED:
         raise BadInput(
             f"No package brings ImageNet weights of {name}; there are those of efficientnet-lite0, "
-            f"{' and '.join(PACKAGED)}. Download its published weights, and give the file."
+            f"{' and '.join(PACKAGED)}. Download its published weights, and set `weights` to the file."
         )
     package, model_file = PACKAGED[name]
     try:

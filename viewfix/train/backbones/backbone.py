@@ -1,4 +1,4 @@
-"""Normalised pixels go in, a feature map comes out, in stages that can be cut apart and partly frozen."""
+"""The interface of backbones: stages that can be split and partly frozen."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NAMED = 8
 class Backbone(nn.Module):
     """(B, 3, H, W) float, (pixel - mean) / std, to a map (B, channels, H / stride, W / stride) float.
 
-    With `has_token` it gives a tuple: the map, and one vector (B, channels) for the whole picture.
+    With `has_token` the output is a tuple: the map, and one vector (B, channels) for the whole picture.
 
     Attributes:
         name: by which `backbones.make` makes it.
@@ -53,9 +53,9 @@ class Backbone(nn.Module):
         return features
 
     def split(self, tuned_stages: int) -> tuple[nn.Module, nn.Module]:
-        """(frozen, tuned), where tuned(frozen(x)) is what the backbone gives for x.
+        """(frozen, tuned), where tuned(frozen(x)) equals backbone(x).
 
-        They share their tensors with the backbone. `frozen` stays in evaluation mode when it is told to train.
+        They share their tensors with the backbone. `frozen` stays in evaluation mode after `train()`.
 
         Raises:
             BadInput: there are not so many stages.
@@ -71,13 +71,13 @@ class Backbone(nn.Module):
         """
         count = len(self.stages)
         if not 0 <= tuned_stages <= count:
-            raise BadInput(f"{self.name} has {count} stages, so {tuned_stages} cannot be tuned. Give 0 to {count}.")
+            raise BadInput(f"{self.name} has {count} stages, so {tuned_stages} cannot be tuned. Use 0 to {count}.")
         return count - tuned_stages
 
     def freeze(self, tuned_stages: int) -> None:
         """Let the last `tuned_stages` stages learn and nothing before them.
 
-        BatchNorm of the others goes on with the statistics it has, also after `train()`.
+        BatchNorm of the others keeps its statistics, also after `train()`.
 
         Raises:
             BadInput: there are not so many stages.
@@ -129,7 +129,7 @@ class Backbone(nn.Module):
         if any(complaints):
             raise BadInput(
                 f"These are not the weights of {self.name}: {'; '.join(c for c in complaints if c)}. Name the backbone "
-                "that they were trained for, or give the state dict of the backbone alone, under its public names."
+                "that they were trained for, or use the state dict of the backbone alone, under its public names."
             )
         self.load_state_dict({mine: state[key] for mine, key in kept.items()}, strict=True)
 

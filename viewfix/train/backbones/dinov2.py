@@ -1,4 +1,4 @@
-"""DINOv2 vision transformers: normalised pixels go in, a map of patch features and one token a picture come out.
+"""DINOv2 vision transformers: a map of patch features, and one token for each picture.
 
 Oquab and others, "DINOv2: learning robust visual features without supervision", TMLR 2024
 (arXiv:2304.07193); with registers: Darcet and others, "Vision transformers need registers",
@@ -198,7 +198,7 @@ def positions(learned: Tensor, height: int, width: int, *, antialias: bool) -> T
 def cubic(size: int, count: int, fits: Tensor, *, like: Tensor) -> Tensor:
     """(count, size): the weights that F.interpolate(mode="bicubic", scale_factor=(count + 0.1) / size) gives.
 
-    Where `fits`, a bool scalar, is true, they leave everything as it is.
+    Where `fits`, a bool scalar, is true, they change nothing.
     """
     wanted, there = _ranges(size, count, like)
     source = torch.where(fits, wanted, (wanted + 0.5) * (size / (count + 0.1)) - 0.5)

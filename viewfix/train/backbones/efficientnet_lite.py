@@ -1,4 +1,4 @@
-"""EfficientNet-Lite 0, 1 and 2 cut at stride 16: normalised pixels go in, a map with 112 or 120 channels comes out.
+"""EfficientNet-Lite 0, 1 and 2, cut at stride 16: a map with 112 or 120 channels.
 
 Tan and Le, "EfficientNet: rethinking model scaling for convolutional neural networks", ICML
 2019 (arXiv:1905.11946); the Lite variants are Google's of 2020: no squeeze-excite, ReLU6

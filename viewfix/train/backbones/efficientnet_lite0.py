@@ -1,6 +1,6 @@
-"""EfficientNet-Lite0 and its ImageNet weights, on which the model that ships is built.
+"""EfficientNet-Lite0 with its ImageNet weights, the backbone of the model that ships.
 
-Normalised pixels go in, a feature map with 112 channels at stride 16 comes out.
+Normalised pixels to a feature map with 112 channels at stride 16.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""ResNet cut at layer4 or layer3: normalised pixels go in, a map at stride 32 or 16 comes out.
+"""ResNet cut after layer4 or layer3: a map at stride 32 or 16.
 
 He, Zhang, Ren and Sun, "Deep residual learning for image recognition", CVPR 2016
 (arXiv:1512.03385). Under the tensor names of torchvision, whose ResNet50 also moves the

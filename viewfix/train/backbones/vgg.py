@@ -1,4 +1,4 @@
-"""VGG16 without its last pooling: normalised pixels go in, a map with 512 channels at stride 16 comes out.
+"""VGG16 without its last pooling: a map with 512 channels at stride 16.
 
 Simonyan and Zisserman, "Very deep convolutional networks for large-scale image recognition",
 ICLR 2015 (arXiv:1409.1556). Under the tensor names of torchvision.
@@ -19,7 +19,7 @@ WIDTHS = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512
 class VGG16(Backbone):
     """(B, 3, H, W) float, normalised as for ImageNet, to (B, 512, H / 16, W / 16) float.
 
-    The map is the last convolution as it is, before ReLU and pooling: where NetVLAD and
+    The map is the output of the last convolution, before ReLU and pooling: where NetVLAD and
     CosPlace cut it. Stages: what lies between two poolings, five of them.
     """
 
