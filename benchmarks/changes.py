@@ -1,6 +1,6 @@
 """Time adding to and removing from a large map, and searching it while its index is rebuilt.
 
-Used by benchmarks/million.py. The map ends with the photos that it began with.
+Used by benchmarks/million.py. At the end, the map has the same photos as at the beginning.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Table = dict[str, Any]
 
 
 def newcomers(count: int, photos: int) -> tuple[list[Record], np.ndarray]:
-    """Photos that are not in the map of so many, all over its first city."""
+    """Photos all over the first city that are not in the map."""
     places = photos // (streets.CITIES * streets.PHOTOS_PER_PLACE)
     city, rng = streets.city(0, places), np.random.default_rng(9)
     at = rng.integers(places, size=count)
@@ -38,7 +38,7 @@ def newcomers(count: int, photos: int) -> tuple[list[Record], np.ndarray]:
 
 
 def anonymous_mb() -> float:
-    """Memory of this process that is not a file's."""
+    """The memory of this process in megabytes, without file pages."""
     status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
     return int(status["RssAnon"].split()[0]) / 1024
 
@@ -50,7 +50,7 @@ def taken(work: Callable[[], Any]) -> float:
 
 
 def asked_until(done: Callable[[], bool], search: IndexedSearch, questions: np.ndarray, right: np.ndarray) -> str:
-    """What asking was like meanwhile."""
+    """Search until `done`, and summarise times, recall and memory."""
     spent, found, peak, begun = [], [], 0.0, time.perf_counter()
     while not done():
         number = len(spent) % len(right)
@@ -70,7 +70,7 @@ def asked_until(done: Callable[[], bool], search: IndexedSearch, questions: np.n
 
 
 def changing(path: Path, right: np.ndarray) -> Table:
-    """Add and remove a few and many; add many while the old index answers; rebuild it while it answers."""
+    """Time adding and removing few and many photos, and searching during a merge and during a rebuild."""
     table: Table = {}
     with Store.open(path, write=True) as store, IndexedSearch.opened(store) as search:
         photos = len(store)
@@ -95,7 +95,7 @@ def changing(path: Path, right: np.ndarray) -> Table:
 
 
 def renewing(path: Path, right: np.ndarray) -> Table:
-    """Rebuild the whole index in the background, as when it is found damaged."""
+    """Time rebuilding the whole index in the background, as after it was found damaged."""
     with Store.open(path) as store, IndexedSearch.opened(store) as search:
         questions = streets.queries(1000, len(store))
         search.settle()
@@ -106,7 +106,7 @@ def renewing(path: Path, right: np.ndarray) -> Table:
 
 
 def wide(path: Path) -> Table:
-    """Regions of many photos, asked for and listed."""
+    """Time searching and listing regions with many photos."""
     table: Table = {}
     with Store.open(path) as store, IndexedSearch.opened(store) as search:
         photos = len(store)
@@ -129,7 +129,7 @@ def wide(path: Path) -> Table:
 
 
 def joined(store: Store, questions: np.ndarray, right: np.ndarray, new: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
-    """The truth with new photos in the map: (rows, descriptors)."""
+    """The true neighbours after new photos were added: (rows, descriptors)."""
     rows, descriptors = new
     among_old = np.stack([store.descriptors(old) @ q for q, old in zip(questions, right, strict=True)])
     both = np.hstack([among_old, questions @ descriptors.T])

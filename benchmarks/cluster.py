@@ -1,4 +1,4 @@
-"""How much faster two workers of a Ray cluster embed than one: the same photos, on a cluster of this machine."""
+"""Compare the speed of embedding on two workers of a Ray cluster with one, on this machine."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from viewfix.embed.ray import Cluster
 from viewfix.types import Photo, Position
 
 FIRST = 64
-"""Photos before the clock starts: by then every worker has its model."""
+"""Photos to embed before the clock starts, so that every worker has loaded its model."""
 
 
 def photos_of(data: Path, count: int) -> list[Photo]:
@@ -32,7 +32,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--photos", type=int, default=2000)
-    parser.add_argument("--rounds", type=int, default=1, help="each times one worker, then two")
+    parser.add_argument("--rounds", type=int, default=1, help="rounds; each times one worker, then two")
     given = parser.parse_args()
     photos = photos_of(given.data, given.photos + FIRST)
 
@@ -58,7 +58,7 @@ def main() -> None:
 
 
 def embed(photos: list[Photo], address: str, workers: int) -> float:
-    """Seconds until all photos but the FIRST are in a new map too."""
+    """The seconds for adding all photos to a new map, without the FIRST ones."""
     with tempfile.TemporaryDirectory() as folder:
         path, cluster = Path(folder) / "timed.map", Cluster(address, workers)
         with Map.build(path, photos[:FIRST], cluster=cluster) as city:

@@ -1,11 +1,11 @@
-"""How many of the true ten nearest descriptors are found by codes of 16, 32 and 64 bytes.
+"""Measure the recall of the true ten nearest descriptors by codes of 16, 32 and 64 bytes.
 
-    python benchmarks/codes.py                        200,000 made descriptors, about 8 minutes on two cores
+    python benchmarks/codes.py                        200,000 generated descriptors, about 8 minutes on two cores
     python benchmarks/codes.py --photos 20000
 
-Product quantisation of FAISS over descriptors turned at random, every code compared, so that only the code costs
-recall. "Compared again": so many of the best by code are compared with the descriptors themselves, as every engine of
-viewfix does.
+This uses product quantisation of FAISS over randomly rotated descriptors, and compares every code, so that only the
+code reduces recall. "Compared again" is the number of best codes whose descriptors are then compared exactly, as every
+engine of viewfix does.
 """
 
 from __future__ import annotations

@@ -4,9 +4,9 @@
     python benchmarks/constants.py --photos 200000
     python benchmarks/constants.py --dry-run          says what it would write
 
-It measures bytes, rates and searches of a map file and of one PostgreSQL server at the size given, and how fast photos
-are described. Where the file names a larger map that a constant was measured on, that one stays: a small run says less
-of large maps.
+It measures the bytes, rates and search times of a map file and of one PostgreSQL server with `--photos` photos, and how
+fast photos are described. A constant that was measured on a larger map before is kept, because a small run says less
+about large maps.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ def of_postgres(photos: int) -> dict[str, Any]:
 
 
 def of_embedding() -> dict[str, Any]:
-    """Photos a second of one core, of noise as large as street-level photos: its content costs the model nothing."""
+    """Photos per second on one core. The photos are noise, because the time of the model does not depend on content."""
     model = catalogue.given(None)
     picture = np.random.default_rng(0).integers(0, 256, (400, 400, 3)).astype(np.uint8)
     model.embed([picture])

@@ -1,4 +1,4 @@
-"""How good fixes are, by how candidates are verified: metres, probabilities that come true, strangers sent away."""
+"""Measure the quality of fixes by matcher: errors in metres, calibration of the probability, and false accepts."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ RATE = 0.01
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """The fixes of the queries and of photos from elsewhere, with no line drawn, and the lines that there are."""
+    """The fixes of the queries and of photos from outside the map, without a threshold, and the threshold for RATE."""
 
     fixes: list[Fix]
     outside: dict[str, list[Fix]]
@@ -67,7 +67,7 @@ def report(asked: Asked, truths: Sequence) -> None:  # type: ignore[type-arg]
 
 
 def scored(asked: Asked, truths: Sequence) -> tuple[int, np.ndarray, np.ndarray]:  # type: ignore[type-arg]
-    """How often queries are repeated, so that as many come from inside as from outside; what was said; the truth."""
+    """The repetitions of the queries that balance inside and outside, the confidences, and which answers are right."""
     said = np.array([fix.confidence for fix in asked.fixes])
     right = np.array([
         distance_m(f.position, q.position) <= f.position.radius_m for f, q in zip(asked.fixes, truths, strict=True)
@@ -83,8 +83,8 @@ def _tops(fixes: Sequence[Fix], times: int) -> np.ndarray:
 
 
 def by_inliers(city: Map, queries: Sequence[Path], elsewhere: dict[str, list[Path]]) -> tuple[list[int], list[int]]:
-    """The most inliers that any of five candidates has, for every query and every photo from elsewhere."""
-    asking.SURE, asking.DOUBTFUL = 2.0, 2.0  # every one is held against five
+    """The most inliers among five candidates, for every query and for every photo from outside."""
+    asking.SURE, asking.DOUBTFUL = 2.0, 2.0  # always verify five candidates
     files = [*queries, *(file for some in elsewhere.values() for file in some)]
     most = [max(c.inliers or 0 for c in city.locate(file, least_confidence=0.0).candidates) for file in files]
     return most[: len(queries)], most[len(queries) :]

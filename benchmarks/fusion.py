@@ -1,4 +1,4 @@
-"""How sharp the vote of the candidates should be: photos of the training area, left out in turn, say."""
+"""Choose the sharpness of the candidates' votes, on left-out photos of the training area."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""How the time of a search grows with the number of photos, as a table and as a picture.
+"""Measure how search time grows with the number of photos, as a table and as a picture.
 
     python benchmarks/growth.py --keep DIR              ten thousand to ten million photos, 27 GB of disk, 40 minutes
     python benchmarks/growth.py --keep DIR --photos 10000 100000
 
-Maps that are in DIR already are used. Each is asked by a fresh process with one thread: benchmarks/million.py.
+Existing maps in DIR are used again. Each map is searched by a fresh process with one thread; see benchmarks/million.py.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ HEAD = "| photos | search, median | 95th percentile | CPU | of the true 10 found
 
 
 def ask(path: Path) -> dict[str, float]:
-    """What searching the whole of one map is like."""
+    """Measure searching the whole of one map."""
     with Store.open(path) as store, IndexedSearch.opened(store) as search:
         answers, spent = million.clocked(lambda query: search.nearest(query, million.TOP)[0], list(million.asked(path)))
         return {"photos": len(store), **spent._asdict(), "recall": million.recall(answers, million.known_truth(path))}
 
 
 def measured(path: Path, count: int) -> dict[str, float]:
-    """The same in a separate process with one thread; the map is made if it does not exist."""
+    """Measure one map in a separate process with one thread; build the map if it does not exist."""
     if not path.exists():
         million.make(path, count)
     million.index(path)
@@ -47,7 +47,7 @@ def measured(path: Path, count: int) -> dict[str, float]:
 
 
 def draw(table: list[dict[str, float]], file: Path) -> None:
-    """Search time over size, both logarithmic, beside what grows as the square root of the size does."""
+    """Draw search time over map size, both logarithmic, beside the curve of square-root growth."""
     import matplotlib
     from PIL import Image
 
@@ -80,7 +80,7 @@ def draw(table: list[dict[str, float]], file: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--photos", type=int, nargs="+", default=SIZES)
-    parser.add_argument("--keep", type=Path, metavar="DIR", help="where the maps are made, or are already")
+    parser.add_argument("--keep", type=Path, metavar="DIR", help="folder of the maps, built if missing")
     parser.add_argument("--picture", type=Path, default=PICTURE)
     parser.add_argument("--ask", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()

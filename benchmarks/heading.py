@@ -1,6 +1,6 @@
-"""Heading and position of queries that look in any direction, cut out of rings of photos at held-out spots.
+"""Measure heading and position errors of queries in any direction, cut out of rings of photos at held-out spots.
 
-With --lens, photos say their focal length, in the map and in the EXIF of the queries; without, 70 degrees are assumed.
+With --lens, the photos of the map and the EXIF of the queries have a focal length; without, 70 degrees are assumed.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from viewfix.geo import distance_m
 from viewfix.train.panorama import HEADINGS_DEG, Ring
 
 HELD_OUT = 5
-"""One spot in so many is not in the map."""
+"""One in this many spots is held out of the map."""
 
 MAP_FIELD_DEG = 90.0
 FOCAL_35MM = 0xA405
@@ -34,7 +34,7 @@ def focal_35mm(field_deg: float) -> float:
 
 
 def with_lens(picture: np.ndarray, field_deg: float) -> bytes:
-    """A picture as a file whose EXIF says its focal length."""
+    """A picture as a file with its focal length in EXIF."""
     exif = Image.Exif()
     exif.get_ifd(0x8769)[FOCAL_35MM] = round(focal_35mm(field_deg))
     file = io.BytesIO()
@@ -46,7 +46,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--side-px", type=int, default=400)
-    parser.add_argument("--lens", action="store_true", help="photos say their focal length")
+    parser.add_argument("--lens", action="store_true", help="give photos their focal length")
     given = parser.parse_args()
     folder = given.data / "cambridge" / "train"
     spots: dict[tuple[float, float], dict[float, Path]] = defaultdict(dict)

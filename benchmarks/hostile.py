@@ -1,11 +1,12 @@
-"""Hostile requests of every kind among good ones: is each good one answered as the core does, is memory bounded?
+"""Send hostile requests of every kind among good ones, and check the good answers and the memory of the service.
 
     python benchmarks/hostile.py                 17 kinds, 20 of each, among 200 good photos of cambridge/test
     python benchmarks/hostile.py --each 2 --good 20
 
-Bombs in PNG, JPEG, WebP and TIFF, halves, other kinds of files, forms of thousands of parts, endless and announced
-gigabytes, slow first and second requests; all at the same time. Then the service is told to stop while two decoders
-are at work, and must end in its grace.
+The hostile requests are decompression bombs in PNG, JPEG, WebP and TIFF, truncated files, files of other kinds, forms
+with thousands of parts, endless bodies and announced gigabytes, and slow first and second requests, all at the same
+time. Each good photo must get the same answer as from the core. Then the service is stopped while two decoders are
+running, and must end within its grace period.
 """
 
 from __future__ import annotations
@@ -77,7 +78,7 @@ class Watch:
 
 
 def made_map(path: Path) -> Path:
-    """A map of cambridge/test, not calibrated: that takes minutes, and only the candidates are compared here."""
+    """Build a map of cambridge/test without calibration, which takes minutes and is not needed for candidates."""
     manifest = DATA / "cambridge" / "test" / "map.csv"
     with Map.build(path, itertools.islice(iter(open_sources([manifest])), 2)) as city:
         city.add(manifest, calibrate=False)
@@ -97,7 +98,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--each", type=int, default=20)
     parser.add_argument("--good", type=int, default=200)
-    parser.add_argument("--map", type=Path, help="of cambridge/test; made if left out")
+    parser.add_argument("--map", type=Path, help="a map of cambridge/test; built if left out")
     given = parser.parse_args()
     photos = [path.read_bytes() for path in sorted((DATA / "cambridge" / "test" / "queries").glob("*"))]
     with tempfile.TemporaryDirectory() as scratch:
@@ -142,7 +143,7 @@ def main() -> None:
 
 
 def stop_at_work(service: object, send: Send) -> float:
-    """Tell the service to stop while it decodes; the seconds until it ends."""
+    """Stop the service while it decodes. Returns the seconds until it ends."""
     for _ in range(4):
         threading.Thread(target=timed, args=(send, service.port), daemon=True).start()  # type: ignore[attr-defined]
     time.sleep(0.3)

@@ -1,4 +1,4 @@
-"""`kill -9` at random moments of a build: the map must open every time, go on, and end as if nothing had happened."""
+"""`kill -9` a build at random moments: the map must open every time, continue, and end up identical."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from viewfix.store.store import Store
 
 
 def contents(path: Path) -> dict[str, tuple[str, bytes]]:
-    """Everything of a map that matters: id to record and descriptor."""
+    """The contents of a map: id to record and descriptor."""
     with Store.open(path) as store:
         known = store.known(store.ids())
         return {
@@ -83,7 +83,7 @@ def main() -> None:
 
 
 def count(path: Path) -> int:
-    """How many photos are committed."""
+    """The number of committed photos."""
     try:
         with Store.open(path) as store:
             return len(store)

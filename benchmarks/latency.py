@@ -1,4 +1,4 @@
-"""How long one `locate` takes on a warm map of 760 photos, and how long the command line takes to say its help."""
+"""Time one `locate` on a warm map of 760 photos, and `viewfix --help`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from viewfix.locate import query as asking
 
 
 def timed(city: Map, queries: Sequence[Truth], verify: str, what: str) -> None:
-    """Once to have the features of the map's photos in it, once timed."""
+    """Locate every query twice: once to store the features of the map's photos, and once timed."""
     taken_ms = []
     for again in (False, True):
         for query in queries:
@@ -34,7 +34,7 @@ def timed(city: Map, queries: Sequence[Truth], verify: str, what: str) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, default=DATA)
-    parser.add_argument("--map", type=Path, help="a map to use, made if it is not there; default: a temporary one")
+    parser.add_argument("--map", type=Path, help="the map to use, built if missing; default: a temporary one")
     given = parser.parse_args()
     queries = cambridge(given.data, "test", "queries")
     with tempfile.TemporaryDirectory() as folder:
@@ -46,7 +46,7 @@ def main() -> None:
                 city.locate(query.file)
             for verify in ("off", "fast", "accurate"):
                 timed(city, queries, verify, f"locate, {verify}, as a query is answered")
-            asking.SURE = asking.DOUBTFUL = 2.0  # every one is held against five
+            asking.SURE = asking.DOUBTFUL = 2.0  # always verify five candidates
             for verify in ("fast", "accurate"):
                 timed(city, queries, verify, f"locate, {verify}, five candidates for every query")
     for name, command in (

@@ -4,8 +4,8 @@
     python benchmarks/million.py --photos 100000 --keep DIR
     python benchmarks/million.py --photos 10000000 --keep DIR --changes          19 GB of disk, about half an hour
 
-Every figure of opening and searching comes from a fresh process, with one thread. With --changes the map is changed
-too, and its cache renewed while it is asked; with --keep the true neighbours are kept beside it.
+Opening and searching are measured in fresh processes with one thread. With --changes, the map is also changed, and its
+index renewed while it is searched. With --keep, the true neighbours are stored beside the map.
 """
 
 from __future__ import annotations
@@ -74,14 +74,14 @@ def sizes(path: Path) -> Table:
 
 
 def asked(path: Path) -> np.ndarray:
-    """(Q, dim) queries for a map: fewer where finding the truth takes long."""
+    """(Q, dim) queries for a map; fewer for a large map, where finding the true neighbours takes long."""
     with Store.open(path) as store:
         count = len(store)
     return streets.queries(QUERIES, count)[: max(FEWEST, min(QUERIES, COMPARED // max(1, count)))]
 
 
 def known_truth(path: Path) -> np.ndarray:
-    """`truth` for the queries that are asked, kept beside the map."""
+    """The result of `truth` for the queries of a map, stored beside it."""
     kept = path.with_name(path.name + ".truth.npy")
     if not kept.exists():
         np.save(kept, truth(path, asked(path)))
@@ -89,7 +89,7 @@ def known_truth(path: Path) -> np.ndarray:
 
 
 def truth(path: Path, questions: np.ndarray) -> np.ndarray:
-    """(Q, 10) rows that are truly nearest, by comparing with everything, a chunk at a time."""
+    """The (Q, 10) truly nearest rows, by comparing with all descriptors, in chunks."""
     with Store.open(path) as store:
         rows = np.zeros((len(questions), TOP), np.int64)
         best = np.full((len(questions), TOP), -2.0, np.float32)
@@ -104,14 +104,14 @@ def truth(path: Path, questions: np.ndarray) -> np.ndarray:
 
 
 def memory() -> Table:
-    """Resident megabytes of this process, and what of it are pages of files, which the system may drop."""
+    """The resident memory of this process, and its share of file pages, which the system may drop."""
     status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
     mb = {name: int(status[name].split()[0]) / 1024 for name in ("VmRSS", "RssFile", "VmHWM")}
     return {"resident": f"{mb['VmRSS']:.0f} MB, of it {mb['RssFile']:.0f} MB file pages; peak {mb['VmHWM']:.0f} MB"}
 
 
 class Spent(NamedTuple):
-    """Milliseconds a question took."""
+    """The milliseconds per query."""
 
     median: float
     p95: float
@@ -122,7 +122,7 @@ class Spent(NamedTuple):
 
 
 def clocked(ask: Callable[[Any], Any], questions: list[Any]) -> tuple[list[Any], Spent]:
-    """What each question gave, and how long one took, after a warm round."""
+    """The answers to all queries, and their times after a warm-up round."""
     for question in questions:
         ask(question)
     answers, spent, cpu = [], [], time.process_time()
@@ -148,12 +148,12 @@ def opening(path: Path) -> Table:
 
 
 def recall(answers: Sequence[np.ndarray], right: np.ndarray) -> float:
-    """The share of the true ten that was found."""
+    """The share of the true ten that were found."""
     return float(np.mean([len(set(a.tolist()) & set(b.tolist())) / TOP for a, b in zip(answers, right, strict=True)]))
 
 
 def cold(path: Path) -> Table:
-    """Opening and searching when nothing of the map and its index is in the memory of the machine."""
+    """Time opening and searching while nothing of the map or its index is in the file cache."""
     for file in (path, *path.with_name(path.name + ".index").glob("*-*")):
         with file.open("rb") as opened:
             os.posix_fadvise(opened.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
@@ -180,7 +180,7 @@ def everywhere(path: Path) -> Table:
 
 
 def near(path: Path) -> Table:
-    """Circles of 1 km around the middle of cities, dense to thin, asked with photos from there."""
+    """Time searches within 1 km of the centre of cities, from dense to sparse."""
     table: Table = {}
     rng = np.random.default_rng(5)
     with Store.open(path) as store, IndexedSearch.opened(store) as search:
@@ -208,7 +208,7 @@ CHANGES: dict[str, Callable[[Path], Table]] = {
 
 
 def fresh(stage: str, path: Path) -> Table:
-    """The table of one stage, from a separate process; stages that only search have one thread."""
+    """The table of one stage from a separate process. Stages that only search use one thread."""
     threads = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS") if stage in STAGES else ()
     one = {name: "1" for name in threads}
     command = [sys.executable, __file__, "--stage", stage, "--map", str(path)]
@@ -224,8 +224,8 @@ def show(table: Table) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--photos", type=int, default=1_000_000)
-    parser.add_argument("--keep", type=Path, metavar="DIR", help="make the map there, or use the one that is there")
-    parser.add_argument("--changes", action="store_true", help="change the map too")
+    parser.add_argument("--keep", type=Path, metavar="DIR", help="folder of the map, which is built if missing")
+    parser.add_argument("--changes", action="store_true", help="also change the map")
     parser.add_argument("--stage", choices=STAGES | CHANGES, help=argparse.SUPPRESS)
     parser.add_argument("--map", type=Path, help=argparse.SUPPRESS)
     args = parser.parse_args()

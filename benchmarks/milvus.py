@@ -1,8 +1,8 @@
-"""How fast a map in Milvus takes photos and answers, and how many of the true ten it finds, over made descriptors.
+"""Measure writing, searching and recall of a map in Milvus, with generated descriptors.
 
     python benchmarks/milvus.py --url milvus://127.0.0.1:19530 --photos 20000 --indexes ivf_sq8,hnsw
 
-Records lie in a file. Start the server yourself; with --pid its memory is printed too.
+The records are in a file. Start the server first; with --pid its memory is printed too.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def main() -> None:
     options.add_argument("--url", default="milvus://127.0.0.1:19530")
     options.add_argument("--photos", type=int, default=20_000)
     options.add_argument("--indexes", default="ivf_sq8")
-    options.add_argument("--pid", type=int, help="of the server, to tell its memory")
+    options.add_argument("--pid", type=int, help="process id of the server, to print its memory")
     asked = options.parse_args()
     for index in asked.indexes.split(","):
         with tempfile.TemporaryDirectory() as folder:
@@ -39,7 +39,7 @@ def main() -> None:
 
 
 def measure(url: str, index: str, count: int, folder: Path, pid: int | None) -> None:
-    """One index: build, wait until Milvus has it, ask with and without a region, and print what was seen."""
+    """Measure one index: build it, wait until it is ready, search with and without a region, and print the results."""
     place = f"{url}/bench_{index}_{os.getpid()}?index={index}&records={folder / 'city.map'}"
     with Store.create(place, MODEL) as store:
         began = time.perf_counter()
@@ -85,7 +85,7 @@ def measure(url: str, index: str, count: int, folder: Path, pid: int | None) -> 
 
 
 def indexed(collection: Collection) -> None:
-    """Wait until what was put lies in sealed segments with their index; at most five minutes."""
+    """Wait until all photos are in sealed segments with their index, for at most five minutes."""
     client, name = collection._client, collection._name
     client.flush(name, timeout=120)
     until = time.monotonic() + 300

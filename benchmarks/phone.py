@@ -1,10 +1,10 @@
-"""The phone app in Chromium here: how large a pack of 10,000 photos is, how long its search and one `locate` take.
+"""Measure the phone app in Chromium: the size of a pack of 10,000 photos, and the time of its search and of `locate`.
 
-    python benchmarks/phone.py                  # descriptors that were made; photos of cambridge/test or drawn ones
-    python benchmarks/phone.py --pack pocket/   # a pack of yours
-    python benchmarks/phone.py --rates          # what fewer bits a photo would cost, on cambridge
+    python benchmarks/phone.py                  # generated descriptors; photos of cambridge/test or drawn ones
+    python benchmarks/phone.py --pack pocket/   # your own pack
+    python benchmarks/phone.py --rates          # the effect of fewer bits per photo, on cambridge
 
-The made descriptors are noise, which cannot be packed smaller: real ones take no more.
+The generated descriptors are noise, which cannot be compressed, so real ones take no more space.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ BITS = (3, 4, 5, 6, 7, 8)
 
 
 def made_map(path: Path, count: int) -> None:
-    """Photos every few metres along streets, four to a place, each with a descriptor that was drawn by lot."""
+    """Build a map of photos every few metres along streets, four per place, each with a random descriptor."""
     model, rng = catalogue.load(None), np.random.default_rng(0)
     with Store.create(path, ModelIdentity(model.name, model.fingerprint, model.dim)) as store:
         for start in range(0, count, BATCH):
@@ -57,7 +57,7 @@ def made_photo(number: int) -> Photo:
 
 
 def asked_photos(data: Path, folder: Path) -> list[Path]:
-    """Real ones where they are, else drawn ones."""
+    """The query photos: real ones if available, otherwise drawn ones."""
     try:
         every = [query.file for query in cambridge(data, "test", "queries")]
     except (OSError, SystemExit):
@@ -67,7 +67,7 @@ def asked_photos(data: Path, folder: Path) -> list[Path]:
 
 
 def drive(folder: Path, files: Sequence[Path]) -> None:
-    """Ask in Chromium, and say how long each part took."""
+    """Run queries in Chromium, and print the time of each part."""
     with sync_playwright() as playwright, served(folder) as serving:
         browser = playwright.chromium.launch(executable_path=executable(), args=QUIET)
         phone = opened(browser, serving)
@@ -87,7 +87,7 @@ def drive(folder: Path, files: Sequence[Path]) -> None:
 
 
 def rates(data: Path) -> None:
-    """Which share of queries keeps its best candidate when descriptors of photos are kept with fewer bits a number."""
+    """The share of queries that keep their best candidate if descriptors are stored with fewer bits per number."""
     model = catalogue.load(None, threads=1)
 
     def described(part: str) -> npt.NDArray[np.float32]:
@@ -107,10 +107,10 @@ def rates(data: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--photos", type=int, default=10_000, help="of the map that is made")
+    parser.add_argument("--photos", type=int, default=10_000, help="photos in the generated map")
     parser.add_argument("--data", type=Path, default=DATA)
-    parser.add_argument("--pack", type=Path, help="a pack to ask instead of one that is made")
-    parser.add_argument("--rates", action="store_true", help="only what fewer bits a photo would cost")
+    parser.add_argument("--pack", type=Path, help="an existing pack to measure")
+    parser.add_argument("--rates", action="store_true", help="measure only the effect of fewer bits per photo")
     given = parser.parse_args()
     if given.rates:
         rates(given.data)

@@ -1,10 +1,10 @@
-"""How fast photos become descriptors: the plain PyTorch loop beside ONNX Runtime, same network, same photos.
+"""Compare the speed of describing photos by a plain PyTorch loop and by ONNX Runtime, with the same network and photos.
 
     python benchmarks/plain_torch.py [--photos FOLDER] [--count 200]
 
-PyTorch runs the network in eager mode as the lab builds it, with random numbers for vocabulary
-and whitening (they take the same time), one by one and 16 at a time, all cores. ONNX Runtime runs the
-shipped file: a thread on each core decodes and embeds one photo after the other.
+PyTorch runs the network of `viewfix train` in eager mode, one photo and 16 photos at a time, on all cores. Vocabulary
+and whitening are random, which takes the same time. ONNX Runtime runs the shipped file: a thread on each core decodes
+and embeds one photo after the other.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def network(clusters: int, hidden: int, dim: int) -> Describer:
 
 
 def plain_loop(files: Sequence[Path], describer: Describer, side_px: int, *, batch: int) -> float:
-    """Photos a second: decode, resize, normalise, forward, `batch` at a time."""
+    """Photos per second: decode, resize, normalise and run the network, `batch` photos at a time."""
     started = time.perf_counter()
     with torch.inference_mode():
         for start in range(0, len(files), batch):
@@ -52,7 +52,7 @@ def plain_loop(files: Sequence[Path], describer: Describer, side_px: int, *, bat
 
 
 def onnx_pool(files: Sequence[Path], model: OnnxModel, workers: int) -> float:
-    """Photos a second with `workers` threads, each decoding and embedding one photo at a time."""
+    """Photos per second with `workers` threads, each decoding and embedding one photo at a time."""
 
     def one(file: Path) -> None:
         with Image.open(file) as picture:
@@ -66,10 +66,10 @@ def onnx_pool(files: Sequence[Path], model: OnnxModel, workers: int) -> float:
 
 @click.command()
 @click.option("--photos", default=PHOTOS, type=click.Path(path_type=Path, exists=True), show_default="cambridge/train")
-@click.option("--count", default=200, show_default=True, help="Photos a measurement.")
+@click.option("--count", default=200, show_default=True, help="Photos per measurement.")
 @click.option("--rounds", default=3, show_default=True, help="Measurements of each; the median is printed.")
 def main(photos: Path, count: int, rounds: int) -> None:
-    """Print photos a second, decoding included."""
+    """Print photos per second, decoding included."""
     files = sorted(photos.rglob("*.jpg"))[:count]
     alone, shared = (OnnxModel(catalogue.CATALOGUE[0].file, threads=n) for n in (1, None))
     recipe, cores = alone.about["recipe"], os.cpu_count() or 1
@@ -82,7 +82,7 @@ def main(photos: Path, count: int, rounds: int) -> None:
         "ONNX Runtime, one photo on all cores": lambda: onnx_pool(files, shared, 1),
         f"ONNX Runtime, {cores} threads sharing all cores": lambda: onnx_pool(files, shared, cores),
     }
-    # In turns, so that other work on the machine touches all of them alike.
+    # Alternate, so that other work on the machine affects all measurements equally.
     seen: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(rounds):
         for name, run in ways.items():

@@ -1,4 +1,4 @@
-"""Points of interest: how long real extracts take to read, what of them is kept, and a lookup among 100,000 of them."""
+"""Measure points of interest: reading real extracts, the sights kept, and a lookup among 100,000 points."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ PLACES = {  # where a traveller may stand: what a good guide would say there can
 
 
 def made(file: Path, count: int) -> None:
-    """Points all over a city of 30 km by 30 km, named and linked as sights are: few of them well."""
+    """Write points all over a city of 30 km by 30 km. As with real sights, only few have many names and links."""
     rng = random.Random(0)
     kinds = ("tourism=museum", "tourism=artwork", "historic=memorial", "amenity=place_of_worship", "leisure=park")
     with file.open("w", newline="", encoding="utf-8") as out:

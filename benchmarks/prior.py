@@ -18,7 +18,7 @@ from viewfix.locate import calibrate as trials
 from viewfix.locate.confidence import OUT_OF_MAP_QUANTILE, PRIOR, Calibration, Trial, Weights, calibrate
 
 FLAT = replace(PRIOR, weights={matcher: Weights(-2.0, 5.0, 5.0, 0.0, 0.0, 0.0) for matcher in PRIOR.weights})
-"""What the fit starts from and is pulled to, a little."""
+"""The starting point of the fit, and the weak regularisation towards it."""
 
 
 def main() -> None:

@@ -2,9 +2,9 @@
 
     python benchmarks/recall.py [MODEL ...] [--dims N ...] [--data FOLDER]
 
-A MODEL is a name of the catalogue or an .onnx file; none for the default. With --dims 256, the first 256
-numbers of the descriptors are compared as well. The photos are
-described in FOLDER/README.md; a set that is not there is left out and said so.
+A MODEL is a name from the catalogue or an .onnx file; the default model if none is named. With --dims 256, the first
+256 numbers of the descriptors are compared as well. FOLDER/README.md describes the photos; missing sets are reported
+and left out.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ WALKS = (("day_left", "day_right"), ("night_right", "day_right"), ("night_right"
 
 @dataclass(frozen=True)
 class Trial:
-    """Photos to find among photos of a map; right[q, m] tells whether m shows where q was taken."""
+    """Queries and the photos of a map; right[q, m] tells whether map photo m shows the place of query q."""
 
     name: str
     queries: tuple[Path, ...]
@@ -42,7 +42,7 @@ class Trial:
 
 
 def street_view(folder: Path) -> Trial:
-    """Found: any photo of the map within 25 m, whatever its heading."""
+    """Street-level queries: right is any photo of the map within 25 m, whatever its heading."""
 
     def listed(name: str) -> tuple[tuple[Path, ...], npt.NDArray[np.float64]]:
         with (folder / name).open(newline="") as lines:
@@ -56,14 +56,14 @@ def street_view(folder: Path) -> Trial:
 
 
 def walk(folder: Path, queries: str, photos: str) -> Trial:
-    """Found: a frame of the other walk whose number differs by 2 at most."""
+    """Frames of a walk: right is any frame of the other walk whose number differs by at most 2."""
     asked, known = sorted((folder / queries).glob("*.jpg")), sorted((folder / photos).glob("*.jpg"))
     right = np.abs(np.arange(len(asked))[:, None] - np.arange(len(known))[None]) <= FOUND_FRAMES
     return Trial(f"gardens {queries} in {photos}", tuple(asked), tuple(known), right)
 
 
 def describe(model: Model, files: Sequence[Path]) -> npt.NDArray[np.float32]:
-    """(N, dim) float32; the files are upright pictures, so that nothing but the model is measured."""
+    """Describe upright pictures: (N, dim) float32. Nothing but the model is measured."""
 
     def one(file: Path) -> npt.NDArray[np.float32]:
         with Image.open(file) as picture:
@@ -74,7 +74,7 @@ def describe(model: Model, files: Sequence[Path]) -> npt.NDArray[np.float32]:
 
 
 def recall(asked: npt.NDArray[np.float32], known: npt.NDArray[np.float32], trial: Trial, dim: int) -> list[float]:
-    """Percent of the queries with a right photo among the first 1, 5 and 10; every query counts.
+    """The percentage of all queries with a right photo among the first 1, 5 and 10.
 
     The first `dim` numbers of each (N, D) descriptor count, brought to length 1.
     """
@@ -87,8 +87,8 @@ def recall(asked: npt.NDArray[np.float32], known: npt.NDArray[np.float32], trial
 
 @click.command()
 @click.argument("models", metavar="[MODEL]...", nargs=-1)
-@click.option("--float", "float_file", default=None, help="The float32 file, to stand beside the default.")
-@click.option("--dims", multiple=True, type=int, help="Compare this many numbers of each descriptor, too.")
+@click.option("--float", "float_file", default=None, help="The float32 file to compare with the default.")
+@click.option("--dims", multiple=True, type=int, help="Also compare only this many numbers of each descriptor.")
 @click.option("--data", default=DATA, show_default="../shared/data", type=click.Path(path_type=Path))
 def main(models: tuple[str, ...], float_file: str | None, dims: tuple[int, ...], data: Path) -> None:
     """Print Recall@1/5/10 in percent for every MODEL and set of photos."""

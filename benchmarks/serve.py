@@ -1,9 +1,9 @@
-"""How many photos a second the service answers, compared with the core itself; both in turn in one run.
+"""Compare the photos per second of the service with those of the core, alternating in one run.
 
     python benchmarks/serve.py                  16 clients, 60 s in all, photos of cambridge/test
     python benchmarks/serve.py --verify fast
 
-The clients are another process on the same cores, so what they use the service lacks.
+The clients run in another process on the same cores, which leaves less for the service.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ ROUNDS = 3
 
 
 def core_rate(city: Map, photos: list[bytes], seconds: float, verify: str) -> tuple[float, list[float]]:
-    """Photos a second by threads on all cores, without a server."""
+    """Photos per second with threads on all cores, without a server."""
     until, took_s, turn = time.monotonic() + seconds, [], iter(range(10**9))
 
     def work() -> None:
@@ -48,7 +48,7 @@ def core_rate(city: Map, photos: list[bytes], seconds: float, verify: str) -> tu
 
 
 def alone_s(city: Map, photos: list[bytes], verify: str) -> float:
-    """The median time of one photo without any other."""
+    """The median time of one photo in seconds, without other load."""
     found = []
     for photo in photos[:40]:
         began = time.monotonic()
@@ -58,7 +58,7 @@ def alone_s(city: Map, photos: list[bytes], verify: str) -> float:
 
 
 def clients(port: int, folder: Path, number: int, seconds: float, verify: str) -> None:
-    """The second process: send photos, count, print one JSON object."""
+    """The client process: send photos, count the answers, and print one JSON object."""
     photos = [path.read_bytes() for path in sorted(folder.glob("*"))]
     until, took_s, statuses, turn = time.monotonic() + seconds, [], Counter(), iter(range(10**9))
 
@@ -88,7 +88,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--clients", type=int, default=16)
     parser.add_argument("--verify", default="off")
-    parser.add_argument("--map", type=Path, help="of cambridge/train; made if left out")
+    parser.add_argument("--map", type=Path, help="a map of cambridge/train; built if left out")
     parser.add_argument("--as-clients", type=int, help=argparse.SUPPRESS)
     given = parser.parse_args()
     folder = DATA / "cambridge" / "test" / "queries"

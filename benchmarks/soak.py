@@ -1,11 +1,11 @@
-"""A soak: ten minutes of good, bad and hostile requests, writes and replaced maps; does anything grow?
+"""Soak test: ten minutes of good, bad and hostile requests, writes and replaced maps, in which nothing may grow.
 
     python benchmarks/soak.py                    ten minutes over photos of cambridge/test
     python benchmarks/soak.py --seconds 60
 
 Clients locate photos, list maps, send damaged and hostile uploads, hold connections open, add photos and remove them;
-a second map is replaced twice a minute. After a minute of warming up, memory, threads, open files and
-decoder processes are measured every second; in the end all of them must be where they were.
+a second map is replaced twice a minute. After a minute of warm-up, memory, threads, open files and decoder processes
+are measured every second. At the end they must be at the level of the beginning.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ REPLACE_S = 30.0
 
 
 class Clients:
-    """Threads that send requests of one kind each, until the end; every answer is counted by kind and status."""
+    """Threads that each send requests of one kind until the end. Answers are counted by kind and status."""
 
     def __init__(self, seconds: float) -> None:
         self._until = time.monotonic() + seconds
@@ -66,7 +66,7 @@ class Clients:
 
 
 def measured(process: psutil.Process) -> dict[str, float]:
-    """Megabytes, threads and open files of the service, and its decoder processes."""
+    """The megabytes, threads, open files and decoder processes of the service."""
     with contextlib.suppress(psutil.Error):
         return {
             "MB": process.memory_info().rss / 2**20,

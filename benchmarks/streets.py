@@ -1,4 +1,4 @@
-"""The map of a made-up country, of any number of photos: cities, streets, places, ten photos a place."""
+"""A generated country with any number of photos: cities, streets and places, with ten photos per place."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Floats = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class City:
-    """One city: the latent look of its places, and where they are."""
+    """One city: the latent appearance of its places, and their positions."""
 
     number: int
     spread_m: float
@@ -36,12 +36,12 @@ class City:
 
 
 def projection() -> Floats:
-    """(LATENT, DIM): how a look becomes a descriptor."""
+    """The (LATENT, DIM) matrix that turns a latent appearance into a descriptor."""
     return np.random.default_rng(1).standard_normal((LATENT, DIM), dtype=np.float32) / np.float32(np.sqrt(LATENT))
 
 
 def city(number: int, places: int) -> City:
-    """City `number`, always the same."""
+    """Generate city `number`, the same every time."""
     rng = np.random.default_rng((2, number))
     streets = max(1, places // PLACES_PER_STREET)
     street = np.repeat(np.arange(streets), -(-places // streets))[:places]
@@ -60,14 +60,14 @@ def city(number: int, places: int) -> City:
 
 
 def seen(looks: Floats, rng: np.random.Generator) -> Floats:
-    """(N, LATENT) places to (N, DIM) descriptors of length 1: each a new photo, in its own light."""
+    """Turn (N, LATENT) places into (N, DIM) descriptors of length 1: a new photo of each, in its own light."""
     latent = looks + SPREAD_PHOTO * rng.standard_normal(looks.shape, dtype=np.float32)
     pixels = latent @ projection() + NOISE * rng.standard_normal((len(looks), DIM), dtype=np.float32)
     return pixels / np.linalg.norm(pixels, axis=1, keepdims=True)
 
 
 def photos(count: int, batch: int = 5_000) -> Iterator[tuple[list[Record], Floats]]:
-    """`count` photos, city by city, driven through ten times: the photos of one place are far apart in the file."""
+    """Generate `count` photos. Each city is driven through ten times, which spreads the photos of a place."""
     places = count // (CITIES * PHOTOS_PER_PLACE)
     for number in range(CITIES):
         here = city(number, places)
@@ -93,7 +93,7 @@ def _records(here: City, drive: int, at: npt.NDArray[np.int64], jitter: npt.NDAr
 
 
 def queries(count: int, number_of_photos: int) -> Floats:
-    """(count, DIM): new photos of places all over the map, which are not in it."""
+    """Generate (count, DIM) descriptors of new photos of places all over the map."""
     rng = np.random.default_rng(4)
     places = number_of_photos // (CITIES * PHOTOS_PER_PLACE)
     cities = rng.integers(CITIES, size=count)

@@ -1,4 +1,4 @@
-"""Where the benchmarks find their street-level photos, and their ground truth."""
+"""The street-level photos of the benchmarks, and their ground truth."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 @dataclass(frozen=True, slots=True)
 class Truth:
-    """A photo and where it was really taken."""
+    """A photo and its true position."""
 
     file: Path
     position: Position

@@ -1,4 +1,4 @@
-"""Addresses of maps: the engine of a path or URL, the name of the map, and that no password is shown."""
+"""Addresses of maps: the engine of a path or URL, the name of the map, and hidden passwords."""
 
 from pathlib import Path
 
@@ -62,18 +62,18 @@ def test_an_address_is_shown_without_its_password(text: str, shown: str) -> None
     assert str(Address.of(text)) == shown
 
 
-def test_a_comma_parts_urls_only_where_another_begins() -> None:
+def test_a_comma_separates_urls_only_where_another_begins() -> None:
     urls = Address.of("postgresql://a,b/db?map=c,postgresql://d/db?map=c").urls
     assert urls == ["postgresql://a,b/db?map=c", "postgresql://d/db?map=c"]
 
 
-def test_a_url_of_no_engine_is_refused_in_one_line() -> None:
+def test_a_url_with_an_unknown_scheme_is_refused_in_one_line() -> None:
     for ask in (Store.open, Store.exists):
         with pytest.raises(BadInput, match="ftp://, which viewfix does not support"):
             ask("ftp://host/city")
 
 
-def test_an_address_in_a_command_can_be_typed_as_it_stands() -> None:
+def test_an_address_in_a_suggested_command_can_be_pasted() -> None:
     assert Address.of("maps/home.map").typed == "maps/home.map"
     assert Address.of("postgresql://me:x@host/db?map=c").typed == "'postgresql://me:***@host/db?map=c'"
     assert Address.of("my maps/home.map").typed == "'my maps/home.map'"
@@ -84,7 +84,7 @@ def test_an_address_in_a_command_can_be_typed_as_it_stands() -> None:
     "url",
     ["postgresql://me:{}@host/db?map=c", "postgresql://h/db?map=c,postgresql://me:{}@host/db?map=c", "milvus://me:{}@host/city"],
 )  # fmt: skip
-def test_a_password_that_a_url_cannot_hold_is_refused_without_being_shown(url: str, password: str) -> None:
+def test_a_password_that_is_not_percent_encoded_is_refused_without_being_shown(url: str, password: str) -> None:
     for ask in (Store.open, Store.exists, lambda place: Store.create(place, ModelIdentity("toy", "f", 8))):
         with pytest.raises(BadInput, match="percent-encoded") as error:
             ask(url.format(password))

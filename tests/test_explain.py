@@ -382,7 +382,7 @@ def test_an_answer_by_similarity_has_no_inliers_among_its_numbers_and_says_why(s
     assert why.name == photo.name
     assert "inliers" not in [number.name for number in why.numbers]
     assert "unknown" not in "".join(e.text for e in Tree(why.html()).all("td"))
-    assert "rests on similarity alone" in Tree(why.html()).one("main").text
+    assert "is based on similarity alone" in Tree(why.html()).one("main").text
     odds = sum(number.part or 0.0 for number in why.numbers)
     assert 1 / (1 + math.exp(-odds)) == pytest.approx(why.fix.confidence)
 

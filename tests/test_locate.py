@@ -29,7 +29,7 @@ def test_no_candidates_have_no_consensus() -> None:
     assert fuse([]) is None
 
 
-def test_one_candidate_is_where_it_is_and_leads_by_nothing() -> None:
+def test_one_candidate_is_the_fix_and_has_no_margin() -> None:
     consensus = fuse([candidate("a", 0.8, heading_deg=90)])
     assert consensus is not None
     assert distance_m(consensus.position, HERE) < 0.01
@@ -43,7 +43,7 @@ def test_two_equal_photos_put_the_fix_half_way_between_them() -> None:
     assert consensus.position.radius_m == pytest.approx(10, abs=0.01)
 
 
-def test_a_place_that_many_photos_name_beats_one_photo_that_is_a_little_more_alike() -> None:
+def test_many_photos_of_one_place_beat_a_slightly_more_similar_single_photo() -> None:
     crowd = [candidate(f"c{i}", 0.79, east_m=1000 + i) for i in range(4)]
     consensus = fuse([candidate("loner", 0.80), *crowd])
     assert consensus is not None
@@ -78,8 +78,8 @@ def test_headings_average_through_north_and_backward_looks_do_not_count() -> Non
     assert min(consensus.heading_deg, 360 - consensus.heading_deg) < 1e-6
 
 
-def test_a_region_does_not_hide_that_another_place_is_more_alike() -> None:
-    """Asked only near here, a photo of a far place must not look like one of this place."""
+def test_a_region_does_not_hide_a_more_similar_place_elsewhere() -> None:
+    """In a search near here, a photo of a far place must not be taken for one of this place."""
     here, far = candidate("here", 0.5), candidate("far", 0.8, east_m=5000)
     alone = fuse([here])
     warned = fuse([here], elsewhere=[far, here])
@@ -89,7 +89,7 @@ def test_a_region_does_not_hide_that_another_place_is_more_alike() -> None:
     assert PRIOR.probability(warned) < 0.1
 
 
-def test_a_map_of_one_place_finds_its_own_photo_and_no_stranger() -> None:
+def test_a_map_of_one_place_finds_its_own_photo_and_rejects_others() -> None:
     own, stranger = fuse([candidate("a", 1.0)]), fuse([candidate("a", 0.3)])
     assert own is not None
     assert stranger is not None
@@ -97,8 +97,8 @@ def test_a_map_of_one_place_finds_its_own_photo_and_no_stranger() -> None:
     assert PRIOR.probability(stranger) < 0.1
 
 
-def test_neighbours_of_the_winning_place_are_no_rivals() -> None:
-    """A street photographed every 10 m: the photo 30 m on looks alike, and casts no doubt on the place."""
+def test_neighbours_of_the_winning_place_are_not_rivals() -> None:
+    """A street photographed every 10 m: the similar photo 30 m on does not make the place doubtful."""
     street = [candidate(f"{i}", 0.9 - 0.01 * i, east_m=10 * i) for i in range(4)]
     far = candidate("far", 0.4, east_m=5000)
     consensus = fuse([*street, far])
@@ -132,7 +132,7 @@ def test_a_calibrated_probability_is_as_often_right_as_it_says() -> None:
     assert sum(gaps) < 0.05
 
 
-def test_more_alike_is_never_less_probable() -> None:
+def test_a_higher_similarity_is_never_less_probable() -> None:
     calibration = calibrate(*trials(0))
     said = [calibration.probability(trial(s, 0).consensus) for s in np.linspace(-1, 1, 50)]
     assert all(a <= b for a, b in zip(said, said[1:], strict=False))
@@ -189,8 +189,8 @@ def strangers(scores: Sequence[float]) -> Calibration:
     return replace(PRIOR, outside=len(scores), outside_scores={"off": scores})
 
 
-def test_the_line_for_strangers_keeps_its_promise_over_many_draws() -> None:
-    """P(a new stranger is answered) <= the rate, averaged over draws of the strangers that the line was made from."""
+def test_the_out_of_map_threshold_keeps_its_promise_over_many_draws() -> None:
+    """P(a new out-of-map query is answered) <= the rate, averaged over draws of the out-of-map trials."""
     rng = np.random.default_rng(3)
     for rate, count in ((0.01, 150), (0.05, 60), (0.2, 99)):
         answered = []
@@ -201,7 +201,7 @@ def test_the_line_for_strangers_keeps_its_promise_over_many_draws() -> None:
         assert np.mean(answered) >= rate / 2, "and is not bought with refusing everybody"
 
 
-def test_the_line_is_the_score_that_the_theory_names() -> None:
+def test_the_out_of_map_threshold_is_the_score_of_the_theory() -> None:
     scores = [i / 100 for i in range(1, 100)]  # 99 of them
     assert strangers(scores).line(0.01, "off") == 0.99
     assert strangers(scores).line(0.5, "off") == 0.5
@@ -210,20 +210,22 @@ def test_the_line_is_the_score_that_the_theory_names() -> None:
 
 
 @pytest.mark.parametrize("rate", [0, 1, -0.1, 1.5, float("nan")])
-def test_a_rate_that_is_none_is_refused(rate: float) -> None:
-    with pytest.raises(BadInput, match="share"):
+def test_a_rate_that_is_not_a_probability_is_refused(rate: float) -> None:
+    with pytest.raises(BadInput, match="false_accepts must be more than 0"):
         strangers([0.1] * 200).line(rate, "off")
 
 
-def test_a_rate_that_cannot_be_promised_is_refused_with_the_least_that_can() -> None:
+def test_a_rate_too_small_to_promise_is_refused_with_the_smallest_possible() -> None:
     with pytest.raises(BadInput, match=r"0\.0197 or more"):
         strangers([0.1] * 50).line(0.01, "off")
     with pytest.raises(BadInput, match="too small"):
         PRIOR.line(0.01, "off")
 
 
-def test_the_strangers_of_the_line_are_not_those_of_the_fit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Split conformal: what draws the line must be as new to the fit as the next stranger will be."""
+def test_the_threshold_and_the_fit_use_different_out_of_map_trials(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Split conformal: the trials that set the threshold must be as new to the fit as the next out-of-map query."""
     rng = np.random.default_rng(5)
     places = rng.standard_normal((100, 8))
     looks = np.repeat(places, 4, axis=0) + 0.3 * rng.standard_normal((400, 8))
@@ -250,7 +252,7 @@ def test_the_strangers_of_the_line_are_not_those_of_the_fit(tmp_path: Path, monk
     assert calibration.made_at is not None
 
 
-def test_moving_and_looking_back_agree() -> None:
+def test_offsets_and_their_inverse_agree() -> None:
     there = moved(HERE, 33.0, 500)
     assert bearing_deg(HERE, there) == pytest.approx(33.0)
 
@@ -259,7 +261,7 @@ def test_moving_and_looking_back_agree() -> None:
 def test_where_a_map_has_one_spot_the_inliers_of_a_wrong_place_are_no_lead(
     matcher: str, elsewhere: int, here: int
 ) -> None:
-    """Any two photos have some inliers; without a rival to compare with, they must not pass for evidence."""
+    """Any two photos have some inliers; without a rival to compare with, they must not count as evidence."""
     used = None if matcher == "off" else matcher
 
     def probability(similarity: float, inliers: int) -> float:

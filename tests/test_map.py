@@ -1,4 +1,4 @@
-"""From a folder of photos to a fix, with a toy model: building, going on, changing, asking."""
+"""From a folder of photos to a fix, with a toy model: build, continue, change and locate."""
 
 import os
 import shutil
@@ -26,7 +26,7 @@ def photos_of(folder: Path) -> list[Path]:
 
 
 def rows_of(path: Path) -> dict[str, tuple[str, bytes]]:
-    """What a map holds, whatever its row numbers."""
+    """The contents of a map, without its row numbers."""
     with Store.open(path) as store:
         return {
             photo.id: (repr(photo), vector.tobytes())
@@ -44,7 +44,7 @@ def test_a_photo_of_the_map_is_found_where_it_was_taken(city: Map, street: Path)
     assert fix.heading_deg == pytest.approx(fix.candidates[0].photo.heading_deg, abs=1)
 
 
-def test_a_photo_from_elsewhere_is_not_in_the_map_and_the_evidence_is_given_all_the_same(real_map: Path) -> None:
+def test_a_photo_from_elsewhere_is_not_in_the_map_but_the_evidence_is_returned(real_map: Path) -> None:
     elsewhere = Town.elsewhere()
     noise = np.random.default_rng(9).integers(0, 256, (64, 64, 3)).astype(np.uint8)
     with Map.open(real_map) as city:
@@ -65,13 +65,13 @@ def test_another_viewpoint_at_another_hour_is_found_within_its_radius(real_map: 
     assert distance_m(fix.position, town.position(aside)) <= fix.position.radius_m
 
 
-def test_the_line_is_the_callers_to_draw(real_map: Path) -> None:
+def test_the_caller_can_set_the_threshold(real_map: Path) -> None:
     noise = np.random.default_rng(9).integers(0, 256, (64, 64, 3)).astype(np.uint8)
     with Map.open(real_map) as city:
         assert city.locate(noise, least_confidence=0.0).found
 
 
-def test_path_bytes_image_and_array_give_the_same_answer(city: Map, street: Path) -> None:
+def test_a_path_bytes_an_image_and_an_array_have_the_same_answer(city: Map, street: Path) -> None:
     file = photos_of(street)[3]
     image = Image.open(file)
     asked = (file, str(file), file.read_bytes(), image, np.asarray(image.convert("RGB")))
@@ -104,7 +104,7 @@ def test_a_changed_photo_replaces_and_a_touched_one_does_not(street: Path, tmp_p
         assert city.locate(changed).candidates[0].similarity == pytest.approx(1, abs=1e-3)
 
 
-def test_a_photo_that_was_said_to_be_elsewhere_moves_without_being_embedded_again(
+def test_a_photo_with_a_corrected_position_moves_without_being_embedded_again(
     street: Path, tmp_path: Path, toy: Toy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = photos_of(street)[0]
@@ -116,7 +116,7 @@ def test_a_photo_that_was_said_to_be_elsewhere_moves_without_being_embedded_agai
         assert photo.position.lon == 21.0
 
 
-def test_a_second_folder_with_the_same_names_pushes_nothing_out(street: Path, tmp_path: Path, toy: Toy) -> None:
+def test_a_second_folder_with_the_same_names_replaces_nothing(street: Path, tmp_path: Path, toy: Toy) -> None:
     a, b = photos_of(street)[:2]
     for name, file in (("first", a), ("second", b)):
         (tmp_path / name).mkdir()
@@ -128,7 +128,9 @@ def test_a_second_folder_with_the_same_names_pushes_nothing_out(street: Path, tm
         assert {city.locate(file).candidates[0].photo.id for file in (a, b)} == {"IMG_1.jpg", "second/IMG_1.jpg"}
 
 
-def test_a_folder_given_alone_and_then_with_another_is_not_stored_twice(street: Path, tmp_path: Path, toy: Toy) -> None:
+def test_a_folder_passed_alone_and_then_with_another_is_not_stored_twice(
+    street: Path, tmp_path: Path, toy: Toy
+) -> None:
     for name, files in (("first", photos_of(street)[:2]), ("second", photos_of(street)[2:4])):
         (tmp_path / name).mkdir()
         for file in files:
@@ -148,7 +150,9 @@ def test_a_folder_that_was_moved_is_the_same_folder(street: Path, tmp_path: Path
         assert {Path(p.source).parent.name for p in city.photos()} == {"new"}
 
 
-def test_one_id_twice_in_a_run_keeps_the_first_and_says_so(street: Path, tmp_path: Path, toy: Toy) -> None:
+def test_the_first_of_two_photos_with_the_same_id_in_a_run_is_kept_with_a_note(
+    street: Path, tmp_path: Path, toy: Toy
+) -> None:
     a, b = photos_of(street)[:2]
     twice = [Photo("same", str(a), Position(1, 2)), Photo("same", str(b), Position(3, 4))]
     with Map.build(tmp_path / "a.map", twice, model=toy) as city:
@@ -156,7 +160,7 @@ def test_one_id_twice_in_a_run_keeps_the_first_and_says_so(street: Path, tmp_pat
         assert "same id" in city.last_added.skipped[0].reason
 
 
-def test_a_stopped_build_goes_on_where_it_stopped(
+def test_an_interrupted_build_continues_where_it_stopped(
     street: Path, tmp_path: Path, toy: Toy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ingest_module, "BATCH", 4)
@@ -175,7 +179,7 @@ def test_a_stopped_build_goes_on_where_it_stopped(
     assert rows_of(path) == rows_of(tmp_path / "calm.map")
 
 
-def test_bad_photos_are_skipped_and_the_build_goes_on(street: Path, tmp_path: Path, toy: Toy) -> None:
+def test_bad_photos_are_skipped_and_the_build_continues(street: Path, tmp_path: Path, toy: Toy) -> None:
     folder = tmp_path / "photos"
     folder.mkdir()
     for file in photos_of(street)[:5]:
@@ -199,18 +203,18 @@ def test_a_folder_without_positions_is_refused_and_leaves_no_map(tmp_path: Path,
     assert not (tmp_path / "a.map").exists()
 
 
-def test_a_source_that_is_not_there_is_refused_before_a_map_is_made(tmp_path: Path, toy: Toy) -> None:
+def test_a_missing_source_is_refused_before_a_map_is_created(tmp_path: Path, toy: Toy) -> None:
     with pytest.raises(BadInput, match="nowhere"):
         Map.build(tmp_path / "a.map", tmp_path / "nowhere", model=toy)
     assert not (tmp_path / "a.map").exists()
 
 
-def test_a_map_that_is_not_there_says_how_to_make_one(tmp_path: Path) -> None:
+def test_a_missing_map_is_reported_with_the_command_to_build_one(tmp_path: Path) -> None:
     with pytest.raises(NotAMap, match="viewfix build"):
         Map.open(tmp_path / "nowhere.map")
 
 
-def test_another_model_is_refused_for_adding_and_asking(city: Map, street: Path) -> None:
+def test_another_model_is_refused_for_adding_and_locating(city: Map, street: Path) -> None:
     with Map.open(city.path, model=Toy("other")) as strange:
         with pytest.raises(ModelMismatch, match="cannot be compared"):
             strange.locate(photos_of(street)[0])
@@ -237,7 +241,7 @@ def test_near_and_box_narrow_the_map(city: Map, street: Path) -> None:
         city.locate(photos_of(street)[0], near=(1, 2, 3), box=(1, 2, 3, 4))
 
 
-def test_removed_photos_are_found_no_more(city: Map, street: Path) -> None:
+def test_removed_photos_are_no_longer_found(city: Map, street: Path) -> None:
     file = photos_of(street)[2]
     count = len(city)
     assert city.locate(file).candidates[0].photo.id == file.name
@@ -246,14 +250,14 @@ def test_removed_photos_are_found_no_more(city: Map, street: Path) -> None:
     assert file.name not in {c.photo.id for c in city.locate(file, k=100).candidates}
 
 
-def test_a_second_writer_is_told_and_readers_go_on(city: Map, street: Path) -> None:
+def test_a_second_writer_is_refused_and_readers_continue(city: Map, street: Path) -> None:
     with Store.open(city.path, write=True):
         with pytest.raises(MapBusy):
             city.add(street)
         assert city.locate(photos_of(street)[0]).candidates
 
 
-def test_many_threads_ask_one_map(city: Map, street: Path) -> None:
+def test_many_threads_query_one_map(city: Map, street: Path) -> None:
     wrong: list[str] = []
 
     def ask(file: Path) -> None:
@@ -268,7 +272,7 @@ def test_many_threads_ask_one_map(city: Map, street: Path) -> None:
     assert wrong == []
 
 
-def test_k_gives_that_many_candidates_best_first(city: Map, street: Path) -> None:
+def test_k_is_the_number_of_candidates_best_first(city: Map, street: Path) -> None:
     candidates = city.locate(photos_of(street)[0], k=15).candidates
     assert len(candidates) == 15
     for how, shown in (
@@ -281,7 +285,7 @@ def test_k_gives_that_many_candidates_best_first(city: Map, street: Path) -> Non
         city.locate(photos_of(street)[0], k=0)
 
 
-def test_skipped_values_of_a_source_of_ones_own_are_kept(street: Path, tmp_path: Path, toy: Toy) -> None:
+def test_skipped_values_of_a_custom_source_are_stored(street: Path, tmp_path: Path, toy: Toy) -> None:
     source = [Skipped("bad", "no reason"), Photo("good", str(photos_of(street)[0]), Position(1, 2))]
     with Map.build(tmp_path / "a.map", source, model=toy) as city:
         assert city.last_added.skipped == [Skipped("bad", "no reason")]
@@ -296,7 +300,7 @@ def test_every_error_is_one_line_with_an_exit_code() -> None:
         assert 400 <= kind.http_status <= 599
 
 
-def test_what_is_no_longer_wrong_is_no_longer_named_as_skipped(street: Path, tmp_path: Path, toy: Toy) -> None:
+def test_a_photo_that_was_repaired_is_no_longer_listed_as_skipped(street: Path, tmp_path: Path, toy: Toy) -> None:
     shutil.copytree(street, tmp_path / "photos")
     file = photos_of(tmp_path / "photos")[0]
     good, stat = file.read_bytes(), file.stat()
@@ -311,7 +315,7 @@ def test_what_is_no_longer_wrong_is_no_longer_named_as_skipped(street: Path, tmp
         assert city.store.skipped() == []
 
 
-def test_skipped_photos_are_named_also_after_a_stop(
+def test_skipped_photos_are_listed_even_after_an_interruption(
     street: Path, tmp_path: Path, toy: Toy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ingest_module, "BATCH", 2)
@@ -338,13 +342,13 @@ def test_a_folder_and_a_folder_in_it_are_not_stored_twice(street: Path, tmp_path
         assert all(not photo.id.startswith("/") for photo in city.photos())
 
 
-def test_removing_many_photos_examines_the_map_again(city: Map) -> None:
+def test_removing_many_photos_calibrates_the_map_again(city: Map) -> None:
     before = city.store.meta("calibration")
     city.remove([photo.id for photo in list(city.photos())[:10]])
     assert city.store.meta("calibration")["photos"] == before["photos"] - 10
 
 
-def test_a_busy_map_is_never_cleared_away(street: Path, tmp_path: Path, toy: Toy) -> None:
+def test_a_busy_map_is_never_deleted(street: Path, tmp_path: Path, toy: Toy) -> None:
     """Two builds of one new map: the one that comes second gives up and leaves the file to the first."""
     path = tmp_path / "a.map"
     with Store.create(path, ModelIdentity(toy.name, toy.fingerprint, toy.dim)):
@@ -354,7 +358,7 @@ def test_a_busy_map_is_never_cleared_away(street: Path, tmp_path: Path, toy: Toy
 
 
 @pytest.mark.parametrize("count", [1, 2])
-def test_a_map_of_one_spot_knows_its_own_photo(count: int, street: Path, tmp_path: Path) -> None:
+def test_a_map_of_one_spot_finds_its_own_photo(count: int, street: Path, tmp_path: Path) -> None:
     here = [Photo(f.name, str(f), Position(1, 2)) for f in photos_of(street)[:count]]
     noise = np.random.default_rng(9).integers(0, 256, (64, 64, 3)).astype(np.uint8)
     with Map.build(tmp_path / "a.map", here) as city:
@@ -362,8 +366,8 @@ def test_a_map_of_one_spot_knows_its_own_photo(count: int, street: Path, tmp_pat
         assert not city.locate(noise).found
 
 
-def test_a_region_elsewhere_does_not_make_the_answer_yes(real_map: Path, street: Path) -> None:
-    """The query was taken 50 m away from the circle: the best photo inside must not be passed off as the place."""
+def test_a_region_elsewhere_does_not_turn_a_rejection_into_a_fix(real_map: Path, street: Path) -> None:
+    """The query was taken 50 m outside the circle: the best photo inside it must not become the answer."""
     with Map.open(real_map) as city:
         for file in photos_of(street)[::5]:
             [truth] = [p.position for p in city.photos() if p.id == file.name]
@@ -398,7 +402,7 @@ def test_many_photos_of_one_spot_do_not_hide_that_another_place_looks_alike(
     assert "no other place" not in fix.reason
 
 
-def test_half_a_character_costs_one_photo_and_not_the_build(street: Path, tmp_path: Path, toy: Toy) -> None:
+def test_a_lone_surrogate_costs_one_photo_and_not_the_build(street: Path, tmp_path: Path, toy: Toy) -> None:
     a, b = (str(file) for file in photos_of(street)[:2])
     source = [Photo("a\ud800b", a, Position(1, 2)), Skipped("c\ud800", "why \ud800"), Photo("good", b, Position(1, 2))]
     with Map.build(tmp_path / "a.map", source, model=toy) as city:
@@ -415,8 +419,8 @@ def test_one_file_at_two_positions_is_named_and_not_counted_as_there(street: Pat
 
 
 @pytest.mark.parametrize("line", [float("nan"), -0.1, 7])
-def test_a_line_that_is_no_probability_is_refused(line: float, city: Map, street: Path) -> None:
-    with pytest.raises(BadInput, match="probability"):
+def test_a_threshold_that_is_not_a_probability_is_refused(line: float, city: Map, street: Path) -> None:
+    with pytest.raises(BadInput, match="least_confidence must be"):
         city.locate(photos_of(street)[0], least_confidence=line)
 
 
@@ -426,6 +430,6 @@ def test_a_descriptor_of_another_kind_is_refused(descriptor: np.ndarray, city: M
         city.locate_descriptor(descriptor)
 
 
-def test_a_map_of_a_model_of_ones_own_asks_for_its_file(city: Map, street: Path) -> None:
+def test_a_map_with_a_custom_model_asks_for_its_file(city: Map, street: Path) -> None:
     with Map.open(city.path) as nameless, pytest.raises(UnknownModel, match="--model FILE.onnx"):
         nameless.locate(photos_of(street)[0])

@@ -1,4 +1,4 @@
-"""A map changes its model in place: it answers all along, goes on after a kill, and loses nothing."""
+"""Migration of a map to another model: it answers meanwhile, continues after a kill, and loses nothing."""
 
 import json
 import shutil
@@ -24,7 +24,7 @@ from viewfix.store.store import Store
 
 
 class Other(Toy):
-    """Another model: fewer numbers, and none like those of the toy."""
+    """Another model than the toy: fewer numbers, and all of them different."""
 
     name = "other"
     dim = 12
@@ -50,7 +50,7 @@ def path(folder: Path, tmp_path: Path) -> Path:
 
 
 def held(path: Path) -> tuple[str, dict[Photo, bytes]]:
-    """The model of a map, and what it holds."""
+    """The model of a map, and its contents."""
     with Store.open(path) as store:
         found = {
             photo: half.tobytes()
@@ -61,7 +61,7 @@ def held(path: Path) -> tuple[str, dict[Photo, bytes]]:
 
 
 class Stop(BaseException):
-    """As kill -9: nothing that tidies up runs."""
+    """Like kill -9: no clean-up runs."""
 
 
 def stopped_after(batches: int, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -82,7 +82,7 @@ def stopped_after(batches: int, path: Path, monkeypatch: pytest.MonkeyPatch) -> 
             migrate(path, Other())
 
 
-def test_a_migrated_map_is_as_one_that_was_built_with_the_new_model(path: Path, folder: Path, tmp_path: Path) -> None:
+def test_a_migrated_map_equals_one_built_with_the_new_model(path: Path, folder: Path, tmp_path: Path) -> None:
     before = held(path)
     outcome = migrate(path, Other())
     Map.build(tmp_path / "built.map", folder, model=Other()).close()
@@ -117,7 +117,7 @@ def test_the_old_descriptors_answer_until_the_new_are_complete(
         assert city.locate(asked).candidates[0].similarity == pytest.approx(1, abs=1e-3)
 
 
-def test_a_stopped_migration_goes_on_with_photos_that_came_and_went_meanwhile(
+def test_an_interrupted_migration_continues_after_photos_were_added_and_removed(
     path: Path, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stopped_after(2, path, monkeypatch)
@@ -172,7 +172,9 @@ def test_a_file_that_changed_is_described_as_it_is_now(path: Path, folder: Path)
     assert {photo.id: vector for photo, vector in held(path)[1].items()} == found
 
 
-def test_an_unfinished_migration_to_another_model_must_be_given_up(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unfinished_migration_to_another_model_must_be_abandoned_first(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     stopped_after(1, path, monkeypatch)
     third = Toy("third")
     with pytest.raises(BadInput, match=r"to other \(.*\) is not finished. .* give it up with --restart"):
@@ -184,7 +186,7 @@ def test_an_unfinished_migration_to_another_model_must_be_given_up(path: Path, m
         assert store.model.fingerprint == third.fingerprint and store.pending_migration() is None
 
 
-def test_giving_a_migration_up_leaves_the_map_as_it_was(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_abandoning_a_migration_leaves_the_map_unchanged(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = held(path)
     stopped_after(1, path, monkeypatch)
     outcome = migrate(path, Toy(), restart=True)
@@ -192,7 +194,7 @@ def test_giving_a_migration_up_leaves_the_map_as_it_was(path: Path, monkeypatch:
     assert held(path) == before
 
 
-def test_a_reader_that_was_there_before_is_told_to_open_again(path: Path, folder: Path) -> None:
+def test_a_reader_is_told_to_reopen_a_migrated_map(path: Path, folder: Path) -> None:
     asked = sorted(folder.rglob("*.jpg"))[0]
     with Map.open(path, model=Toy()) as reader:
         reader.locate(asked)
@@ -201,12 +203,12 @@ def test_a_reader_that_was_there_before_is_told_to_open_again(path: Path, folder
             reader.locate(asked)
 
 
-def test_while_somebody_writes_nothing_migrates(path: Path) -> None:
+def test_a_map_cannot_be_migrated_while_another_process_writes(path: Path) -> None:
     with Store.open(path, write=True), pytest.raises(MapBusy):
         migrate(path, Other())
 
 
-def test_a_killed_migration_ends_the_same(real_map: Path, folder: Path, tmp_path: Path) -> None:
+def test_a_killed_migration_continues_to_the_same_result(real_map: Path, folder: Path, tmp_path: Path) -> None:
     """`kill -9` at several moments, from the command line, with the model that ships."""
     Map.build(tmp_path / "toy.map", folder, model=Toy()).close()
     whole = Path(shutil.copy(tmp_path / "toy.map", tmp_path / "whole.map"))
@@ -222,7 +224,7 @@ def test_a_killed_migration_ends_the_same(real_map: Path, folder: Path, tmp_path
     assert held(killed) == held(whole)
 
 
-def test_the_command_says_what_it_did(path: Path, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_reports_what_it_did(path: Path, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     gone = sorted(folder.rglob("*.jpg"))[0]
     gone.unlink()
     assert viewfix(["migrate", str(path), "-q"]) == BadInput.exit_code
@@ -234,7 +236,7 @@ def test_the_command_says_what_it_did(path: Path, folder: Path, capsys: pytest.C
     assert capsys.readouterr().out.startswith("nothing to do: the map already has the model ")
 
 
-def test_a_map_of_the_old_default_goes_on_working_and_migrates(folder: Path, tmp_path: Path) -> None:
+def test_a_map_of_the_old_default_model_still_works_and_migrates(folder: Path, tmp_path: Path) -> None:
     path, asked = tmp_path / "old.map", sorted(folder.rglob("*.jpg"))[4]
     Map.build(path, folder, model="lite0-netvlad-512").close()
     with Map.open(path) as city:

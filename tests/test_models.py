@@ -79,7 +79,7 @@ def test_the_same_picture_gives_the_same_descriptor_in_every_thread(model: Model
     assert all(np.array_equal(row, expected[i % 4]) for i, row in enumerate(got))
 
 
-def test_the_number_of_threads_changes_nothing_that_matters(model: Model, entry: Entry) -> None:
+def test_the_number_of_threads_does_not_change_the_descriptor(model: Model, entry: Entry) -> None:
     other = catalogue.load(entry.name, threads=2)
     assert other.fingerprint == model.fingerprint
     assert np.allclose(other.embed(pictures(3)), model.embed(pictures(3)), atol=1e-5)
@@ -110,7 +110,7 @@ def test_the_facts_of_the_catalogue_are_those_of_the_file(entry: Entry) -> None:
     assert entry.file.name in notice and "Apache" in notice
 
 
-def test_the_default_is_loaded_when_nothing_is_named() -> None:
+def test_the_default_is_loaded_when_no_name_is_passed() -> None:
     assert catalogue.load(None, threads=1).name == catalogue.DEFAULT
 
 
@@ -133,7 +133,7 @@ def test_a_file_or_a_folder_with_one_file_can_be_loaded(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", ["cut short", "empty", "text"])
-def test_a_damaged_file_says_so_in_one_line(tmp_path: Path, damage: str) -> None:
+def test_a_damaged_file_is_reported_in_one_line(tmp_path: Path, damage: str) -> None:
     content = CATALOGUE[0].file.read_bytes()
     broken = {"cut short": content[: len(content) // 2], "empty": b"", "text": b"not a model\n" * 50}[damage]
     (tmp_path / "model.onnx").write_bytes(broken)
@@ -142,7 +142,7 @@ def test_a_damaged_file_says_so_in_one_line(tmp_path: Path, damage: str) -> None
     assert "model.onnx" in str(caught.value) and "\n" not in str(caught.value)
 
 
-def test_a_missing_file_says_so() -> None:
+def test_a_missing_file_is_reported() -> None:
     with pytest.raises(BadInput, match="no model file at nowhere.onnx"):
         catalogue.load("nowhere.onnx")
 
@@ -329,7 +329,7 @@ def test_a_picture_keeps_its_shape_and_about_its_area() -> None:
     assert Preprocessing("exact", 320, 240).size_px(1, 999) == (320, 240)
 
 
-def test_pixels_of_the_right_size_are_handed_over_as_they_are() -> None:
+def test_pixels_of_the_right_size_are_not_resized() -> None:
     picture = pictures(5)[4]
     assert np.array_equal(Preprocessing("area", 320, 320).apply(picture)[0], picture)
     floats = Preprocessing("exact", 320, 320, layout="NCHW float32", mean=(0.5, 0.5, 0.5), std=(0.25, 0.5, 1.0)).apply(

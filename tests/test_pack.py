@@ -197,7 +197,7 @@ def test_what_cannot_be_packed_fails_with_one_clear_line(
         assert said in error and len(error.splitlines()) == 1, error
     monkeypatch.setattr(app, "VENDOR", tmp_path)
     assert run(["pack", str(real_map), "-o", pocket]) == 2
-    assert "built without the network" in capsys.readouterr().err
+    assert "built without a network" in capsys.readouterr().err
     assert not Path(pocket).exists()
     assert (tmp_path / "mine" / "diary.txt").read_text() == "mine"
 

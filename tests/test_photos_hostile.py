@@ -93,8 +93,8 @@ SIZE = {"width": (256, 3, 64), "height": (257, 3, 64)}
 
 def test_a_tiff_whose_tile_is_far_larger_than_the_picture_is_refused() -> None:
     large = tiff(**SIZE, across=(322, 4, 12_000), down=(323, 4, 12_000))
-    assert "cut into tiles of 12000 x 12000 pixels" in refused(large)
-    with pytest.raises(UnreadablePhoto, match="cut into tiles"):
+    assert "its tiles have 12000 x 12000 pixels" in refused(large)
+    with pytest.raises(UnreadablePhoto, match="its tiles have"):
         read_header(large)
     honest = tiff(**SIZE, across=(322, 4, 512), down=(323, 4, 512))
     assert read_header(honest).width_px == 64

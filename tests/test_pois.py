@@ -1,4 +1,4 @@
-"""Points of interest: files of any origin are read into a map, and a fix names what is near, how far, on which side."""
+"""Points of interest: reading files into a map, and naming the sights near a fix with distance and side."""
 
 import csv
 import json
@@ -141,14 +141,14 @@ def test_a_sight_that_is_mapped_as_node_and_as_building_appears_once(path: Path,
     assert [each.id for each in points_of(path).values() if each.name == "Linna"] == ["node/15"]
 
 
-def test_a_multipolygon_stands_where_its_middle_is(path: Path, osm_file: Path) -> None:
+def test_a_multipolygon_is_placed_at_its_centre(path: Path, osm_file: Path) -> None:
     pois.add(path, osm_file)
     square = points_of(path)["relation/30"]
     assert (square.position.lat, square.position.lon) == (pytest.approx(60.1745), pytest.approx(24.951))
     assert square.kind == "place=square", "a street, if it were no square"
 
 
-def test_what_has_no_place_in_the_file_is_skipped_with_its_name(path: Path, osm_file: Path) -> None:
+def test_a_sight_without_a_position_in_the_file_is_skipped_by_name(path: Path, osm_file: Path) -> None:
     added = pois.add(path, osm_file)
     assert {(each.id, each.reason.split(":")[0]) for each in added.skipped} == {
         ("way/24", "Muuri"),
@@ -156,13 +156,13 @@ def test_what_has_no_place_in_the_file_is_skipped_with_its_name(path: Path, osm_
     }
 
 
-def test_an_area_that_the_edge_of_the_file_cuts_is_placed_by_what_is_there(path: Path, osm_file: Path) -> None:
+def test_an_area_cut_by_the_edge_of_the_file_is_placed_by_its_remaining_part(path: Path, osm_file: Path) -> None:
     osm_file.write_text(TOWN.replace('<tag k="historic" v="castle"/><tag k="name" v="Linna"/>\n    <tag k="wikidata" v="Q77"/></node>', "</node>"))  # fmt: skip  # noqa: E501
     pois.add(path, osm_file)
     assert points_of(path)["relation/31"].position.lat == pytest.approx((60.174 + 60.175 + 60.175) / 3)
 
 
-def test_a_file_without_the_extra_says_how_to_install_it(
+def test_a_missing_extra_is_reported_with_the_command_to_install_it(
     path: Path, osm_file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setitem(sys.modules, "shapely", None)
@@ -212,7 +212,7 @@ def test_a_file_without_the_extra_says_how_to_install_it(
         ("natural=peak", "natural=peak"),
     ],
 )
-def test_what_is_a_sight(tags: str, kind: str | None) -> None:
+def test_sights_are_recognised_by_their_tags(tags: str, kind: str | None) -> None:
     found = kind_of({"name": "It", **dict(tag.split("=", 1) for tag in tags.split())})
     assert (None if found is None else found[0]) == kind
     assert kind_of(dict(tag.split("=", 1) for tag in tags.split())) is None, "without a name it is none"
@@ -230,9 +230,7 @@ def test_a_sight_with_an_article_is_better_known() -> None:
 
 
 @pytest.mark.parametrize("name", ["broken.osm.pbf", "broken.osm", "empty.osm.pbf", "empty.osm", "cut.osm", "bomb.osm"])
-def test_a_file_that_is_not_openstreetmap_is_one_line_and_changes_nothing(
-    path: Path, osm_file: Path, name: str
-) -> None:
+def test_a_file_that_is_not_openstreetmap_is_refused_and_changes_nothing(path: Path, osm_file: Path, name: str) -> None:
     pois.add(path, osm_file)
     before = points_of(path)
     bomb = '<!DOCTYPE o [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;">]><osm version="0.6"><node id="1" lat="1" lon="1">&b;'
@@ -273,7 +271,7 @@ def real(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (60.1675, 24.9525, ["Market Square", "Old Market Hall", "Havis Amanda"]),
     ],
 )
-def test_what_a_guide_would_name_is_named(real: Path, lat: float, lon: float, expected: list[str]) -> None:
+def test_sights_of_a_guide_book_are_found(real: Path, lat: float, lon: float, expected: list[str]) -> None:
     with Store.open(real) as store:
         near = pois.with_nearby(store, fixed(Position(lat, lon, 10.0)), Reach()).nearby
     named = [each.point.named("en") for each in near]
@@ -358,7 +356,7 @@ def test_a_line_longer_than_any_text_is_skipped(path: Path, tmp_path: Path, monk
     assert [each.name for each in points_of(path).values()] == ["good", "fine"] and added.skipped_count == 1
 
 
-def test_a_huge_csv_goes_through_bounded_memory(path: Path, tmp_path: Path) -> None:
+def test_a_huge_csv_is_read_in_bounded_memory(path: Path, tmp_path: Path) -> None:
     file = table(
         tmp_path / "huge.csv",
         ["lat", "lon", "name"],
@@ -372,8 +370,8 @@ def test_a_huge_csv_goes_through_bounded_memory(path: Path, tmp_path: Path) -> N
         tracemalloc.stop()
 
 
-def test_a_thousand_of_a_kind_stay_a_thousand_and_cost_no_more(path: Path, tmp_path: Path) -> None:
-    """Where Q1 means the kind of stone, and not the stone; names in a row do the same."""
+def test_a_thousand_points_with_the_same_name_stay_separate_and_fast(path: Path, tmp_path: Path) -> None:
+    """Q1 is a kind of stone, not one stone; points with the same name in a row are similar."""
     rows = [[f"{n * 0.05:.2f}", f"{n % 9}", "stone", "Q1"] for n in range(1500)]
     added = pois.add(path, table(tmp_path / "a.csv", ["lat", "lon", "name", "wikidata"], *rows))
     assert (added.added, added.merged) == (1500, 0)
@@ -404,11 +402,11 @@ def test_a_name_as_long_as_a_book_is_skipped(path: Path, tmp_path: Path) -> None
         ("a.json", '{"a": 1}', "neither a FeatureCollection nor a Feature"),
         ("a.json", "[" * 100_000, "is not GeoJSON"),
         ("a.json", "42", "neither an object nor a list"),
-        ("a.txt", "lat,lon,name", "is not a file of points of interest"),
-        ("a.osm.xz", "", "is not a file of points of interest"),
+        ("a.txt", "lat,lon,name", "does not have the extension of a file of points"),
+        ("a.osm.xz", "", "does not have the extension of a file of points"),
     ],
 )
-def test_a_file_that_is_none_of_ours_is_one_clear_line(
+def test_an_unsupported_file_is_refused_in_one_line(
     path: Path, tmp_path: Path, name: str, content: str, line: str
 ) -> None:
     file = tmp_path / name
@@ -419,7 +417,7 @@ def test_a_file_that_is_none_of_ours_is_one_clear_line(
     assert not points_of(path)
 
 
-def test_a_file_that_is_not_there_and_a_folder_are_refused(path: Path, tmp_path: Path) -> None:
+def test_a_missing_file_and_a_folder_are_refused(path: Path, tmp_path: Path) -> None:
     for wrong in (tmp_path / "no.csv", tmp_path):
         with pytest.raises(BadInput):
             pois.add(path, wrong)
@@ -434,7 +432,7 @@ def feature(name: str | None, geometry: object, **properties: object) -> dict[st
     return {"type": "Feature", "geometry": geometry, "properties": {"name": name, **properties}}
 
 
-def test_geojson_gives_points_lines_and_areas(path: Path, tmp_path: Path) -> None:
+def test_geojson_points_lines_and_areas_are_read(path: Path, tmp_path: Path) -> None:
     ring = [[179.9, 10], [-179.9, 10], [-179.9, 10.2], [179.9, 10.2], [179.9, 10]]
     at = {"type": "Point", "coordinates": [24.95, 60.17, 12.0]}
     collection = {
@@ -467,7 +465,7 @@ def test_geojson_gives_points_lines_and_areas(path: Path, tmp_path: Path) -> Non
     assert abs(kept["Area"].position.lon) == pytest.approx(180) and kept["Area"].position.lat == pytest.approx(10.1)
 
 
-def test_features_may_stand_one_a_line_or_in_a_list(path: Path, tmp_path: Path) -> None:
+def test_features_may_be_one_per_line_or_in_a_list(path: Path, tmp_path: Path) -> None:
     lines = tmp_path / "a.geojson"
     one = feature("One", {"type": "Point", "coordinates": [1, 2]})
     lines.write_text("".join("\x1e" + json.dumps(one).replace("One", name) + "\n" for name in ("One", "Two")))
@@ -477,7 +475,7 @@ def test_features_may_stand_one_a_line_or_in_a_list(path: Path, tmp_path: Path) 
     assert [each.name for each in points_of(path).values()] == ["One", "Two", "Three"] and added.skipped_count == 1
 
 
-def test_features_are_read_as_they_were_written_even_where_json_knows_no_such_number(tmp_path: Path) -> None:
+def test_features_with_numbers_that_are_not_json_are_read(tmp_path: Path) -> None:
     items = [feature(f'é{n} \\"x', {"type": "Point", "coordinates": [n, 1.25e1]}, big=10**30) for n in range(40)]
     file = tmp_path / "a.geojson"
     file.write_text(json.dumps({"type": "FeatureCollection", "n": 1234567, "features": items}, indent=1))
@@ -488,7 +486,7 @@ def test_features_are_read_as_they_were_written_even_where_json_knows_no_such_nu
     assert list(items_of(file)) == items
 
 
-def test_what_is_nested_deeply_is_refused_and_brackets_in_texts_are_not(tmp_path: Path) -> None:
+def test_deep_nesting_is_refused_but_brackets_in_text_are_not(tmp_path: Path) -> None:
     file = tmp_path / "a.geojson"
     texts = [{"name": "[" * 300 + '\\"' * n} for n in range(40)]
     file.write_text(json.dumps(texts))
@@ -506,7 +504,7 @@ def test_one_feature_that_never_ends_is_refused(tmp_path: Path, monkeypatch: pyt
         list(items_of(file))
 
 
-def test_what_list_prints_can_be_added_again(
+def test_the_output_of_list_can_be_added_again(
     path: Path, osm_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     pois.add(path, osm_file)
@@ -586,7 +584,7 @@ def test_only_the_codes_of_languages_are_names() -> None:
     }
 
 
-def test_a_name_is_given_in_the_language_that_is_asked_for() -> None:
+def test_a_name_is_returned_in_the_requested_language() -> None:
     it = PointOfInterest("1", "Kirkko", "x", HERE, {"uk": "Церква", "pt-BR": "Igreja", "pt": "Templo"})
     assert it.named("uk") == it.named("uk_UA") == "Церква"
     assert (it.named("pt-br"), it.named("pt-PT")) == ("Igreja", "Templo")
@@ -604,11 +602,11 @@ def test_a_name_is_given_in_the_language_that_is_asked_for() -> None:
         (80, 350, "right"), (270, 350, "left"), (170, 350, "behind"), (-10, 720, "ahead"),
     ],
 )  # fmt: skip
-def test_sides_are_told_from_where_the_photo_looks(bearing_deg: float, heading_deg: float, side: str) -> None:
+def test_sides_are_relative_to_the_heading_of_the_photo(bearing_deg: float, heading_deg: float, side: str) -> None:
     assert side_of(bearing_deg, heading_deg) == side
 
 
-def test_what_is_near_is_told_with_distance_bearing_and_side() -> None:
+def test_nearby_sights_have_distance_bearing_and_side() -> None:
     east = point("east", moved(HERE, 90, 120))
     [near] = choose([east], HERE, 0.0, Reach())
     assert near.point == east and near.side == "right"
@@ -616,19 +614,19 @@ def test_what_is_near_is_told_with_distance_bearing_and_side() -> None:
     assert choose([east], HERE, None, Reach())[0].side is None
 
 
-def test_the_famous_come_before_the_near_and_the_near_before_the_far() -> None:
+def test_famous_sights_come_before_near_ones_and_near_ones_before_far_ones() -> None:
     cathedral, plaque = point("cathedral", moved(HERE, 0, 250), 8.0), point("plaque", moved(HERE, 0, 10), 0.8)
     near, far = point("near", moved(HERE, 0, 50), 2.0), point("far", moved(HERE, 0, 200), 2.0)
     named = [each.point.name for each in choose([plaque, far, near, cathedral], HERE, None, Reach())]
     assert named == ["cathedral", "near", "plaque", "far"]
 
 
-def test_no_name_is_said_twice() -> None:
+def test_no_name_is_listed_twice() -> None:
     gardens = [point("Jardin", moved(HERE, 0, metres)) for metres in (50, 150, 250)]
     assert [near.point for near in choose(gardens, HERE, None, Reach())] == gardens[:1]
 
 
-def test_at_most_so_many_within_the_reach_and_the_radius_of_the_fix() -> None:
+def test_the_reach_and_the_radius_of_the_fix_limit_the_sights() -> None:
     many = [point(f"p{n}", moved(HERE, 0, 40.0 * n)) for n in range(1, 20)]
     assert len(choose(many, HERE, None, Reach())) == 5
     assert [n.point.name for n in choose(many, HERE, None, Reach(100, 9))] == ["p1", "p2"]
@@ -648,7 +646,7 @@ def test_one_sight_from_two_files_is_named_once(path: Path, tmp_path: Path) -> N
         assert len(pois.with_nearby(store, fixed(HERE), Reach()).nearby) == 1
 
 
-def test_the_same_sight_is_the_same_by_item_or_by_name_when_it_is_near() -> None:
+def test_nearby_points_with_the_same_item_or_name_are_one_sight() -> None:
     q = {"wikidata": "https://www.wikidata.org/wiki/Q1"}
     a, near, far = point("A", HERE, links=q), moved(HERE, 0, 40), moved(HERE, 0, 400)
     assert is_same_sight(a, point("other name", far, links=q))
@@ -686,7 +684,7 @@ def test_a_photo_that_is_not_in_the_map_has_nothing_near(path: Path, osm_file: P
         assert len(pois.with_nearby(store, fixed(HERE), Reach(100)).nearby) == 1
 
 
-def test_a_fix_goes_to_another_process_with_what_is_near() -> None:
+def test_a_fix_can_be_pickled_with_its_nearby_sights() -> None:
     near = choose([point("p", moved(HERE, 0, 50), names={"uk": "п"})], HERE, 0.0, Reach())
     fix = Fix(HERE, 0.9, (), "so", 0.0, near)
     assert pickle.loads(pickle.dumps(fix)) == fix and hash(fix) == hash(pickle.loads(pickle.dumps(fix)))
@@ -753,12 +751,12 @@ def test_a_failure_in_the_middle_leaves_the_old_points(path: Path, tmp_path: Pat
     assert [each.name for each in points_of(path).values()] == ["old"]
 
 
-def test_two_do_not_write_at_once(path: Path, osm_file: Path) -> None:
+def test_two_processes_cannot_write_points_at_once(path: Path, osm_file: Path) -> None:
     with Store.open(path, write=True), pytest.raises(MapBusy):
         pois.add(path, osm_file)
 
 
-def test_a_map_of_the_second_schema_gets_room_for_points(path: Path, tmp_path: Path, monkeypatch) -> None:
+def test_a_map_of_the_second_schema_gets_the_tables_for_points(path: Path, tmp_path: Path, monkeypatch) -> None:
     old = tmp_path / "old.map"
     with monkeypatch.context() as patched:
         patched.setattr(schema, "STEPS", schema.STEPS[:2])
@@ -818,7 +816,7 @@ def test_the_json_has_the_shape_that_the_pages_read() -> None:
     json.dumps(told, allow_nan=False)
 
 
-def test_points_survive_what_happens_to_the_photos(with_sights: Map, street: Path) -> None:
+def test_points_survive_changes_to_the_photos(with_sights: Map, street: Path) -> None:
     with_sights.remove([next(iter(with_sights.photos())).id])
     assert with_sights.info()["points_of_interest"] == 3
 

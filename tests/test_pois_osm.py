@@ -99,7 +99,7 @@ def test_compressed_files_are_read(name: str, tmp_path: Path) -> None:
         list(reader_of(tmp_path / name)(tmp_path / name))
 
 
-def test_a_place_that_is_not_a_number_skips_only_what_stands_there(tmp_path: Path) -> None:
+def test_an_invalid_position_skips_only_its_own_element(tmp_path: Path) -> None:
     bad = f'<node id="1" lat="," lon="2">{MUSEUM}</node><node id="5" lat="91" lon="2">{MUSEUM}</node>'
     good = f'<node id="6" lat="1" lon="2">{MUSEUM}</node><node id="x" lat="1" lon="2">{MUSEUM}</node>'
     found = read(tmp_path, bad + good)
@@ -108,14 +108,14 @@ def test_a_place_that_is_not_a_number_skips_only_what_stands_there(tmp_path: Pat
 
 
 @pytest.mark.parametrize("body", ["<html><body/></html>", "<osm", "", '<osm version="0.6"><node id="1"'])
-def test_xml_that_is_not_openstreetmap_is_one_line(body: str, tmp_path: Path) -> None:
+def test_xml_that_is_not_openstreetmap_is_refused_in_one_line(body: str, tmp_path: Path) -> None:
     (tmp_path / "a.osm").write_text(body)
     with pytest.raises(BadInput, match="a.osm could not be read as OpenStreetMap data") as error:
         list(reader_of(tmp_path / "a.osm")(tmp_path / "a.osm"))
     assert "\n" not in str(error.value)
 
 
-def test_overpass_json_is_told_from_geojson_and_credited(tmp_path: Path) -> None:
+def test_overpass_json_is_distinguished_from_geojson_and_credited(tmp_path: Path) -> None:
     corners = ((60.17, 24.94), (60.17, 24.941), (60.1706, 24.941), (60.1706, 24.94))
     outline = [{"lat": lat, "lon": lon} for lat, lon in corners]
     tags = {"name": "Museum", "tourism": "museum"}
@@ -177,7 +177,7 @@ def test_the_link_is_in_the_language_of_the_name() -> None:
     assert best_link(church(links={}), "uk") is None
 
 
-def test_the_kind_is_printed_where_the_name_does_not_say_it() -> None:
+def test_the_kind_is_printed_if_the_name_does_not_include_it() -> None:
     assert description(church(links={}), None) == "Kirkko, cathedral"
     assert description(church(links={}), "en") == "Cathedral"
     kinds = {

@@ -1,4 +1,4 @@
-"""Every search finds what a comparison with all photos finds, also while the map changes."""
+"""Every search finds what a comparison with all photos finds, even while the map changes."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ def test_the_nearest_photos_are_found(store, engine, region):
 
 @every_engine
 @pytest.mark.parametrize("k", [1, 400, COUNT, 5000])
-def test_a_search_returns_k_photos_or_all_there_are(store, engine, k):
+def test_a_search_returns_k_photos_or_all_of_a_smaller_map(store, engine, k):
     check(ENGINES[engine](store), store, k=k)
 
 
@@ -199,7 +199,7 @@ def test_threads_share_a_search_while_the_map_grows(store, engine):
 
 @every_engine
 @pytest.mark.parametrize("region", REGIONS)
-def test_a_smaller_k_gives_the_beginning_of_a_larger_one(store, engine, region):
+def test_a_smaller_k_returns_the_beginning_of_a_larger_one(store, engine, region):
     search, where = ENGINES[engine](store), REGIONS[region]
     store.put(records(150, 5, "new "), looks(150, 5))
     store.remove([str(i) for i in range(0, COUNT, 7)])
@@ -215,7 +215,7 @@ def test_a_smaller_k_gives_the_beginning_of_a_larger_one(store, engine, region):
 @every_engine
 @pytest.mark.parametrize("region", ["everywhere", "a circle across the 180th meridian", "half the world"])
 @pytest.mark.parametrize("copies", [60, 500])
-def test_of_photos_that_look_the_same_the_oldest_come_first(tmp_path, engine, region, copies):
+def test_the_oldest_of_identical_photos_come_first(tmp_path, engine, region, copies):
     """More of them than any shortlist holds, scattered over the map, and some of them are only added later."""
     same, where = looks(1, 3)[0], REGIONS[region]
     order = np.random.default_rng(1).permutation(COUNT)
@@ -232,7 +232,7 @@ def test_of_photos_that_look_the_same_the_oldest_come_first(tmp_path, engine, re
 
 
 @pytest.mark.parametrize("k", [1, 2, 5, 10, 100, 200])
-def test_the_best_of_equal_similarities_are_the_lowest_rows(k):
+def test_equal_similarities_are_sorted_by_row(k):
     rows = np.random.default_rng(0).permutation(np.arange(1, 101))
     equal = np.full(100, 0.5, np.float32)
     assert best(rows, equal, k)[0].tolist() == list(range(1, min(k, 100) + 1))

@@ -1,4 +1,4 @@
-"""Folders, single files and several sources at once: every photo comes out as a Photo, or Skipped with a reason."""
+"""Folders, single files and several sources at once: each photo becomes a Photo, or a Skipped with a reason."""
 
 import itertools
 import json
@@ -47,7 +47,7 @@ def skipped(source: Iterable[Photo | Skipped]) -> str:
 # ---- folders
 
 
-def test_a_folder_gives_all_photos_below_it_in_order(tmp_path: Path) -> None:
+def test_a_folder_yields_all_photos_below_it_in_order(tmp_path: Path) -> None:
     write(tmp_path, "b.JPG", "a.jpeg", "2024/z.jpg", "2024/05/1.jpg", ".hidden.jpg", ".git/c.jpg")
     write(tmp_path, "notes.txt", data=b"a day out")
     source = open_source(tmp_path)
@@ -127,7 +127,7 @@ def test_a_name_that_is_not_utf_8_is_skipped_and_can_be_printed(tmp_path: Path) 
     assert len(found) == 5 and all(item.id.encode() for item in found) and notes_of(source).kept[0].encode()
 
 
-def test_an_xmp_file_beside_a_photo_tells_what_the_photo_does_not(tmp_path: Path) -> None:
+def test_an_xmp_sidecar_adds_what_the_photo_lacks(tmp_path: Path) -> None:
     write(tmp_path, "1.jpg", data=saved(scene()))
     (tmp_path / "1.xmp").write_text(
         '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
@@ -182,7 +182,7 @@ def test_a_sidecar_fills_what_the_photo_lacks(tmp_path: Path) -> None:
     assert photo.taken_at == datetime(2024, 10, 12, 21, 19, 33, tzinfo=UTC)
 
 
-def test_a_sidecar_overrules_the_position_of_the_photo_and_nothing_else(tmp_path: Path) -> None:
+def test_a_sidecar_overrides_only_the_position_of_the_photo(tmp_path: Path) -> None:
     write(tmp_path, "1.jpg", data=with_exif(GPS, {piexif.ExifIFD.DateTimeOriginal: b"2024:05:01 12:34:56"}))
     write(tmp_path, "1.jpg.json", data=takeout(33.65, -117.84))
     source = open_source(tmp_path)
@@ -209,7 +209,7 @@ def test_zero_zero_in_a_sidecar_means_unknown(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("data", [b"", b"{", b"[]", b"null", b'{"geoData": 3}', b"\xff\xfe"])
-def test_a_damaged_sidecar_loses_only_what_it_would_have_said(data: bytes, tmp_path: Path) -> None:
+def test_a_damaged_sidecar_loses_only_its_own_metadata(data: bytes, tmp_path: Path) -> None:
     write(tmp_path, "1.jpg")
     write(tmp_path, "1.jpg.json", data=data)
     assert only(open_source(tmp_path)).taken_at is None
@@ -224,7 +224,7 @@ def test_one_photo_is_a_source_too(tmp_path: Path) -> None:
     assert ids(open_source(str(tmp_path / "1.jpg"))) == ["1.jpg"]
 
 
-def test_what_does_not_exist_is_refused_with_what_was_perhaps_meant(tmp_path: Path) -> None:
+def test_a_missing_path_is_refused_with_a_suggestion(tmp_path: Path) -> None:
     (tmp_path / "photos").mkdir()
     with pytest.raises(BadInput, match=r"There is nothing at .*phtos\. Did you mean .*photos\?"):
         open_source(tmp_path / "phtos")
@@ -234,8 +234,8 @@ def test_what_does_not_exist_is_refused_with_what_was_perhaps_meant(tmp_path: Pa
         open_source("https://example.org/photos")
 
 
-def test_a_folder_without_photos_is_refused_with_what_it_holds(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match="it holds nothing at all"):
+def test_a_folder_without_photos_is_refused_with_its_contents(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="it contains nothing at all"):
         open_source(tmp_path)
     write(tmp_path, "a.gif", "b.gif", data=b"GIF89a" + bytes(9))
     write(tmp_path, "film.mp4", data=b"\0\0\0\x20ftypisom")
@@ -255,12 +255,12 @@ def test_photos_of_two_folders_with_the_same_names_stay_apart(tmp_path: Path) ->
     assert apart == ["x/south/1.jpg", f"{tmp_path.name}/south/1.jpg"]
 
 
-def test_a_folder_that_is_named_twice_is_read_once(tmp_path: Path) -> None:
+def test_a_folder_that_is_passed_twice_is_read_once(tmp_path: Path) -> None:
     write(tmp_path, "1.jpg")
     assert ids(open_sources([tmp_path, str(tmp_path)])) == ["1.jpg"]
 
 
-def test_single_photos_keep_their_names_unless_two_have_one(tmp_path: Path) -> None:
+def test_single_photos_keep_their_names_unless_two_are_equal(tmp_path: Path) -> None:
     write(tmp_path, "a/1.jpg", "b/1.jpg", "b/2.jpg")
     files = [tmp_path / "a" / "1.jpg", tmp_path / "b" / "1.jpg", tmp_path / "b" / "2.jpg"]
     assert ids(Files(files)) == ["a/1.jpg", "b/1.jpg", "2.jpg"]

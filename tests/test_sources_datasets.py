@@ -1,4 +1,4 @@
-"""GSV-Cities and MSLS, unpacked as their authors publish them, are sources like any other."""
+"""GSV-Cities and MSLS, unpacked as their authors publish them, as sources."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -45,7 +45,7 @@ def msls(tmp_path: Path) -> Path:
     return root
 
 
-def test_names_of_gsv_cities_say_where_and_when(gsv: Path) -> None:
+def test_names_of_gsv_cities_contain_position_and_time(gsv: Path) -> None:
     source = open_source(gsv)
     one, two, off = list(source)
     assert source.count == 3
@@ -73,7 +73,7 @@ def test_cities_of_msls_are_photos_with_compass_and_time(msls: Path) -> None:
     assert "'x'" in reasons["athens/database/a1"] and "137.9" in reasons["athens/database/a2"]
 
 
-def test_one_city_of_msls_can_be_named(msls: Path) -> None:
+def test_one_city_of_msls_can_be_passed(msls: Path) -> None:
     assert {item.id for item in open_source(msls / "train_val" / "trondheim") if isinstance(item, Photo)} == {
         "trondheim/database/k1",
         "trondheim/query/q1",

@@ -225,7 +225,7 @@ def test_a_reader_survives_any_input(name: str, folder: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", READERS)
-def test_a_reader_survives_any_input_for_long(name: str, folder: Path) -> None:
+def test_a_reader_survives_any_input_in_a_long_run(name: str, folder: Path) -> None:
     fuzz(MANY)(given(READERS[name][2])(lambda data: check(name, data, folder)))()
 
 
@@ -246,7 +246,7 @@ NAMES = st.text(st.sampled_from("aÄ\u0308é😀-(1).jpgedited "), min_size=1, m
 @fuzz(2 * FEW)
 @given(NAMES, st.lists(NAMES, max_size=4), st.integers(0, 60))
 @example("a" * 45 + "😀.jpg", [], 46)
-def test_a_sidecar_is_found_for_its_own_name_whatever_that_is(photo: str, others: list[str], cut: int) -> None:
+def test_a_sidecar_is_found_whatever_the_name_of_the_photo(photo: str, others: list[str], cut: int) -> None:
     sidecar = f"{photo}.supplemental-metadata"
     sidecar = f"{sidecar[: max(cut, min(len(photo), 46))]}.json"
     siblings = Siblings([photo, sidecar, *others])

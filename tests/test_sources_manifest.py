@@ -1,4 +1,4 @@
-"""Manifests in CSV, GeoJSON and Parquet: columns by their usual names, mistakes said row by row."""
+"""Manifests in CSV, GeoJSON and Parquet: columns by their usual names, mistakes reported row by row."""
 
 import json
 import re
@@ -40,7 +40,7 @@ def only(items: Items) -> Photo:
     return photo
 
 
-def test_a_manifest_says_everything_about_a_photo(tmp_path: Path) -> None:
+def test_a_manifest_can_contain_all_metadata_of_a_photo(tmp_path: Path) -> None:
     photo = only(
         read(
             tmp_path,
@@ -69,7 +69,7 @@ def test_a_manifest_says_everything_about_a_photo(tmp_path: Path) -> None:
         "key,GPS Latitude,gps-longitude,File Name\na.jpg,60.17,24.94,a.jpg\n",
     ],
 )
-def test_columns_are_found_whatever_they_are_called_and_divided_by(text: str, tmp_path: Path) -> None:
+def test_columns_are_found_under_all_names_and_delimiters(text: str, tmp_path: Path) -> None:
     photo = only(read(tmp_path, text))
     assert (photo.id, photo.position) == ("a.jpg", Position(60.17, 24.94))
 
@@ -78,10 +78,10 @@ def test_a_spreadsheets_utf_16_is_read(tmp_path: Path) -> None:
     assert only(read(tmp_path, "file\tlat\tlon\na.jpg\t1\t2\n".encode("utf-16"))).position == Position(1, 2)
 
 
-def test_a_row_that_is_not_utf_8_is_named_and_the_others_are_read(tmp_path: Path) -> None:
+def test_a_row_that_is_not_utf_8_is_reported_and_the_others_are_read(tmp_path: Path) -> None:
     bad, good = read(tmp_path, "file,lat,lon,höhe\nJörg.jpg,1,2,3\na.jpg,1,2,3\n".encode("latin-1"))
     assert isinstance(good, Photo)
-    assert isinstance(bad, Skipped) and "line 2 of m.csv: it holds bytes that are not text. Save" in bad.reason
+    assert isinstance(bad, Skipped) and "line 2 of m.csv: it contains bytes that are not text. Save" in bad.reason
 
 
 def test_photos_on_the_web_are_not_looked_for_on_disk(tmp_path: Path) -> None:
@@ -107,7 +107,7 @@ def test_absolute_paths_and_those_of_windows_are_found(tmp_path: Path) -> None:
         ("", "is empty"),
     ],
 )
-def test_a_missing_column_is_said_with_what_was_seen(header: str, message: str, tmp_path: Path) -> None:
+def test_a_missing_column_is_reported_with_the_columns_found(header: str, message: str, tmp_path: Path) -> None:
     with pytest.raises(BadInput, match=message):
         read(tmp_path, header + "\n")
 
@@ -123,11 +123,11 @@ def test_a_missing_column_is_said_with_what_was_seen(header: str, message: str, 
         ("a.jpg,nan,2", "its latitude is 'nan', which is not a number."),
         ("a.jpg,151.2,-33.8", r"not on Earth. Are latitude and longitude swapped\?"),
         ("a.jpg,6672000,385000", r"not on Earth. Are these UTM metres\?"),
-        ("a.jpg,0,0", r"its position is \(0, 0\), which is written where the position is not known."),
-        ("a.jpg,60,17,24,94", "it has 5 cells where the header has 3. Put quotes around a cell that holds ','"),
+        ("a.jpg,0,0", r"its position is \(0, 0\), which usually means that it is unknown."),
+        ("a.jpg,60,17,24,94", "it has 5 cells where the header has 3. Put quotes around a cell that contains ','"),
     ],
 )
-def test_a_bad_row_is_skipped_with_its_line_and_what_is_wrong(row: str, message: str, tmp_path: Path) -> None:
+def test_a_bad_row_is_skipped_with_its_line_and_the_problem(row: str, message: str, tmp_path: Path) -> None:
     bad, good = read(tmp_path, f"file,lat,lon\n{row}\nb.jpg,1,2\n")
     assert isinstance(good, Photo)
     assert isinstance(bad, Skipped)
@@ -139,7 +139,7 @@ def test_an_id_is_used_only_once(tmp_path: Path) -> None:
     assert isinstance(first, Photo)
     assert (
         isinstance(second, Skipped)
-        and "the id 'a.jpg' is used in line 2 already. Give every photo its own id" in second.reason
+        and "the id 'a.jpg' is used in line 2 already. Write a different id for every photo" in second.reason
     )
 
 
@@ -162,7 +162,7 @@ def test_times_are_read_as_people_and_cameras_write_them(cell: str, moment: date
     assert only(read(tmp_path, f"file,lat,lon,captured_at\na.jpg,1,2,{cell}\n")).taken_at == moment
 
 
-def test_an_optional_cell_that_makes_no_sense_counts_as_unknown(tmp_path: Path) -> None:
+def test_an_invalid_optional_cell_counts_as_unknown(tmp_path: Path) -> None:
     photo = only(read(tmp_path, "file,lat,lon,heading,accuracy\na.jpg,1,2,north,-1\n"))
     assert (photo.heading_deg, photo.position.radius_m) == (None, None)
 
@@ -210,7 +210,7 @@ def test_json_that_is_not_a_manifest_is_refused(content: str, message: str, tmp_
         read(tmp_path, content, "m.json")
 
 
-def test_parquet_is_read_and_its_descriptors_left_alone(tmp_path: Path) -> None:
+def test_parquet_is_read_without_its_descriptors(tmp_path: Path) -> None:
     arrow = pytest.importorskip("pyarrow")
     from pyarrow import parquet
 
@@ -245,7 +245,7 @@ def test_a_manifest_and_a_folder_together_have_prefixes(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not SHARED.exists(), reason=f"the real photos are not at {SHARED}")
-def test_a_real_manifest_and_the_headers_of_its_photos_say_the_same() -> None:
+def test_a_real_manifest_agrees_with_the_headers_of_its_photos() -> None:
     town = SHARED / "cambridge" / "test"
     listed = {item.source: item for item in open_source(town / "map.csv") if isinstance(item, Photo)}
     read_from_files = [item for item in open_source(town / "map") if isinstance(item, Photo)]

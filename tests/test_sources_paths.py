@@ -15,7 +15,7 @@ from viewfix.sources import open_source, open_sources, paths, pictures_in
 from viewfix.types import Photo, Position, Skipped
 
 
-def test_jpegs_by_other_endings_and_none_are_photos_and_other_pictures_are_named(tmp_path: Path) -> None:
+def test_jpegs_with_other_extensions_are_photos_and_other_pictures_are_reported(tmp_path: Path) -> None:
     write(tmp_path, "a.jfif", "b.mpo", "c.insp", "d.pjpeg", "e", "f.jpg_large", "g.bin", "h.jpg~")
     write(tmp_path, "i", data=saved(scene(), "PNG"))
     others = {
@@ -46,7 +46,7 @@ def test_jpegs_by_other_endings_and_none_are_photos_and_other_pictures_are_named
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
-def test_a_pipe_in_a_folder_is_not_waited_for(tmp_path: Path) -> None:
+def test_a_pipe_in_a_folder_does_not_block(tmp_path: Path) -> None:
     write(tmp_path, "1.jpg")
     os.mkfifo(tmp_path / "pipe")
     assert ids(open_source(tmp_path)) == ["1.jpg"]
@@ -85,7 +85,7 @@ def test_lists_generators_and_patterns_of_paths_are_sources(tmp_path: Path, monk
 
 
 @pytest.mark.parametrize("nothing", [[], (), [[]], iter(())])
-def test_nothing_is_refused(nothing: object) -> None:
+def test_passing_nothing_is_refused(nothing: object) -> None:
     with pytest.raises(BadInput, match="No photos were passed"):
         open_sources(nothing)  # type: ignore[arg-type]
 
@@ -96,7 +96,7 @@ def test_what_is_not_a_source_is_refused_by_its_type(wrong: object) -> None:
         open_sources(wrong)  # type: ignore[arg-type]
 
 
-def test_a_list_with_a_path_that_leads_nowhere_is_one_line(tmp_path: Path) -> None:
+def test_a_missing_path_in_a_list_is_refused_in_one_line(tmp_path: Path) -> None:
     write(tmp_path, "1.jpg")
     with pytest.raises(BadInput, match=r"There is nothing at .*2\.jpg\. Did you mean .*1\.jpg\?") as error:
         open_sources([tmp_path / "1.jpg", tmp_path / "2.jpg"])
@@ -139,7 +139,7 @@ def test_streams_of_photos_are_lazy_and_may_be_mixed_with_paths(tmp_path: Path) 
 def test_one_folder_by_two_spellings_is_one_where_case_does_not_matter(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Links stand in for a disk that takes photos/ and Photos/ for one folder: only one of them is listed."""
+    """Links simulate a disk on which photos/ and Photos/ are the same folder: only one of them is listed."""
     write(tmp_path, "Photos/1.jpg", "other/1.jpg")
     if not (tmp_path / "photos").exists():
         spellings = ("photos", "PHOTOS", "pHOTOS")
@@ -164,7 +164,7 @@ def test_two_names_of_one_file_stay_two_photos(tmp_path: Path) -> None:
 # Datasets whose names hold metres and no zone
 
 
-def test_names_with_metres_only_are_compared_in_their_plane_and_make_no_map(tmp_path: Path) -> None:
+def test_names_with_only_metres_are_compared_in_their_plane_but_not_mapped(tmp_path: Path) -> None:
     for n in range(4):
         write(tmp_path, f"database/@{385000 + 100 * n}.00@6672000.00@a{n}@.jpg", data=saved(scene()))
         write(tmp_path, f"queries/@{385003 + 100 * n}.00@6672002.00@b{n}@.jpg", data=saved(scene()))

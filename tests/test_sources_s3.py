@@ -1,4 +1,4 @@
-"""Manifests and photos of a storage of objects: in memory, and on a real S3 server that runs for these tests."""
+"""Manifests and photos in an object store: in memory, and on a real S3 server that runs for these tests."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def test_photos_over_the_limit_are_not_read(memory: str, monkeypatch: pytest.Mon
         photos.read_bytes(f"{memory}/large.jpg")
 
 
-def test_a_remote_file_that_cannot_be_read_is_one_line(memory: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_remote_file_that_cannot_be_read_is_refused_in_one_line(memory: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for url, kind, why in (
         (f"{memory}/none.csv", BadInput, "There is nothing at memory://town/none.csv"),
         (f"{memory}/img", BadInput, "is not a manifest"),
@@ -212,7 +212,7 @@ def test_a_map_is_made_from_s3(bucket: str, street: Path, tmp_path: Path, toy: T
     assert sorted(vector for _, vector in near.values()) == sorted(vector for _, vector in far.values())
 
 
-def test_a_bucket_that_is_not_there_or_not_ours_is_one_line(bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_or_forbidden_bucket_is_reported_in_one_line(bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
     import s3fs
 
     url = write(f"{bucket}/ours.csv", "file,lat,lon\n")

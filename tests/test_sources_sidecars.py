@@ -1,4 +1,4 @@
-"""Sidecars are found whatever the case, Unicode form, language and length of their names; a damaged one is borne."""
+"""Sidecars are found regardless of case, normalisation, language and length of names; damaged ones do no harm."""
 
 import unicodedata
 from pathlib import Path
@@ -59,7 +59,7 @@ def test_accents_are_compared_however_they_are_written(forms: tuple[str, str]) -
 
 
 @pytest.mark.parametrize("form", ["NFC", "NFD"])
-def test_a_name_is_cut_by_units_of_utf_16_in_the_form_that_google_has(form: str) -> None:
+def test_a_name_is_cut_by_utf_16_units_in_googles_normalisation(form: str) -> None:
     photo = "Ä" * 20 + "😀" * 12 + ".jpg"
     kept = unicodedata.normalize(form, photo).encode("utf-16-le")[: 2 * LONGEST].decode("utf-16-le", "ignore")
     assert units(kept) <= LONGEST < units(unicodedata.normalize(form, photo))
@@ -98,14 +98,14 @@ def test_an_edited_copy_has_the_position_of_its_original_in_every_language(edite
 
 
 @pytest.mark.parametrize("edited", ["IMG_1-edited(1).jpg", "IMG_1(1)-edited.jpg"])
-def test_a_counter_belongs_to_its_own_sidecar(edited: str) -> None:
+def test_a_counter_is_matched_to_the_right_sidecar(edited: str) -> None:
     both = ("IMG_1.jpg.supplemental-metadata.json", "IMG_1.jpg.supplemental-metadata(1).json")
     assert find(edited, *both) == find("IMG_1(1).jpg", *both) == both[1]
     assert find("IMG_1-edited.jpg", *both) == find("IMG_1.jpg", *both) == both[0]
     assert find("IMG_1(2).jpg", *both) is None
 
 
-def test_what_marks_an_edited_copy_may_be_cut_off_itself() -> None:
+def test_the_mark_of_an_edited_copy_may_be_cut_off() -> None:
     stem = "Sommerurlaub_2019_Strand_und_Abendhimmel_ab"
     sidecar = f"{stem}.jp.json"
     for edited in (f"{stem}-edi.jpg", f"{stem}-bea.jpg", f"{stem}-mod.jpg"):
@@ -127,13 +127,13 @@ def test_what_marks_an_edited_copy_may_be_cut_off_itself() -> None:
         ("scan", "scan.supplemental-metadata.json"),
     ],
 )
-def test_a_sidecar_may_lack_the_ending_of_its_picture_or_have_that_of_the_original(photo: str, sidecar: str) -> None:
+def test_a_sidecar_may_lack_the_extension_of_its_photo_or_have_that_of_the_original(photo: str, sidecar: str) -> None:
     assert find(photo, sidecar, "metadata.json") == sidecar
     own = f"{photo}.json"
     assert "." not in photo or find(photo, sidecar, own) == own, "its own comes first"
 
 
-def test_a_sidecar_that_cannot_be_read_loses_no_photo_that_has_its_own_position(
+def test_a_photo_with_a_position_is_used_despite_an_unreadable_sidecar(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write(tmp_path, "1.jpg")
@@ -156,13 +156,13 @@ def test_a_sidecar_that_cannot_be_read_loses_no_photo_that_has_its_own_position(
 
 
 @pytest.mark.parametrize(("name", "data"), [("1.xmp", b"<x:xmpmeta"), ("1.jpg.json", b'{"geoData":')])
-def test_a_photo_without_a_position_names_its_damaged_sidecar(name: str, data: bytes, tmp_path: Path) -> None:
+def test_a_photo_without_a_position_is_skipped_with_its_damaged_sidecar(name: str, data: bytes, tmp_path: Path) -> None:
     write(tmp_path, "1.jpg", data=saved(scene()))
     write(tmp_path, name, data=data)
     assert f"its sidecar {name} is damaged (" in skipped(open_source(tmp_path))
 
 
-def test_a_sidecar_that_agrees_leaves_the_finer_position_and_says_nothing(tmp_path: Path) -> None:
+def test_a_sidecar_that_agrees_leaves_the_finer_position_without_a_note(tmp_path: Path) -> None:
     write(tmp_path, "1.jpg", data=with_exif({**GPS, 31: (12, 1)}))
     write(tmp_path, "1.jpg.json", data=takeout(-33.869566, 151.208333))
     source = open_source(tmp_path)

@@ -21,7 +21,7 @@ def files(tmp_path: Path) -> None:
 
 
 def read(tmp_path: Path, content: str, name: str = "m.csv") -> tuple[list[Photo], list[str]]:
-    """The photos of a manifest, and what was wrong with its other rows."""
+    """The photos of a manifest, and the problems with its other rows."""
     (tmp_path / name).write_text(content, encoding="utf-8", newline="")
     items = list(open_source(tmp_path / name))
     return (
@@ -45,7 +45,7 @@ def read(tmp_path: Path, content: str, name: str = "m.csv") -> tuple[list[Photo]
         (['a.jpg,1,2,"Bob', 'b.jpg,1,3,"Ann', "c.jpg,1,4,Eve"], "c", 2),
     ],
 )
-def test_a_quote_that_is_never_closed_is_named_and_the_rows_after_it_are_read(
+def test_a_quote_that_is_never_closed_is_reported_and_the_rows_after_it_are_read(
     rows: list[str], ids: str, line: int, end: str, tmp_path: Path
 ) -> None:
     photos, reasons = read(tmp_path, end.join(["file,lat,lon,author", *rows, ""]))
@@ -54,7 +54,7 @@ def test_a_quote_that_is_never_closed_is_named_and_the_rows_after_it_are_read(
     assert f"line {line} of m.csv: it opens a quote" in reasons[0]
 
 
-def test_quotes_that_are_closed_may_hold_anything(tmp_path: Path) -> None:
+def test_closed_quotes_may_contain_anything(tmp_path: Path) -> None:
     author = 'Ann "A"\nof 1,2\r\nand "3, 4"\n'
     file = io.StringIO()
     csv.writer(file).writerows([["file", "lat", "lon", "author"], ["a.jpg", 1, 2, author], ["b.jpg", 1, 3, '5" wide']])
@@ -79,7 +79,7 @@ def test_a_row_without_an_end_is_skipped(tmp_path: Path, monkeypatch: pytest.Mon
     assert "longer than" in reasons[0] and "never closed" in reasons[1]
 
 
-def test_half_a_character_in_json_loses_one_row_at_most(tmp_path: Path) -> None:
+def test_a_lone_surrogate_in_json_loses_at_most_one_row(tmp_path: Path) -> None:
     (tmp_path / "m.json").write_text(
         '[{"file": "a.jpg", "lat": 1, "lon": 2, "id": "\\ud83d"}, {"file": "b.jpg", "lat": 1, "lon": 3}]'
     )
@@ -93,7 +93,7 @@ def test_half_a_character_in_json_loses_one_row_at_most(tmp_path: Path) -> None:
 COLUMNS = "file,id,lat,lon,view_yaw_deg,view_pitch_deg,view_fov_deg,view_time_s,focal_35mm,focal_px,width_px,height_px,pitch_deg,roll_deg,altitude_m"  # fmt: skip  # noqa: E501
 
 
-def test_one_file_may_hold_many_photos_each_with_its_view_and_camera(tmp_path: Path) -> None:
+def test_one_file_may_contain_many_photos_with_different_views_and_cameras(tmp_path: Path) -> None:
     rows = [
         COLUMNS,
         "a.jpg,north,1,2,0,10,90,,,,,,,,",
@@ -159,7 +159,7 @@ def parquet_of(tmp_path: Path, **columns: Any) -> list[Photo]:
     return [photo for photo in photos if isinstance(photo, Photo)]
 
 
-def test_times_of_parquet_are_cut_to_microseconds_and_unknown_where_python_has_none(tmp_path: Path) -> None:
+def test_times_of_parquet_are_cut_to_microseconds_or_unknown_beyond_pythons_range(tmp_path: Path) -> None:
     arrow = pytest.importorskip("pyarrow")
     count = 1_714_557_600_123_456_789
     moments = {
@@ -202,7 +202,7 @@ def test_columns_of_parquet_that_are_not_used_are_not_read(tmp_path: Path, monke
     assert [photo.attribution for photo in photos] == ["Ann", None]
 
 
-def test_a_parquet_file_that_cannot_be_read_is_one_line(tmp_path: Path) -> None:
+def test_a_parquet_file_that_cannot_be_read_is_refused_in_one_line(tmp_path: Path) -> None:
     arrow = pytest.importorskip("pyarrow")
     from pyarrow import parquet
 

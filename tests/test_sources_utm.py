@@ -1,4 +1,4 @@
-"""File names that hold positions in UTM: both hemispheres, wrong zones, cut-off times, folders with an @."""
+"""File names with UTM positions: both hemispheres, wrong zones, cut-off times, folders with an @."""
 
 from datetime import datetime
 from pathlib import Path
@@ -16,7 +16,7 @@ TOKYO = "@0386437.04@3950236.06@54@S@035.68950@0139.74491@pano@0@584@000@@@20131
 SYDNEY = "@0334900.57@6252288.75@56@H@-33.85680@0151.21530@@@@@@@@@.jpg"
 
 
-def test_a_name_says_where_which_way_and_when() -> None:
+def test_a_name_contains_position_heading_and_time() -> None:
     about = from_name(TOKYO)
     assert about.position is not None
     assert distance_m(about.position, Position(35.6895, 139.74491)) < 100
@@ -58,23 +58,23 @@ def test_zones_and_letters_lead_to_the_right_hemisphere(lat: float, lon: float, 
     assert distance_m(position, Position(lat, lon)) < 0.1
 
 
-def test_a_landmark_of_the_textbooks_is_where_it_stands() -> None:
+def test_a_textbook_landmark_has_the_right_position() -> None:
     position = from_name("@630084@4833438@17@N@.jpg").position  # the CN Tower, 43 38 33.24 N, 79 23 13.7 W
     assert position is not None
     assert distance_m(position, Position(43 + 38 / 60 + 33.24 / 3600, -(79 + 23 / 60 + 13.7 / 3600))) < 1.0
 
 
-def test_two_photos_on_either_side_of_a_zones_edge_are_neighbours() -> None:
+def test_photos_on_both_sides_of_a_zone_boundary_are_neighbours() -> None:
     west, east = (from_name(name(50.0, lon, "U")).position for lon in (11.9999, 12.0001))
     assert west is not None and east is not None
     assert distance_m(west, east) == pytest.approx(14.3, abs=0.2)
 
 
-def test_a_name_that_says_two_places_is_not_believed() -> None:
+def test_a_name_with_two_positions_is_not_used() -> None:
     wrong = name(50.0, 13.0, "U", degrees=True).replace("@33@", "@32@")
     about = from_name(wrong)
     assert about.position is None
-    assert "says two places, 4" in (about.no_position or "")
+    assert "has two positions, 4" in (about.no_position or "")
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,7 @@ def test_a_time_may_be_cut_off(text: str, moment: datetime | None) -> None:
     assert from_name(TOKYO.replace("20131105_101112", text)).taken_at == moment
 
 
-def test_a_folder_of_such_names_is_recognised_and_its_path_may_hold_an_at_sign(tmp_path: Path) -> None:
+def test_a_folder_of_such_names_is_recognised_even_with_an_at_sign_in_its_path(tmp_path: Path) -> None:
     folder = tmp_path / "@home@2024@data" / "database"
     folder.mkdir(parents=True)
     for file in (TOKYO, SYDNEY, "@0@1000@@@@@@@@@@@@@.jpg"):
@@ -118,7 +118,7 @@ def test_a_folder_of_such_names_is_recognised_and_its_path_may_hold_an_at_sign(t
     assert distance_m(sydney.position, Position(-33.8568, 151.2153)) < 20
     made_up = items["@0@1000@@@@@@@@@@@@@.jpg"]
     assert isinstance(made_up, Skipped)
-    assert "its name has no UTM zone and letter" in made_up.reason
+    assert "its name has neither a UTM zone and letter" in made_up.reason
 
 
 def test_a_photo_with_another_name_in_such_a_folder_is_read_as_in_any_folder(tmp_path: Path) -> None:

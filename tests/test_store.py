@@ -1,4 +1,4 @@
-"""A map on disk: what goes in comes out, whatever happens in between."""
+"""A map on disk: stored photos are read back unchanged, whatever happens in between."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def one_line(error: pytest.ExceptionInfo[ViewfixError]) -> str:
 # What goes in comes out
 
 
-def test_a_photo_comes_out_as_it_went_in(store):
+def test_a_stored_photo_is_read_back_unchanged(store):
     photo = Photo(
         "a/1.jpg",
         "/photos/a/1.jpg",
@@ -80,7 +80,7 @@ def test_a_photo_comes_out_as_it_went_in(store):
     assert store.ids() == ["a/1.jpg", "b.jpg"]
 
 
-def test_a_descriptor_comes_out_with_length_one_and_the_rounding_of_float16(store):
+def test_a_stored_descriptor_has_length_one_and_float16_rounding(store):
     given_looks = looks(50) * 7.0
     rows = store.put([record(str(i)) for i in range(50)], given_looks)
     order = np.random.default_rng(1).permutation(rows)
@@ -91,7 +91,7 @@ def test_a_descriptor_comes_out_with_length_one_and_the_rounding_of_float16(stor
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, 0.0])
-def test_a_descriptor_that_compares_with_nothing_is_refused(store, value):
+def test_a_descriptor_that_cannot_be_compared_is_refused(store, value):
     bad = looks(3)
     bad[1] = value
     with pytest.raises(BadInput, match="The descriptor of b has length"):
@@ -114,14 +114,14 @@ def test_a_changed_photo_replaces_the_old_one_under_a_new_row(store):
     assert len(store.photos(first)) == 1 and len(store.descriptors(first)) == 1, "the old row is gone"
 
 
-def test_of_two_photos_with_one_id_in_a_batch_the_last_one_stays(store):
+def test_the_last_of_two_photos_with_the_same_id_in_a_batch_is_stored(store):
     rows = store.put([record("a", content="1"), record("b"), record("a", content="2")], looks(3))
     assert len(store) == 2 and rows[0] == rows[2]
     assert store.known(["a"])["a"].content_hash == "2"
     np.testing.assert_allclose(store.descriptors(rows[:1])[0], looks(3)[2], atol=1e-3)
 
 
-def test_rows_are_never_used_again(store):
+def test_row_numbers_are_never_reused(store):
     rows = store.put([record("a"), record("b")], looks(2))
     assert store.remove(["a", "b", "nobody"]) == 2
     assert len(store) == 0 and len(store.rows_in(Circle(60, 25, 100))) == 0
@@ -136,7 +136,7 @@ def test_rows_that_are_gone_are_left_out_and_the_order_is_kept(store):
     assert rows.tolist() == [5, 1, 2] and units.shape == (3, DIM)
 
 
-def test_what_is_known_about_a_photo_changes_without_a_new_descriptor(store):
+def test_a_record_can_change_without_a_new_descriptor(store):
     store.put([record("a")], looks(1))
     before = store.version
     store.update_photo(Record(Photo("a", "/elsewhere/a", Position(60, 25), licence="CC0"), "1", "9:9"))
@@ -153,12 +153,12 @@ def test_a_photo_that_moved_keeps_its_descriptor_under_a_new_row(store):
     assert len(store.rows_in(Circle(60, 25, 1000))) == 0 and len(store.rows_in(Circle(61, 25, 1000))) == 1
 
 
-def test_a_photo_that_is_not_there_cannot_be_changed(store):
+def test_a_photo_that_is_not_in_the_map_cannot_be_changed(store):
     with pytest.raises(BadInput, match="ghost is not in"):
         store.update_photo(record("ghost"))
 
 
-def test_a_map_remembers_what_it_was_told(store, path):
+def test_a_map_stores_metadata_skipped_photos_and_its_model(store, path):
     store.set_meta("calibration", {"a": [1, 2.5, None]})
     store.put_skipped([Skipped("x", "no position"), Skipped("y", "not a picture")])
     store.put([record("x")], looks(1), skipped=[Skipped("z", "too small")])
@@ -171,7 +171,7 @@ def test_a_map_remembers_what_it_was_told(store, path):
         assert (datetime.now(UTC) - found.created_at).total_seconds() < 60
 
 
-def test_info_says_what_is_in_a_map_also_across_the_180th_meridian(store):
+def test_info_describes_a_map_even_across_the_180th_meridian(store):
     store.put([record("a", 10, 179.5), record("b", 12, -179)], looks(2))
     facts = store.info()
     assert facts["photos"] == 2 and facts["model"]["name"] == "toy" and facts["map_bytes"] > 0
@@ -229,7 +229,7 @@ def test_a_folder_and_another_database_are_not_maps(path):
         Store.open(path, write=True)
 
 
-def test_a_map_is_not_made_over_something_else_or_nowhere(path):
+def test_a_map_is_not_created_over_another_file_or_in_a_missing_folder(path):
     path.write_text("my thesis")
     with pytest.raises(BadInput, match="already something"):
         Store.create(path, TOY)
@@ -303,8 +303,8 @@ def test_a_migration_that_fails_changes_nothing(path, monkeypatch):
         assert store.schema_version == len(schema.STEPS)
 
 
-def test_the_first_schema_can_be_read_for_ever(path):
-    """Written out, so that nobody edits a released step without noticing."""
+def test_the_first_schema_can_still_be_read(path):
+    """The SQL is repeated here, so that a released step cannot be edited unnoticed."""
     connection = sqlite3.connect(path)
     connection.executescript(
         """
@@ -350,7 +350,7 @@ def test_a_second_writer_is_told_who_is_writing(store, path):
     assert f"process {os.getpid()}" in one_line(error)
 
 
-def test_readers_go_on_while_a_batch_is_written(store, path):
+def test_readers_continue_while_a_batch_is_written(store, path):
     store.put([record("a")], looks(1))
     with Store.open(path) as reader:
         with store.transaction() as connection:
@@ -396,7 +396,7 @@ def test_after_closing_there_is_one_file(path):
         store.put([record("b")], looks(1))
 
 
-def test_a_writer_closes_while_somebody_reads(path):
+def test_a_writer_can_close_while_another_process_reads(path):
     with Store.create(path, TOY) as store:
         store.put([record("a")], looks(1))
         reader = Store.open(path)
@@ -453,7 +453,7 @@ def test_a_full_disk_loses_nothing_that_was_committed(store):
     assert len(store) == 5100 == len(store.rows())
 
 
-def test_a_failing_disk_is_told_in_one_line(store, monkeypatch):
+def test_a_failing_disk_is_reported_in_one_line(store, monkeypatch):
     def fails(*_):
         error = sqlite3.OperationalError("disk I/O error")
         error.sqlite_errorcode = sqlite3.SQLITE_IOERR_WRITE
@@ -465,7 +465,7 @@ def test_a_failing_disk_is_told_in_one_line(store, monkeypatch):
     one_line(error)
 
 
-def test_a_folder_that_cannot_be_written_is_told_in_one_line(path, monkeypatch):
+def test_a_folder_that_cannot_be_written_is_reported_in_one_line(path, monkeypatch):
     def fails(self, target):
         raise PermissionError(13, "Permission denied")
 
@@ -476,7 +476,7 @@ def test_a_folder_that_cannot_be_written_is_told_in_one_line(path, monkeypatch):
 
 
 def on_a_read_only_medium(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Tests may run as root, whom no permission stops: SQLite is made to fail as it does on a read-only medium."""
+    """Permissions do not stop root, so SQLite is made to fail as it does on a read-only medium."""
     from viewfix.store.sqlite import connect as module
 
     honest = module.connect
@@ -518,7 +518,7 @@ def test_an_unclosed_map_on_a_read_only_medium_says_what_to_do(path, monkeypatch
     one_line(error)
 
 
-def test_a_half_made_map_is_never_found(path, monkeypatch):
+def test_a_half_written_map_is_never_visible(path, monkeypatch):
     def killed(connection, meta):
         raise KeyboardInterrupt
 

@@ -1,4 +1,4 @@
-"""A map that verifies: what it verifies and when, what odd queries get, what it explains, and what it promises."""
+"""Verification: what is verified and when, odd queries, explanations, and the promised rate of false answers."""
 
 import copy
 import dataclasses
@@ -61,12 +61,12 @@ def inliers(fix: Fix) -> list[int]:
 
 
 def doubtful(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every query is held against candidates, however sure similarity is."""
+    """Verify every query, however certain similarity is."""
     monkeypatch.setattr("viewfix.locate.query.SURE", 2.0)
 
 
 @pytest.mark.parametrize("how", ["fast", "accurate"])
-def test_the_right_place_has_inliers_and_another_few(
+def test_the_right_place_has_many_inliers_and_another_place_few(
     how: str, path: Path, town: Town, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     doubtful(monkeypatch)
@@ -80,7 +80,7 @@ def test_the_right_place_has_inliers_and_another_few(
     assert "local features agree" in fix.reason
 
 
-def test_where_similarity_is_sure_nothing_is_verified(path: Path, photos: Path) -> None:
+def test_nothing_is_verified_if_similarity_is_certain(path: Path, photos: Path) -> None:
     with Map.open(path) as city:
         assert inliers(city.locate(next(photos.glob("*.jpg")))) == []
         assert inliers(city.locate(next(photos.glob("*.jpg")), verify="off")) == []
@@ -148,7 +148,7 @@ def test_one_slow_moment_only_doubles_what_is_expected(path: Path, town: Town, m
         assert verifier._extraction_s <= 2 * usual_s
 
 
-def test_a_short_time_is_not_spent_on_a_query_whose_candidates_would_take_longer(path: Path, town: Town) -> None:
+def test_a_short_budget_is_not_spent_on_candidates_that_would_take_longer(path: Path, town: Town) -> None:
     with Map.open(path) as city:
         verifier = city.context.verifier
         assert verifier is not None
@@ -161,7 +161,7 @@ def test_a_short_time_is_not_spent_on_a_query_whose_candidates_would_take_longer
         assert verifier.fits(candidate, time.monotonic() + 2.0)
 
 
-def test_a_verified_fix_says_where_the_query_looked(path: Path, town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_verified_fix_has_the_heading_of_the_query(path: Path, town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
     doubtful(monkeypatch)
     view = town.map_views(step_m=15)[6]
     with Map.open(path) as city:
@@ -194,7 +194,7 @@ def page_of_text() -> np.ndarray:
 
 
 @pytest.mark.parametrize("what", [*ODD, "text"])
-def test_what_shows_no_place_gets_an_honest_no(what: str, path: Path) -> None:
+def test_a_picture_that_shows_no_place_is_rejected(what: str, path: Path) -> None:
     with Map.open(path) as city:
         picture = page_of_text() if what == "text" else ODD[what]
         fix = city.locate(picture)
@@ -204,7 +204,7 @@ def test_what_shows_no_place_gets_an_honest_no(what: str, path: Path) -> None:
 
 
 @pytest.mark.parametrize("what", ["mirrored", "upside down"])
-def test_a_photo_turned_over_is_right_or_refused(what: str, path: Path, town: Town) -> None:
+def test_an_upside_down_photo_is_located_correctly_or_rejected(what: str, path: Path, town: Town) -> None:
     picture = visit(town)
     odd = picture[:, ::-1] if what == "mirrored" else picture[::-1, ::-1]
     with Map.open(path) as city:
@@ -213,7 +213,7 @@ def test_a_photo_turned_over_is_right_or_refused(what: str, path: Path, town: To
     assert not fix.found or distance_m(fix.position, place) <= (fix.position.radius_m or 0)
 
 
-def test_a_photo_taken_at_dusk_is_found_or_refused_never_placed_elsewhere(path: Path, town: Town) -> None:
+def test_a_photo_taken_at_dusk_is_found_or_rejected_never_misplaced(path: Path, town: Town) -> None:
     with Map.open(path) as city:
         for number in (2, 6, 9):
             fix = city.locate(visit(town, number, dark=True))
@@ -222,7 +222,7 @@ def test_a_photo_taken_at_dusk_is_found_or_refused_never_placed_elsewhere(path: 
 
 
 @pytest.mark.skipif(not (SHARED / "gardens_point").is_dir(), reason=f"no photos in {SHARED}; set VIEWFIX_DATA")
-def test_real_photos_of_the_night_are_placed_rightly_or_refused(tmp_path: Path) -> None:
+def test_real_photos_at_night_are_located_correctly_or_rejected(tmp_path: Path) -> None:
     start = Position(-27.4772, 153.0290)
     day, night = (sorted((SHARED / "gardens_point" / name).glob("*.jpg"))[::4] for name in ("day_left", "night_right"))
     known = [Photo(str(n), str(file), moved(start, 90, 60.0 * n)) for n, file in enumerate(day)]
@@ -233,8 +233,8 @@ def test_real_photos_of_the_night_are_placed_rightly_or_refused(tmp_path: Path) 
     assert all(right)
 
 
-def test_two_streets_that_look_the_same_are_called_uncertain(photos: Path, tmp_path: Path) -> None:
-    """Every photo twice, in two towns 5 km apart: nobody can tell which, and the probability must say so."""
+def test_two_streets_that_look_the_same_lower_the_confidence(photos: Path, tmp_path: Path) -> None:
+    """Every photo twice, in two towns 5 km apart: they cannot be distinguished, and the probability must show it."""
     with Map.build(tmp_path / "one.map", photos) as one:
         here = list(one.photos())
     there = [
@@ -285,7 +285,7 @@ def test_without_the_photos_a_map_answers_by_similarity_unless_it_keeps_all(
         assert kept.known(kept.identities(["new.jpg"]).values()), "what comes later is kept too"
 
 
-def test_a_photo_that_another_process_replaced_is_held_with_its_new_features(
+def test_a_photo_replaced_by_another_process_is_verified_with_its_new_features(
     own: Path, town: Town, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     doubtful(monkeypatch)
@@ -299,7 +299,7 @@ def test_a_photo_that_another_process_replaced_is_held_with_its_new_features(
         assert not features.known(features.identities([best.id]).values()), "not those of the photo that is gone"
 
 
-def test_a_photo_that_changed_on_disk_is_not_held_against_the_query(
+def test_a_photo_that_changed_on_disk_is_not_verified(
     photos: Path, town: Town, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     doubtful(monkeypatch)
@@ -310,9 +310,7 @@ def test_a_photo_that_changed_on_disk_is_not_held_against_the_query(
         assert inliers(city.locate(visit(town))) == []
 
 
-def test_where_poselib_is_missing_maps_go_by_similarity(
-    path: Path, town: Town, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_poselib_maps_use_similarity_alone(path: Path, town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
     doubtful(monkeypatch)
     monkeypatch.setattr(geometry, "available", lambda: False)
     with Map.open(path) as city:
@@ -334,7 +332,7 @@ def test_where_poselib_is_missing_maps_go_by_similarity(
         ({"false_accepts": 0.01}, "too small to be calibrated"),
     ],
 )
-def test_what_cannot_be_asked_gets_one_clear_line(asked: dict, said: str, own: Path, town: Town) -> None:
+def test_an_invalid_verification_option_is_refused_in_one_line(asked: dict, said: str, own: Path, town: Town) -> None:
     with Map.open(own) as city:
         stored = city.store.meta("calibration")
         assert not stored["outside_scores"], "a town of this size is not calibrated"
@@ -343,7 +341,7 @@ def test_what_cannot_be_asked_gets_one_clear_line(asked: dict, said: str, own: P
     assert "\n" not in str(error.value)
 
 
-def test_the_line_for_strangers_is_used(own: Path, town: Town) -> None:
+def test_the_out_of_map_threshold_is_used(own: Path, town: Town) -> None:
     with Map.open(own) as city:
         seen = city.locate(visit(town), verify="off").confidence
         stored = city.store.meta("calibration")
@@ -369,7 +367,7 @@ class Texts(HTMLParser):
         self.tags.append(tag)
 
 
-def test_an_answer_explains_itself(path: Path, town: Town, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_answer_can_be_explained(path: Path, town: Town, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     doubtful(monkeypatch)
     with Map.open(path) as city:
         fix = city.locate(visit(town), k=4)
@@ -391,7 +389,7 @@ def test_an_answer_explains_itself(path: Path, town: Town, tmp_path: Path, monke
             why.save(tmp_path / "no" / "folder.html")
 
 
-def test_an_answer_travels_to_another_process_without_its_map(path: Path, town: Town) -> None:
+def test_an_answer_can_be_pickled_without_its_map(path: Path, town: Town) -> None:
     with Map.open(path) as city:
         fix = city.locate(visit(town))
         assert dataclasses.asdict(fix)["confidence"] == fix.confidence
@@ -399,7 +397,7 @@ def test_an_answer_travels_to_another_process_without_its_map(path: Path, town: 
     assert pickle.loads(pickle.dumps(fix)) == fix
 
 
-def test_an_answer_does_not_hold_its_picture(path: Path) -> None:
+def test_an_answer_does_not_keep_its_picture_in_memory(path: Path) -> None:
     picture = np.zeros((40, 40, 3), np.uint8)
     with Map.open(path) as city:
         fix = city.locate(picture)

@@ -1,4 +1,4 @@
-"""viewfix: take a photo, get the place. A folder of geotagged photos becomes a map, a photo becomes a fix."""
+"""Visual place recognition: build a map from geotagged photos, and find out where a new photo was taken."""
 
 from __future__ import annotations
 

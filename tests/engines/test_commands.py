@@ -55,7 +55,7 @@ def test_every_command_takes_a_url(
     say("remove", place, "no such photo", code=2)
 
 
-def test_a_map_behind_a_url_is_described_anew_by_another_model(place: str, street: Path, toy: Model) -> None:
+def test_a_map_behind_a_url_can_be_migrated_to_another_model(place: str, street: Path, toy: Model) -> None:
     from viewfix.migrate import migrate
 
     other = type(toy)("other")  # type: ignore[call-arg]

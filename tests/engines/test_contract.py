@@ -1,4 +1,4 @@
-"""What every engine does alike: what is put comes out, by id, by row, by region and by likeness."""
+"""The contract of every engine: photos are read back by id, by row, by region and by similarity."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ NORTH = Circle(60.0 + 100 * 1e-4, 24.9, 120.0)  # photos 90 to 110 lie in it
 
 
 def filled(engine: Engine, count: int = 300) -> tuple[str, np.ndarray]:
-    """A map of so many photos, closed, and what it holds."""
+    """Build a map of `count` photos and close it. Returns its place and its descriptors."""
     place, units = engine.place(), descriptors(count)
     with Store.create(place, TOY) as store:
         for start in range(0, count, 100):
@@ -36,7 +36,7 @@ def filled(engine: Engine, count: int = 300) -> tuple[str, np.ndarray]:
     return place, units
 
 
-def test_what_is_put_comes_out(engine: Engine) -> None:
+def test_stored_photos_are_read_back_unchanged(engine: Engine) -> None:
     place, units = filled(engine)
     with Store.open(place) as store:
         assert len(store) == 300 and store.model == TOY
@@ -180,7 +180,7 @@ def test_a_region_is_found_across_the_180th_meridian_and_at_a_pole(engine: Engin
             assert {photo.id for photo in store.photos(rows)} == ids
 
 
-def test_what_changes_is_seen_by_who_reads_meanwhile(engine: Engine) -> None:
+def test_open_readers_see_changes(engine: Engine) -> None:
     place, units = filled(engine)
     with Store.open(place) as reader, Store.open(place, write=True) as writer:
         search, before = open_search(reader), reader.version
@@ -198,7 +198,7 @@ def test_what_changes_is_seen_by_who_reads_meanwhile(engine: Engine) -> None:
 
 
 @pytest.mark.parametrize("region", [None, Circle(60.1, 24.9, 50_000.0)])
-def test_a_smaller_number_gives_the_beginning_and_of_equal_photos_the_oldest_come_first(
+def test_a_smaller_k_returns_the_beginning_and_equal_photos_are_sorted_by_age(
     engine: Engine, region: Circle | None
 ) -> None:
     units = descriptors(300)
@@ -235,7 +235,7 @@ def test_a_photo_that_moved_gets_a_new_row_and_keeps_its_descriptor(engine: Engi
             store.update_photo(Record(record(3).photo.__class__("not there", "x", Position(0, 0)), "x"))
 
 
-def test_of_a_batch_that_fails_nothing_stays(engine: Engine) -> None:
+def test_nothing_of_a_failed_batch_is_stored(engine: Engine) -> None:
     place, units = filled(engine, 100)
 
     def fails(rows: np.ndarray) -> None:
@@ -257,7 +257,7 @@ def test_of_a_batch_that_fails_nothing_stays(engine: Engine) -> None:
         assert len(store) == 100
 
 
-def test_rows_are_told_before_the_batch_is_there_for_others(engine: Engine) -> None:
+def test_before_commit_gets_the_rows_before_others_see_the_batch(engine: Engine) -> None:
     told = np.zeros(40, np.int64)
     with Store.create(engine.place(), TOY) as store:
 
@@ -269,14 +269,14 @@ def test_rows_are_told_before_the_batch_is_there_for_others(engine: Engine) -> N
         assert told.tolist() == rows.tolist()
 
 
-def test_two_photos_of_one_id_in_one_batch_are_one(engine: Engine) -> None:
+def test_two_photos_with_the_same_id_in_one_batch_are_stored_once(engine: Engine) -> None:
     with Store.create(engine.place(), TOY) as store:
         rows = store.put([record(1), record(1, content="two")], descriptors(2))
         assert rows[0] == rows[1] and len(store) == 1
         assert store.known([record(1).photo.id])[record(1).photo.id].content_hash == "two-1"
 
 
-def test_what_was_skipped_is_remembered_until_it_is_stored(engine: Engine) -> None:
+def test_skipped_photos_are_listed_until_they_are_stored(engine: Engine) -> None:
     with Store.create(engine.place(), TOY) as store:
         names = [record(n).photo.id for n in range(4)]
         store.put([], descriptors(0), [Skipped(name, "damaged") for name in names])
@@ -287,7 +287,7 @@ def test_what_was_skipped_is_remembered_until_it_is_stored(engine: Engine) -> No
         assert {each.id for each in store.skipped()} == {names[1], names[3], "ß \n'\""}
 
 
-def test_meta_holds_what_json_can_say(engine: Engine) -> None:
+def test_meta_stores_any_json_value(engine: Engine) -> None:
     place = engine.place()
     with Store.create(place, TOY) as store:
         store.set_meta("x", {"a": [1, None, "é"]})
@@ -298,7 +298,7 @@ def test_meta_holds_what_json_can_say(engine: Engine) -> None:
             store.set_meta("x", 1)
 
 
-def test_points_of_interest_are_replaced_whole(engine: Engine) -> None:
+def test_points_of_interest_are_replaced_file_by_file(engine: Engine) -> None:
     place = engine.place()
     church = PointOfInterest(
         "node/1", "Church", "a=b", Position(60.0, 24.9), {"de": "Kirche"}, {"website": "https://a"}, 2.0
@@ -321,7 +321,7 @@ def test_points_of_interest_are_replaced_whole(engine: Engine) -> None:
         assert points.remove() == 1 and not len(points)
 
 
-def test_local_features_are_of_one_content_and_the_oldest_give_way(engine: Engine) -> None:
+def test_local_features_belong_to_one_content(engine: Engine) -> None:
     place, _ = filled(engine, 100)
     identity = [(r.photo.id, r.content_hash) for r in records(100)]
     with Store.open(place) as store:  # a query keeps them, on a map that is open for reading
@@ -340,7 +340,7 @@ def test_local_features_are_of_one_content_and_the_oldest_give_way(engine: Engin
         assert cache.complete and not list(cache.missing()) and store.local_features("one").load(identity) == {}
 
 
-def test_the_oldest_features_give_way(engine: Engine) -> None:
+def test_the_oldest_features_are_deleted_first(engine: Engine) -> None:
     if engine.name == "shards":
         pytest.skip("each server has a limit of its own")
     place, _ = filled(engine, 100)
@@ -352,7 +352,7 @@ def test_the_oldest_features_give_way(engine: Engine) -> None:
         assert set(cache.load(identity)) == set(identity[2:4])
 
 
-def test_a_map_changes_to_another_model_in_place(engine: Engine) -> None:
+def test_a_map_is_migrated_to_another_model_in_place(engine: Engine) -> None:
     place, units = filled(engine)
     other = ModelIdentity("other", "e" * 64, 2 * DIM)
     wide = np.concatenate([units, units], axis=1)
@@ -382,7 +382,7 @@ def test_a_map_changes_to_another_model_in_place(engine: Engine) -> None:
         assert [each.id for each in store.skipped()] == [record(300).photo.id]
 
 
-def test_a_migration_is_given_up_and_the_map_stays(engine: Engine) -> None:
+def test_an_abandoned_migration_leaves_the_map_unchanged(engine: Engine) -> None:
     place, units = filled(engine, 100)
     other = ModelIdentity("other", "e" * 64, DIM)
     with Store.open(place, write=True) as store:
@@ -392,7 +392,7 @@ def test_a_migration_is_given_up_and_the_map_stays(engine: Engine) -> None:
         assert store.pending_migration() is None and store.begin_migration(other).done() == 0
 
 
-def test_a_map_is_made_once_and_can_be_thrown_away(engine: Engine) -> None:
+def test_a_map_is_created_once_and_can_be_discarded(engine: Engine) -> None:
     place = engine.place()
     assert not Store.exists(place)
     with pytest.raises(ViewfixError, match="(?i)no map at|There is no map"):
@@ -407,7 +407,7 @@ def test_a_map_is_made_once_and_can_be_thrown_away(engine: Engine) -> None:
     store.close()
 
 
-def test_a_model_that_was_made_for_the_map_is_store_model_it(engine: Engine, tmp_path, monkeypatch) -> None:
+def test_a_model_trained_for_the_map_is_stored_with_it(engine: Engine, tmp_path, monkeypatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     file = tmp_path / "made.onnx"
     file.write_bytes(b"weights" * 1000)
@@ -419,7 +419,7 @@ def test_a_model_that_was_made_for_the_map_is_store_model_it(engine: Engine, tmp
         assert store.model_file(TOY) is None
 
 
-def test_another_models_map_is_refused_in_one_line(engine: Engine) -> None:
+def test_a_map_of_another_model_is_refused_in_one_line(engine: Engine) -> None:
     place, _ = filled(engine, 100)
     with Map.open(place, model="lite0-refined-512") as city, pytest.raises(ModelMismatch) as error:
         _ = city.model

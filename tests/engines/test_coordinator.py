@@ -1,4 +1,4 @@
-"""A map over two servers is read through a third, by foreign tables: docs/coordinator.sql as it stands."""
+"""A map over two servers, read through the foreign tables of a third: docs/coordinator.sql is run unchanged."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Maps move between engines, and nothing changes on the way: killed, gone on with, compared, read from files."""
+"""Copies between engines and files change nothing: interrupted, continued, compared, read from Parquet."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ def _copy_slowly(source: str, target: str) -> None:
     copy(source, target, progress=progress)
 
 
-def test_a_copy_that_was_killed_goes_on_and_cannot_be_asked_until_then(
+def test_a_killed_copy_continues_and_cannot_be_queried_until_then(
     engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     origin, target = str(tmp_path / "a.map"), engine.place()
@@ -170,11 +170,11 @@ FLIPPED.view(np.uint16)[0, 3] ^= 1
     ("spoil", "number", "seen"),
     [
         (lambda store: store.remove([record(33).photo.id]), 33, "is missing"),
-        (lambda store: store.put([record(8)], FLIPPED), 8, "another descriptor"),
+        (lambda store: store.put([record(8)], FLIPPED), 8, "differs in its descriptor"),
         (lambda store: store.put([record(500)], descriptors(1)), 500, "only in the copy"),
     ],
 )
-def test_damage_is_found_and_named_and_the_copy_stays_unfinished(
+def test_damage_is_reported_and_the_copy_stays_unfinished(
     engine: Engine,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -198,7 +198,7 @@ def test_damage_is_found_and_named_and_the_copy_stays_unfinished(
 @pytest.mark.parametrize(
     ("change", "seen"),
     [
-        (lambda store: store.update_photo(record(7, content="two")), "another position or text"),
+        (lambda store: store.update_photo(record(7, content="two")), "differs in its position or text"),
         (lambda store: store.forget_skipped(["a.jpg"]), "skipped photo a.jpg"),
         (lambda store: store.put_skipped([Skipped("a.jpg", "late")]), "skipped photo a.jpg"),
         (lambda store: store.points.remove("two.csv"), "come from 1 files, where 2"),
@@ -208,7 +208,7 @@ def test_damage_is_found_and_named_and_the_copy_stays_unfinished(
         ),
     ],
 )
-def test_two_maps_that_are_not_the_same_are_told_apart(
+def test_the_differences_between_two_maps_are_reported(
     engine: Engine, tmp_path: Path, change: Callable[[Store], object], seen: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     origin, target = str(tmp_path / "a.map"), engine.place()
@@ -222,7 +222,7 @@ def test_two_maps_that_are_not_the_same_are_told_apart(
     assert seen in capsys.readouterr().err
 
 
-def test_a_copy_that_somebody_else_wrote_to_is_not_gone_on_with(
+def test_a_copy_that_another_process_wrote_to_is_not_continued(
     engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sides, "CHUNK", 50)
@@ -244,7 +244,7 @@ def test_a_copy_that_somebody_else_wrote_to_is_not_gone_on_with(
         copy(origin, target, restart=True)
 
 
-def test_a_batch_that_was_committed_and_not_noted_is_not_copied_again(
+def test_a_batch_committed_just_before_a_kill_is_not_copied_again(
     engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sides, "CHUNK", 50)
@@ -286,7 +286,7 @@ def test_half_a_copy_is_neither_exported_nor_copied_nor_migrated(
     assert not (tmp_path / "b.csv").exists() and not (tmp_path / "c.map").exists()
 
 
-def test_what_changes_in_the_source_meanwhile_is_copied_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_changes_to_the_source_during_a_copy_are_copied_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sides, "CHUNK", 50)
     origin, target = str(tmp_path / "a.map"), str(tmp_path / "b.map")
     rich(origin)
@@ -302,7 +302,7 @@ def test_what_changes_in_the_source_meanwhile_is_copied_too(tmp_path: Path, monk
 
 
 @pytest.mark.parametrize("verify", [True, False])
-def test_what_others_change_while_both_sides_are_compared_is_no_damage(
+def test_changes_during_the_comparison_are_not_damage(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, verify: bool
 ) -> None:
     monkeypatch.setattr(sides, "CHUNK", 50)
@@ -340,7 +340,9 @@ def test_a_map_that_is_being_migrated_is_not_copied(tmp_path: Path) -> None:
     assert not (tmp_path / "b.map").exists()
 
 
-def test_an_adapted_model_goes_along(server: PostgresServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_adapted_model_is_copied_too(
+    server: PostgresServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     origin, file = str(tmp_path / "a.map"), tmp_path / "model.onnx"
     rich(origin)
@@ -375,7 +377,7 @@ def changed(file: Path, /, **columns: object) -> Path:
     return target
 
 
-def test_lines_of_a_strangers_file_that_cannot_be_used_are_named_and_the_others_copied(exported: Path) -> None:
+def test_unusable_rows_of_a_foreign_file_are_reported_and_the_others_copied(exported: Path) -> None:
     table = parquet.read_table(exported).to_pydict()
     lats, ids, vectors, dates = table["lat"], table["id"], table["descriptor"], table["taken_at"]
     lats[1], lats[2] = 91.0, None
@@ -395,7 +397,7 @@ def test_lines_of_a_strangers_file_that_cannot_be_used_are_named_and_the_others_
         assert set(store.ids()) == {record(0).photo.id, record(9).photo.id}
 
 
-def test_more_that_a_stranger_may_write(exported: Path) -> None:
+def test_a_foreign_file_may_have_unusual_values(exported: Path) -> None:
     table = parquet.read_table(exported).to_pydict()
     headings, files, radii = table["heading_deg"], table["file"], table["radius_m"]
     headings[0], headings[1], radii[2], radii[3] = -1.0, float("nan"), -5.0, float("inf")
@@ -437,7 +439,9 @@ def test_a_file_of_another_format_is_refused(exported: Path, about: dict[str, ob
         copy(exported.with_name("c.parquet"), exported.with_name("b.map"))
 
 
-def test_a_copy_from_parquet_goes_on_in_the_middle_of_the_file(exported: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_copy_from_parquet_continues_in_the_middle_of_the_file(
+    exported: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     table, target, many = parquet.read_table(exported), exported.with_name("b.map"), exported.with_name("m.parquet")
     parquet.write_table(table, many, row_group_size=3)
 
@@ -453,7 +457,7 @@ def test_a_copy_from_parquet_goes_on_in_the_middle_of_the_file(exported: Path, m
     assert outcome.copied_before >= 6 and outcome.copied + outcome.copied_before == 10 and outcome.verified
 
 
-def test_the_calibration_goes_through_parquet_with_what_has_changed_since(tmp_path: Path) -> None:
+def test_parquet_preserves_the_calibration_and_the_changes_since(tmp_path: Path) -> None:
     from viewfix.locate.confidence import PRIOR
 
     origin, file, back = tmp_path / "a.map", tmp_path / "a.parquet", tmp_path / "b.map"
@@ -476,7 +480,7 @@ def test_the_calibration_goes_through_parquet_with_what_has_changed_since(tmp_pa
 
 
 @pytest.mark.parametrize("spoil", ["text", "cut", "no metadata", "no descriptors", "bad metadata", "other numbers"])
-def test_a_file_that_is_no_export_is_refused_in_one_line(exported: Path, spoil: str) -> None:
+def test_a_file_that_is_not_an_export_is_refused_in_one_line(exported: Path, spoil: str) -> None:
     target = exported.with_name("spoiled.parquet")
     table = parquet.read_table(exported)
     if spoil == "text":
@@ -508,7 +512,9 @@ def test_a_file_of_viewfix_0_1_is_read(exported: Path) -> None:
         assert store.model == TOY and len({r.content_hash for r in store.records()}) == 10
 
 
-def test_the_command_says_what_was_copied(exported: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_reports_what_was_copied(
+    exported: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert run(["copy", str(tmp_path / "a.map"), str(tmp_path / "c.map"), "-q"]) == 0
     assert capsys.readouterr().out == "10 photos copied, both sides compared and equal\n"
     assert run(["copy", str(exported), str(tmp_path / "d.map"), "--no-verify", "--json", "-q"]) == 0

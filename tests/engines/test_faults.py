@@ -1,4 +1,4 @@
-"""Servers that are down, killed in the middle or wrong: one line, nothing acknowledged lost, no half of an answer."""
+"""Servers that are down, killed or wrong: one line, nothing acknowledged is lost, no partial answers."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def one_line(error: BaseException) -> str:
     return text
 
 
-def test_a_server_killed_in_the_middle_of_writing_loses_nothing_that_was_acknowledged(distant: Engine) -> None:
+def test_a_server_killed_while_writing_loses_nothing_that_was_acknowledged(distant: Engine) -> None:
     place = distant.place()
     acknowledged: list[str] = []
     failed: list[BaseException] = []
@@ -78,7 +78,7 @@ def test_a_server_killed_in_the_middle_of_writing_loses_nothing_that_was_acknowl
         assert len(store) == len(ids)
 
 
-def test_a_server_killed_in_the_middle_of_reading_is_one_clear_error_and_no_half_of_an_answer(distant: Engine) -> None:
+def test_a_server_killed_while_reading_is_one_clear_error_and_never_a_partial_answer(distant: Engine) -> None:
     place = distant.place()
     units = descriptors(400)
     with Store.create(place, TOY) as store:
@@ -119,7 +119,7 @@ def test_a_server_killed_in_the_middle_of_reading_is_one_clear_error_and_no_half
         assert [p.id for p in store.photos(again.nearest(units[20], 5)[0])] == expected[20]
 
 
-def test_a_server_that_is_down_is_said_so_at_once(distant: Engine) -> None:
+def test_a_server_that_is_down_is_reported_at_once(distant: Engine) -> None:
     place = distant.place()
     Store.create(place, TOY).close()
     distant.kill()
@@ -131,7 +131,7 @@ def test_a_server_that_is_down_is_said_so_at_once(distant: Engine) -> None:
     assert time.monotonic() - began < 5
 
 
-def test_a_wrong_password_is_said_and_not_shown(server: PostgresServer) -> None:
+def test_a_wrong_password_is_reported_but_not_shown(server: PostgresServer) -> None:
     name = fresh_name()
     Store.create(server.url(name), TOY).close()
     rules = server.folder / "data" / "pg_hba.conf"
@@ -160,7 +160,7 @@ def test_a_wrong_password_is_said_and_not_shown(server: PostgresServer) -> None:
         server.run("SELECT pg_reload_conf()", "DROP OWNED BY guest", "DROP ROLE guest")
 
 
-def test_a_database_that_is_not_there_or_a_url_without_a_map_is_said(server: PostgresServer) -> None:
+def test_a_missing_database_and_a_url_without_a_map_are_reported(server: PostgresServer) -> None:
     with pytest.raises(NotAMap, match="no such database") as error:
         Store.open(server.url("city", database="nowhere"))
     one_line(error.value)
@@ -171,7 +171,7 @@ def test_a_database_that_is_not_there_or_a_url_without_a_map_is_said(server: Pos
         Store.open("postgresql://host/db?map=city&nonsense=1")
 
 
-def test_what_is_there_and_no_map_stays_as_it_is(server: PostgresServer) -> None:
+def test_tables_that_are_not_a_map_are_left_alone(server: PostgresServer) -> None:
     name = fresh_name()
     server.run(f"CREATE SCHEMA {name}", f"CREATE TABLE {name}.mine (x int)")
     with pytest.raises(NotAMap, match="is not a map"):
@@ -181,7 +181,7 @@ def test_what_is_there_and_no_map_stays_as_it_is(server: PostgresServer) -> None
     server.run(f"INSERT INTO {name}.mine VALUES (1)")
 
 
-def test_an_empty_schema_that_somebody_made_is_taken(server: PostgresServer) -> None:
+def test_an_existing_empty_schema_is_used(server: PostgresServer) -> None:
     name = fresh_name()
     server.run(f"CREATE SCHEMA {name}")
     assert not Store.exists(server.url(name))
@@ -208,7 +208,7 @@ def small_disk(server: PostgresServer) -> Iterator[str]:
 
 
 @pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, reason="a small disk takes root to mount")
-def test_a_full_disk_is_said_and_what_was_committed_stays(server: PostgresServer, small_disk: str) -> None:
+def test_a_full_disk_is_reported_and_committed_batches_stay(server: PostgresServer, small_disk: str) -> None:
     url = server.url(fresh_name(), options=f"-cdefault_tablespace%3D{small_disk}")
     acknowledged = 0
     with Store.create(url, TOY) as store:
@@ -288,7 +288,7 @@ def test_a_replica_is_read_and_says_where_to_write(server: PostgresServer) -> No
         store.put(records(3), descriptors(3))
 
 
-def test_a_connection_that_was_cut_is_made_again_for_readers(server: PostgresServer) -> None:
+def test_a_lost_connection_is_reopened_for_readers(server: PostgresServer) -> None:
     name = fresh_name()
     with Store.create(server.url(name), TOY) as store:
         store.put(records(3), descriptors(3))
@@ -343,7 +343,7 @@ def test_a_shard_that_is_down_is_named(two_servers: list[PostgresServer]) -> Non
             Store.open(place)
 
 
-def test_shards_of_two_models_say_how_to_go_on(two_servers: list[PostgresServer]) -> None:
+def test_shards_of_two_models_are_reported_with_the_command_to_continue(two_servers: list[PostgresServer]) -> None:
     from viewfix.store.store import ModelIdentity
 
     name = fresh_name()
@@ -382,7 +382,7 @@ def test_three_builders_of_one_folder_store_every_photo_once(server: PostgresSer
 
 
 @pytest.mark.parametrize("dim", [16_001, 16_384, 32_768])
-def test_a_model_with_too_many_numbers_is_refused_before_the_server_is_asked(dim: int) -> None:
+def test_a_model_with_too_many_numbers_is_refused_before_connecting(dim: int) -> None:
     url = "postgresql://nobody@localhost:1/nowhere?map=city"  # nothing answers there
     for place in (url, f"{url},{url.replace('city', 'town')}", f"milvus://localhost:1/city?records={url}"):
         with pytest.raises(BadInput, match=f"at most 16,000 numbers.*{dim:,}.*in a file") as error:

@@ -1,4 +1,4 @@
-"""What is Milvus' own: its server killed in the middle, a collection lost or of another map, regions as filters."""
+"""Milvus in particular: a killed server, a lost or foreign collection, regions as filters."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def place_of(text: str) -> MilvusUrl:
     return MilvusUrl.of(Address(text))
 
 
-def test_a_url_says_where_milvus_is_and_where_the_records_are(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_url_names_milvus_and_the_records(monkeypatch: pytest.MonkeyPatch) -> None:
     place = place_of("milvus://host:19530/city")
     assert (place.uri, place.collection, place.records.text) == ("http://host:19530", "viewfix_city", "city.map")
     place = place_of(
@@ -50,7 +50,7 @@ def test_a_url_says_where_milvus_is_and_where_the_records_are(monkeypatch: pytes
             place_of(wrong)
 
 
-def test_a_region_touches_the_cells_of_what_lies_in_it() -> None:
+def test_a_region_touches_the_cells_of_the_positions_in_it() -> None:
     rng = np.random.default_rng(0)
     for region in (Circle(60.17, 24.94, 2000.0), Box(59.9, 24.8, 60.1, 25.2), Circle(-33.0, 179.99, 3000.0)):
         text = within(region)
@@ -72,7 +72,7 @@ def test_a_region_touches_the_cells_of_what_lies_in_it() -> None:
 
 
 @pytest.mark.heavy
-def test_a_server_that_is_down_is_said_in_one_line(tmp_path: Path) -> None:
+def test_a_server_that_is_down_is_reported_in_one_line(tmp_path: Path) -> None:
     began = time.monotonic()
     with pytest.raises(StorageFailed, match="cannot be reached") as error:
         Store.create(f"milvus://127.0.0.1:1/city?records={tmp_path / 'a.map'}", TOY)
@@ -97,7 +97,7 @@ def test_a_large_region_is_a_filter_of_milvus(milvus: Milvus, tmp_path: Path, mo
 
 
 @pytest.mark.slow
-def test_a_collection_that_is_lost_or_of_another_map_is_made_again(milvus: Milvus, tmp_path: Path) -> None:
+def test_a_collection_that_is_lost_or_of_another_map_is_rebuilt(milvus: Milvus, tmp_path: Path) -> None:
     place = milvus.url(fresh_name(), str(tmp_path / "a.map"))
     units = descriptors(50)
     with Store.create(place, TOY) as store:
@@ -130,7 +130,7 @@ def test_a_collection_that_is_lost_or_of_another_map_is_made_again(milvus: Milvu
 
 
 @pytest.mark.slow
-def test_milvus_killed_in_the_middle_loses_nothing_that_was_acknowledged(milvus: Milvus, tmp_path: Path) -> None:
+def test_milvus_killed_while_writing_loses_nothing_that_was_acknowledged(milvus: Milvus, tmp_path: Path) -> None:
     if not milvus.can_be_killed:
         pytest.skip("the Milvus of VIEWFIX_TEST_MILVUS is somebody else's")
     place = milvus.url(fresh_name(), str(tmp_path / "a.map"))
@@ -149,7 +149,7 @@ def test_milvus_killed_in_the_middle_loses_nothing_that_was_acknowledged(milvus:
 
 
 def written_and_asked_until_it_dies(store: Store, milvus: Milvus) -> list[int]:
-    """What was acknowledged, after one thread that writes and one that asks got one clear error each."""
+    """The acknowledged photos, after a writing and a searching thread each got one clear error."""
     acknowledged: list[int] = []
     failed: list[BaseException] = []
     wrong: list[object] = []

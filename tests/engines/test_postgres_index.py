@@ -1,4 +1,4 @@
-"""The search index of PostgreSQL: made while others go on, made again after a kill, for long descriptors too."""
+"""The search index of PostgreSQL: built while others work, rebuilt after a kill, for long descriptors too."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def uses_index(store: Store) -> bool:
-    """Whether the index of a map was looked into since it was made."""
+    """Whether the index of a map was used since it was built."""
     assert isinstance(store, PostgresStore)
     store.lines("SELECT pg_stat_force_next_flush()")  # on the one connection that its pool has here
     query = "SELECT coalesce(sum(idx_scan), 0) FROM pg_stat_user_indexes WHERE schemaname = %s AND indexrelname = %s"
     return bool(store.lines(query, (store.url.map, vector_index.INDEX))[0][0])
 
 
-def test_the_index_is_made_once_there_are_enough_and_finds_what_an_exact_search_finds(server: PostgresServer) -> None:
+def test_the_index_is_built_for_large_maps_and_agrees_with_an_exact_search(server: PostgresServer) -> None:
     name, units = fresh_name(), descriptors(3000)
     known = {r.photo.id: (r, unit) for r, unit in zip(records(3000), units, strict=True)}
     with Store.create(server.url(name), TOY) as store:
@@ -70,7 +70,7 @@ def test_a_large_region_is_searched_by_the_index_and_a_small_one_exactly(
             assert found / 200 >= least
 
 
-def test_an_index_left_by_a_killed_build_is_made_again(server: PostgresServer) -> None:
+def test_an_index_left_by_a_killed_build_is_rebuilt(server: PostgresServer) -> None:
     name, units = fresh_name(), descriptors(1000)
     with Store.create(server.url(name), TOY) as store:
         store.put(records(1000), units)
@@ -84,7 +84,7 @@ def test_an_index_left_by_a_killed_build_is_made_again(server: PostgresServer) -
             assert connection.execute(query).fetchone() == (True,)
 
 
-def test_one_process_makes_the_index_and_others_go_on(server: PostgresServer) -> None:
+def test_one_process_builds_the_index_and_others_continue(server: PostgresServer) -> None:
     name, units = fresh_name(), descriptors(1000)
     with Store.create(server.url(name), TOY) as store, Store.open(server.url(name)) as other:
         store.put(records(1000), units)
@@ -153,7 +153,7 @@ def test_an_index_by_signs_that_are_not_centred_is_built_again(server: PostgresS
         assert search.nearest(units[3], 1)[1][0] > 0.999
 
 
-def test_a_migration_to_longer_descriptors_without_negative_numbers_brings_their_index(server: PostgresServer) -> None:
+def test_a_migration_to_longer_descriptors_without_negative_numbers_builds_their_index(server: PostgresServer) -> None:
     dim = 4200
     units = np.abs(np.random.default_rng(0).standard_normal((600, dim))).astype(np.float32)
     units /= np.linalg.norm(units, axis=1)[:, None]

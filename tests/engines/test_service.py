@@ -30,7 +30,7 @@ pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="only POS
 
 @contextmanager
 def frozen(server: PostgresServer) -> Iterator[None]:
-    """All processes of a server, stopped: connections stay open and nothing is answered."""
+    """Stop all processes of a server: connections stay open, but get no answer."""
     assert server._process is not None
     root = psutil.Process(server._process.pid)
     stopped = [root, *root.children(recursive=True)]
@@ -43,7 +43,7 @@ def frozen(server: PostgresServer) -> Iterator[None]:
             os.kill(each.pid, signal.SIGCONT)
 
 
-def test_a_frozen_database_freezes_nothing_else(server: PostgresServer, street: Path) -> None:
+def test_a_frozen_database_does_not_block_the_service(server: PostgresServer, street: Path) -> None:
     photo = sorted(street.glob("*.jpg"))[1].read_bytes()
     url = server.url(fresh_name())
     Map.build(url, street).close()
@@ -80,8 +80,8 @@ def test_a_frozen_database_freezes_nothing_else(server: PostgresServer, street: 
         assert client.post("/v1/locate?verify=off", content=photo).json()["properties"]["found"]
 
 
-def test_a_statement_is_given_up_on_the_word_of_the_url(server: PostgresServer) -> None:
-    """Both ways: the server ends a statement that takes too long, and a server that never answers is given up."""
+def test_a_statement_is_abandoned_after_the_timeout_of_the_url(server: PostgresServer) -> None:
+    """Both ways: the server ends a slow statement, and the client abandons a server that never answers."""
     from viewfix.store.records import ModelIdentity
 
     name = fresh_name()
@@ -101,7 +101,7 @@ def test_a_statement_is_given_up_on_the_word_of_the_url(server: PostgresServer) 
 
 
 def test_work_that_holds_a_lock_is_not_limited(server: PostgresServer) -> None:
-    """Building an index may take minutes, also where the URL limits statements."""
+    """Building an index may take minutes, even if the URL limits statements."""
     from viewfix.store.records import ModelIdentity
 
     name = fresh_name()

@@ -53,10 +53,12 @@ class Plan:
 
     @property
     def memory_gb(self) -> float:
+        """The memory of all parts."""
         return sum(part.memory_gb for part in self.parts)
 
     @property
     def disk_gb(self) -> float:
+        """The disk space of all parts."""
         return sum(part.disk_gb for part in self.parts)
 
 

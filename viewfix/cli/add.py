@@ -14,8 +14,8 @@ from .options import (
     model_option,
     opened,
     prefer_option,
+    print_added,
     ray_options,
-    say_added,
 )
 
 if TYPE_CHECKING:
@@ -47,4 +47,4 @@ def command(  # noqa: PLR0913  one for each option
     cluster = cluster_of(ray, ray_workers)
     with opened(place, model=model, quiet=quiet) as city:
         added = city.add(*sources, prefer=prefer, cluster=cluster)
-    say_added(added, place, as_json=as_json)
+    print_added(added, place, as_json=as_json)

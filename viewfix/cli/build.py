@@ -16,8 +16,8 @@ from .options import (
     map_argument,
     model_option,
     prefer_option,
+    print_added,
     ray_options,
-    say_added,
 )
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def command(  # noqa: PLR0913  one for each option
         city = Map.build(place, *sources, prefer=prefer, model=model, progress=report, cluster=cluster)
         missed = city.store_local_features() if local_features else 0
     with city:
-        say_added(city.last_added, place, as_json=as_json)
+        print_added(city.last_added, place, as_json=as_json)
         if missed:
             click.echo(f"  {counted(missed, 'photo')} could not be read again and have no local features", err=True)
         if not as_json:

@@ -9,7 +9,7 @@ import click
 from .. import console
 from ..errors import StorageFailed
 from ..store.address import Address
-from .options import json_line, json_option, name_some
+from .options import json_line, json_option, print_skipped
 
 
 @click.command()
@@ -59,6 +59,6 @@ def command(  # noqa: PLR0913  one parameter an option
         click.echo(json_line(dataclasses.asdict(copied)))
         return
     click.echo(str(copied))
-    name_some("skipped", copied.skipped, Address.of(target))
+    print_skipped("skipped", copied.skipped, Address.of(target))
     if copied.left_out:
         click.echo(f"  not in a Parquet file: {', '.join(copied.left_out)}", err=True)

@@ -69,7 +69,7 @@ def command(
     explain: Path | None,
     model: str | None,
     language: str | None,
-    **asked: Any,
+    **options: Any,
 ) -> int:
     """Say where each PHOTO was taken, by comparison with the photos of MAP.
 
@@ -83,7 +83,7 @@ def command(
 
     failed = skipped = 0
     credits: dict[str, None] = {}
-    reach = Reach(asked.pop("nearby_m"), asked.pop("limit"))
+    reach = Reach(options.pop("nearby_m"), options.pop("limit"))
     with opened(place, model=model) as city:
         page_of = _Pages(explain, single=len(queries) == 1 and not Path(queries[0]).is_dir())
         for query in _pictures(queries):
@@ -91,10 +91,10 @@ def command(
                 skipped += 1
                 continue
             try:
-                fix = city.locate(_read(query), nearby=reach, **asked)
+                fix = city.locate(_read(query), nearby=reach, **options)
                 page = page_of.next(query)
                 if page is not None:
-                    city.explain(_read(query), **asked).save(page)
+                    city.explain(_read(query), **options).save(page)
             except UnreadablePhoto as error:
                 failed += 1
                 click.echo(f"viewfix: {query}: {error}" if query not in str(error) else f"viewfix: {error}", err=True)

@@ -8,7 +8,7 @@ import click
 
 from .. import console
 from ..store.address import Address
-from .options import json_line, json_option, map_argument, name_some
+from .options import json_line, json_option, map_argument, print_skipped
 
 
 @click.command()
@@ -32,4 +32,4 @@ def command(place: Address, model: str | None, drop_missing: bool, restart: bool
         click.echo(json_line(dataclasses.asdict(outcome)))
         return
     click.echo(str(outcome))
-    name_some("dropped", outcome.dropped, place)
+    print_skipped("dropped", outcome.dropped, place)

@@ -97,20 +97,20 @@ def json_line(value: Any) -> str:
     return json.dumps(json.loads(to_json(value)), ensure_ascii=True)
 
 
-def say_added(added: Added, place: Address, *, as_json: bool = False) -> None:
+def print_added(added: Added, place: Address, *, as_json: bool = False) -> None:
     """Print the counts on standard output, and skipped photos and notes on standard error; in JSON, all in one."""
     if as_json:
         click.echo(json_line(dataclasses.asdict(added)))
         return
     click.echo(str(added))
-    name_some("skipped", added.skipped, place)
+    print_skipped("skipped", added.skipped, place)
     for note in added.notes[:SHOWN]:
         click.echo(f"  note: {note}", err=True)
     if len(added.notes) > SHOWN:
         click.echo(f"  and {len(added.notes) - SHOWN} more notes", err=True)
 
 
-def name_some(what_happened: str, photos: Sequence[Skipped], place: Address) -> None:
+def print_skipped(what_happened: str, photos: Sequence[Skipped], place: Address) -> None:
     """Print the first skipped photos and their reasons on standard error, and how to list the others."""
     for each in photos[:SHOWN]:
         click.echo(f"  {what_happened} {each.id}: {each.reason}", err=True)

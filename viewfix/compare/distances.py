@@ -40,7 +40,7 @@ def describe_files(files: Sequence[Path], model: Model, *, progress: Progress = 
 
 
 def distances(descriptors: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """(N, dim) unit-length descriptors to their (N, N) Euclidean distances, [0, 2], 0 on the diagonal."""
+    """The (N, N) Euclidean distances, [0, 2], of (N, dim) unit-length descriptors; 0 on the diagonal."""
     wide = descriptors.astype(np.float64)  # in float32 the distance of two nearly equal pictures is lost to rounding
     squared = np.maximum(0.0, 2.0 - 2.0 * (wide @ wide.T))
     np.fill_diagonal(squared, 0.0)

@@ -26,7 +26,7 @@ STEEPNESS, MIDDLE = 20.0, 0.45
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The place that a photo shows, None for none of them. The probabilities sum to 1; the key for none is None."""
+    """The place that a photo shows, None for none of them. `probabilities` sum to 1; the key for none is None."""
 
     place: str | None
     probabilities: dict[str | None, float]

@@ -37,7 +37,7 @@ Colour = Literal["place", "position"]
 
 
 def lay_out(descriptors: npt.NDArray[np.float32], *, method: str = "tsne") -> npt.NDArray[np.float32]:
-    """(N, dim) descriptors to (N, 2): "tsne" keeps neighbours together, "pca" keeps distances.
+    """Project (N, dim) descriptors to (N, 2): "tsne" keeps neighbours together, "pca" keeps distances.
 
     Raises:
         BadInput: fewer than four photos.
@@ -73,7 +73,7 @@ def draw_map(
         method: see `lay_out`.
         colour: "place" (the first folder of a photo's id), "position", or None for whichever is more informative.
         thumbnails: draw some of the photos themselves, spread over the plot.
-        progress: called with what is being done.
+        progress: called with the progress.
     """
     matplotlib = optional("matplotlib")
     matplotlib.use("agg")  # writes files, never opens a window

@@ -1,4 +1,4 @@
-"""Checksums of photos and descriptors that do not depend on their order, and a search for those that differ."""
+"""Checksums of photos and descriptors that do not depend on their order, and a search for differing photos."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..store.records import Record, to_values
 from .sides import Batch
 
 BUCKETS = 4096
-AT_ONCE = 200_000  # photos that are compared one by one at once: some 50 MB
+AT_ONCE = 200_000  # photos compared in one pass: some 50 MB
 _WHOLE = 2**128
 
 Read = Callable[[], Iterable[Batch]]
@@ -40,7 +40,9 @@ class Difference:
             return f"{self.id} is only in the copy"
         if self.right is None:
             return f"{self.id} is missing"
-        return f"{self.id} has another {'descriptor' if self.left.fields == self.right.fields else 'position or text'}"
+        return (
+            f"{self.id} differs in its {'descriptor' if self.left.fields == self.right.fields else 'position or text'}"
+        )
 
 
 class Checksums:
@@ -68,14 +70,14 @@ class Checksums:
 
     @property
     def checksum(self) -> str:
-        """Of all photos, 32 hexadecimal digits."""
+        """The checksum of all photos: 32 hexadecimal digits."""
         return f"{sum(self.sums) % _WHOLE:032x}"
 
 
 def differences(left: Read, right: Read, of: tuple[Checksums, Checksums]) -> Iterator[Difference]:
     """The photos that differ, in bounded memory: the sides are read again, a few differing buckets at a time.
 
-    Of two photos of one id on the left the first counts, as it does in a copy.
+    Of two photos with the same id on the left, the first counts, as it does in a copy.
     """
     apart = of[0].differing(of[1])
     edges, held = [0], 0
@@ -109,7 +111,7 @@ def seen_as(row: int, record: Record, descriptor: bytes) -> Seen:
 
 
 def _fields(record: Record) -> bytes:
-    # SQLite stores -0.0 as 0, which is the same place on the ground.
+    # SQLite stores -0.0 as 0, so both must have the same digest.
     plain = [each + 0.0 if isinstance(each, int | float) else each for each in to_values(record)]
     return repr(plain).encode("utf-8", "surrogatepass")
 

@@ -20,14 +20,14 @@ from .sides import Batch, MapSide, ParquetSide, Side
 from .to_parquet import left_out, write_parquet
 from .verify import Changes, Compared, compare, damaged
 
-ROUNDS = 5  # of catching up with a source that other processes write
+ROUNDS = 5  # attempts to catch up with a source that other processes write to
 
 
 @dataclass(frozen=True, slots=True)
 class Copied:
-    """The result of a copy: how many photos were copied now and by earlier runs, and whether all were compared.
+    """The result of a copy: the number of photos copied by this run and by earlier ones, and whether it was verified.
 
-    `left_out` is what the map stores and a Parquet file cannot hold; `checksum` is that of both sides.
+    `left_out` lists what the map stores but a Parquet file cannot; `checksum` is that of both sides.
     """
 
     copied: int = 0
@@ -55,7 +55,7 @@ def copy(  # noqa: PLR0913  the keywords of one copy
 ) -> Copied:
     """Copy a map to a new place in any engine, to a Parquet file, or from one. Run it again to continue after a kill.
 
-    Other processes may write the source meanwhile; what they add after the start may be copied or not.
+    Other processes may write to the source meanwhile. Photos that they add after the start may or may not be copied.
 
     Args:
         source: the path or URL of a map, or a .parquet file as `viewfix export` writes it.
@@ -68,7 +68,7 @@ def copy(  # noqa: PLR0913  the keywords of one copy
 
     Raises:
         BadInput: something else is at the target; the source cannot be copied.
-        MapBusy: another process wrote the target, or the source changed faster than it was read.
+        MapBusy: another process wrote to the target, or the source changed faster than it was read.
         StorageFailed: the two sides differ, or one of them cannot be reached.
     """
     from_, to = Address.of(source), Address.of(target)
@@ -154,7 +154,7 @@ class _Copy:
         return Copied(len(self._target) - already, already, verify, checksum, tuple(self._skipped))
 
     def _photos(self, there: dict[str, Record]) -> None:
-        """Copy what the source has above the marker."""
+        """Copy the rows of the source after the marker."""
         total = len(self._source)
         self._progress("copying photos", len(self._target), total)
         for batch in self._source.batches(self._marker.after):
@@ -183,13 +183,13 @@ class _Copy:
         self._marker.write(target)
 
     def _once(self, batch: Batch, fresh: list[int]) -> list[int]:
-        """Of two rows of a Parquet file with one id keep the first; a map has each id once anyway."""
+        """Keep the first of two rows with the same id, which a Parquet file may have; a map never does."""
         known = set(self._target.known([batch.records[at].photo.id for at in fresh]))
         kept = []
         for at in fresh:
             key = batch.records[at].photo.id
             if key in known:
-                self._skipped.append(Skipped(key, f"row {batch.rows[at]}: a photo of this id came before."))
+                self._skipped.append(Skipped(key, f"row {batch.rows[at]}: a photo with this id came before."))
                 continue
             known.add(key)
             kept.append(at)
@@ -206,13 +206,13 @@ class _Copy:
             extras.model_file(store, self._target)
 
     def _followed(self) -> None:
-        """Without a comparison: remove from the copy what other processes removed from the source meanwhile."""
+        """Remove photos from the copy that other processes removed from the source. For a copy without verification."""
         store = self._source.store
         if store is not None and store.version.removals != self._marker.removals:
             self._target.remove(sorted(set(self._target.ids()) - set(store.ids())))
 
     def _compared(self) -> str:
-        """Compare, and copy again what other processes changed in the source meanwhile; returns the checksum."""
+        """Compare, and copy again what other processes changed in the source meanwhile. Returns the checksum."""
         copied = MapSide(self._target)
         for _ in range(ROUNDS):
             found = compare(self._source, copied, upto=self._marker.after, with_features=self._features,

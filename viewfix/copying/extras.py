@@ -22,7 +22,7 @@ FEATURES_AT_ONCE = 256  # photos; 35 KB each
 
 
 def skipped(source: Store, target: Store) -> None:
-    """Make the skipped photos of the target those of the source."""
+    """Make the list of skipped photos of the target equal to that of the source."""
     wanted, there = source.skipped(), target.skipped()
     kept = {each.id for each in wanted}
     target.forget_skipped([each.id for each in there if each.id not in kept])
@@ -55,12 +55,12 @@ def points(source: Store, target: Store, progress: Progress) -> None:
 
 
 def features(source: Store, target: Store, progress: Progress) -> None:
-    """Copy the local features of all photos, if the source has them; those that are copied already are left alone."""
+    """Copy the local features of all photos, if the source has them. Features copied earlier are not copied again."""
     known = source.meta(LOCAL_FEATURES) or {}
     if not known.get("all"):
         return
     kept, copy = (each.local_features(known["fingerprint"]) for each in (source, target))
-    copy.keep_all({})  # even without any: the copy is to have those of all photos
+    copy.keep_all({})  # marks the target as a map with the features of all photos, even without any
     done, total = 0, len(target)
     for photos in copy.missing(FEATURES_AT_ONCE):
         _features_of(photos, target, kept, copy)
@@ -76,7 +76,7 @@ def _features_of(photos: list[Photo], target: Store, kept: LocalFeatureCache, co
 
 
 def calibration(source: Side, target: Store) -> bool:
-    """Copy the calibration; False if it is not valid, as it may be in a Parquet file of another program."""
+    """Copy the calibration. Returns False if it is invalid, which it may be in a file from another program."""
     found = source.calibration
     if found is None:
         return True
@@ -90,13 +90,13 @@ def calibration(source: Side, target: Store) -> bool:
 
 
 def model_file(source: Store, target: Store) -> None:
-    """Copy the file of a model that was made for this map."""
+    """Copy the file of a model that was trained for this map."""
     if (file := source.model_file(source.model)) is not None:
         target.keep_model_file(source.model, file)
 
 
 def differing(source: Store, target: Store, *, with_features: bool) -> Iterator[str]:
-    """What differs beside the photos, one line each."""
+    """The differences in everything except the photos, one line each."""
     yield from _differing_lists("skipped photo", _skipped(source), _skipped(target))
     mine, others = ([_described(each) for each in store.points.sources()] for store in (source, target))
     if mine != others:

@@ -1,4 +1,4 @@
-"""How far an unfinished copy has come, stored in its target; and whether it can be continued."""
+"""The progress of an unfinished copy, stored in its target, and checks whether the copy can be continued."""
 
 from __future__ import annotations
 
@@ -60,10 +60,10 @@ def _taken(address: Address, photos: int) -> BadInput:
 
 
 def ahead(source: Side, target: Store, marker: Marker) -> dict[str, Record]:
-    """The photos of a batch that was committed when the copy was killed before the marker was stored, by id.
+    """The photos of a batch that was committed just before a kill, when the marker was not yet stored; by id.
 
     Raises:
-        MapBusy: the target holds something else too, or less: another process wrote to it.
+        MapBusy: the target has more photos than these, or fewer: another process wrote to it.
     """
     now = len(target)
     if now == marker.photos:
@@ -82,5 +82,5 @@ def ahead(source: Side, target: Store, marker: Marker) -> dict[str, Record]:
 
 
 def restart_command(source: str, target: Store) -> str:
-    """The command that deletes an unfinished copy and starts again, to be pasted."""
+    """The shell command that deletes an unfinished copy and starts again."""
     return f"viewfix copy --restart {shell_quoted(source)} {target.address.typed}"

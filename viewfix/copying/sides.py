@@ -28,7 +28,7 @@ class Batch:
 
 
 class Side(Protocol):
-    """What photos are read from."""
+    """A map or a file that photos are read from."""
 
     name: str  # as it is shown: without a password
     identity: str  # differs between two maps
@@ -47,7 +47,7 @@ class Side(Protocol):
 
     @property
     def calibration(self) -> dict[str, Any] | None:
-        """As the map stores it, with the counts of the `version` that it was made at."""
+        """The calibration as the map stores it, with the counts of the `version` at which it was computed."""
         ...
 
 
@@ -79,7 +79,7 @@ class MapSide:
 
 
 class ParquetSide:
-    """A Parquet file, perhaps of another program: rows that cannot be used are skipped, with a reason."""
+    """A Parquet file, perhaps from another program: unusable rows are skipped, with a reason."""
 
     def __init__(self, file: ParquetFile) -> None:
         self.store: Store | None = None

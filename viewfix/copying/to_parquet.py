@@ -1,4 +1,4 @@
-"""Write all photos of a map to a new Parquet file, and compare the file with what was read."""
+"""Write all photos of a map to a new Parquet file, and verify the file."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from .verify import damaged
 
 
 def write_parquet(source: MapSide, target: Path, *, verify: bool, progress: Progress) -> tuple[int, str | None]:
-    """Write a new Parquet file. The name appears when the file is complete; after a kill, write it again.
+    """Write a new Parquet file. It appears under its name when it is complete; after a kill, write it again.
 
     Returns:
-        The number of photos, and the checksum of what was read back.
+        The number of photos, and the checksum of the file as it was read back.
 
     Raises:
-        BadInput: something is there already.
-        StorageFailed: it cannot be written, or differs from what was read.
+        BadInput: the target exists already.
+        StorageFailed: the file cannot be written, or differs from what was written.
     """
     if target.exists():
         raise BadInput(f"There is already something at {target}. Name another file, or delete it first.")
@@ -58,7 +58,7 @@ def _summed(source: MapSide, sums: Checksums) -> Iterator[tuple[Sequence[Record]
 
 
 def _read_back(name: str, part: Path, wrote: Checksums, progress: Progress) -> str:
-    """Compare the file with what was written, not with the map, which may have changed since."""
+    """Read the file and compare it with what was written; the map may have changed since."""
     side, sums = ParquetSide(parquet.ParquetFile(part)), Checksums()
     skipped: list[Skipped] = []
     for batch in side.batches():
@@ -73,11 +73,11 @@ def _read_back(name: str, part: Path, wrote: Checksums, progress: Progress) -> s
 
 
 def left_out(store: Store) -> Iterator[str]:
-    """What the map stores and a Parquet file cannot hold."""
+    """What the map stores but a Parquet file cannot."""
     if count := len(store.points):
         yield f"{count:,} points of interest"
     if count := len(store.skipped()):
-        yield f"{count:,} reasons of skipped photos"
+        yield f"the reasons for {count:,} skipped photos"
     if (store.meta(LOCAL_FEATURES) or {}).get("all"):
         yield "the local features"
     if store.model_file(store.model) is not None:

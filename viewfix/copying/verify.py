@@ -21,7 +21,7 @@ MOST = 10_000  # differences that are examined in one round
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """The result of a comparison. `others` names what differs beside the photos, one line each."""
+    """The result of a comparison. `others` has the differences in everything except the photos, one line each."""
 
     photos: int
     checksum: str
@@ -91,7 +91,7 @@ class Changes:
 
     @classmethod
     def of(cls, found: Compared, source: Side, marker: Marker) -> Changes:
-        """Sort: the position and descriptor of a row never change, so only removals and updates are no damage."""
+        """Sort: the position and descriptor of a row never change, so anything but a removal or an update is damage."""
         gone, changed, damage = [], [], []
         removed = source.version.removals > marker.removals
         for each in found.differences:
@@ -104,7 +104,7 @@ class Changes:
         return cls(tuple(gone), tuple(changed), tuple(damage), source.store)
 
     def apply(self, target: Store) -> None:
-        """Repeat on the copy what was done to the source."""
+        """Apply to the copy what was done to the source."""
         if self.source is None:
             return
         there = self.source.known([*self.gone, *self.changed])

@@ -19,10 +19,10 @@ from .result import Gap, Spot, Suggestion
 
 MOST = 20
 MOST_PER_KIND = 10
-"""A limit per kind, so that a common kind does not hide a rare one."""
+"""The limit per kind, so that a common kind does not hide a rare one."""
 
 MOSTLY = 0.6
-"""A reason counts as the reason if it holds for this share of the photos."""
+"""A reason is given if it applies to at least this share of the photos."""
 
 CLEARLY = 0.15
 """A direction is named if it fails this much more often than all directions together."""
@@ -33,7 +33,7 @@ STRETCHED = 1.7
 
 @dataclass(frozen=True, slots=True)
 class _Usual:
-    """What is usual in this map: how alike photos of one place look, and the distance to the next spot."""
+    """The usual values of this map: the similarity of photos of one place, and the distance to the next spot."""
 
     similarity: float
     spacing_m: float
@@ -52,10 +52,10 @@ def suggest(
 
     Args:
         spots: the S spots of the map.
-        positions: of its photos.
-        gaps: in its streets.
-        outcomes: of the photos that were left out.
-        usual_similarity: of photos of one place.
+        positions: the positions of its photos.
+        gaps: the gaps in its streets.
+        outcomes: the outcomes of the photos that were left out.
+        usual_similarity: the usual similarity of photos of one place.
         looks: the number of directions seen at the usual spot. Spots are compared with this rather than with four: a
             map made from a car must not ask for views that were never intended.
         spacing_m: the usual distance from a spot to the next.

@@ -12,7 +12,7 @@ Json = dict[str, Any]
 
 
 def to_geojson(coverage: Coverage) -> Json:
-    """Everything: features with their `kind`, and the figures of the whole map under `coverage`."""
+    """Convert to a FeatureCollection: features with their `kind`, and the figures of the map under `coverage`."""
     features = [
         *(_spot(spot) for spot in coverage.spots),
         *(_gap(gap) for gap in coverage.gaps),
@@ -80,7 +80,7 @@ def _point(at: Position) -> Json:
 
 
 def _line(start: Position, end: Position) -> Json:
-    """A LineString, or one on each side of the 180th meridian if it crosses it, as RFC 7946 (3.1.9) asks."""
+    """A LineString, or one on each side of the 180th meridian if it crosses it, as RFC 7946 (3.1.9) recommends."""
     west, east = sorted((start, end), key=lambda at: at.lon)
     ends = [[start.lon, start.lat], [end.lon, end.lat]]
     if east.lon - west.lon <= 180:
@@ -96,5 +96,5 @@ def _line(start: Position, end: Position) -> Json:
 
 
 def _lon_lat(lon: float, lat: float) -> list[float]:
-    """Longitude first, as GeoJSON has it; seven decimals are a centimetre."""
+    """A GeoJSON position: longitude first; seven decimals are a centimetre."""
     return [round(lon, 7), round(lat, 7)]

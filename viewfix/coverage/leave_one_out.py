@@ -1,4 +1,4 @@
-"""Search for a photo of the map as if it were not there, and record what the rest of the map says."""
+"""Search for a photo of the map as if it were not in it, and record the answer of the rest of the map."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FAR_M = 2 * AGREE_M
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """What the rest of the map says about a photo when it and everything within OWN_PLACE_M are left out.
+    """The answer of the rest of the map for a photo that is left out, with everything within OWN_PLACE_M.
 
     `own_similarity` is the similarity of the best photo within AGREE_M of the true position, None if no candidate lies
     there; `rival` the best candidate farther than FAR_M from it, None if there is none.
@@ -34,7 +34,7 @@ class Prediction:
 
     @property
     def answered(self) -> bool:
-        """Whether viewfix would name a place at all."""
+        """Whether viewfix would name a place."""
         return self.probability >= LEAST_CONFIDENCE
 
 
@@ -68,7 +68,7 @@ def predict(context: MapContext, row: int) -> Prediction | None:
     while True:
         found = retrieve(store, context.search, descriptors[0], pool, None)
         kept, apart_m = _elsewhere(found, photo)
-        # A spot with more photos than the pool holds would leave no candidates: search wider.
+        # A spot with more photos than the pool would leave no other candidates: search for more.
         if len(kept) >= VOTERS or pool >= min(len(store), WIDEST):
             break
         pool *= 4

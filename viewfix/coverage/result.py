@@ -41,13 +41,13 @@ class Spot:
 
     @property
     def share_found(self) -> float | None:
-        """The share of the photos that could be found at all; None if there were none."""
+        """The share found of the photos that could be found; None if none could."""
         return self.found / (self.asked - self.alone) if self.asked > self.alone else None
 
 
 @dataclass(frozen=True, slots=True)
 class LookAlikePhoto:
-    """One of the two photos of a look-alike. `credit` is who is to be named where it is shown; `view` as in `Photo`."""
+    """One of the two photos of a look-alike. `credit` must be shown with it; `view` is as in `Photo`."""
 
     photo: str
     source: str
@@ -101,7 +101,7 @@ class Suggestion:
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """The whole result. Of `photos`, `asked` were left out and searched for; `seed` chose them if not all were.
+    """The whole result. Of `photos`, `asked` were left out and searched for, chosen by `seed` if not all of them.
 
     `found`, `doubtful` and `alone` add up to `asked`; `misled` of the doubtful would be placed elsewhere with
     confidence. A photo counts as found if viewfix would answer (with a probability of at least `least_confidence`) and
@@ -130,7 +130,7 @@ class Coverage:
 
     @property
     def share_found(self) -> float | None:
-        """The share of the photos that could be found at all; None if there were none."""
+        """The share found of the photos that could be found; None if none could."""
         return self.found / (self.asked - self.alone) if self.asked > self.alone else None
 
     @property
@@ -145,7 +145,7 @@ class Coverage:
         return numbers | {"share_found": self.share_found, "spots_missing": self.spots_missing} | lengths
 
     def to_json(self) -> dict[str, Any]:
-        """Everything, ready for JSON."""
+        """The whole result, ready for JSON."""
         return self.figures() | {name: [asdict(each) for each in getattr(self, name)] for name in LISTS}
 
 

@@ -26,9 +26,9 @@ def make_spots(
     """Make the spots of a map.
 
     Args:
-        positions: of its photos.
+        positions: the positions of its photos.
         names: (S,) the id of each spot's first photo.
-        outcomes: of the photos that were left out.
+        outcomes: the outcomes of the photos that were left out.
         nearest_m: (S,) the distance to the next spot, inf if there is none.
         directions: see `directions.directions_seen`.
     """

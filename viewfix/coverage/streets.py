@@ -27,8 +27,8 @@ def usual_spacing_m(nearest_m: Floats) -> float | None:
 def find_gaps(spots_m: Floats, spacing_m: float) -> list[tuple[int, int, float]]:
     """Pairs of spots with a gap between them, and its length, metres; the longest first.
 
-    A gap is much longer than the usual spacing and has nothing beside it, and the street goes on straight behind both
-    of its ends. So there is no gap across a block of houses, nor beyond the end of a road.
+    A gap is much longer than the usual spacing and has no spots beside it, and the street continues straight on beyond
+    both of its ends. So there is no gap across a block of houses, nor beyond the end of a road.
 
     Args:
         spots_m: (S, 3) float64 earth-centred metres.
@@ -73,7 +73,7 @@ def _goes_on(offsets: Floats, apart_m: Floats, onward: Floats, within_m: float) 
 
 
 def _merge_lanes(spots_m: Floats, pairs: list[tuple[int, int, float]]) -> list[tuple[int, int, float]]:
-    """Of gaps with nearly the same middle, keep the shortest: two lanes of a street have one gap."""
+    """Keep the shortest of gaps with nearly the same middle: two lanes of a street have one gap."""
     kept: list[tuple[int, int, float]] = []
     middles = np.empty((len(pairs), 3))
     for start, end, length_m in pairs:

@@ -1,4 +1,4 @@
-"""The result of a survey in a few phrases, the same at the terminal and on the page."""
+"""The result of a survey in a few phrases, the same in the terminal and on the page."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def sampled(coverage: Coverage) -> str:
 
 
 def directions(coverage: Coverage) -> str:
-    """What the headings of the photos tell."""
+    """What the headings of the photos show."""
     if coverage.looks is None:
         return "no photo has a heading"
     text = f"{coverage.spots_missing:,} of {counted(len(coverage.spots), 'spot')} lack one of four directions"

@@ -1,4 +1,4 @@
-"""Write coverage to files, each whole or not at all; refuse what cannot be written before the work begins."""
+"""Write coverage to files, each completely or not at all, and refuse bad targets before the work begins."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .result import Coverage
 
 
 def check_target(target: Path, endings: Sequence[str]) -> None:
-    """Refuse a file that cannot or must not be written, before the minutes that lead up to it.
+    """Refuse a file that cannot or must not be written, before minutes of work.
 
     Raises:
         BadInput: the ending is wrong, the folder does not exist, or the target is a folder or a map.
@@ -43,7 +43,7 @@ def _is_database(file: Path) -> bool:
 
 
 def write_files(coverage: Coverage, html_path: Path | None, geojson_path: Path | None) -> list[Path]:
-    """Write the page and the GeoJSON, as far as a path is given. Returns the files that were written.
+    """Write the page and the GeoJSON, each if a path is passed. Returns the files that were written.
 
     Raises:
         StorageFailed: the disk is full, or the folder no longer exists.

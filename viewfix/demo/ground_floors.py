@@ -123,5 +123,5 @@ PAINTERS: dict[str, Callable[[Sheet, Style, np.random.Generator], None]] = {
 
 
 def ground_floor(sheet: Sheet, style: Style, rng: np.random.Generator) -> None:
-    """Paint everything below `style.ground_m`."""
+    """Paint everything below the height `style.ground_m`."""
     PAINTERS[style.ground](sheet, style, rng)

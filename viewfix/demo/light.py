@@ -1,4 +1,4 @@
-"""Light at several hours and in several weathers, and the sky as a panorama."""
+"""Light at several times of day and in several kinds of weather, and the sky as a panorama."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ CHUNK = 8
 def run(folder: Path, *, seed: int = 0, town: Town | None = None, step_m: float = SURVEY_STEP_M) -> list[DemoQuery]:
     """Run the demo and print the outcome, whatever it is.
 
-    Views are written to `folder` with their position in EXIF. From there on everything is what users do with their own
+    Views are written to `folder` with their position in EXIF. After that, the demo does what users do with their own
     photos: `Map.build`, then `Map.locate`.
 
     Args:

@@ -92,14 +92,14 @@ class Scene:
         return np.clip(picture, 0, 255).astype(np.uint8)
 
     def _look_at(self, lot: Lot) -> Look:
-        """Each stretch of street has its own look; a corner house, visible from two streets, has that of the town."""
+        """The look of a house: that of its stretch of street; for a corner house, seen from two, that of the town."""
         if lot.corner:
             return self.look
         cell = [round(metres / QUARTER_M) + 1000 for metres in lot.left]
         return quarter(self.look, (self.seed, *cell))
 
     def _cast(self, camera: PinholeCamera, across: Floats) -> _Walls:
-        """One ray a column against every front; the nearest wins."""
+        """Intersect one ray for each column with every front; the nearest hit counts."""
         fx, fy = camera.forward
         rays = np.stack([fx + across * fy, fy - across * fx], axis=1).astype(
             np.float64
@@ -160,7 +160,7 @@ class Scene:
         height_m = EYE_M + up[:, None] * walls.depth_m[None]
         rows, columns = np.nonzero((height_m >= 0) & (height_m <= top_m[None]))
         lot, depth = walls.lot[columns], walls.depth_m[columns]
-        # One level of the texture a halving of its size on the screen; narrower ones where the wall is seen askew.
+        # One level of the texture for each halving of its size on screen; narrower ones for walls seen at an angle.
         level = np.clip(np.log2(np.maximum(self.px_per_m * depth / camera.focal_px, 1)).round(), 0, LEVELS - 1).astype(
             int
         )
@@ -176,7 +176,7 @@ class Scene:
     def _paint_things(
         self, picture: Floats, camera: PinholeCamera, light: Light, wall_m: Floats, extra: tuple[Thing, ...]
     ) -> None:
-        """Flat pictures that face the camera, the farthest first, cut off by nearer walls."""
+        """Paint flat pictures that face the camera, the farthest first, cut off by nearer walls."""
         fx, fy = camera.forward
         seen = []
         for thing in (*self.plan.things, *extra):
@@ -214,6 +214,6 @@ class Scene:
 
 
 def _hazed(colour: Floats, depth_m: Floats | np.float32, light: Light) -> Floats:
-    """Colours fade into the horizon with distance."""
+    """Fade colours into the horizon with distance."""
     clear = np.exp(-depth_m / light.haze_m)
     return np.asarray(colour * clear + np.array(light.horizon, np.float32) * 255 * (1 - clear), np.float32)

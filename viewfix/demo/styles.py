@@ -15,7 +15,7 @@ Choice = TypeVar("Choice")
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What the houses of one town have in common: lists to choose from. What is listed twice is chosen more often."""
+    """What the houses of one town have in common: lists to choose from. Duplicates are chosen more often."""
 
     materials: tuple[str, ...]
     walls: tuple[Ink, ...]

@@ -80,7 +80,7 @@ class Town:
         assert self._scene is not None
 
     def render(self, view: Viewpoint, *, width_px: int = 480, height_px: int = 360) -> npt.NDArray[np.uint8]:
-        """(height_px, width_px, 3) uint8 RGB of what is seen there."""
+        """Render the view as (height_px, width_px, 3) uint8 RGB."""
         focal_px = width_px / 2 / math.tan(math.radians(view.field_of_view_deg / 2))
         camera = PinholeCamera(view.east_m, view.north_m, view.heading_deg, width_px, height_px, focal_px)
         return self._scene.render(camera, view.light, view.passing)
@@ -147,7 +147,7 @@ class Town:
                 yield (east, north), wrap_heading_deg(heading)
 
     def _weather(self, point: int) -> Light:
-        """A survey takes days, some sunny and some not."""
+        """The light at a point: a survey takes days, some sunny and some not."""
         return (light.DAY, light.DAY, light.OVERCAST, light.MORNING)[point // 8 % 4]
 
 

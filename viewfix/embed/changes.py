@@ -25,7 +25,7 @@ class Changes:
         self._store = store
         self._skipped_before = skipped_before
         self._ids: set[str] = set()  # ids seen in this run
-        self._taken: dict[tuple[str, View | None], Photo] = {}  # the first photo of each file and view in this run
+        self._first_photos: dict[tuple[str, View | None], Photo] = {}  # by file and view
 
     def work(self, stream: Iterable[Photo | Skipped], batch: int) -> Iterator[Work]:
         """Decide what to do with each photo of a stream, in order. Queries the store a few times per batch."""
@@ -46,7 +46,7 @@ class Changes:
             yield item if isinstance(item, Skipped) else self._one(item, known)
 
     def _one(self, item: Photo, known: dict[str, Record]) -> Work:
-        before = self._taken.setdefault((item.source, item.view), item)
+        before = self._first_photos.setdefault((item.source, item.view), item)
         if before is not item and before.heading_deg == item.heading_deg:
             if _same_position(before.position, item.position):  # named twice: by a folder and by one of its subfolders
                 return Settled(item.id)

@@ -35,6 +35,7 @@ class Added:
 
     @property
     def done(self) -> int:
+        """The number of photos that were processed, the skipped ones included."""
         return self.added + self.replaced + self.unchanged + len(self.skipped)
 
     def __str__(self) -> str:

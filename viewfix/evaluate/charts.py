@@ -1,4 +1,4 @@
-"""Charts of shares between 0 and 1, worked out in units of the drawing. charts.html draws them as SVG."""
+"""Charts of shares between 0 and 1, in units of the drawing. charts.html draws them as SVG."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 WIDTH, HEIGHT, LEFT, TOP, RIGHT, BOTTOM = 360, 250, 44, 12, 12, 40
 TICKS = (0.0, 0.25, 0.5, 0.75, 1.0)
 MOST_POINTS = 500
-"""More cannot be told apart in a drawing of this width; the JSON has them all."""
+"""The most points of a curve: more cannot be distinguished at this width. The JSON has them all."""
 
 Points = Sequence[tuple[float, float]]
 

@@ -22,7 +22,7 @@ from ..types import Position, Progress, Skipped, View, silent
 Descriptors = npt.NDArray[np.float32]
 
 AHEAD = 64
-"""Pictures handed to the workers at a time, so that memory is bounded for any dataset."""
+"""Pictures passed to the workers at a time, so that memory is bounded for any dataset."""
 
 
 class PictureInfo(Protocol):
@@ -112,7 +112,7 @@ def _results(
             pixels = load_view(data, picture.view, least_side_px=model.least_side_px)
         except UnreadablePhoto as error:
             return Skipped(picture.id, str(error))
-        # In a batch of one: a model that looks at its neighbours in the batch must not gain by it.
+        # In batches of one: a model that looks at the other pictures of a batch must not benefit from that.
         return model.embed([pixels])[0], content_hash(data, picture.view)
 
     for start in range(0, len(pictures), AHEAD):

@@ -29,14 +29,14 @@ APART_M = 100.0
 
 REGIONS = 4
 LEAST_PHOTOS = 20
-"""With fewer photos left, a map is too small to say anything about maps."""
+"""With fewer photos left, a map is too small for meaningful figures."""
 
 CHUNK = 4096
 
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """The fix of every query without any threshold; (Q,) each. NaN metres if there was no candidate at all."""
+    """The fix of every query without any threshold; (Q,) each. NaN metres if there was no candidate."""
 
     errors_m: npt.NDArray[np.float64]
     radii_m: npt.NDArray[np.float64]
@@ -48,7 +48,7 @@ class Answers:
 
     @property
     def right(self) -> npt.NDArray[np.bool_]:
-        """Within the radius of the fix, which is what its confidence is about."""
+        """(Q,) whether the true position is within the radius of the fix, of which confidence is the probability."""
         return self.errors_m <= self.radii_m  # False for NaN
 
 

@@ -20,7 +20,7 @@ FOUND_M = 25.0
 
 
 class ProtocolInfo(Protocol):
-    """What an evaluation needs of a protocol; None for what the protocol does not say."""
+    """What an evaluation needs of a protocol; None for what the protocol does not define."""
 
     @property
     def name(self) -> str: ...

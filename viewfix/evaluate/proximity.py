@@ -28,7 +28,7 @@ def points_m(positions: Sequence[Position]) -> Floats:
 
 
 def nearest_m(points: Floats, others: Floats) -> Floats:
-    """(N, 3) and (M, 3) points of `points_m` to (N,) metres to the nearest; infinite if there are no others."""
+    """(N,) metres from each of (N, 3) points to the nearest of (M, 3) others; infinite if there are none."""
     if not len(others):
         return np.full(len(points), np.inf)
     centre = others.mean(axis=0)  # small numbers keep small differences
@@ -62,7 +62,7 @@ def within_m(
     for position, point in zip(queries, points, strict=True):
         first = np.searchsorted(ranked, position.lat - reach_deg, side="left")
         band = order[first : np.searchsorted(ranked, position.lat + reach_deg, side="right")]
-        # A sphere is accurate to half a percent: what it puts within reach is measured again on the ellipsoid.
+        # A sphere is accurate to half a percent: positions that may be in reach are measured again on the ellipsoid.
         near = band[((others[band] - point) ** 2).sum(axis=1) <= (1.01 * radius_m + 0.1) ** 2]
         exact = distances_m(position.lat, position.lon, lats[near], lons[near]) if len(near) else np.empty(0)
         found.append(np.sort(near[exact <= radius_m]).astype(np.int64))

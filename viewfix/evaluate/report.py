@@ -1,4 +1,4 @@
-"""Write an evaluation to a folder: one HTML page that needs no other file, and one JSON file."""
+"""Write an evaluation to a folder: one self-contained HTML page, and one JSON file."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ FORMAT = 1
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """A self-check: its name, whether it passed, what was seen, and whether the caller allows a failure.
+    """A self-check: its name, whether it passed, what was found, and whether the caller allows a failure.
 
     `passed` is None if there was nothing to check.
     """
@@ -130,7 +130,7 @@ class Sizes:
 class Failure:
     """A query whose best match is wrong, and the most similar right photo. Sources are paths or URLs.
 
-    `credits` are who is to be named where the pictures are shown; the views are as in `Photo`.
+    `credits` must be shown with the pictures; the views are as in `Photo`.
     """
 
     query_id: str

@@ -28,7 +28,7 @@ from .result import Check, Matching, Recall, Result, Sizes
 from .subject import Subject, open_subject
 
 TRIED = 6
-"""Pictures that are embedded in several batches, to see whether the rest of a batch matters."""
+"""Pictures that are embedded in several batches, to check whether the rest of a batch matters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +37,8 @@ class Settings:
 
     allow: self-checks, of `selfchecks.NAMES`, whose failure is reported instead of ending the run.
     trained_on: places where the model was trained, in addition to those in its description.
-    regions: parts of the map to hold out, one after the other, for queries from outside the map; 0 for none.
-    seed: of the confidence intervals.
+    regions: the number of parts of the map to hold out, one at a time, for queries from outside the map; 0 for none.
+    seed: the seed of the confidence intervals.
     """
 
     allow: tuple[str, ...] = ()
@@ -61,7 +61,7 @@ def evaluate(
             .map file), which searches its own photos.
         dataset: see `viewfix.evaluate.datasets`.
         settings: None for the defaults.
-        progress: called with what is being done.
+        progress: called with the progress.
 
     Raises:
         BadInput: a self-check failed and was not allowed, or there are no queries.

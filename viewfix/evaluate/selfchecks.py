@@ -1,4 +1,4 @@
-"""Checks for whatever would make the figures of an evaluation wrong."""
+"""Checks for everything that would make the figures of an evaluation wrong."""
 
 from __future__ import annotations
 
@@ -44,7 +44,9 @@ def require(checks: Sequence[Check]) -> None:
     if failed:
         seen = "; ".join(f"{check.name}: {check.seen}" for check in failed)
         allow = " ".join(f"--allow {check.name}" for check in failed)
-        raise BadInput(f"The figures would be wrong. {seen}. Fix that, or continue and have the report say so: {allow}")
+        raise BadInput(
+            f"The figures would be wrong. {seen}. Fix that, or continue with a warning in the report: {allow}"
+        )
 
 
 def allowed(names: Sequence[str]) -> frozenset[str]:
@@ -68,7 +70,7 @@ def batch(model: Model, sample: Sequence[PictureInfo], allow: frozenset[str]) ->
         except UnreadablePhoto:
             continue
     if not pictures:
-        return Check(BATCH, None, "no picture could be read to test it with", BATCH in allow)
+        return Check(BATCH, None, "no picture could be read for the test", BATCH in allow)
     blank = np.full_like(pictures[0], 127)
     batch_of_all = [*pictures, np.ascontiguousarray(pictures[0][:, ::-1]), blank]
     alone = np.concatenate([model.embed([picture]) for picture in batch_of_all])
@@ -103,7 +105,7 @@ def readable(skipped: Sequence[Skipped], allow: frozenset[str]) -> Check:
 def duplicates(map_photos: EmbeddedPictures, queries: EmbeddedPictures, allow: frozenset[str]) -> Check:
     """Whether a query is also a picture of the map: the same bytes, or nearly the same descriptor and pixels.
 
-    Descriptors alone are not enough: with a model that finds everything alike, everything would be a duplicate.
+    Descriptors alone are not enough: with a model whose descriptors are all alike, everything would be a duplicate.
     """
     where: dict[str, int] = {content: row for row, content in enumerate(map_photos.hashes)}
     same = [(row, where[content]) for row, content in enumerate(queries.hashes) if content in where]

@@ -19,7 +19,7 @@ SQLITE = b"SQLite format 3\0"
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """Its name, its model, and the map itself if the subject is a map."""
+    """The subject of an evaluation: its name, its model, and the map itself if it is a map."""
 
     title: str
     model: Model

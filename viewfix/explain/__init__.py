@@ -1,1 +1,1 @@
-"""Why an answer is what it is: the evidence worked out again, and the page that shows it."""
+"""Explanations of answers: the evidence behind an answer, and the page that shows it."""

@@ -1,4 +1,4 @@
-"""Work an answer out again with everything behind it: pictures, matched points, the numbers of its probability."""
+"""Answer a query again and collect the evidence: pictures, matched points, the numbers behind the probability."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ MEANINGS = {
 
 
 def explain(query: Query, options: QueryOptions, context: MapContext) -> Explanation:
-    """Answer a query again and collect everything that the answer rests on.
+    """Answer a query again and collect everything that the answer is based on.
 
-    The candidates that are shown are verified whether or not the answer needed it.
+    The candidates that are shown are verified, whether the answer needed that or not.
 
     Args:
-        query: with its photo.
-        options: as for the answer that is to be explained.
-        context: of the map.
+        query: the query, with its photo.
+        options: the options of the answer to explain.
+        context: the context of the map.
 
     Raises:
         BadInput: the query has no photo.
@@ -81,9 +81,9 @@ def explain(query: Query, options: QueryOptions, context: MapContext) -> Explana
 
 
 def _shown(fix: Fix, evidence: Evidence) -> tuple[Sequence[Candidate], int]:
-    """The candidates to show, and the index of the one that speaks most strongly for the place in question.
+    """The candidates to show, and the index of the one that is the strongest evidence for the place in question.
 
-    That one is shown even if candidates of other places are ahead of it: it is the one that the answer names.
+    That one is shown even if candidates of other places rank higher: it is the one that the answer names.
     """
     shown = fix.candidates[:SHOWN]
     if not (evidence.places and shown):
@@ -143,7 +143,7 @@ def _numbers(evidence: Evidence, calibration: Calibration) -> tuple[Number, ...]
     ]
     share = calibration.rivalry(consensus)
     log_odds = weights.bias + sum(number.part or 0.0 for number in parts)
-    # Written as a part of the log-odds like the others, so that the parts add up to the probability.
+    # Expressed as a part of the log-odds like the others, so that all parts add up to the log-odds.
     rivalry = _log_odds(share / (1 + math.exp(-log_odds))) - log_odds
     return (
         Number("bias", 1.0, weights.bias, weights.bias, "where the sum starts, before any evidence"),
@@ -161,10 +161,10 @@ def _notes(evidence: Evidence, verified: dict[str, VerifiedCandidate]) -> tuple[
         return ()
     if verified:
         return (
-            "This answer rests on similarity alone, so inliers have no part in its probability. Those shown above were "
-            "counted for this page.",
+            "This answer is based on similarity alone, so inliers do not count in its probability. Those shown above "
+            "were counted for this page.",
         )
-    return ("This answer rests on similarity alone; no local features were compared.",)
+    return ("This answer is based on similarity alone; no local features were compared.",)
 
 
 def describe_calibration(calibration: Calibration) -> str:
@@ -172,7 +172,7 @@ def describe_calibration(calibration: Calibration) -> str:
     if not calibration.inside:
         return "The map is too small to be calibrated on its own photos, so the prior that ships with viewfix is used."
     if not calibration.outside:
-        return f"Calibrated by an older viewfix on {calibration.inside} photos of this map; the next build renews it."
+        return f"Calibrated by an older viewfix on {calibration.inside} photos of this map; the next build updates it."
     when = f" on {calibration.made_at[:10]}" if calibration.made_at else ""
     return (
         f"Calibrated{when} on {calibration.inside} photos of this map, each left out alone, and on "

@@ -1,4 +1,4 @@
-"""An answer with everything it rests on, and its HTML page."""
+"""An answer with all its evidence, and its HTML page."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from .plan import plan_view
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """One answer and the evidence behind it. In a notebook it shows itself.
+    """One answer and the evidence behind it. A notebook displays it as a page.
 
     `query` is (H, W, 3) uint8 RGB, upright. `pairs` are the candidates, best first; `best_pair` is the index of the
-    one that speaks most strongly for the place in question. `photos_around` are positions of photos of the map near
-    that place, of `photos_in_map` altogether. `numbers` add up to the log-odds of `fix.confidence`; an answer needs at
-    least `least_confidence`. `calibration` says in one sentence where the probability comes from, `notes` whatever else
-    a reader has to know.
+    one that is the strongest evidence for the place in question. `photos_around` are positions of photos of the map
+    near that place, of `photos_in_map` altogether. `numbers` add up to the log-odds of `fix.confidence`; an answer
+    needs at least `least_confidence`. `calibration` explains in one sentence where the probability comes from; `notes`
+    are further sentences for the reader.
     """
 
     name: str
@@ -40,7 +40,7 @@ class Explanation:
     best_pair: int = 0
 
     def html(self) -> str:
-        """One HTML page that needs no other file."""
+        """The explanation as one self-contained HTML page."""
         fix = self.fix
         anchor = self._anchor()
         return render(

@@ -34,7 +34,7 @@ class NumberTable:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """How the probability compares with the threshold, in the words of the page."""
+    """The comparison of the probability with the threshold, as text for the page."""
 
     probability: str
     compared: str

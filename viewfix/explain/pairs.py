@@ -13,10 +13,10 @@ from ..reports.pictures import Picture, embed
 from .parts import Anchor, Pair, Pixels, Points
 
 HIGH_PX = 480
-"""Both pictures of a pair are drawn this high, and no stored picture is higher."""
+"""Both pictures of a pair are drawn at this height; stored pictures are at most this high."""
 
 WIDEST_PX = 4 * HIGH_PX
-"""A panorama is stored no wider than this."""
+"""The largest width of a stored picture, for panoramas."""
 
 GAP_PX = 12
 
@@ -82,7 +82,7 @@ def _line(start: Points, end: Points) -> Line:
 def spread(points: Points, most: int) -> npt.NDArray[np.intp]:
     """Choose at most `most` of (N, 2) points so that they cover the picture evenly.
 
-    Each next one is the farthest from those already chosen.
+    Each further one is the point farthest from those already chosen.
     """
     if len(points) <= most:
         return np.arange(len(points))
@@ -91,7 +91,7 @@ def spread(points: Points, most: int) -> npt.NDArray[np.intp]:
         farthest = int(np.argmax(gaps))
         chosen.append(farthest)
         gaps = np.minimum(gaps, ((points - points[farthest]) ** 2).sum(axis=1))
-        gaps[farthest] = -1.0  # never twice, even where many points coincide
+        gaps[farthest] = -1.0  # never choose it twice, even where many points coincide
     return np.array(chosen)
 
 
@@ -106,7 +106,7 @@ def _description(pair: Pair, lines: int) -> str:
 
 
 def _inliers(pair: Pair) -> str:
-    """The count that the answer uses, and the matches behind it."""
+    """The number of inliers that the answer uses, and of the matches behind them."""
     agree, matches = int(pair.agree.sum()), len(pair.agree)
     if not matches:
         return "no matches"

@@ -18,8 +18,8 @@ class Pair:
     """The query and one candidate, with the points that were matched between them.
 
     `picture` is the candidate's, (H, W, 3) uint8 RGB, or None if it cannot be shown (`missing` says why). The matched
-    points are (N, 2) x, y in pixels of the two pictures as they are given here; `agree` (N,) bool marks the inliers of
-    the geometry, which is "fundamental" or "homography", or None if no geometry was found or looked for.
+    points are (N, 2) x, y in pixels of the query and of `picture`; `agree` (N,) bool marks the inliers of the geometry,
+    which is "fundamental" or "homography", or None if no geometry was found or searched for.
     """
 
     candidate: Candidate
@@ -48,7 +48,7 @@ class Number:
 
 @dataclass(frozen=True, slots=True)
 class Anchor:
-    """Where distances on the page are measured from: the fix or, without one, the best candidate."""
+    """The origin of the distances on the page: the fix or, without one, the best candidate."""
 
     position: Position
     name: str

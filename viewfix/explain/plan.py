@@ -12,14 +12,14 @@ from ..reports.plan import Frame, ScaleBar, ahead
 from ..types import Candidate, Fix, Position
 
 SIDE = 400.0
-"""The plan is a square of this many units. Small, so that its texts can be read on a phone."""
+"""The side of the square plan, in units of the drawing. Small, so that its text can be read on a phone."""
 
 LEAST_HALF_M = 40.0
 NEAR_M = 300.0
 """The plan grows to show candidates this near to its centre; a place with a larger radius takes in more."""
 
 AROUND_M = 1.2 * NEAR_M * math.sqrt(2)
-"""How far the corner of a plan lies from its centre, unless the radius of the fix is large."""
+"""The distance from the centre of a plan to its corner, unless the radius of the fix is large."""
 
 WEDGE_HALF_DEG = 22.5
 TICK = 13.0
@@ -164,7 +164,7 @@ def _description(fix: Fix, marks: Sequence[Mark], drawn: int, photos_in_map: int
 
 
 def _outside(marks: Sequence[Mark], centre: Position) -> str:
-    """Where the candidates are that the plan cannot show; those without a number are only counted."""
+    """The positions of the candidates outside the plan; those without a number are only counted."""
     if not marks:
         return ""
     named = []

@@ -77,7 +77,7 @@ def estimate(a: Points, b: Points) -> Geometry | None:
         "success_prob": 0.999,
     }
     matrix, plane = poselib.estimate_homography(a, b, options, {})
-    flat = np.array(plane["inliers"], bool) if _possible(matrix, a) else np.zeros(len(a), bool)
+    flat = np.array(plane["inliers"], bool) if _is_plausible(matrix, a) else np.zeros(len(a), bool)
     deep = np.array(poselib.estimate_fundamental(a, b, options, {})[1]["inliers"], bool)
     planar = flat.sum() >= PLANE_SHARE * deep.sum()
     agree = flat if planar else deep
@@ -87,7 +87,7 @@ def estimate(a: Points, b: Points) -> Geometry | None:
     return Geometry("homography" if planar else "fundamental", agree, count)
 
 
-def _possible(matrix: npt.NDArray[np.float64], points: Points) -> bool:
+def _is_plausible(matrix: npt.NDArray[np.float64], points: Points) -> bool:
     """Whether a homography can relate two photos of one scene: not mirrored, and not shrunk to a line."""
     if not np.isfinite(matrix).all():
         return False

@@ -51,12 +51,12 @@ def retrieve_rivals(
     Empty if the candidates themselves contain a rival. If they come from a region, or all from one spot with many
     photos, the whole map is searched for more and more photos until another place turns up.
     """
-    asked = VOTERS
-    rivals: tuple[Candidate, ...] = () if region is None else retrieve(store, search, descriptor, asked, None)
-    while asked < min(len(store), WIDEST):
+    wanted = VOTERS
+    rivals: tuple[Candidate, ...] = () if region is None else retrieve(store, search, descriptor, wanted, None)
+    while wanted < min(len(store), WIDEST):
         consensus = fuse(candidates[:VOTERS], elsewhere=rivals)
         if consensus is None or consensus.rival is not None:
             break
-        asked *= 8
-        rivals = retrieve(store, search, descriptor, asked, None)
+        wanted *= 8
+        rivals = retrieve(store, search, descriptor, wanted, None)
     return rivals

@@ -1,4 +1,4 @@
-"""A map as a folder of static files: an app that finds photos on a phone without a network."""
+"""Packs: a map as a folder of static files, with an app that locates photos on a phone without a network."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The files of the app: its own, those it shares with the page of `viewfix serve`, and its libraries."""
+"""The files of the app: its pages, those shared with the page of `viewfix serve`, and its libraries."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ SIDES_PX = (192, 512)
 AT_ROOT = ("index.html", "sw.js")
 FIRST = {"phone/start.js", "phone/install.js", "phone/manifest.js", "phone/checks.js", "phone/unpack.js",
          "phone/lzma.js", "phone/stored.js", "phone/start.css", "shared/language.js"}  # fmt: skip
-"""What the first screen needs before anything is installed, beside the words: never compressed."""
+"""The files, besides the translations, that the first screen needs before anything is installed: never compressed."""
 
 
 def versioned(*, basemap: bool, webgpu: bool) -> Iterator[tuple[str, bytes]]:
-    """Paths within the version's folder, and contents.
+    """The paths within the version's folder, and the contents.
 
     Raises:
-        BadInput: viewfix was built without the libraries of its pages.
+        BadInput: the libraries of the pages are missing from this installation.
     """
     for folder in ("phone", "shared"):
         for file in sorted((WEB / folder).rglob("*")):
@@ -52,7 +52,7 @@ def versioned(*, basemap: bool, webgpu: bool) -> Iterator[tuple[str, bytes]]:
     missing = [name for name in wanted if not (VENDOR / name).is_file()]
     if missing:
         raise BadInput(
-            f"The libraries of the app are missing ({VENDOR / missing[0]}): viewfix was built without the network. "
+            f"The libraries of the app are missing ({VENDOR / missing[0]}): viewfix was built without a network. "
             "Connect, then run: pip install --force-reinstall viewfix, or in a checkout: python hatch_build.py"
         )
     for name in wanted:
@@ -60,7 +60,7 @@ def versioned(*, basemap: bool, webgpu: bool) -> Iterator[tuple[str, bytes]]:
 
 
 def may_compress(path: str) -> bool:
-    """Whether a file is first needed when the pack is installed, by an app that can decompress it."""
+    """Whether a file may be compressed: only the installed app, which can decompress it, needs it."""
     return path not in FIRST and not path.startswith("shared/words/")
 
 

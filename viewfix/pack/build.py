@@ -1,4 +1,4 @@
-"""Write a map as a folder for phones, and count what is how large."""
+"""Write a map as a folder for phones, and add up the sizes of its parts."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ LONGEST_TITLE = 200
 
 @dataclass(frozen=True, slots=True)
 class PackOptions:
-    """What a pack holds beside the map and its model.
+    """What a pack contains besides the map and its model.
 
     `title` is the app's name on a phone; None for the map's name. `thumbnails_px` is the longer side of thumbnails, 0
-    for none, and `rule` says which photos get one. `basemap` is a .pmtiles file. `webgpu` adds the engine for graphics
-    processors.
+    for none, and `rule` decides which photos get one. `basemap` is a .pmtiles file. `webgpu` adds the engine for
+    graphics processors.
     """
 
     title: str | None = None
@@ -55,7 +55,7 @@ class PackOptions:
 
 @dataclass(frozen=True, slots=True)
 class Packed:
-    """A pack that was written. `sizes` are bytes to download by purpose; `unread` thumbnails could not be made."""
+    """A pack that was written. `sizes` are the bytes to download by purpose; `unread` photos have no thumbnail."""
 
     folder: Path
     version: str
@@ -72,11 +72,11 @@ class Packed:
 
     @property
     def bytes_without_engine(self) -> int:
-        """The model and the data of this map: what other packs do not share."""
+        """The bytes of the model and the data of this map, which it does not share with other packs."""
         return self.bytes_in_all - self.sizes["engine"] - self.sizes["app"]
 
     def to_json(self) -> dict[str, Any]:
-        """The form of `viewfix pack --json`."""
+        """The output of `viewfix pack --json`."""
         sums = {"bytes": self.bytes_in_all, "bytes_without_engine": self.bytes_without_engine}
         return {**asdict(self), "folder": str(self.folder), **sums}
 
@@ -90,17 +90,17 @@ def pack(
     *,
     progress: Progress = silent,
 ) -> Packed:
-    """Write a map as a folder of static files: an app that finds photos without a network.
+    """Write a map as a folder of static files, with an app that locates photos without a network.
 
-    A pack that is there already is replaced; the same map and options give the same files.
+    An existing pack is replaced. The same map and options result in the same files.
 
     Args:
-        store: photos, descriptors and points of interest of the map.
-        model: the one that the descriptors were made with.
-        calibration: of the map.
+        store: the photos, descriptors and points of interest of the map.
+        model: the model of the descriptors.
+        calibration: the calibration of the map.
         target: the folder to write.
-        options: what else goes into it.
-        progress: told what is being done.
+        options: what else to include.
+        progress: called with the progress.
 
     Raises:
         BadInput: the target is not a pack, the map is empty, a phone cannot run its model, or an option names a file

@@ -16,9 +16,9 @@ ALIGNED = 8  # a typed array of JavaScript begins at a multiple of the size of i
 
 
 def bundled(about: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> bytes:
-    """The magic, the length of the header, the header (JSON), then the arrays, little-endian."""
+    """Concatenate the magic, the length of the header, the header (JSON), and the arrays, little-endian."""
     offsets = [0] * len(arrays)
-    while True:  # the header holds the offsets, and its own length moves them
+    while True:  # the header contains the offsets, which depend on its length
         header = _header(about, arrays, offsets)
         at, wanted = _aligned(START + len(header)), []
         for array in arrays.values():

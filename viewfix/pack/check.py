@@ -1,6 +1,6 @@
-"""A picture made by a formula, and its descriptor: an app that computes another descriptor refuses to run.
+"""The check picture of a pack, made by a formula, and its descriptor. An app that computes another one must not run.
 
-WebGPU and unusual browsers may compute other numbers, so the app describes the picture before it is used.
+WebGPU and unusual browsers may compute other numbers, so the app computes this descriptor before it is used.
 """
 
 from __future__ import annotations
@@ -25,6 +25,6 @@ def pattern() -> npt.NDArray[np.uint8]:
 
 
 def check_of(model: Model) -> dict[str, Any]:
-    """The size of the picture, its descriptor by this model, and how similar the app's must be."""
+    """The size of the check picture, its descriptor by this model, and how similar the app's must be."""
     [descriptor] = model.embed([pattern()])
     return {"side_px": SIDE_PX, "least_cosine": LEAST_COSINE, "descriptor": [round(float(x), 5) for x in descriptor]}

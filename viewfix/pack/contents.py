@@ -46,19 +46,19 @@ Array = npt.NDArray[Any]
 
 @dataclass(frozen=True, slots=True)
 class PhotoData:
-    """photos.bin: the object of its header, and its arrays by name."""
+    """The contents of photos.bin: the object `about` of its header, and its arrays by name."""
 
     about: Mapping[str, Any]
     arrays: Mapping[str, Array]
 
     @property
     def count(self) -> int:
-        """How many photos there are."""
+        """The number of photos."""
         return int(self.about["photos"])
 
 
 def read_photos(content: bytes, thumbnail_bytes: int) -> PhotoData:
-    """The photos of a pack whose thumbnails.bin has so many bytes."""
+    """Parse photos.bin. `thumbnail_bytes` is the size of thumbnails.bin."""
     about, arrays = _bundle(content)
     data = PhotoData(about, arrays)
     count = integer_of(about.get("photos"), "photos", 1, MOST_PHOTOS)
@@ -153,7 +153,7 @@ def _check_choice(about: Mapping[str, Any], name: str, among: int, count: int) -
 
 
 def _check_origins(about: Mapping[str, Any], count: int) -> None:
-    """Views and cameras, both optional."""
+    """Check the views and cameras, both optional."""
     for each in list_of(about.get("views", [None] * count), "views", count):
         _noun(View, each)
     if "cameras" in about:
@@ -164,7 +164,7 @@ def _check_origins(about: Mapping[str, Any], count: int) -> None:
 
 
 def _noun(kind: type[View] | type[Camera], value: Any) -> None:
-    """An object with known fields of that noun, each a number in its range, or null."""
+    """Check an object with fields of that class, each a number in its range; or null."""
     if value is None:
         return
     known = {each.name for each in dataclasses.fields(kind)}
@@ -179,7 +179,7 @@ def _noun(kind: type[View] | type[Camera], value: Any) -> None:
 
 
 def _check_numbers(about: Mapping[str, Any], dim: int) -> None:
-    """Calibration, check picture, preprocessing and the numbers of a query."""
+    """Check the calibration, the check picture, the preprocessing and the numbers of a query."""
     calibration = object_of(about.get("calibration"), "calibration")
     for name in WEIGHTS:
         number_of(calibration.get(name), f"calibration.{name}", -1e6, 1e6)
@@ -206,7 +206,7 @@ def _check_numbers(about: Mapping[str, Any], dim: int) -> None:
 
 
 def points_of(value: Any) -> list[Any]:
-    """The points of interest of points.json."""
+    """Parse the points of interest of points.json."""
     points = list_of(value, "points.json")
     for point in points:
         for name in ("id", "name", "kind"):

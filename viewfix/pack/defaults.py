@@ -1,4 +1,4 @@
-"""The numbers by which the core answers a query, written into every pack so that the phone uses the same."""
+"""The numbers with which the core answers a query. Every pack contains them, so that the phone uses the same."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One version of a pack as a folder: a checksum for every file, and written whole or not at all."""
+"""One version of a pack as a folder, with a checksum for every file, written completely or not at all."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ FORMAT = 1
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """One file of a pack: its path in the app, its size there, and the bytes that lie in the folder.
+    """One file of a pack: its path in the app, its size there, and its bytes in the folder.
 
-    `compressed`: the folder holds it as an .lzma file. `at_root`: it lies beside the version's folder, not in it.
+    `compressed`: it is an .lzma file in the folder. `at_root`: it is beside the version's folder, not in it.
     `kept`: the app keeps it when it is installed.
     """
 
@@ -36,11 +36,11 @@ class Stored:
 
     @property
     def file(self) -> str:
-        """Its path in the folder."""
+        """The path of the file in the folder."""
         return f"{self.path}{SUFFIX}" if self.compressed else self.path
 
     def to_json(self) -> dict[str, Any]:
-        """Its entry in pack.json."""
+        """The entry of the file in pack.json."""
         return {
             "path": self.path,
             **({"file": self.file} if self.compressed else {}),
@@ -53,7 +53,7 @@ class Stored:
 
 
 def version_of(files: Sequence[Stored], *others: bytes) -> str:
-    """16 hex digits: equal for equal files, whenever and wherever they were packed."""
+    """The version of a pack, 16 hex digits: equal for equal files, whenever and wherever they were packed."""
     digest = hashlib.sha256()
     for file in sorted(files, key=lambda file: file.path):
         digest.update(f"{file.path}\0{hashlib.sha256(file.content).hexdigest()}\n".encode())
@@ -89,10 +89,10 @@ def is_pack(folder: Path) -> bool:
 
 
 def write(target: Path, version: str, manifest: bytes, files: Sequence[Stored]) -> None:
-    """Write the folder beside the target, then put it in its place; until then the old pack stays.
+    """Write the folder beside the target, then move it into place; until then the old pack stays.
 
     Raises:
-        StorageFailed: no space, or not allowed; the target is as it was.
+        StorageFailed: the disk is full, or may not be written; the target is unchanged.
     """
     fresh, old = (target.with_name(f".{target.name}.{word}") for word in ("new", "old"))
     for left_over in (fresh, old):

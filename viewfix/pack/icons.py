@@ -6,7 +6,7 @@ import io
 import math
 
 GROUND, PIN, EYE = (15, 76, 69), (255, 255, 255), (240, 163, 60)
-FINER = 4  # drawn this many times larger, then reduced: smooth edges
+FINER = 4  # drawn this many times larger, then reduced, for smooth edges
 
 
 def icon(side_px: int, *, whole: bool) -> bytes:

@@ -1,4 +1,4 @@
-"""The model of a map as a file that a phone can run, and what the app has to know about it."""
+"""The model of a map as a file that a phone can run, with the facts that the app needs about it."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from ..models.onnx import OnnxModel
 from ..store.address import Address
 
 LARGEST_BYTES = 64_000_000
-"""The largest model that a browser of a phone is asked to hold."""
+"""The largest model for a phone's browser."""
 
 KEPT_BITS = 6
-"""Kept of the ten bits of a float16's fraction. Similarities change by 0.0002, less than the eight bits a number of the
-photos change them, and the default model takes 4.2 MB instead of 5.6 (docs/phone.md)."""
+"""The bits that are kept of the ten in a float16's fraction. Similarities change by 0.0002, less than by the eight bits
+of the photos' descriptors, and the default model takes 4.2 MB instead of 5.6 (docs/phone.md)."""
 
 LEAST_WEIGHTS = 32_768
 
@@ -29,7 +29,7 @@ _GRAPH, _INITIALIZER, _TYPE, _RAW = 7, 5, 2, 9  # fields of ModelProto, GraphPro
 
 @dataclass(frozen=True, slots=True)
 class PackedModel:
-    """`content` is the .onnx file; `about` is what the app has to know about it."""
+    """The model of a pack: `content` is the .onnx file, `about` the facts that the app needs about it."""
 
     content: bytes
     about: dict[str, Any]
@@ -72,14 +72,14 @@ def rounded(content: bytes) -> bytes:
         bits = np.frombuffer(content[start:end], "<u2").astype(np.uint32)
         is_finite = (bits & 0x7C00) != 0x7C00
         near = (bits + (1 << (drop - 1)) - 1 + ((bits >> drop) & 1)) >> drop << drop
-        # A carry may reach the exponent, which is right; into infinity it may not.
+        # A carry into the exponent is correct, but it must not reach infinity.
         kept = np.where(is_finite & ((near & 0x7C00) != 0x7C00), near, bits)
         result[start:end] = kept.astype("<u2").tobytes()
     return bytes(result)
 
 
 def _float16_weights(content: bytes) -> Iterator[tuple[int, int]]:
-    """Begin and end of the raw data of large float16 initializers in an .onnx file."""
+    """The start and end of the raw data of large float16 initializers in an .onnx file."""
     for field, start, end in _fields(content, 0, len(content)):
         if field != _GRAPH:
             continue
@@ -93,7 +93,7 @@ def _float16_weights(content: bytes) -> Iterator[tuple[int, int]]:
 
 
 def _fields(content: bytes, at: int, end: int) -> Iterator[tuple[int, int, int]]:
-    """The fields of a protocol buffer message: number, begin and end of the value."""
+    """The fields of a protocol buffer message: number, and start and end of the value."""
     while at < end:
         key, at = _varint(content, at)
         kind = key & 7

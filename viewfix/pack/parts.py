@@ -1,7 +1,7 @@
-"""Large files in parts, each with its own checksum.
+"""Large files in parts, each with a checksum.
 
-A download that stops goes on where it was, and an update fetches only what changed. The app's service worker answers
-requests for the whole file.
+An interrupted download continues where it stopped, and an update fetches only what changed. The app's service worker
+answers requests for the whole file.
 """
 
 from __future__ import annotations
@@ -12,6 +12,6 @@ PART_BYTES = 1 << 20
 
 
 def parts_of(name: str, content: bytes) -> Iterator[tuple[str, bytes]]:
-    """`basemap.pmtiles` becomes `basemap.pmtiles.0000`, `basemap.pmtiles.0001`, and so on."""
+    """Split a file: `basemap.pmtiles` becomes `basemap.pmtiles.0000`, `basemap.pmtiles.0001`, and so on."""
     for number, start in enumerate(range(0, len(content), PART_BYTES)):
         yield f"{name}.{number:04d}", content[start : start + PART_BYTES]

@@ -45,10 +45,10 @@ class PhotoStore(Protocol):
         """The number of every photo, ascending."""
 
     def photos(self, rows: npt.ArrayLike) -> list[Photo]:
-        """The photos of those rows, in the order asked; rows that are gone are left out."""
+        """The photos of these rows, in the order of `rows`; rows that are gone are left out."""
 
     def present(self, rows: npt.ArrayLike) -> tuple[Rows, Units]:
-        """Those of the rows that are there, and their (N, dim) float32 descriptors of length 1."""
+        """The rows that still exist, and their (N, dim) float32 descriptors of length 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +60,10 @@ class Content:
 
 
 def content_of(store: PhotoStore) -> Content:
-    """Every photo with its descriptor, as the map is at one moment.
+    """Every photo with its descriptor, in one consistent state of the map.
 
     Raises:
-        BadInput: the map is empty, has more photos than a phone can hold, or changed meanwhile.
+        BadInput: the map is empty, has too many photos for a phone, or changed meanwhile.
     """
     if not 0 < len(store) <= MOST_PHOTOS:
         raise BadInput(
@@ -77,18 +77,18 @@ def content_of(store: PhotoStore) -> Content:
     rows = store.rows()
     photos, (present, units) = store.photos(rows), store.present(rows)
     if not len(photos) == len(present) == len(rows):
-        raise BadInput(f"Another process is changing {store.address}. Pack it again when that has ended.")
+        raise BadInput(f"Another process is changing {store.address}. Pack it again when that process has finished.")
     return Content(photos, units)
 
 
 def quantized(units: Units) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.float32]]:
-    """(N, dim) unit rows in eight bits a number, and (N,) the value that one step of each row stands for."""
+    """Quantise (N, dim) unit rows to eight bits a number. Returns them with the (N,) step size of each row."""
     scales = (np.abs(units).max(axis=1) / 127).astype(np.float32)
     return np.rint(units / scales[:, None]).astype(np.int8), scales
 
 
 def calibration_of(calibration: Calibration) -> dict[str, Any]:
-    """What the app needs to compute the same probability; it verifies nothing."""
+    """The numbers that the app needs to compute the same probability, without those of verification."""
     weights = calibration.weights["off"]
     names = ("bias", "similarity", "margin", "agreement", "density")
     return {
@@ -104,7 +104,7 @@ def photos_bundle(content: Content, about: dict[str, Any], thumbnails: npt.NDArr
 
     Args:
         content: the photos.
-        about: what else the app has to know, for the header.
+        about: the other facts that the app needs, for the header.
         thumbnails: (N + 1,) where the thumbnail of each photo begins and ends in thumbnails.bin; None without any.
     """
     photos = content.photos
@@ -127,7 +127,7 @@ def photos_bundle(content: Content, about: dict[str, Any], thumbnails: npt.NDArr
 
 
 def _texts(photos: Sequence[Photo]) -> dict[str, Any]:
-    """Ids, times and credits; each credit once, for a map has many photos and few photographers."""
+    """Ids, times and credits; each credit once, because a map has many photos and few photographers."""
     credits = list(dict.fromkeys((p.attribution, p.licence) for p in photos))
     number = {credit: at for at, credit in enumerate(credits)}
     texts: dict[str, Any] = {
@@ -143,7 +143,7 @@ def _texts(photos: Sequence[Photo]) -> dict[str, Any]:
 
 
 def _origins(photos: Sequence[Photo]) -> dict[str, Any]:
-    """Which part of its source each photo shows, and the cameras; nothing where no photo has either."""
+    """The part of its source that each photo shows, and the cameras; empty if no photo has either."""
     origins: dict[str, Any] = {}
     if any(p.view is not None for p in photos):
         origins["views"] = [_known(p.view) for p in photos]
@@ -156,5 +156,5 @@ def _origins(photos: Sequence[Photo]) -> dict[str, Any]:
 
 
 def _known(part: View | Camera | None) -> dict[str, Any] | None:
-    """The fields that are known."""
+    """The known fields of a view or camera; None without any."""
     return None if part is None else {name: value for name, value in asdict(part).items() if value is not None}

@@ -1,4 +1,4 @@
-"""Read the data of a pack, and refuse whatever docs/spec/pack.md tells a reader to refuse."""
+"""Read the data of a pack, and refuse everything that a reader must refuse according to docs/spec/pack.md."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def read_pack(folder: Path) -> PackContent:
 
 
 def checked_manifest(value: Any) -> dict[str, Any]:
-    """The value of pack.json, once it is known to keep the rules."""
+    """Check the value of pack.json against the rules, and return it."""
     manifest = dict(object_of(value, MANIFEST))
     if integer_of(manifest.get("format"), "format", 1, 10**6) != FORMAT:
         raise BadInput(f"This pack has format {manifest['format']}, but this viewfix reads {FORMAT}. Update viewfix.")

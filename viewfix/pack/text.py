@@ -1,11 +1,8 @@
-"""Text that UTF-8 can write."""
+"""Text that can be encoded as UTF-8."""
 
 from __future__ import annotations
 
 
 def whole_characters(text: str) -> str:
-    """The text, with U+FFFD in place of each half of a surrogate pair that has lost its other half.
-
-    The names of files that are not UTF-8 contain such halves.
-    """
+    """Replace each lone surrogate with U+FFFD. File names that are not UTF-8 contain lone surrogates."""
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

@@ -1,4 +1,4 @@
-"""Thumbnails of a map's photos in one file, and where each begins and ends in it."""
+"""Thumbnails of a map's photos in one file, with their start and end offsets."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ QUALITY = 60
 
 @dataclass(frozen=True, slots=True)
 class Thumbnails:
-    """The bytes of thumbnails.bin: that of photo n is content[ends[n]:ends[n + 1]], empty where it is not shown.
+    """The content of thumbnails.bin: that of photo n is content[ends[n]:ends[n + 1]], empty if it has none.
 
-    `ends` is (N + 1,). `shown` of them are there; `unread` could not be made: the file is gone, or is a web address.
+    `ends` is (N + 1,). `shown` photos have a thumbnail; `unread` have none because the file is gone, or on the web.
     """
 
     content: bytes
@@ -33,7 +33,7 @@ class Thumbnails:
 
 
 def thumbnails_of(every: Sequence[Photo], side_px: int, rule: Rule, progress: Progress) -> Thumbnails:
-    """Thumbnails of the photos that the rule allows, their longer side `side_px`, without any metadata."""
+    """Make thumbnails of the photos that the rule allows, with `side_px` as the longer side and no metadata."""
     pieces: list[bytes] = []
     unread = 0
     for done, photo in enumerate(every):

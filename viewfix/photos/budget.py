@@ -57,6 +57,7 @@ class MemoryBudget:
 
     @property
     def used_bytes(self) -> int:
+        """The memory that is reserved now."""
         return self._used
 
     @contextlib.contextmanager

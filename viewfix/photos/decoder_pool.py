@@ -133,25 +133,25 @@ class DecoderPool:
         timer = threading.Timer(decode_s, stop)
         timer.daemon = True
         timer.start()
-        whole = False
+        reusable = False
         try:
-            asked = {
+            request = {
                 "form": form,
                 "least_side_px": least_side_px,
                 "memory_bytes": memory_bytes,
                 "decode_s": decode_s,
             }
-            yield _conversation(process, data, asked)
-            whole = True
+            yield _conversation(process, data, request)
+            reusable = True
         except (OSError, EOFError) as error:
             why = f"it takes more than {decode_s:g} s" if stopped.is_set() else "its decoder crashed"
             raise DecoderStopped(why) from error
         except DecodeFailed:
-            whole = True  # the process has answered and can decode the next picture
+            reusable = True  # the process has answered and can decode the next picture
             raise
         finally:
             timer.cancel()
-            if whole and memory_bytes < LARGE_BYTES and not stopped.is_set():
+            if reusable and memory_bytes < LARGE_BYTES and not stopped.is_set():
                 self._give(process)
             else:
                 process.kill()
@@ -183,8 +183,8 @@ class DecoderPool:
             process.close()
 
 
-def _conversation(process: _Process, data: bytes, asked: dict[str, Any]) -> Decoded:
-    text = json.dumps(asked).encode()
+def _conversation(process: _Process, data: bytes, request: dict[str, Any]) -> Decoded:
+    text = json.dumps(request).encode()
     process.requests.write(REQUEST.pack(len(text), len(data)))
     process.requests.write(text)
     process.requests.write(data)

@@ -38,20 +38,20 @@ def main() -> None:
     with open(os.devnull, "wb") as nowhere:  # noqa: PTH123
         os.dup2(nowhere.fileno(), 1)
         while len(head := requests.read(REQUEST.size)) == REQUEST.size:
-            asked_bytes, data_bytes = REQUEST.unpack(head)
-            asked = json.loads(requests.read(asked_bytes))
-            faulthandler.dump_traceback_later(asked["decode_s"] + GRACE_S, exit=True, file=nowhere)
-            _limit_memory(asked["memory_bytes"] + data_bytes)
+            request_bytes, data_bytes = REQUEST.unpack(head)
+            request = json.loads(requests.read(request_bytes))
+            faulthandler.dump_traceback_later(request["decode_s"] + GRACE_S, exit=True, file=nowhere)
+            _limit_memory(request["memory_bytes"] + data_bytes)
             try:
-                _answer(requests.read(data_bytes), asked, replies)
+                _answer(requests.read(data_bytes), request, replies)
             except BrokenPipeError:
                 return
             faulthandler.cancel_dump_traceback_later()
 
 
-def _answer(data: bytes, asked: dict[str, Any], replies: IO[bytes]) -> None:
+def _answer(data: bytes, request: dict[str, Any], replies: IO[bytes]) -> None:
     try:
-        decoded = decode(data, asked["form"], asked["least_side_px"])
+        decoded = decode(data, request["form"], request["least_side_px"])
         _send(replies, {"size": [decoded.width_px, decoded.height_px], "orientation": decoded.orientation})
         for strip in decoded.strips:
             replies.write(STRIP.pack(strip.nbytes))
@@ -77,7 +77,7 @@ def _limit_memory(most_bytes: int) -> None:
     import resource
 
     with contextlib.suppress(OSError, ValueError):
-        held = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+        used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
         _, hard = resource.getrlimit(resource.RLIMIT_AS)
-        wanted = held + most_bytes + SLACK_BYTES
-        resource.setrlimit(resource.RLIMIT_AS, (wanted if hard < 0 else min(wanted, hard), hard))
+        limit = used + most_bytes + SLACK_BYTES
+        resource.setrlimit(resource.RLIMIT_AS, (limit if hard < 0 else min(limit, hard), hard))

@@ -52,6 +52,7 @@ class Header:
 
     @property
     def pixels(self) -> int:
+        """The number of pixels."""
         return self.width_px * self.height_px
 
 

@@ -89,7 +89,11 @@ def read(file: IO[bytes]) -> Jpeg:
 
 
 def _found(
-    size: bytes, marker: int, in_scan: int, said: tuple[bytes, bytes], spans: tuple[tuple[tuple[int, int], ...], int]
+    size: bytes,
+    marker: int,
+    in_scan: int,
+    metadata: tuple[bytes, bytes],
+    spans: tuple[tuple[tuple[int, int], ...], int],
 ) -> Jpeg:
     if len(size) < 6:
         raise Damaged("it has no size")
@@ -101,8 +105,8 @@ def _found(
         progressive=marker in PROGRESSIVE,
         arithmetic=marker in ARITHMETIC,
         in_one_scan=marker not in PROGRESSIVE and in_scan >= components,
-        exif=said[0],
-        xmp=said[1],
+        exif=metadata[0],
+        xmp=metadata[1],
         kept=spans[0],
         scan=spans[1],
     )

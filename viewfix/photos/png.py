@@ -13,7 +13,7 @@ from .formats import Damaged
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 NEEDED = frozenset([b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"])
-SAYING = frozenset([b"eXIf", b"tEXt", b"zTXt", b"iTXt"])
+METADATA = frozenset([b"eXIf", b"tEXt", b"zTXt", b"iTXt"])
 XMP_KEY = b"XML:com.adobe.xmp"
 
 MAX_CHUNKS = 100_000
@@ -60,10 +60,10 @@ def read(file: IO[bytes]) -> Png:
                 kept[-1] = kept[-1][0], start + length + 4
             else:
                 kept.append((start - 8, start + length + 4))
-        elif kind in SAYING and length <= MAX_EXIF_BYTES and unpacked < MAX_UNPACKED and not (exif and xmp):
-            said = _said(kind, _content(file, kind, length))
-            unpacked += said is not None
-            exif, xmp = exif or (said or {}).get("exif", b""), xmp or (said or {}).get("xmp", b"")
+        elif kind in METADATA and length <= MAX_EXIF_BYTES and unpacked < MAX_UNPACKED and not (exif and xmp):
+            found = _metadata_in(kind, _content(file, kind, length))
+            unpacked += found is not None
+            exif, xmp = exif or (found or {}).get("exif", b""), xmp or (found or {}).get("xmp", b"")
     if size is None:
         raise EOFError("it ends inside its header")
     return Png(*size, exif, xmp, deep_grey, tuple(kept))
@@ -90,7 +90,7 @@ def _content(file: IO[bytes], kind: bytes, length: int) -> bytes:
     return content if int.from_bytes(checksum, "big") == zlib.crc32(kind + content) else b""
 
 
-def _said(kind: bytes, content: bytes) -> dict[str, bytes] | None:
+def _metadata_in(kind: bytes, content: bytes) -> dict[str, bytes] | None:
     """The EXIF or XMP in a chunk; None if its key is for something else."""
     if kind == b"eXIf":
         return {"exif": content}

@@ -71,7 +71,13 @@ def fetch(url: str, most_bytes: int) -> bytes:
 
 @contextlib.contextmanager
 def errors_named(url: str) -> Iterator[None]:
-    """Turn the errors of any object store, which have no common base class, into a ViewfixError of one line."""
+    """Turn the errors of any object store, which have no common base class, into errors of one line.
+
+    Raises:
+        UnreadablePhoto: the object is missing, or cannot be read or fetched.
+        BadInput: fsspec does not know the scheme.
+        MissingExtra: a package for the store is not installed.
+    """
     try:
         yield
     except ViewfixError:

@@ -1,10 +1,10 @@
-"""Points of interest: what is worth seeing near a fix, from OpenStreetMap, GeoJSON and CSV files.
+"""Points of interest near a fix, from OpenStreetMap, GeoJSON and CSV files.
 
 ```python
 from viewfix import pois
 
 pois.add("home.map", "monaco.osm.pbf")  # or a Map that is open; adding a file again replaces its points
-pois.remove("home.map", "monaco.osm.pbf")  # without a file: all points
+pois.remove("home.map", "monaco.osm.pbf")  # removes all points if no file is passed
 ```
 
 `Map.locate` then fills `Fix.nearby`. The points of a map are read with `city.store.points`.

@@ -1,4 +1,4 @@
-"""Read files of points of interest into a map, each file whole or not at all, and say what came of it."""
+"""Add files of points of interest to a map, each file completely or not at all, and report the result."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ READERS: dict[str, Reader] = {
 }
 PROGRESS_EVERY = 1000
 MOST_SKIPPED = 1000
-"""How many skipped points are kept with their reasons; `skipped_count` counts them all."""
+"""The number of skipped points whose reasons are kept; `skipped_count` counts them all."""
 
 AROUND_DEG = 0.05  # about 5 km
 
 
 class HasAddress(Protocol):
-    """A Map, of which only the address is needed."""
+    """Anything with an address, such as a Map."""
 
     @property
     def address(self) -> Address: ...
@@ -43,11 +43,11 @@ class HasAddress(Protocol):
 
 @dataclass(slots=True)
 class AddedPoints:
-    """What came of adding files: how many points were added, and how many were merged, as one sight mapped twice.
+    """The result of adding files: the points that were added, merged (the same sight, mapped twice) and skipped.
 
-    `near_photos` counts the points within about 5 km of the photos of the map, None where it has no photos: 0 is a
-    hint that the file describes another region, or that latitude and longitude are swapped. `credits` must be shown
-    with the points.
+    `near_photos` counts the points within about 5 km of the photos of the map, None for a map without photos: 0
+    suggests that the file describes another region, or that latitude and longitude are swapped. `credits` must be
+    shown with the points.
     """
 
     added: int = 0
@@ -75,7 +75,7 @@ def add(
     licence: str | None = None,
     progress: Progress = silent,
 ) -> AddedPoints:
-    """Add the points of interest of files to a map. Those that came from the same file before are replaced.
+    """Add the points of interest of files to a map. They replace the points that came from the same file before.
 
     Each file is one transaction: after a failure or a kill the map is as it was before that file. A map that is open
     for reading sees the new points at once.
@@ -83,17 +83,17 @@ def add(
     Args:
         city: a Map, or its path or URL.
         files: OpenStreetMap (.osm.pbf, .osm, Overpass's .json; needs the extra `pois`), GeoJSON or CSV.
-        attribution: whom to credit where the points are shown; that of OpenStreetMap is known.
+        attribution: whom to credit where the points are shown; not needed for OpenStreetMap.
         licence: the licence of the points.
-        progress: called with what is being done.
+        progress: called with the progress.
 
     Raises:
-        BadInput: a file does not exist, is none of these, or holds no point that can be used.
+        BadInput: a file does not exist, is none of these, or contains no usable point.
         MissingExtra: osmium or shapely is not installed.
         MapBusy: another process is writing the map.
     """
     if not files:
-        raise BadInput("No files were given. Pass OpenStreetMap (.osm.pbf), GeoJSON or CSV files.")
+        raise BadInput("No files were passed. Pass OpenStreetMap (.osm.pbf), GeoJSON or CSV files.")
     given = existing_paths(files)
     for file in given:
         reader_of(file)
@@ -106,7 +106,7 @@ def add(
 
 
 def remove(city: HasAddress | Place, file: str | Path | None = None) -> int:
-    """Remove the points that came from a file from a map, or all of them, and return how many there were.
+    """Remove the points of a file from a map, or all points. Returns the number removed.
 
     Raises:
         BadInput: no point came from that file.
@@ -121,7 +121,7 @@ def _address(city: HasAddress | Place) -> Address:
 
 
 def reader_of(file: Path) -> Reader:
-    """The reader of a file, by its ending.
+    """The reader for a file, by its extension.
 
     Raises:
         BadInput: there is no such file, or no reader for it.
@@ -129,20 +129,20 @@ def reader_of(file: Path) -> Reader:
     if not _is_utf8(str(file)):
         raise BadInput(f"The name of {readable(str(file))} is not UTF-8, so it cannot be stored. Rename the file.")
     if file.is_dir():
-        raise BadInput(f"{file} is a folder. Pass the files in it that hold points of interest.")
+        raise BadInput(f"{file} is a folder. Pass the files in it that contain points of interest.")
     if not file.exists():
         raise BadInput(f"There is nothing at {file}. Check the path.")
     reader = next((READERS[ending] for ending in READERS if file.name.lower().endswith(ending)), None)
     if reader is None:
         raise BadInput(
-            f"{file} is not a file of points of interest, going by its name. Pass OpenStreetMap (.osm.pbf, .osm), "
-            "GeoJSON (.geojson, .json) or CSV (.csv)."
+            f"{file} does not have the extension of a file of points of interest. Pass OpenStreetMap (.osm.pbf, "
+            ".osm), GeoJSON (.geojson, .json) or CSV (.csv)."
         )
     return osm.read_overpass_json if reader is tables.read_geojson and tables.is_overpass_json(file) else reader
 
 
 def _text(text: str | None) -> str | None:
-    """Text without half characters, which a shell makes of bytes that are not UTF-8, and which no file can hold."""
+    """Replace surrogates, into which Python decodes arguments that are not UTF-8: they cannot be stored."""
     return None if text is None else text.encode(errors="replace").decode()
 
 
@@ -210,7 +210,7 @@ def _put(writer: PointWriter, point: PointOfInterest, outcome: AddedPoints) -> S
 
 
 def _stored_name(points: Points, file: Path) -> str:
-    """The name under which a file is stored: as typed, as a path from here, or by its last part if that is unique."""
+    """The stored name of a file: as typed, as a path from here, or by its last part if that is unique."""
     known = [source.file for source in points.sources()]
     for name in (str(file), str(file.expanduser().resolve())):
         if name in known:
@@ -223,7 +223,7 @@ def _stored_name(points: Points, file: Path) -> str:
 
 def _nothing(file: Path, outcome: AddedPoints) -> BadInput:
     if not outcome.skipped:
-        return BadInput(f"{file} holds no named sight. The map was not changed. Is it the right file?")
+        return BadInput(f"{file} contains no named sight. The map was not changed. Is it the right file?")
     first = outcome.skipped[-1]
     return BadInput(
         f"Nothing in {file} could be used ({outcome.skipped_count} skipped). The map was not changed. "

@@ -12,7 +12,7 @@ LONGEST = 2000
 LONGEST_NAME = 500
 _ITEM = re.compile(r"\s*(?:https?://(?:www\.)?wikidata\.org/wiki/)?(Q[1-9]\d{0,11})\b", re.I)
 _WIKIS = {"nb": "no"}
-"""Where the code of a language is not that of its Wikipedia."""
+"""The languages whose code differs from that of their Wikipedia."""
 
 _ARTICLE = re.compile(r"([a-z]{2,3}(?:-[a-z]+)*|simple):(.+)", re.S)
 _LANGUAGE = re.compile(r"[a-z]{2,3}(?:[-_][A-Za-z0-9]{2,8})*")
@@ -20,7 +20,7 @@ _NOT_A_LANGUAGE = {"old", "alt", "loc", "reg", "int", "nat", "pre"}
 
 
 def links_of(tags: Mapping[str, str]) -> dict[str, str]:
-    """The article in Wikipedia, the item in Wikidata and the website of an object. Only http and https URLs."""
+    """The Wikipedia article, the Wikidata item and the website of an object, as http or https URLs."""
     found = {
         "wikipedia": wikipedia_url(tags),
         "wikidata": wikidata_url(tags.get("wikidata", "")),
@@ -32,7 +32,7 @@ def links_of(tags: Mapping[str, str]) -> dict[str, str]:
 
 
 def names_of(tags: Mapping[str, str]) -> dict[str, str]:
-    """The names of an object by language code: from name:uk and name:sr-Latn, not from name:etymology and the like."""
+    """The names of an object by language code: from tags such as name:uk and name:sr-Latn, but not name:etymology."""
     names = {key[5:]: value.strip() for key, value in tags.items() if key.startswith("name:")}
     return {
         code: name
@@ -59,7 +59,7 @@ def web_url(text: str) -> str | None:
 
 
 def wikidata_url(text: str) -> str | None:
-    """The URL of "Q42"; of "Q1;Q2" the first."""
+    """The URL of an item such as "Q42"; of the first one in "Q1;Q2"."""
     found = _ITEM.match(text)
     return f"https://www.wikidata.org/wiki/{found[1].upper()}" if found else None
 
@@ -82,9 +82,9 @@ def wikipedia_url(tags: Mapping[str, str]) -> str | None:
 
 
 def best_link(point: PointOfInterest, language: str | None) -> str | None:
-    """The link that tells most about a point, in the language of the name that is shown.
+    """The most informative link of a point, in the language of the name that is shown.
 
-    Where the article that the file names is in another language, Wikidata leads to the article in this one.
+    If the article that the file names is in another language, the link goes through Wikidata to the right one.
     """
     _, name_language = point.name_and_language(language)
     article, item = point.links.get("wikipedia"), point.links.get("wikidata")

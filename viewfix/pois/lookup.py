@@ -13,11 +13,11 @@ from ..types import Fix, Nearby, PointOfInterest, Position
 from .nearby import Reach, choose, score, seen_from
 
 SPARE = 3
-"""How many times the limit is read from the map: some points are the same sight, from another file."""
+"""The factor by which more points are read than needed: some are the same sight, from another file."""
 
 
 def with_nearby(store: Store, fix: Fix, reach: Reach) -> Fix:
-    """The fix with the sights near it; unchanged where it has no position, or the map no points."""
+    """Add the sights near a fix to it. Unchanged if the fix has no position, or the map has no points."""
     place = fix.position
     if place is None or not reach.limit:
         return fix

@@ -1,4 +1,4 @@
-"""Choose which points of interest near a fix to name, and say how far they are and on which side."""
+"""Choose the points of interest near a fix to name, with their distance and direction."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from ..types import Nearby, PointOfInterest, Position
 Floats = npt.NDArray[np.float64]
 
 HALF_M = 100.0
-"""At this distance a sight counts half of what it does next to the viewer."""
+"""The distance at which a sight counts half as much as next to the viewer."""
 
 SAME_NAME_M = 50.0
-"""Two points of one name so near to each other are one sight: a node in the middle of its own building."""
+"""Points with the same name this close to each other are one sight: for example a node inside its building."""
 
 SAME_ITEM_M = 1000.0
-"""Two points of one Wikidata item so near are parts of one sight. Farther away, the item means a kind of thing."""
+"""Points with the same Wikidata item this close are one sight. Farther apart, the item is a kind of thing."""
 
 LEAST_SHARE = 0.1
-"""A sight whose score is less than this share of the best is not named: no plaque beside a cathedral."""
+"""A sight is not named if its score is less than this share of the best: no plaque beside a cathedral."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """How far around a fix sights are looked for, beyond its radius, and how many at most are named."""
+    """How far around a fix, beyond its radius, to look for sights, and the largest number to name."""
 
     within_m: float = 300.0
     limit: int = 5
@@ -47,7 +47,7 @@ USUAL_REACH = Reach()
 
 
 def score(notability: Floats, distances_m: Floats) -> Floats:
-    """(N,) how much each sight deserves to be named: the better known and the nearer, the more."""
+    """(N,) score of each sight: higher for a better known and for a nearer one."""
     return np.asarray(notability / (1.0 + distances_m / HALF_M), np.float64)
 
 
@@ -57,10 +57,10 @@ def choose(
     """The sights to name at a place, the highest score first; no name and no sight twice.
 
     Args:
-        points: in any order.
+        points: the points to choose from, in any order.
         place: where the photo was taken; its radius widens the reach.
-        heading_deg: where the camera looked, clockwise from north; None where that is not known.
-        reach: how far, and how many.
+        heading_deg: the direction of the camera, clockwise from north; None if unknown.
+        reach: how far to look, and how many to name.
     """
     if not points or not reach.limit:
         return ()
@@ -79,20 +79,20 @@ def choose(
 
 
 def seen_from(place: Position, heading_deg: float | None, point: PointOfInterest) -> Nearby:
-    """How far a point is from a place, in which direction, and on which side of where the camera looked."""
+    """A point with its distance and direction from a place, and its side relative to the heading of the camera."""
     towards_deg = bearing_deg(place, point.position)
     side = None if heading_deg is None else side_of(towards_deg, heading_deg)
     return Nearby(point, distance_m(place, point.position), towards_deg, side)
 
 
 def side_of(bearing_deg: float, heading_deg: float) -> str:
-    """The quarter in which a bearing lies: within 45° of the heading is "ahead". Both in degrees, of any size."""
+    """The side on which a bearing lies: within 45° of the heading is "ahead". Both are degrees, of any size."""
     turn_deg = wrap_heading_deg(bearing_deg - heading_deg + 45.0)
     return ("ahead", "right", "behind", "left")[int(turn_deg // 90.0)]
 
 
 def name_key(name: str) -> str:
-    """Equal for names that differ only in case, spaces, or the encoding of accents."""
+    """A key that is equal for names that differ only in case, spaces, or the encoding of accents."""
     return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
 
 
@@ -102,7 +102,7 @@ def wikidata_of(point: PointOfInterest) -> str | None:
 
 
 def is_same_sight(a: PointOfInterest, b: PointOfInterest) -> bool:
-    """Whether two points are one sight, mapped twice."""
+    """Whether two points are the same sight, mapped twice."""
     item = wikidata_of(a)
     if item is not None and item == wikidata_of(b):
         within_m = SAME_ITEM_M
@@ -114,7 +114,7 @@ def is_same_sight(a: PointOfInterest, b: PointOfInterest) -> bool:
 
 
 def merged(a: PointOfInterest, b: PointOfInterest) -> PointOfInterest:
-    """One point from two of the same sight: the better known, or else the first, with the names and links of both."""
+    """Merge two points of the same sight: the better known, or else the first, with the names and links of both."""
     best, other = (b, a) if b.notability > a.notability else (a, b)
     return PointOfInterest(
         best.id,

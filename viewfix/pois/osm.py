@@ -1,7 +1,7 @@
-"""Find the named sights of an OpenStreetMap file, and where they are: nodes, ways and multipolygons.
+"""Find the named sights of an OpenStreetMap file, and their positions: nodes, ways and multipolygons.
 
-The file is read up to three times: for the sights, for the ways that their relations consist of, and for the nodes of
-all these. So the order of its elements does not matter, and memory holds only what belongs to sights.
+The file is read up to three times: for the sights, for the ways of their relations, and for the nodes of all these.
+So the order of its elements does not matter, and only what belongs to sights is kept in memory.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Item = PointOfInterest | Skipped
 
 
 def read_osm(path: Path) -> Iterator[Item]:
-    """Every named sight of a PBF or XML file, and as Skipped those whose place is not known.
+    """Every named sight of a PBF or XML file; those without a known place as Skipped.
 
     Raises:
         MissingExtra: osmium (PBF) or shapely (areas) is not installed.
@@ -36,7 +36,7 @@ def read_osm(path: Path) -> Iterator[Item]:
 
 
 def read_overpass_json(path: Path) -> Iterator[Item]:
-    """The same of an Overpass export in JSON."""
+    """As `read_osm`, for an Overpass export in JSON."""
     yield from _sights(path, from_json)
 
 
@@ -46,7 +46,7 @@ def _sights(path: Path, read: Read) -> Iterator[Item]:
         nodes: set[str] = set()
         for element in read(path, Wanted(named=True)):
             if element.key in nodes or element.key in shapes or kind_of(element.tags) is None:
-                continue  # an export may hold an element twice
+                continue  # an export may contain an element twice
             if element.type == "node":
                 nodes.add(element.key)
                 yield _item(
@@ -65,7 +65,7 @@ def _sights(path: Path, read: Read) -> Iterator[Item]:
 
 
 def _placed(path: Path, read: Read, shapes: Mapping[str, Element]) -> Iterator[Item]:
-    """Ways and relations, where their nodes are."""
+    """Ways and relations, with positions computed from their nodes."""
     parts = [member for shape in shapes.values() for member in shape.members if not member.outline]
     wanted_ways = {member.ref for member in parts if member.type == "way"}
     ways: dict[int, Element] = {}
@@ -95,7 +95,7 @@ def _way_place(way: Element, places: Mapping[int, Place]) -> Position | None:
 
 
 def _relation_place(relation: Element, ways: Mapping[int, Element], places: Mapping[int, Place]) -> Position | None:
-    """A point inside; where the edge of the file cuts the area, the middle of the part that is there."""
+    """A point inside the area; if the edge of the file cuts it, the middle of the part that is in the file."""
     outer: list[Ring] = []
     inner: list[Ring] = []
     every: list[Place] = []
@@ -113,7 +113,7 @@ def _relation_place(relation: Element, ways: Mapping[int, Element], places: Mapp
 
 
 def _line(way: Element, places: Mapping[int, Place]) -> list[Place]:
-    """Where the nodes of a way are. Those that an extract has cut off are left out."""
+    """The positions of the nodes of a way, without those that are missing from an extract."""
     found = (place or (None if ref is None else places.get(ref)) for ref, place in way.nodes)
     return [place for place in found if place is not None]
 

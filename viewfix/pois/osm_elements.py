@@ -14,7 +14,7 @@ from ..sources.columns import decimal
 from ..sources.json_rows import items_of
 
 MOST_PARTS = 100_000
-"""Nodes of a way, members of a relation: OpenStreetMap allows 2,000 and 32,000. What is more is left out."""
+"""The limit for nodes of a way and members of a relation: OpenStreetMap allows 2,000 and 32,000."""
 
 CHUNK = 1 << 16
 Place = tuple[float, float]
@@ -23,7 +23,7 @@ Place = tuple[float, float]
 
 @dataclass(slots=True)
 class Member:
-    """A part of a relation: "node", "way" or "relation", and its outline where the file has it inline."""
+    """A part of a relation: a "node", "way" or "relation", and its outline if the file has it inline."""
 
     type: str
     ref: int
@@ -35,8 +35,8 @@ class Member:
 class Element:
     """A node, a way or a relation, as far as the file describes it.
 
-    `place` is that of a node, or the centre that Overpass wrote for anything else; None where it is missing or not a
-    place. `nodes` are the nodes of a way: their ids (None where there is only an outline), and their places inline.
+    `place` is that of a node, or the centre that Overpass wrote for anything else; None if it is missing or invalid.
+    `nodes` are the nodes of a way: their ids (None if there is only an outline), and their places if given inline.
     """
 
     type: str
@@ -57,7 +57,7 @@ class Element:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which elements of a file are read: all with a name, or the ways or nodes with some ids."""
+    """The elements to read from a file: all with a name, or the ways or nodes with certain ids."""
 
     named: bool = False
     ways: Set[int] = frozenset()
@@ -73,7 +73,7 @@ Read = Callable[[Path, Wanted], Iterator[Element]]
 
 
 def place_of(lat: Any, lon: Any) -> Place | None:
-    """A place, or None for what is not two numbers on Earth."""
+    """A place, or None if the values are not a position on Earth."""
     north, east = decimal(lat), decimal(lon)
     if north is None or east is None or not (abs(north) <= 90 and abs(east) <= 180):
         return None
@@ -172,9 +172,9 @@ def _whole(value: Any) -> int | None:
 
 
 def from_xml(path: Path, wanted: Wanted) -> Iterator[Element]:
-    """The elements of an XML file, whatever their order, as OpenStreetMap, Overpass and JOSM write it.
+    """The elements of an XML file from OpenStreetMap, Overpass or JOSM, in any order.
 
-    What JOSM marks as deleted is left out. Overpass may write the places of a way inline, or only its centre.
+    Elements that JOSM marks as deleted are left out. Overpass may write the places of a way inline, or only its centre.
 
     Raises:
         ValueError: the file is not OpenStreetMap XML, declares entities, or ends too early.
@@ -192,7 +192,7 @@ def from_xml(path: Path, wanted: Wanted) -> Iterator[Element]:
                 parser.feed(chunk)
                 yield from filter(wanted.allows, collector.take())
             parser.close()
-    except (ParseError, EOFError, LookupError) as error:  # LookupError: an encoding that nobody knows
+    except (ParseError, EOFError, LookupError) as error:  # LookupError: an unknown encoding
         raise ValueError(str(error)) from error
     yield from filter(wanted.allows, collector.take())
 
@@ -247,10 +247,10 @@ class _Collector:
             self._open = None
 
     def data(self, text: str) -> None:
-        """Text between tags says nothing."""
+        """Ignore text between tags."""
 
     def close(self) -> None:
-        """Nothing is left open: the parser has checked that."""
+        """Do nothing: the parser has checked that every element is closed."""
 
 
 def _place(attributes: Mapping[str, str]) -> Place | None:

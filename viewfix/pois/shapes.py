@@ -1,4 +1,4 @@
-"""One point that stands for a line, an area or a group of points: on it, or inside it."""
+"""Choose one point that represents a line, an area or a group of points: on it, or inside it."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ Ring = Sequence[tuple[float, float]]
 
 
 def point_in_polygon(rings: Sequence[Ring]) -> Position:
-    """The centroid of a polygon, or a point inside it where the centroid lies outside.
+    """The centroid of a polygon, or a point inside it if the centroid lies outside.
 
     Args:
-        rings: the outer ring and its holes, each of one point or more; may cross the 180th meridian.
+        rings: the outer ring and its holes, of at least one point each; they may cross the 180th meridian.
 
     Raises:
         MissingExtra: shapely is not installed.
@@ -32,7 +32,7 @@ def point_in_polygon(rings: Sequence[Ring]) -> Position:
 
 
 def point_in_area(outer_lines: Sequence[Ring], inner_lines: Sequence[Ring]) -> Position | None:
-    """A point in the largest of the areas that lines enclose, outside of its holes; None where they enclose nothing.
+    """A point in the largest of the areas that lines enclose, outside of its holes; None if they enclose nothing.
 
     Raises:
         MissingExtra: shapely is not installed.
@@ -46,7 +46,7 @@ def point_in_area(outer_lines: Sequence[Ring], inner_lines: Sequence[Ring]) -> P
 
 
 def middle_of_line(line: Ring) -> Position:
-    """The vertex in the middle of a line: it lies on the line, however that winds."""
+    """The vertex in the middle of a line: unlike the centroid, it lies on the line."""
     lon, lat = line[len(line) // 2]
     return Position(lat, lon)
 
@@ -59,7 +59,7 @@ def centre_of(points: Ring) -> Position:
 
 
 def _unwrapped(ring: Ring, start_deg: float) -> list[tuple[float, float]]:
-    """Longitudes counted from a first one, so that an area across the 180th meridian is whole."""
+    """Shift longitudes towards `start_deg`, so that an area across the 180th meridian is not split."""
     return [(float(wrap_lon_deg(lon - start_deg)), lat) for lon, lat in ring]
 
 
@@ -72,7 +72,7 @@ def _enclosed(shapely: Any, lines: Sequence[Ring], start_deg: float) -> Any:
 
 
 def _inside(area: Any, start_deg: float) -> Position | None:
-    """The centroid of the largest part of an area, or a point inside that part; None where nothing has an extent."""
+    """The centroid of the largest part of an area, or a point inside that part; None if no part has an extent."""
     shapely = optional("shapely")
     area = area if area.is_valid else shapely.make_valid(area)
     parts = [part for part in shapely.get_parts([area]) if part.geom_type == "Polygon" and part.area > 0]

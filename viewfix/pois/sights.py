@@ -1,4 +1,4 @@
-"""Decide by the tags of an OpenStreetMap object whether it is a sight, of which kind, and how well known it is."""
+"""Decide from the tags of an OpenStreetMap object whether it is a sight, of which kind, and how well known."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 Tags = Mapping[str, str]
 
-# What a guide book would mention, by key=value, with its notability where nothing else is known. An object of these
-# kinds is kept if it has a name; "*" stands for any other value.
+# What a guide book would mention, by key=value, with the notability of an object about which nothing else is known.
+# Objects of these kinds are kept if they have a name; "*" stands for any other value.
 WELL_KNOWN: dict[str, dict[str, float]] = {
     "tourism": {
         "museum": 2.5, "attraction": 2.0, "zoo": 3, "aquarium": 3, "theme_park": 2.5, "viewpoint": 1.5,
@@ -40,7 +40,7 @@ WELL_KNOWN: dict[str, dict[str, float]] = {
     "waterway": {"waterfall": 2},
 }  # fmt: skip
 
-# What is a sight only if an encyclopaedia has an article about it.
+# Kinds that are sights only if an encyclopaedia has an article about the object.
 WITH_ARTICLE: dict[str, dict[str, float]] = {
     "place": {"square": 1.5, "islet": 0.8, "island": 0.8},
     "man_made": {"bridge": 1, "pier": 0.8, "*": 0.5},
@@ -56,7 +56,7 @@ WITH_ARTICLE: dict[str, dict[str, float]] = {
 }
 
 NOT_HISTORIC = {"no", "boundary_stone", "milestone", "highwater_mark", "road", "street", "railway", "railway_station"}
-"""Values of `historic` that no traveller looks for."""
+"""Values of `historic` that do not interest travellers."""
 
 ARTICLE_IS_ABOUT_OPERATOR = {
     "pharmacy", "bank", "atm", "fuel", "parking", "kindergarten", "clinic", "dentist", "doctors", "post_office",
@@ -64,19 +64,19 @@ ARTICLE_IS_ABOUT_OPERATOR = {
     "ferry_terminal", "school", "parking_entrance", "toilets", "social_facility", "charging_station", "office",
     "public_building",
 }  # fmt: skip
-"""Amenities whose article is about the company or the service, unless the object is the building itself."""
+"""Amenities whose article is usually about the company or the service, except on the building itself."""
 
 BRANDED = ("brand:wikidata", "brand", "network:wikidata")
 SMALL = {"plaque", "blue_plaque", "stolperstein", "stone", "bench"}
 UNKNOWN = 1.0
 UNKNOWN_KIND = "point_of_interest"
-"""The kind of a point whose file does not say what it is."""
+"""The kind of a point whose file does not state one."""
 
 ARTICLE, ITEM, ARTICLE_FACTOR, LANGUAGE, MOST_LANGUAGES, HERITAGE, ATTRACTION = 1.5, 0.5, 1.5, 0.1, 20, 0.5, 1.0
 
 
 def kind_of(tags: Tags) -> tuple[str, float] | None:
-    """The kind of sight that an object with these tags is ("historic=castle"), and its notability; None for no sight.
+    """The kind of sight ("historic=castle") that the tags describe, and its notability; None if it is not a sight.
 
     Streets, stops, administrative areas, brands and objects without a name are not sights.
     """
@@ -87,7 +87,7 @@ def kind_of(tags: Tags) -> tuple[str, float] | None:
     if not kinds:
         return None
     kind, value = max(kinds, key=lambda each: each[1])
-    if kind == "tourism=attraction":  # any other kind says more
+    if kind == "tourism=attraction":  # any other kind is more specific
         kind = max(kinds, key=lambda each: (each[0] != kind, each[1]))[0]
     return kind, notability(tags, value)
 
@@ -110,7 +110,7 @@ def notability(tags: Tags, value: float) -> float:
 
 
 def has_own_item(tags: Tags) -> bool:
-    """Whether an encyclopaedia knows this very object, and not the chain that it belongs to."""
+    """Whether an encyclopaedia has an article about this object, and not only about the chain it belongs to."""
     item = tags.get("wikidata")
     if any(key in tags for key in BRANDED) or (item and item == tags.get("operator:wikidata")):
         return False
@@ -122,7 +122,7 @@ def _has_article(tags: Tags) -> bool:
 
 
 def value_of(kind: str) -> float:
-    """The notability of a kind alone, for files that say no more."""
+    """The notability of a kind, for files without more information."""
     key, _, value = kind.partition("=")
     for values in (WELL_KNOWN, WITH_ARTICLE):
         found = values.get(key, {}).get(value, values.get(key, {}).get("*"))
@@ -154,7 +154,7 @@ def _excluded(key: str, value: str, tags: Tags) -> bool:
 
 
 def _is_route_or_border(tags: Tags) -> bool:
-    """Streets, lines, stops and borders, even old ones or ones with an article, unless they are marked as sights."""
+    """Whether it is a street, line, stop or border (even an old one, or one with an article) not marked as a sight."""
     if tags.get("tourism") in ("attraction", "viewpoint", "artwork", "museum"):
         return False
     if "highway" in tags:
@@ -165,7 +165,7 @@ def _is_route_or_border(tags: Tags) -> bool:
 
 
 def words_of(kind: str) -> str | None:
-    """A kind in words: "place of worship" for "amenity=place_of_worship"; None where it says nothing."""
+    """A kind in words: "place of worship" for "amenity=place_of_worship"; None for a kind without meaning."""
     if kind == UNKNOWN_KIND:
         return None
     key, _, value = kind.partition("=")

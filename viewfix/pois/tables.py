@@ -1,4 +1,4 @@
-"""Read points of interest from CSV and GeoJSON files, as a stream. What cannot be used is skipped by name."""
+"""Read points of interest from CSV and GeoJSON files, as a stream. Unusable points are yielded as Skipped."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ Item = PointOfInterest | Skipped
 
 
 def read_csv(path: Path) -> Iterator[Item]:
-    """One row a point: lat, lon, name; optional id, kind, wikipedia, wikidata, website, name:uk and the like.
+    """Read one point a row: lat, lon, name; optional id, kind, wikipedia, wikidata, website, name:uk and the like.
 
     Raises:
-        BadInput: it has no such columns, or is not a table.
+        BadInput: a column is missing, or the file is not a table.
     """
     try:
         file = CsvFile(path)
@@ -45,7 +45,7 @@ def read_csv(path: Path) -> Iterator[Item]:
 
 
 def _column(name: str) -> str:
-    """In lower case, but for the code of a language, such as name:sr-Latn."""
+    """The name of a column in lower case, except for a language code, as in name:sr-Latn."""
     return f"name:{name[5:]}" if name[:5].lower() == "name:" else name.lower()
 
 
@@ -62,11 +62,13 @@ def _check(header: list[str], path: Path) -> None:
 
 
 def read_geojson(path: Path) -> Iterator[Item]:
-    """A FeatureCollection, one Feature a line, or a list of objects with lat, lon and name. Areas and lines count too.
+    """Read a FeatureCollection, one Feature a line, or a list of objects with lat, lon and name.
+
+    Areas and lines become points.
 
     Raises:
         BadInput: it is none of these.
-        MissingExtra: it holds areas, and shapely is not installed.
+        MissingExtra: it contains areas, and shapely is not installed.
     """
     number = 0
     try:
@@ -81,7 +83,7 @@ def read_geojson(path: Path) -> Iterator[Item]:
             "Check the file, or export it again."
         ) from error
     if not number:
-        raise BadInput(f"{path} holds no GeoJSON features. Pass a FeatureCollection of named points.")
+        raise BadInput(f"{path} contains no GeoJSON features. Pass a FeatureCollection of named points.")
 
 
 def is_overpass_json(path: Path) -> bool:
@@ -114,7 +116,7 @@ def _from_feature(feature: Any, where: str) -> Item:
 
 
 def _cells(properties: Mapping[str, Any]) -> dict[str, Any]:
-    """Texts and numbers only. The tags of an OpenStreetMap object may be one level down, as may names and links."""
+    """The properties that are text or numbers. OpenStreetMap tags, names and links may be nested one level down."""
     tags, names, links = (
         found if isinstance(found := properties.get(key), dict) else {} for key in ("tags", "names", "links")
     )
@@ -151,7 +153,7 @@ def _degrees(value: Any) -> float:
 
 
 def from_cells(row: Mapping[str, Any], lat: Any, lon: Any, where: str) -> Item:
-    """One point from named cells. OpenStreetMap's tags are understood; a column `kind` comes before them."""
+    """One point from named cells. OpenStreetMap tags are understood; a column `kind` takes precedence over them."""
     key, name = _id(row, where), str(row.get("name", "")).strip()
     north, east = decimal(lat), decimal(lon)
     if any(0xD800 <= ord(char) <= 0xDFFF for text in row.values() for char in str(text)):

@@ -53,7 +53,7 @@ def percent(share: float | None) -> str:
 
 
 def figure(value: float) -> str:
-    """A number with three significant digits, without an exponent where people would not expect one."""
+    """A number with three significant digits, without an exponent unless it is very small."""
     if value == 0 or (math.isfinite(value) and (value.is_integer() or abs(value) >= 100)):
         return f"{value + 0.0:.0f}"
     return f"{value:.3g}"
@@ -70,5 +70,5 @@ def units(value: float) -> str:
 
 
 def credit(photo: Credited) -> str | None:
-    """Who is to be named where a photo is shown, and its licence; None if neither is known."""
+    """The credit to show with a photo, and its licence; None if neither is known."""
     return ", ".join(part for part in (photo.attribution, photo.licence) if part) or None

@@ -20,7 +20,7 @@ THUMBNAIL_PX = 320
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """An embedded picture. `uri` holds the JPEG; the size is that of the picture from which it was made."""
+    """An embedded picture. `uri` contains the JPEG; the size is that of the picture from which it was made."""
 
     uri: str
     width_px: int

@@ -1,4 +1,4 @@
-"""Plans with north up: from positions to the units of a drawing, and scale bars of a round length."""
+"""Plans with north up: conversion of positions to the units of a drawing, and scale bars of a round length."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class ScaleBar:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """The ground seen through a drawing of `width` by `height` units, with `centre_m` of the plane in its middle."""
+    """The area shown by a drawing of `width` by `height` units, with `centre_m` of the plane in its middle."""
 
     plane: Plane
     centre_m: tuple[float, float]
@@ -35,11 +35,11 @@ class Frame:
     height: float
 
     def units(self, positions: Sequence[Position]) -> Floats:
-        """N positions to (N, 2) float64 x, y in units of the drawing, y down. Some may lie outside the drawing."""
+        """Convert N positions to (N, 2) float64 x, y in units of the drawing, y down. They may lie outside of it."""
         return self.units_of_metres(self.plane.to_xy_m([p.lat for p in positions], [p.lon for p in positions]))
 
     def units_of_metres(self, xy_m: Floats) -> Floats:
-        """(N, 2) metres east and north of the plane's origin to units of the drawing."""
+        """Convert (N, 2) metres east and north of the plane's origin to units of the drawing."""
         scaled = (xy_m - np.array(self.centre_m)) * self.per_metre * np.array([1.0, -1.0])
         return np.asarray(scaled + np.array([self.width, self.height]) / 2)
 

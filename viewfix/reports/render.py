@@ -1,4 +1,4 @@
-"""Render an HTML report from its Jinja2 template. The result is one file that needs no other."""
+"""Render an HTML report from its Jinja2 template, as one self-contained file."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 def render(template: str, *, credits: Iterable[str | None] = (), **values: Any) -> str:
     """A page as text, ready to be written as UTF-8.
 
-    Every value is escaped. A file name that is not UTF-8 reaches Python with lone surrogates, which no page can be
-    written with: they become question marks.
+    Every value is escaped. The lone surrogates in a file name that is not UTF-8, which no page can contain, become
+    question marks.
 
     Args:
         template: a path inside the package, such as "explain/page.html"; it extends "reports/base.html".
-        credits: who is to be named because the page shows their photos; each is listed once, None is left out.
-        values: what the template shows.
+        credits: the credits of the photos that the page shows; each is listed once, None is left out.
+        values: the values for the template.
     """
     named = list(dict.fromkeys(filter(None, credits)))
     page: str = _environment().get_template(template).render(credits=named, viewfix_version=__version__, **values)

@@ -23,6 +23,7 @@ class Background:
 
     @property
     def busy(self) -> bool:
+        """Whether work is running."""
         return self._thread is not None and self._thread.is_alive()
 
     def stopped(self) -> bool:

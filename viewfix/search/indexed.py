@@ -107,15 +107,15 @@ class IndexedSearch:
             if len(found.rows) >= k:
                 return found
         while True:
-            asked = index.sketches.shortlist(code, count, region)
-            found = self._present(self._inside(region, asked) if distrust and region else asked, k, spare)
-            if len(found.rows) >= k or len(asked) < count or count >= len(index.sketches):
+            shortlist = index.sketches.shortlist(code, count, region)
+            found = self._present(self._inside(region, shortlist) if distrust and region else shortlist, k, spare)
+            if len(found.rows) >= k or len(shortlist) < count or count >= len(index.sketches):
                 return found
             count *= 4  # most of them were removed from the map: search for more
 
-    def _present(self, asked: Rows, k: int, spare: int) -> _Candidates:
-        rows, units = self._store.present(asked)
-        present = np.ones(len(asked), bool) if len(rows) == len(asked) else np.isin(asked, rows)
+    def _present(self, shortlist: Rows, k: int, spare: int) -> _Candidates:
+        rows, units = self._store.present(shortlist)
+        present = np.ones(len(shortlist), bool) if len(rows) == len(shortlist) else np.isin(shortlist, rows)
         return _Candidates(rows, units, levels_of(present, k, spare)[present])
 
     def _inside(self, region: Region, rows: Rows) -> Rows:

@@ -64,7 +64,7 @@ class Lists:
         return int(self.sizes.sum())
 
     def each(self) -> Iterator[tuple[Codes, Rows]]:
-        """Iterate over the lists: the sketches and rows of each."""
+        """Iterate over the lists: the (n, 64) sketches and (n,) rows of each."""
         yield from _lists_of(self.sizes, self.packed)
 
     def shortlist(self, code: Codes, count: int) -> Rows:
@@ -86,7 +86,11 @@ def list_count(photos: int) -> int:
 
 
 def train(codes: Codes, stopped: Callable[[], bool]) -> Codes:
-    """Train the centroids of the lists on a sample of (N, 64) sketches."""
+    """Train the centroids of the lists, (L, 64) uint8, on a sample of (N, 64) sketches.
+
+    Raises:
+        Stopped: the search is being closed.
+    """
     import faiss
 
     size = min(list_count(len(codes)), len(codes))

@@ -42,7 +42,7 @@ def levels_of(present: npt.NDArray[np.bool_], k: int, spare: int) -> Levels:
 
 
 def merge(rows: Rows, similarities: Similarities, levels: Levels, k: int) -> tuple[Rows, Similarities]:
-    """The k best candidates, with those of a higher level after all results of lower levels.
+    """The k best of (N,) candidates, with those of a higher level after all results of lower levels.
 
     A candidate of a higher level that is better than a result of a lower level is left out, unless fewer than k remain.
     """

@@ -33,6 +33,7 @@ class Snapshot:
 
     @property
     def indexes(self) -> list[Index]:
+        """The indexes in use, that beside the map first."""
         return [each for each in (self.main, self.recent) if each is not None]
 
     @property

@@ -55,7 +55,7 @@ class IndexMaintainer:
         self._store, self._folder, self._live, self._limits = store, folder, live, limits
         self._progress, self._notice = progress, notice
         self._background = Background()
-        self._wrote = self._damaged = self._waiting = self._said_failure = False
+        self._wrote = self._damaged = self._waiting = self._reported_failure = False
         self._checked: Index | None = None
         self._not_before = 0.0
 
@@ -63,7 +63,7 @@ class IndexMaintainer:
         """Build the index of a map that has no usable one, while the caller waits."""
         self._waiting = True
         try:
-            with self._only_one():
+            with self._locked():
                 published = self._published(self._store.version)  # another process may have built it while we waited
                 if published is not None:
                     return published
@@ -146,8 +146,8 @@ class IndexMaintainer:
                     self._step()
             succeeded = True
         except OSError as error:
-            if not self._said_failure:
-                self._said_failure = True
+            if not self._reported_failure:
+                self._reported_failure = True
                 self._notice(
                     f"The search index of {self._store.address} could not be updated ({error.strerror or error}); the "
                     "old one stays in use. Free some disk space or make the folder writable."
@@ -162,7 +162,7 @@ class IndexMaintainer:
         if main is not None and not self._damaged and self._unchecked(main):
             self._check_files(main)
             return
-        with self._only_one():
+        with self._locked():
             found = self._published(self._store.version)
             if found is None or (main is not None and found.version == main.version):
                 found = self._build_on_disk(None if self._damaged else main)
@@ -211,7 +211,7 @@ class IndexMaintainer:
             self._progress(stage, done, total)
 
     @contextlib.contextmanager
-    def _only_one(self) -> Iterator[None]:
+    def _locked(self) -> Iterator[None]:
         """Hold the lock of the index. If no lock can be made, nothing can be written either, so continue without it."""
         lock = filelock.FileLock(self._folder / "lock", thread_local=False)
         with contextlib.suppress(OSError):

@@ -63,7 +63,11 @@ class MilvusSearch:
         return cls(store, progress=progress, notice=notice)
 
     def nearest(self, query: Units, k: int, region: Region | None = None) -> tuple[Rows, Similarities]:
-        """See Search. In a large map, about 2 in 100 of the true ten may be missed if no region is given."""
+        """See Search. In a large map, about 2 in 100 of the true ten may be missed if no region is given.
+
+        Raises:
+            StorageFailed: the collection cannot be used, or is being replaced again and again.
+        """
         query = np.ascontiguousarray(query, dtype=np.float32)
         if region is not None:
             near = self._records.rows_in(region, SMALL_REGION + 1)
@@ -98,8 +102,8 @@ class MilvusSearch:
         k = rounded_up(k)
         count = SPARE + 2 * k
         while count <= MOST:
-            asked = self._collection.shortlist(query, count, region, filled.at)
-            rows, units = self._records.present(asked[asked <= filled.through])
+            proposed = self._collection.shortlist(query, count, region, filled.at)
+            rows, units = self._records.present(proposed[proposed <= filled.through])
             if len(rows) >= k:
                 return rows, cosines(units, query)
             if count >= len(self._records):

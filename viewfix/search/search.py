@@ -47,9 +47,10 @@ def cosines(units: Units, query: Units) -> Similarities:
 
 
 def best(rows: Rows, similarities: Similarities, k: int) -> tuple[Rows, Similarities]:
-    """The rows with the k highest similarities, and these similarities, decreasing. Of equal ones, the older row first.
+    """The k highest of (N,) similarities, decreasing, with their (N,) rows. Of equal ones, the older row comes first.
 
-    This also decides ties for the last place, so the best k are always the first k of any longer result.
+    Returns (<= k,) rows and similarities. The order also decides ties for the last place, so the best k are always the
+    first k of any longer result.
     """
     if len(rows) > k:
         top = at_least(similarities, k)

@@ -67,6 +67,7 @@ class Sketches:
 
     @classmethod
     def empty(cls, sketcher: Sketcher) -> Sketches:
+        """Make sketches of no rows."""
         return cls(sketcher, np.empty((4, 0)), np.empty((0, BITS // 8), np.uint8))
 
     def __len__(self) -> int:
@@ -139,7 +140,7 @@ class Sketches:
 
 
 def keys_of(lats: Floats, lons: Floats) -> Floats:
-    """The sort keys of positions: band by band from the south, and from west to east within a band."""
+    """The sort keys of (N,) positions: band by band from the south, and from west to east within a band."""
     return np.asarray(_band(lats) * _STRIDE + lons + 180.0)
 
 

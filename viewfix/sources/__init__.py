@@ -1,4 +1,4 @@
-"""Where photos come from: every source is an iterable of Photo | Skipped."""
+"""Sources of photos: every source is an iterable of Photo | Skipped."""
 
 from __future__ import annotations
 

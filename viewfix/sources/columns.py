@@ -1,4 +1,4 @@
-"""Tell which column of a table is what, and turn cells into numbers and times."""
+"""Recognise the columns of a table by their names, and parse cells into numbers and times."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 from ..errors import BadInput
 from ..photos.values import moment, number
 
-NAMES = {  # what is looked for: the names that its column may have, the best first
+NAMES = {  # the names that the column of each field may have, the best first
     "file": "file path filename file_name filepath file_path image image_path photo name url uri image_url",
     "lat": "lat latitude y gps_lat gps_latitude",
     "lon": "lon lng long longitude x gps_lon gps_longitude",
@@ -41,12 +41,12 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True)
 class Columns:
-    """For each thing that is looked for, the name of its column in this table; None where it has none."""
+    """The name of each field's column in a table; None for a field without a column."""
 
     names: Mapping[str, str | None]
 
     def cell(self, row: Mapping[str, Any], what: str) -> Any:
-        """The content of a cell, None where it is empty."""
+        """The content of a cell, None if it is empty."""
         name = self.names[what]
         value = None if name is None else row.get(name)
         if isinstance(value, str):
@@ -60,10 +60,10 @@ class Columns:
 
 
 def find(header: Sequence[str], table: str) -> Columns:
-    """Say which column is what.
+    """Find the columns of a table by its header.
 
     Raises:
-        BadInput: file, lat or lon is missing; with what was found and what is looked for.
+        BadInput: file, lat or lon is missing.
     """
     by_name = {_plain(name): name for name in reversed(header)}
     found = {what: _first(names.split(), by_name) for what, names in NAMES.items()}
@@ -95,14 +95,14 @@ def _missing(what: str, header: Sequence[str], used: set[str | None], table: str
 
 
 def decimal(value: Any) -> float | None:
-    """A finite number, also one with a decimal comma; None for anything else."""
+    """Parse a finite number, with a decimal point or comma; None for anything else."""
     if isinstance(value, str) and value.count(",") == 1 and "." not in value:
         value = value.replace(",", ".")
     return None if isinstance(value, bool) else number(value)
 
 
 def time_of(value: Any) -> datetime | None:
-    """A time: ISO 8601, EXIF's "2024:05:01 12:00:00", 20240501, or seconds or milliseconds since 1970 in UTC."""
+    """Parse a time: ISO 8601, EXIF's "2024:05:01 12:00:00", 20240501, or (milli)seconds since 1970 in UTC."""
     if isinstance(value, datetime):
         return value
     if isinstance(value, date):
@@ -113,12 +113,12 @@ def time_of(value: Any) -> datetime | None:
     seconds = number(text)
     if seconds is None:
         return moment(text, None)
-    # In seconds, 1e11 is the year 5138: so large a number is milliseconds.
+    # 1e11 seconds is the year 5138, so a larger number is milliseconds.
     return utc_from_seconds(seconds / 1000 if abs(seconds) >= 1e11 else seconds)
 
 
 def utc_from_seconds(seconds: float) -> datetime | None:
-    """A time from seconds since 1970; None before the year 1 and after 9999. Windows allows no negative ones itself."""
+    """A time from seconds since 1970, even negative ones on Windows; None before the year 1 and after 9999."""
     try:
         return EPOCH + timedelta(seconds=seconds)
     except (OverflowError, ValueError):
@@ -126,6 +126,6 @@ def utc_from_seconds(seconds: float) -> datetime | None:
 
 
 def readable(text: str, longest: int = 200) -> str:
-    """Text that a terminal and JSON can hold: without control characters and half characters, cut where it is long."""
+    """Text that a terminal can show and JSON can store: no control characters or lone surrogates, cut if too long."""
     clean = "".join(c if c.isprintable() and not 0xD800 <= ord(c) <= 0xDFFF else "?" for c in text[: longest + 1])
     return clean if len(clean) <= longest else f"{clean[:longest]}..."

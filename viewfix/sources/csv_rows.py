@@ -1,7 +1,7 @@
-"""Read CSV files row by row, however long a cell is, and name the rows that are not whole.
+"""Read CSV files row by row, however long a cell is, and report the rows that are malformed.
 
-A quote that is never closed would swallow every row after it without a word. Here the row in which it stands is named,
-and the rows after it are read. A row with bytes that are not text is skipped.
+A quote that is never closed would silently swallow every row after it. Here its row is reported, and the rows after it
+are read. A row with bytes that are not text is reported too.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ MOST = 1 << 26
 LARGEST_CELL = (1 << 31) - 1
 """The largest limit that the csv module takes on every system."""
 
-NOT_TEXT = "it holds bytes that are not text. Save the file as UTF-8 (in a spreadsheet: CSV UTF-8)."
+NOT_TEXT = "it contains bytes that are not text. Save the file as UTF-8 (in a spreadsheet: CSV UTF-8)."
 
 NEVER_CLOSED = 'it opens a quote (") that is never closed. Close it, or write "" for a quote in a cell.'
 
@@ -31,7 +31,7 @@ LooksLikeRow = Callable[[Sequence[str]], bool]
 
 
 class CsvFile:
-    """One CSV file: divided by comma, semicolon or tab, whichever its first line has most of; UTF-8, or UTF-16."""
+    """One CSV file, in UTF-8 or UTF-16. The delimiter is the most frequent of comma, semicolon and tab in line 1."""
 
     def __init__(self, path: Path | RemoteFile) -> None:
         """Read the header.
@@ -50,8 +50,7 @@ class CsvFile:
         self.header: tuple[str, ...] = tuple(name.strip() for name in self._split(record))
 
     def rows(self, looks_like_row: LooksLikeRow) -> Iterator[tuple[int, list[str] | str]]:
-        """After the header, for every row that is not blank: the number of its last line, and its cells or what is
-        wrong with it."""
+        """The rows after the header that are not blank: the number of the last line, and the cells or the problem."""
         records = self._records(looks_like_row)
         next(records, None)
         for line, record, problem in records:
@@ -63,17 +62,17 @@ class CsvFile:
                 yield line, problem or NOT_TEXT
             elif any(cell.strip() for cell in cells[len(self.header) :]):
                 more = f"it has {len(cells)} cells where the header has {len(self.header)}"
-                yield line, f"{more}. Put quotes around a cell that holds {self.delimiter!r}."
+                yield line, f"{more}. Put quotes around a cell that contains {self.delimiter!r}."
             elif any(cell.strip() for cell in cells):
                 yield line, cells
 
     def _opened(self) -> IO[str]:
-        # The reader must not stop at a row with broken bytes, which is named and skipped.
+        # The reader must not stop at a row with broken bytes, which is reported instead.
         errors = "replace" if self._encoding == "utf-16" else "surrogateescape"
         return io.TextIOWrapper(self.path.open("rb"), encoding=self._encoding, errors=errors, newline="")
 
     def _records(self, looks_like_row: LooksLikeRow) -> Iterator[tuple[int, str, str | None]]:
-        """For every row the number of its last line, its text, and what is wrong with it if it is not whole."""
+        """Every row: the number of its last line, its text, and the problem if it is malformed."""
         with self._opened() as file:
             lines = _Lines(file)
             while (line := lines.next()) is not None:
@@ -95,7 +94,7 @@ class CsvFile:
                     yield lines.number, "".join(parts), None
 
     def _swallows(self, parts: Sequence[str], looks_like_row: LooksLikeRow) -> bool:
-        """Whether a quote of one row was taken to close that of another, with whole rows between them."""
+        """Whether a quote in a later row was taken to close an unclosed one, with whole rows between them."""
         try:
             self._split("".join(parts), strict=True)
             return any(looks_like_row(self._split(part)) for part in parts[1:])
@@ -116,7 +115,7 @@ class CsvFile:
 
 
 class _Lines:
-    """The lines of a file, some of which may be read again."""
+    """The lines of a file. Lines can be pushed back, to be read again."""
 
     def __init__(self, file: IO[str]) -> None:
         self._file, self._again, self.number = file, list[str](), 0
@@ -136,7 +135,7 @@ class _Lines:
 
 
 def _ends_in_quotes(line: str, delimiter: str, *, inside: bool = False) -> bool:
-    """Whether a line ends within quotes, if it begins within them or not."""
+    """Whether a line ends within quotes; `inside` is whether it begins within them."""
     if '"' not in line:
         return inside
     at = 0

@@ -20,17 +20,17 @@ from .source import Notes
 from .walk import walk
 
 Prefer = Literal["sidecar", "exif"]
-"""Which position counts where a photo and the file beside it disagree."""
+"""Which position to use if a photo and its sidecar disagree."""
 
 HINT = "Geotag it, or write its position into a manifest: a CSV with the columns file, lat, lon."
 DISAGREE_M = 100.0
 SAME_M = 1.0
-"""A sidecar that repeats the position of its photo rounds it; the photo's own is finer, and knows its error."""
+"""Closer than this, a sidecar only repeats the photo's position, rounded: the photo's is finer, and has its error."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReadContext:
-    """What a reader of photos is told beside the photo: which position counts, and where notes go."""
+    """What the reader of one photo needs besides its file: its id, the preferred position, and a place for notes."""
 
     prefer: Prefer = "sidecar"
     notes: Notes = field(default_factory=Notes)
@@ -38,14 +38,14 @@ class ReadContext:
 
 
 Read = Callable[[Path, Siblings, ReadContext], Metadata]
-"""Find what is known about a photo: from its path, the other files of its folder, and the choices of the caller."""
+"""A function that reads the metadata of a photo from its path, the other files of its folder, and the context."""
 
 
 def from_files(path: Path, siblings: Siblings, context: ReadContext) -> Metadata:
-    """What the photo itself says, together with the XMP file and the Google Takeout file beside it.
+    """Metadata of a photo, from the photo itself and from the XMP and Google Takeout files beside it.
 
-    A sidecar fills what the photo leaves open. Its position also replaces that of the photo, since it is where people
-    correct a position, unless `context.prefer` is "exif".
+    A sidecar adds what the photo lacks. Its position also replaces that of the photo, because people correct positions
+    there, unless `context.prefer` is "exif".
     """
     own = photos.metadata(path)
     beside = Metadata()
@@ -65,7 +65,7 @@ def from_files(path: Path, siblings: Siblings, context: ReadContext) -> Metadata
 
 
 def _chosen(own: Metadata, beside: Metadata, sidecar: str, context: ReadContext) -> Metadata:
-    """One of two positions; the direction comes with it, so that both describe one correction."""
+    """Choose one of two positions, and the heading that belongs to it, so that both are from the same correction."""
     assert own.position is not None and beside.position is not None, "both say where the photo was taken"
     apart_m = distance_m(own.position, beside.position)
     if apart_m > DISAGREE_M:
@@ -92,7 +92,7 @@ def _length(distance_m: float) -> str:
 
 
 def read_photo(path: Path, photo_id: str, siblings: Siblings, read: Read, context: ReadContext) -> Photo | Skipped:
-    """One photo with all that is known about it, or why it cannot be used."""
+    """Read one photo with its metadata, or the reason why it cannot be used."""
     if printable(photo_id) != photo_id:
         return Skipped(printable(photo_id), "its name is not UTF-8, so it cannot be stored. Rename it.")
     try:
@@ -128,7 +128,7 @@ class Folder:
 
     @cached_property
     def count(self) -> int:
-        """How many photos there are, by the names of the files, and by the first bytes of what has an odd name."""
+        """The number of photos, by the names of the files, and by the first bytes where the extension is unusual."""
         return sum(len(listing.pictures) + len(listing.other_pictures) for listing in walk(self.root))
 
     def __iter__(self) -> Iterator[Photo | Skipped]:
@@ -148,7 +148,7 @@ class Folder:
 
 @dataclass(frozen=True)
 class Files:
-    """Single photo files. The id of a photo is its name, with as much of its path as tells it from the others."""
+    """Single photo files. The id of a photo is its name, with as much of its path as makes it unique."""
 
     paths: Sequence[Path]
     prefer: Prefer = "sidecar"
@@ -176,12 +176,12 @@ class Files:
 def _siblings(path: Path) -> Siblings:
     try:
         return Siblings(file.name for file in path.parent.iterdir())
-    except OSError:  # a folder that may be entered and not listed
+    except OSError:  # a folder that may be entered but not listed
         return Siblings([path.name])
 
 
 def printable(name: str) -> str:
-    """A file name that a terminal and JSON can hold: bytes that are not UTF-8 are replaced."""
+    """A file name that a terminal can show and JSON can store: bytes that are not UTF-8 are replaced."""
     return name.encode(errors="surrogateescape").decode(errors="replace")
 
 

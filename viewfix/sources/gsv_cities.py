@@ -1,9 +1,9 @@
-"""GSV-Cities, as published, as a source: its file names hold position, heading and month.
+"""A source for the GSV-Cities dataset, whose file names contain position, heading and month.
 
     Images/London/London_0000012_2015_07_134_51.50735_-0.12776_PANOID.JPG
 
 city, place, year, month, bearing, latitude, longitude, panorama (Ali-bey et al., 2022); a bearing may
-be above 360. Only the name is parsed: the tables in Dataframes/ say the same, and are not needed.
+be above 360. Only the name is parsed: the tables in Dataframes/ contain the same data, and are not needed.
 """
 
 from __future__ import annotations

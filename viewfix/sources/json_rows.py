@@ -15,26 +15,28 @@ import ijson
 from ..photos import RemoteFile
 
 LONGEST = 64 << 20
-"""Bytes of one item. A larger one is a mistake."""
+"""The largest size of one item in bytes. A larger one is a mistake."""
 
 WHOLE = 256 << 20
-"""Bytes of a file with NaN or Infinity, which Python writes and JSON does not know, that is read at once."""
+"""The largest file with NaN or Infinity that is read, at once: Python writes these, but they are not JSON."""
 
 MOST_DEPTH = 200
 
 COLLECTIONS = ("features", "elements")
-"""Under which name an object holds its items: a GeoJSON FeatureCollection, an Overpass export."""
+"""The keys of the list of items: in a GeoJSON FeatureCollection, and in an Overpass export."""
 
 _ESCAPED, _BRACKETS = re.compile(rb"\\.", re.S), re.compile(rb"[\[\]{}]")
 _NOT_JSON = re.compile(rb"[\s:,\[{](NaN|-?Infinity)\b")
 
 
 def items_of(path: Path | RemoteFile) -> Iterator[Any]:
-    """The features of FeatureCollections, the elements of an Overpass export, the items of lists, or values one after
-    the other, as in a file with a feature on each line.
+    """Stream the items of a JSON file.
+
+    Items are the features of FeatureCollections, the elements of an Overpass export, the items of lists, or values one
+    after the other, as in a file with a feature on each line.
 
     Raises:
-        ValueError: the file is not JSON, holds none of these, or ends too early.
+        ValueError: the file is not JSON, contains none of these, or ends too early.
         OSError: it cannot be read.
     """
     with path.open("rb") as raw:
@@ -60,7 +62,7 @@ def items_of(path: Path | RemoteFile) -> Iterator[Any]:
 
 
 def _prefix(file: _JsonFile) -> str:
-    """Where ijson finds the items, by the beginning of the file."""
+    """The prefix under which ijson finds the items, from the beginning of the file."""
     for prefix, event, _ in ijson.parse(file, multiple_values=True):
         if prefix == "" and event == "start_array":
             return "item"
@@ -87,7 +89,7 @@ def _unpacked(value: Any) -> Iterator[Any]:
 
 
 def _with_floats(value: Any) -> Any:
-    """The value with floats for the Decimals of ijson, which reads numbers of any size."""
+    """Replace the Decimals of ijson with floats."""
     if isinstance(value, Decimal):
         return float(value)
     if isinstance(value, list):
@@ -98,9 +100,9 @@ def _with_floats(value: Any) -> Any:
 
 
 class _JsonFile:
-    """A file without what JSON does not know: the mark of UTF-8, and the separators of RFC 8142.
+    """A file without what JSON does not allow: a byte order mark, and the separators of RFC 8142.
 
-    What is nested too deeply is refused before it is parsed: ijson keeps the whole path to every value.
+    A file that is nested too deeply is refused before it is parsed: ijson keeps the whole path to every value.
     """
 
     def __init__(self, raw: IO[bytes]) -> None:
@@ -109,7 +111,7 @@ class _JsonFile:
 
     def read(self, size: int = -1) -> bytes:
         data = self._raw.read(size)
-        if not self._begun and size:  # ijson reads nothing at first, to see what it is given
+        if not self._begun and size:  # ijson first reads 0 bytes, to learn the type of the file
             self._begun = True
             data = data.removeprefix(b"\xef\xbb\xbf")
         self.since_item += len(data)
@@ -158,7 +160,7 @@ def _all_at_once(path: Path | RemoteFile) -> Iterator[Any]:
     with path.open("rb") as raw:
         data = raw.read(WHOLE + 1)
     if len(data) > WHOLE:
-        raise ValueError("it holds NaN or Infinity, which JSON does not know")
+        raise ValueError("it contains NaN or Infinity, which are not JSON")
     text = data.decode("utf-8-sig").replace("\x1e", " ")
     decoder, at = json.JSONDecoder(), 0
     while at < len(text):

@@ -1,4 +1,4 @@
-"""A manifest as a source: a table (CSV, GeoJSON or Parquet) of files, positions, and what else is known."""
+"""A source for manifests: tables (CSV, GeoJSON or Parquet) of files, positions and other metadata."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ CAMERA = ("focal_px", "focal_35mm", "width_px", "height_px", "pitch_deg", "roll_
 
 
 class Manifest:
-    """The photos that a manifest names. Relative files are looked for beside it, on S3 too.
+    """The photos that a manifest lists. Relative files are looked for beside it, on S3 too.
 
-    The id of a photo is its cell in the column id, or the file as it is written there. Many rows may name one file,
-    each with its own id and its own view.
+    The id of a photo is its cell in the column id, or else its file as written. Several rows may name the same file,
+    each with a different id and view.
 
     Raises:
-        BadInput: on creation, when it cannot be read or lacks a column.
+        BadInput: on creation, if it cannot be read or lacks a column.
     """
 
     def __init__(self, path: Path | RemoteFile) -> None:
@@ -55,8 +55,8 @@ class Manifest:
             photo = _photo(cells, self._columns, folder)
             if isinstance(photo, Photo) and photo.id in seen:
                 photo = (
-                    f"the id {readable(photo.id)!r} is used in {seen[photo.id]} already. Give every photo its own id, "
-                    "in the column id."
+                    f"the id {readable(photo.id)!r} is used in {seen[photo.id]} already. Write a "
+                    "different id for every photo in the column id."
                 )
             if isinstance(photo, str):
                 name = self._columns.cell(cells, "id") or self._columns.cell(cells, "file") or where
@@ -67,13 +67,13 @@ class Manifest:
 
 
 def _photo(cells: Mapping[str, Any], columns: Columns, folder: Path | RemoteFile) -> Photo | str:
-    """A photo, or what is wrong with its row."""
+    """Parse one row into a photo, or return the problem."""
     file = columns.cell(cells, "file")
     if file is None:
         return "it names no file."
     texts = [str(columns.cell(cells, name) or "") for name in ("file", "id", "attribution", "licence")]
     if any(0xD800 <= ord(char) <= 0xDFFF for text in texts for char in text):
-        return "its file, id or credit holds half a character. Correct it."
+        return "its file, id or credit contains half of a character (a lone surrogate). Correct it."
     source = _source(str(file), folder)
     if source is None:
         return f"there is no file at {folder}/{readable(str(file))}. Files are looked for beside the manifest."
@@ -103,13 +103,13 @@ def _photo(cells: Mapping[str, Any], columns: Columns, folder: Path | RemoteFile
 def _source(file: str, folder: Path | RemoteFile) -> str | None:
     if is_url(file):
         return file
-    if isinstance(folder, RemoteFile):  # whether it is there is seen when it is read: a request less
+    if isinstance(folder, RemoteFile):  # do not check that it exists: reading it will show that, without a request
         return folder.joined(file)
     for name in (file, file.replace("\\", "/")):  # a manifest from Windows
         try:
             if (folder / name).is_file():
                 return str(folder / name)
-        except (OSError, ValueError):  # a name that no disk takes
+        except (OSError, ValueError):  # a name that is not valid on any disk
             return None
     return None
 
@@ -122,9 +122,9 @@ def _position(cells: Mapping[str, Any], columns: Columns) -> Position | str:
         if decimal(value) is None:
             return f"its {name} is {readable(repr(value), 60)}, which is not a number. Write degrees, such as 60.1704."
     lat, lon = decimal(written["latitude"]), decimal(written["longitude"])
-    assert lat is not None and lon is not None, "both were just seen to be numbers"
+    assert lat is not None and lon is not None, "both were checked above"
     if lat == lon == 0:
-        return "its position is (0, 0), which is written where the position is not known. Leave the row out."
+        return "its position is (0, 0), which usually means that it is unknown. Correct it, or leave the row out."
     if not (abs(lat) <= 90 and abs(lon) <= 180):
         if abs(lat) <= 180 and abs(lon) <= 90:
             hint = "Are latitude and longitude swapped?"
@@ -136,10 +136,10 @@ def _position(cells: Mapping[str, Any], columns: Columns) -> Position | str:
 
 
 def _view(cells: Mapping[str, Any], columns: Columns) -> View | None:
-    """Which part of the file the photo shows.
+    """The part of the file that the photo shows.
 
     Raises:
-        BadInput: a cell is not a number in its range: without it the row would be another photo.
+        BadInput: a cell is not a number in its range. It is not ignored, because the view identifies the photo.
     """
     values: dict[str, float] = {}
     for name, column in VIEW.items():
@@ -154,7 +154,7 @@ def _view(cells: Mapping[str, Any], columns: Columns) -> View | None:
 
 
 def _camera(cells: Mapping[str, Any], columns: Columns) -> Camera | None:
-    """What is known about the camera; a value that no camera has counts as unknown."""
+    """The camera of a photo. Impossible values count as unknown."""
     known: dict[str, float | int] = {}
     for name in CAMERA:
         value = decimal(columns.cell(cells, name))

@@ -1,10 +1,10 @@
-"""Mapillary Street-Level Sequences, as unpacked, as a source: every city, its map and its queries.
+"""A source for Mapillary Street-Level Sequences, as unpacked: every city, its database and its queries.
 
     train_val/CITY/{database,query}/{raw.csv,images/KEY.jpg}
 
 raw.csv has the columns key, lon, lat, ca (compass angle), captured_at (milliseconds since 1970) and pano
-(Warburg et al., 2020). Panoramas are skipped, as all protocols of this dataset do. `viewfix eval` reads the same
-folders by its own rules, which pair the queries of a city with the map of that city.
+(Warburg et al., 2020). Panoramas are skipped, as in all protocols of this dataset. `viewfix eval` does not use this
+source: it searches for the queries of a city in the database of that city only.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ INSIDE = (".", "train_val", "test")
 
 
 def sides_of(root: Path) -> list[Path]:
-    """The folders below root with a raw.csv, in order: all sides of all cities. None for any other folder."""
+    """The folders below root with a raw.csv, in order: database and query of all cities. Empty for other folders."""
     tops = [root, *(city for inside in INSIDE for city in sorted((root / inside).glob("*/")))]
     found = [top / side for top in tops for side in SIDES if (top / side / "raw.csv").is_file()]
     return list(dict.fromkeys(found))
@@ -56,7 +56,7 @@ class Msls:
 
     @property
     def count(self) -> int | None:
-        """Rows of all tables."""
+        """The number of rows of all tables."""
         counts = [table.count for _, table in self._tables]
         known = [count for count in counts if count is not None]
         return sum(known) if len(known) == len(counts) else None
@@ -81,7 +81,7 @@ class Msls:
 
 
 def _photo(cells: Mapping[str, Any], side: Path, named: str, files: set[str]) -> Photo | str:
-    """A photo, or what is wrong with its row."""
+    """Parse one row into a photo, or return the problem."""
     name = f"{cells.get('key')}.jpg"
     if str(cells.get("pano", "")).strip().lower() in ("true", "1", "1.0"):
         return "it is a panorama, which no protocol of this dataset uses"

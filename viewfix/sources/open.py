@@ -1,4 +1,4 @@
-"""Open what a caller passes (folders, manifests, photo files) as one Source, or say in one line why not."""
+"""Open whatever a caller passes (folders, manifests, photo files) as one Source, or explain in one line why not."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from .utm import is_utm_name, utm_folder
 from .walk import SIDECAR_ENDINGS, is_picture, walk
 
 SAMPLE = 100
-"""How many names tell whether a folder holds its positions in them."""
+"""The number of file names that are checked for positions, to recognise the kind of a folder."""
 
 
 @dataclass(frozen=True)
 class Stream:
-    """An iterable of the caller's own as a source. What it yields is checked; a path that it yields is opened."""
+    """A source for an iterable of the caller. Its items are checked; paths among them are opened."""
 
     items: Iterable[Any]
     prefer: Prefer = "sidecar"
@@ -60,27 +60,27 @@ class Stream:
 
 
 def open_source(given: Given, *, prefer: Prefer = "sidecar") -> Source:
-    """One source, by what it is: a folder (of photos, UTM or GSV-Cities names, MSLS cities), a manifest, a photo.
+    """Open one source: a folder (of photos, UTM or GSV-Cities names, MSLS cities), a manifest, or a photo.
 
     Raises:
-        BadInput: there is nothing there, or it holds no photo.
+        BadInput: nothing is there, or it contains no photo.
     """
     return open_sources([given], prefer=prefer)
 
 
 def open_sources(given: Given, *, prefer: Prefer = "sidecar") -> Source:
-    """Several sources as one.
+    """Open several sources as one.
 
-    The ids of a folder or a manifest that does not come alone begin with its own name, so that `a/1.jpg` of two
-    folders stay two photos; with more of its path where two have one name.
+    With several sources, the ids of each folder or manifest begin with its name, so that files named `1.jpg` in two
+    folders stay two photos. If two have the same name, more of their paths is used.
 
     Args:
         given: paths (folders, manifests, photos, patterns such as "*.jpg"), files that were opened from a path,
             iterables of Photo and Skipped, or lists of any of these.
-        prefer: which position counts where a photo and its sidecar disagree.
+        prefer: which position to use if a photo and its sidecar disagree.
 
     Raises:
-        BadInput: nothing was passed, a path leads nowhere, or holds no photo.
+        BadInput: nothing was passed, a path does not exist, or it contains no photo.
     """
     if prefer not in ("sidecar", "exif"):
         raise BadInput(f'prefer must be "sidecar" or "exif"; got {prefer!r}.')
@@ -104,10 +104,10 @@ def open_sources(given: Given, *, prefer: Prefer = "sidecar") -> Source:
 
 
 def pictures_in(given: Given) -> Iterator[Path | Skipped]:
-    """The pictures among files and folders, found as a build finds them, except that they need no position.
+    """Find pictures in files and folders, as a build does, except that they need no position.
 
-    A file that is named is passed on whatever it is. Of a folder come its pictures, and as Skipped every other file
-    but sidecars, with what it is.
+    A file that is passed is yielded whatever it is. For a folder, its pictures are yielded, and a Skipped for every
+    other file except sidecars.
     """
     for path in existing_paths(given):
         if not path.is_dir():
@@ -125,10 +125,10 @@ def pictures_in(given: Given) -> Iterator[Path | Skipped]:
 
 
 def image_files(folder_or_file: str | Path) -> list[Path]:
-    """The pictures in a folder and below it, in order; or the one file that was named.
+    """The pictures in a folder and below it, in order; or the one file that was passed.
 
     Raises:
-        BadInput: there is nothing there, or no picture in it.
+        BadInput: nothing is there, or the folder contains no picture.
     """
     found: list[Path] = []
     for path in existing_paths(folder_or_file):
@@ -143,10 +143,10 @@ def image_files(folder_or_file: str | Path) -> list[Path]:
 
 
 def existing_paths(given: Given) -> list[Path]:
-    """The paths on this machine that were passed, patterns expanded.
+    """The local paths that were passed, with patterns expanded.
 
     Raises:
-        BadInput: one leads nowhere, or is not on this machine.
+        BadInput: a path does not exist, or is not on this machine.
     """
     found = []
     for path in flattened(given):
@@ -195,4 +195,4 @@ def _no_photos(path: Path) -> BadInput:
         kinds.update(Path(name).suffix.lower() or "no ending" for name in listing.names)
     seen = ", ".join(f"{count} x {kind}" for kind, count in kinds.most_common(4)) or "nothing at all"
     looked = "JPEG, PNG, WebP, HEIC, AVIF or TIFF"
-    return BadInput(f"There are no photos in {path}: it holds {seen}. Pass a folder with {looked} files.")
+    return BadInput(f"There are no photos in {path}: it contains {seen}. Pass a folder with {looked} files.")

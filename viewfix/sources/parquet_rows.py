@@ -1,4 +1,4 @@
-"""Read the columns of a Parquet file that are used, and nothing else of it."""
+"""Read only the columns of a Parquet file that are used."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def header_of(path: Path | RemoteFile) -> tuple[tuple[str, ...], int]:
 
 
 def rows_of(path: Path | RemoteFile, columns: Sequence[str]) -> Iterator[dict[str, Any]]:
-    """Rows with the cells of some columns. Times are cut to microseconds; one that Python cannot hold is None."""
+    """The rows, with the cells of some columns. Times are cut to microseconds; one that Python cannot store is None."""
     with path.open("rb") as raw, optional("pyarrow.parquet").ParquetFile(raw) as file:
         for batch in file.iter_batches(batch_size=BATCH_ROWS, columns=list(columns)):
             cells = [_values(column) for column in batch.columns]
@@ -42,7 +42,7 @@ def _values(column: Any) -> list[Any]:
     if types.is_date(kind):
         per_day = 1 if types.is_date32(kind) else 86_400_000
         return [_day(each, per_day) for each in _whole_numbers(column)]
-    if types.is_duration(kind) or types.is_time(kind) or types.is_null(kind):  # neither says when
+    if types.is_duration(kind) or types.is_time(kind) or types.is_null(kind):  # none of these has a date
         return [None] * len(column)
     values: list[Any] = column.to_pylist()
     if types.is_binary(kind) or types.is_large_binary(kind) or types.is_fixed_size_binary(kind):
@@ -59,7 +59,7 @@ def _whole_numbers(column: Any) -> list[int | None]:
 
 
 def _moment(kind: Any, count: int | None) -> datetime | None:
-    """A time from its count since 1970; in UTC where the column has a zone, else without one."""
+    """A time from its count since 1970: in UTC if the column has a time zone, else without one."""
     if count is None:
         return None
     start = datetime(1970, 1, 1, tzinfo=UTC if kind.tz else None)

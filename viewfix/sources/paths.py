@@ -1,4 +1,4 @@
-"""The paths that a caller passes, in whatever form: one path, lists, patterns such as *.jpg, open files, addresses."""
+"""Resolve the paths that a caller passes, in any form: one path, lists, patterns such as *.jpg, open files, URLs."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def flattened(given: Given) -> Iterator[Found | Iterable[Photo | Skipped]]:
     """Every path and every stream of photos in what a caller passed, in order.
 
     Raises:
-        BadInput: a path leads nowhere, a pattern matches nothing, or something is neither.
+        BadInput: a path does not exist, a pattern matches nothing, or something is neither.
     """
     if isinstance(given, str | os.PathLike):
         yield from existing(given)
@@ -44,7 +44,7 @@ def flattened(given: Given) -> Iterator[Found | Iterable[Photo | Skipped]]:
         items = iter(given)
         first = next(items, None)
         whole = itertools.chain([] if first is None else [first], items) if items is given else given
-        if isinstance(first, Photo | Skipped):  # a stream, which may be long: it is not read here
+        if isinstance(first, Photo | Skipped):  # a stream, which may be long, so it is not read here
             yield cast("Iterable[Photo | Skipped]", whole)
         else:
             for each in whole:
@@ -57,10 +57,10 @@ def flattened(given: Given) -> Iterator[Found | Iterable[Photo | Skipped]]:
 
 
 def existing(given: str | os.PathLike[str]) -> list[Found]:
-    """The path that was passed, or the paths that a pattern such as *.jpg matches where the shell left it alone.
+    """The path that was passed, or the paths that match it if it is a pattern that the shell did not expand.
 
     Raises:
-        BadInput: there is nothing there, with what was probably meant.
+        BadInput: nothing is there; the message suggests what was probably meant.
     """
     text = os.fspath(given)
     if is_url(text):
@@ -110,13 +110,13 @@ def _path_of_file(file: Any) -> Path:
     if isinstance(name, str) and Path(name).is_file():
         return Path(name)
     raise BadInput(
-        f"{type(file).__name__} {name or ''} is an open file without a path. A map remembers where its photos lie: "
+        f"{type(file).__name__} {name or ''} is an open file without a path. A map stores the paths of its photos: "
         "save the photo first and pass its path."
     )
 
 
 def spelled_as_on_disk(path: Path) -> Path:
-    """The path with its last name in the case that the disk keeps: Photos/ for photos/ where case does not matter."""
+    """The path with its last name spelled as on disk: Photos/ for photos/ on a disk that ignores case."""
     try:
         twin = path.with_name(path.name.swapcase())
         if twin == path or not twin.exists() or not twin.samefile(path):
@@ -130,7 +130,7 @@ def spelled_as_on_disk(path: Path) -> Path:
 
 
 def distinct(paths: Iterable[Found]) -> list[Found]:
-    """The paths without those that lead to a place for the second time: by a link, another case, or as ./photos."""
+    """Drop paths that lead to the same place as an earlier one: by a link, another case, or as ./photos."""
     first: dict[object, Found] = {}
     for path in paths:
         first.setdefault(_identity(path), path)

@@ -1,4 +1,4 @@
-"""Files that lie beside a photo and say more about it: XMP files and those of Google Takeout."""
+"""Files beside a photo with more metadata: XMP files and those of Google Takeout."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from ..photos.xmp_fields import MAX_BYTES
 
 
 class Siblings:
-    """The names of the files in one folder, found whatever their case and their Unicode form.
+    """The names of the files in one folder, found regardless of case and Unicode normalisation.
 
-    A disk, an archive and a camera may each write "É" in one piece or in two, and "JPG" or "jpg".
+    A disk, an archive and a camera may each write "É" as one code point or two, and "JPG" or "jpg".
     """
 
     def __init__(self, names: Iterable[str]) -> None:
@@ -34,18 +34,18 @@ class Siblings:
         return any(name[-5:].lower() == ".json" for name in self.names)
 
     def has_twin(self, name: str) -> bool:
-        """Whether another file has this name but for case and Unicode form, as A.JPG beside a.jpg."""
+        """Whether another file's name differs only in case or Unicode normalisation, as A.JPG beside a.jpg."""
         return len(self._by_key.get(key_of(name), ())) > 1
 
     def find(self, name: str, *, exact: bool = False) -> str | None:
-        """The name as it is on disk, exactly this one first; None where there is no such file."""
+        """The name as it is on disk, preferably exactly this one; None if there is no such file."""
         if name in self.names:
             return name
         return None if exact else next(iter(self._by_key.get(key_of(name), ())), None)
 
 
 def key_of(name: str) -> str:
-    """Equal for names that differ only in case and in how accents are written."""
+    """A key that is equal for names that differ only in case and Unicode normalisation."""
     return name.lower() if name.isascii() else unicodedata.normalize("NFD", name).lower()
 
 
@@ -59,7 +59,7 @@ def xmp_files(photo: str, siblings: Siblings) -> Iterator[str]:
 
 
 def read_xmp(path: Path) -> Metadata:
-    """What an XMP file says. Where it cannot be read, `no_position` says so."""
+    """Read the metadata of an XMP file. If it cannot be read, `no_position` gives the reason."""
     try:
         packet = read_bytes(path)
     except UnreadablePhoto:

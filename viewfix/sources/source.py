@@ -1,4 +1,4 @@
-"""What a source of photos is, several of them as one, and the notes that a source takes while it is read."""
+"""The interface of sources of photos, a chain of several, and the notes that a source collects."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ MOST_NOTES = 1000
 
 @dataclass(slots=True)
 class Notes:
-    """Remarks about photos that were used all the same, such as two positions that disagree.
+    """Remarks about photos that were used nevertheless, such as two positions that disagree.
 
-    Only the first MOST_NOTES are kept; `count` goes on counting.
+    Only the first MOST_NOTES are kept; `count` counts them all.
     """
 
     kept: list[str] = field(default_factory=list)
@@ -24,7 +24,7 @@ class Notes:
 
     def add(self, note: str) -> None:
         self.count += 1
-        if len(self.kept) < MOST_NOTES:  # a name that is not UTF-8 holds half characters, which JSON cannot
+        if len(self.kept) < MOST_NOTES:  # a name that is not UTF-8 has lone surrogates, which JSON cannot store
             self.kept.append(note.encode(errors="replace").decode())
 
     def clear(self) -> None:
@@ -33,9 +33,9 @@ class Notes:
 
 
 class Source(Protocol):
-    """Where photos come from. Lazy: photos are read while they are iterated over.
+    """An iterable of photos. Lazy: photos are read while they are iterated over.
 
-    `count` is a hint for progress, `name` what to call the source in a message.
+    `count` is a hint for progress bars, `name` is the name of the source in messages.
     """
 
     @property
@@ -81,18 +81,18 @@ class Chain:
 
 
 def notes_of(source: object) -> Notes:
-    """The notes that a source took when it was last read; none for a source that takes none."""
+    """The notes that a source collected when it was last read; empty for a source without notes."""
     notes = getattr(source, "notes", None)
     return notes if isinstance(notes, Notes) else Notes()
 
 
 def is_source(given: object) -> bool:
-    """Whether an object is a Source, told by its class: nothing is read."""
+    """Whether an object is a Source, judging by its class: nothing is read."""
     return all(hasattr(type(given), name) for name in ("count", "name", "__iter__"))
 
 
 def name_of(source: object) -> str | None:
-    """What to call a source in a message: its path. None for a caller's own iterable."""
+    """The name of a source in messages, usually its path; None for an iterable of the caller."""
     if isinstance(source, str | os.PathLike):
         return str(source)
     name = getattr(source, "name", None)

@@ -1,4 +1,4 @@
-"""Open a manifest (CSV, GeoJSON, Parquet) as a table: a header, and rows with their place and their cells by column."""
+"""Open a manifest (CSV, GeoJSON, Parquet) as a table: a header, and rows of cells by column."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from .json_rows import items_of
 ENDINGS = (".csv", ".tsv", ".geojson", ".json", ".parquet")
 
 Row = tuple[str, Mapping[str, Any] | str]
-"""Where it stands ("line 7"), and its cells; or, instead of cells, what is wrong with it."""
+"""The place of a row in its file ("line 7"), and its cells; or, instead of cells, the problem with it."""
 
 
 @dataclass(frozen=True)
 class Table:
-    """A table that can be read any number of times. `rows` is told which columns are used."""
+    """A table that can be read any number of times. `rows` is called with the columns that are used."""
 
     path: Path | RemoteFile
     columns: tuple[str, ...]
@@ -31,7 +31,7 @@ class Table:
 
 
 def read_table(path: Path | RemoteFile) -> Table:
-    """Open a manifest, by its ending.
+    """Open a manifest, by its extension.
 
     Raises:
         BadInput: it cannot be read.
@@ -43,7 +43,7 @@ def read_table(path: Path | RemoteFile) -> Table:
 
 
 def read_csv(path: Path | RemoteFile) -> Table:
-    """A CSV file, see `csv_rows`."""
+    """Open a CSV file; see `csv_rows`."""
     try:
         file = CsvFile(path)
         with path.open("rb") as raw:
@@ -62,7 +62,7 @@ def read_csv(path: Path | RemoteFile) -> Table:
 
 
 def placed_row(header: Sequence[str]) -> LooksLikeRow:
-    """Tell a row of this table by its number of cells and by numbers where the header has latitude and longitude."""
+    """A check whether cells are a row of this table: by their count, and by numbers for latitude and longitude."""
     plain = [name.strip().lower() for name in header]
     axes = [next((plain.index(name) for name in NAMES[axis].split() if name in plain), None) for axis in ("lat", "lon")]
 
@@ -73,7 +73,7 @@ def placed_row(header: Sequence[str]) -> LooksLikeRow:
 
 
 def read_geojson(path: Path | RemoteFile) -> Table:
-    """A FeatureCollection of Points, features one after the other, or a list of objects."""
+    """Open a FeatureCollection of Points, features one after the other, or a list of objects."""
     columns: dict[str, None] = {}
     count, first_problem = 0, None
     for where, cells in _json_rows(path):
@@ -111,7 +111,7 @@ def _of_feature(feature: Mapping[str, Any]) -> Mapping[str, Any] | str:
     cells = dict(properties) if isinstance(properties, dict) else {}
     if "id" in feature:
         cells.setdefault("id", feature["id"])
-    # The geometry decides: GeoJSON is [lon, lat], and nothing else of that name may stand in its way.
+    # The geometry, [lon, lat] in GeoJSON, takes precedence over properties with the names of the columns.
     others = {name: value for name, value in cells.items() if name.lower() not in ("lat", "lon")}
     return {**others, "lat": at[1], "lon": at[0]}
 
@@ -121,12 +121,12 @@ def _of_object(item: Any) -> Mapping[str, Any] | str:
 
 
 def read_parquet(path: Path | RemoteFile) -> Table:
-    """A Parquet file; its rows are read in batches, and only the columns that are used."""
+    """Open a Parquet file. Its rows are read in batches, and only in the columns that are used."""
     try:
         columns, count = parquet_rows.header_of(path)
     except ViewfixError:
         raise
-    except Exception as error:  # pyarrow has errors of a dozen kinds for damaged files
+    except Exception as error:  # pyarrow raises a dozen kinds of errors for damaged files
         raise _unreadable(path, error) from error
 
     def rows(used: Sequence[str]) -> Iterator[Row]:

@@ -1,8 +1,8 @@
-"""Google Takeout: find the .json file that belongs to a photo, and read it.
+"""Find the .json file that Google Takeout wrote for a photo, and read it.
 
-Takeout names the sidecar of `IMG.jpg` `IMG.jpg.supplemental-metadata.json`, or `IMG.jpg.json` before 2024, and cuts
-the name to 46 UTF-16 units before ".json". A counter stands at the end: `IMG.jpg.supplemental-metadata(1).json` belongs
-to `IMG(1).jpg`. Edited copies have no sidecar; that of the original tells where they were taken.
+The sidecar of `IMG.jpg` is called `IMG.jpg.supplemental-metadata.json`, or `IMG.jpg.json` before 2024; Takeout cuts the
+name to 46 UTF-16 units before ".json". A counter is at the end: `IMG.jpg.supplemental-metadata(1).json` belongs to
+`IMG(1).jpg`. Edited copies have no sidecar: that of the original has their position.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from .columns import utc_from_seconds
 from .sidecars import Siblings
 
 LONGEST = 46
-"""UTF-16 units of the name of a sidecar without ".json"; names of photos are cut to a stem of 47."""
+"""The most UTF-16 units in the name of a sidecar, without ".json"; names of photos are cut to a stem of 47."""
 
 EDITED = tuple(
     unicodedata.normalize("NFC", f"-{word}")
@@ -43,11 +43,11 @@ ORIGINALS = (
     *HEIC, ".jpg", ".jpeg", ".png", ".webp", ".avif", ".tif", ".tiff", ".gif", ".bmp", ".dng", ".nef", ".cr2", ".cr3",
     ".arw", ".raf", ".orf", ".rw2",
 )  # fmt: skip
-"""Endings of originals whose edited copies are saved under another ending."""
+"""Extensions of originals whose edited copies have another extension."""
 
 
 def sidecar_of(name: str, siblings: Siblings) -> str | None:
-    """The sidecar of a photo among the files of its folder; None where it has none."""
+    """The sidecar of a photo among the files of its folder; None if there is none."""
     if not siblings.have_json:
         return None
     exact = siblings.has_twin(name)
@@ -60,7 +60,7 @@ def sidecar_of(name: str, siblings: Siblings) -> str | None:
 
 
 def _originals(name: str) -> Iterator[tuple[str, str]]:
-    """Under which name Takeout may know a photo, and with which counter: the likeliest first."""
+    """The original names and counters that a photo may have in Takeout, the most likely first."""
     stem, dot, letters = name.rpartition(".")
     stem, ending = (stem, dot + letters) if stem else (name, "")
     spellings = list(_counters(stem))
@@ -74,19 +74,19 @@ def _originals(name: str) -> Iterator[tuple[str, str]]:
             for each, inner in _counters(original):
                 yield from ((each + other, counter or inner) for other in (ending, *ORIGINALS, ""))
     for each, counter in spellings:
-        if counter and _units(each) >= LONGEST:  # the edited copy of a name so long that all of "-edited" was cut off
+        if counter and _units(each) >= LONGEST:  # the name is so long that all of "-edited" may have been cut off
             yield from ((each + other, "") for other in (ending, *ORIGINALS))
 
 
 def _counters(stem: str) -> Iterator[tuple[str, str]]:
     counted = re.fullmatch(r"(.+)(\(\d+\))", stem)
-    if counted:  # first, since the end of a long name, with the counter in it, may have been cut off
+    if counted:  # first, because the counter may have been cut off with the end of a long name
         yield counted[1], counted[2]
     yield stem, ""
 
 
 def _unedited(stem: str) -> Iterator[str]:
-    """The stem without what marks an edited copy, which a long name may have lost the end of."""
+    """The stem without the mark of an edited copy, which may be cut short in a long name."""
     whole = unicodedata.normalize("NFC", stem)
     lower = whole.lower()
     yield from (whole[: -len(mark)] for mark in EDITED if lower.endswith(mark) and len(whole) > len(mark))
@@ -97,18 +97,18 @@ def _unedited(stem: str) -> Iterator[str]:
 
 
 def _cut(original: str) -> Iterator[str]:
-    """Every name that the sidecar of an original may have, the longest first, without counter and ".json"."""
+    """The names that the sidecar of an original may have, the longest first, without counter and ".json"."""
     whole = f"{original}.supplemental-metadata"
     if whole.isascii():
         yield from (whole[:length] for length in range(len(whole), min(len(original), LONGEST) - 1, -1))
         return
-    for form in ("NFC", "NFD"):  # the name may have been cut in either, whatever the disk made of it since
+    for form in ("NFC", "NFD"):  # Takeout may have cut the name in either form, whichever the disk uses
         units = unicodedata.normalize(form, whole).encode("utf-16-le", "surrogatepass")
         least = min(_units(unicodedata.normalize(form, original)), LONGEST)
         for length in range(len(units) // 2, least - 1, -1):
             part = units[: 2 * length]
             yield part.decode("utf-16-le", "ignore")
-            if 0xD8 <= part[-1] <= 0xDB:  # half a character: archives write something in its place
+            if 0xD8 <= part[-1] <= 0xDB:  # half a surrogate pair: archives replace it
                 yield from (part[:-2].decode("utf-16-le", "ignore") + instead for instead in "?_\ufffd")
 
 
@@ -117,7 +117,7 @@ def _units(text: str) -> int:
 
 
 def read(path: Path) -> Metadata:
-    """What a sidecar says. Where it cannot be read, `no_position` says so."""
+    """Read the metadata of a sidecar. If it cannot be read, `no_position` gives the reason."""
     try:
         about = json.loads(read_bytes(path))
     except UnreadablePhoto:
@@ -127,7 +127,7 @@ def read(path: Path) -> Metadata:
     if not isinstance(about, dict):
         return Metadata()
     position = problem = None
-    for key in ("geoData", "geoDataExif"):  # the first is what the owner corrected by hand
+    for key in ("geoData", "geoDataExif"):  # the first contains the owner's corrections
         if position is None:
             position, problem = _position(about.get(key))
     taken = about.get("photoTakenTime")
@@ -143,5 +143,5 @@ def _position(geo: Any) -> tuple[Any, str | None]:
     if not isinstance(geo, dict):
         return None, None
     lat, lon = number(geo.get("latitude")), number(geo.get("longitude"))
-    # Takeout writes (0, 0) for "not known", so that is no problem to report.
+    # Takeout writes (0, 0) for an unknown position, so it is not reported as a problem.
     return (None, None) if lat is None or lon is None or lat == lon == 0 else checked(lat, lon)

@@ -1,4 +1,4 @@
-"""A folder whose file names hold the positions, as the datasets of the field do, as a source.
+"""A source for folders with positions in the file names, as in many datasets of the field.
 
     @east@north@zone@letter@lat@lon@pano_id@tile@heading@pitch@roll@height@timestamp@note@.jpg
 
@@ -47,10 +47,10 @@ def from_name_or_files(path: Path, siblings: Siblings, context: ReadContext) -> 
 
 
 def from_name(name: str) -> Metadata:
-    """What a file name says.
+    """Parse the metadata in a file name.
 
-    Where it says the position twice, in metres and in degrees, both must be the same place. The metres are finer, so
-    they are used.
+    If the position is there twice, in metres and in degrees, both must be the same place. The metres are used, because
+    they are finer.
     """
     cells = name.split("@")
     cells += [""] * (TIMESTAMP + 1 - len(cells))
@@ -59,9 +59,9 @@ def from_name(name: str) -> Metadata:
     in_metres = _from_metres(cells, in_degrees)
     position = in_metres or in_degrees
     if in_metres and in_degrees and (apart_m := distance_m(in_metres, in_degrees)) > AGREE_M:
-        position, problem = None, f"its name says two places, {apart_m / 1000:.1f} km apart, in metres and in degrees"
+        position, problem = None, f"its name has two positions, {apart_m / 1000:.1f} km apart: in metres and in degrees"
     elif position is None:
-        problem = problem or "its name has no UTM zone and letter, nor latitude and longitude, so it says no place"
+        problem = problem or "its name has neither a UTM zone and letter nor a latitude and longitude"
     heading = number(cells[HEADING])
     return Metadata(
         position=position,
@@ -82,7 +82,7 @@ def _from_metres(cells: list[str], near: Position | None) -> Position | None:
 
 
 def _means_band_s(as_band: Position | None, near: Position | None) -> bool:
-    """Whether an S is the band from 32 to 40 degrees north, and not short for "south", as some write it."""
+    """Whether an S is the latitude band from 32 to 40 degrees north, rather than short for "south"."""
     if near is not None:
         return near.lat >= 0
     return as_band is not None and 32 <= as_band.lat <= 40
@@ -90,7 +90,7 @@ def _means_band_s(as_band: Position | None, near: Position | None) -> bool:
 
 def _unprojected(east_m: float, north_m: float, zone: int, *, south: bool) -> Position | None:
     lon, lat = _transformer(zone, south).transform(east_m, north_m)
-    # The made-up positions of some datasets are not UTM: the projection gives infinity, or a place far off.
+    # The made-up positions of some datasets are not UTM: the projection returns infinity, or a place far away.
     plausible = 100_000 <= east_m <= 900_000 and 0 <= north_m <= 10_000_000
     return checked(lat, lon)[0] if plausible else None
 
@@ -103,7 +103,7 @@ def _transformer(zone: int, south: bool) -> Transformer:
 
 
 def _moment(text: str) -> datetime | None:
-    """YYYYMMDD_hhmmss, whose end may be missing; None without a day."""
+    """Parse YYYYMMDD_hhmmss, the end of which may be missing; None without a day."""
     digits = text.replace("_", "")
     for form, length in (("%Y%m%d%H%M%S", 14), ("%Y%m%d%H%M", 12), ("%Y%m%d", 8)):
         if len(digits) >= length and digits[:length].isdigit():

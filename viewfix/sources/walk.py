@@ -1,4 +1,4 @@
-"""Walk a folder and tell its pictures from its other files, in an order that does not change."""
+"""Walk a folder in a stable order, and distinguish pictures from other files."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from pathlib import Path
 from ..photos import HEAD_BYTES, SUFFIXES, form_of
 
 SIDECAR_ENDINGS = frozenset([".json", ".xmp"])
-"""Files with these endings are never opened to see whether they are pictures: an export may hold 100,000 of them."""
+"""Files with these extensions are never opened to check for a picture: a folder may contain 100,000 of them."""
 
 LEFT_OUT_FOLDERS = frozenset(["@eaDir", "__MACOSX"])
-"""Thumbnails of network disks, and what macOS adds to archives."""
+"""Folders with thumbnails of network disks, and the one that macOS adds to archives."""
 
 RAW_ENDINGS = frozenset(
     (
@@ -51,8 +51,8 @@ class Listing:
     """One folder: its pictures in order of name, and the names of all its files, for sidecars.
 
     `below` is its path below the root with forward slashes, "" for the root. `other_pictures` are files that begin
-    like a picture of a kind that viewfix does not read, each with what it is. `trouble` says why the folder could not
-    be listed, if so.
+    like a picture of a kind that viewfix does not read, each with its kind. `trouble` is the reason if the folder could
+    not be listed.
     """
 
     folder: Path
@@ -71,12 +71,12 @@ def has_picture_ending(name: str) -> bool:
 
 
 def is_picture(path: Path) -> bool:
-    """Whether a file is a picture that viewfix reads, by its ending or else by its first bytes."""
+    """Whether a file is a picture that viewfix reads, by its extension or else by its first bytes."""
     return has_picture_ending(path.name) or what_it_is(path) == ""
 
 
 def what_it_is(path: Path) -> str | None:
-    """What a file is by its first bytes: "" for a picture that viewfix reads, "a GIF" for another, None for no picture.
+    """The kind of a file by its first bytes: "" for a picture that viewfix reads, "a GIF" for another, else None.
 
     A file that cannot be read counts as no picture.
     """
@@ -100,8 +100,8 @@ def what_it_is(path: Path) -> str | None:
 def walk(root: Path) -> Iterator[Listing]:
     """List a folder and all below it, parents first. Lazy: one folder is in memory at a time.
 
-    Hidden files and folders are left out, and so are the folders of LEFT_OUT_FOLDERS. Links are followed, except to a
-    folder that is being walked already. Files without the ending of a picture are told by their first bytes.
+    Hidden files and folders are left out, and so are those of LEFT_OUT_FOLDERS. Links are followed, except to a folder
+    that is being walked already. Files without the extension of a picture are recognised by their first bytes.
     """
     yield from _walk(root, "", ())
 

@@ -46,6 +46,7 @@ class Cluster:
 
     @classmethod
     def of(cls, given: Cluster | str) -> Cluster:
+        """Make a Cluster from its address; a Cluster is returned as it is."""
         return given if isinstance(given, Cluster) else cls(given)
 
     @contextlib.contextmanager

@@ -54,7 +54,7 @@ Result = Described | Skipped | Absent
 
 
 def describe_chunk(chunk: Sequence[Pending], job: Job) -> list[Result] | WorkerFailure:
-    """Describe a few photos, one after the other, because a worker has one core."""
+    """Describe a few photos, one after the other, because a worker has one core. Errors are returned, not raised."""
     try:
         if job.version != __version__:
             raise BadInput(
