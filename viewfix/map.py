@@ -388,11 +388,9 @@ class Map:
         return Query(descriptor, photo)
 
     def _own_model(self) -> Model:
-        own = self._store.model
-        requested = self._requested_model or self._store.model_file(own)
-        model = (
-            catalogue.given(requested) if requested else catalogue.named(own.name, threads=1)
-        )  # a name, never a path
+        own = self._store.model  # its name is looked up, never opened as a path
+        asked = self._requested_model or self._store.model_file(own)
+        model = catalogue.given(asked) if asked else catalogue.named(own.name, threads=1)
         own.check(model.name, model.fingerprint, str(self.address))
         return model
 
