@@ -60,7 +60,7 @@ def test_what_was_skipped_is_handed_through() -> None:
 @pytest.mark.parametrize(
     ("photos", "answer"),
     [
-        ([], "There are no photos to learn from (0 skipped)"),
+        ([], "There are no photos to train on (0 skipped)"),
         ([photo("a", 0), photo("b", 50)], "No two of the 2 photos show one place: within 10 m"),
     ],
 )

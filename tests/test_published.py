@@ -118,7 +118,7 @@ def test_the_weights_of_another_model_are_refused_and_the_list_stays_short() -> 
 def test_the_same_tensor_under_two_names_is_refused() -> None:
     state = made_state(MEGALOC)
     state["backbone.model.cls_token"] = state["backbone.cls_token"]
-    with pytest.raises(BadInput, match="there twice"):
+    with pytest.raises(BadInput, match="occur twice"):
         published.fitted("megaloc", state, origin="mine")
 
 

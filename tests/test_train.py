@@ -1,4 +1,4 @@
-"""The layers of the lab are right, live on any device, and leave as files that compute the same."""
+"""The layers are right, work on any device, and are exported to files that compute the same."""
 
 import copy
 from pathlib import Path
