@@ -167,7 +167,7 @@ def test_a_missing_extra_is_reported_with_the_command_to_install_it(
 ) -> None:
     monkeypatch.setitem(sys.modules, "shapely", None)
     assert run(["pois", "add", str(path), str(osm_file)]) == 4
-    assert "Placing areas needs shapely" in (said := capsys.readouterr().err) and "pip install 'viewfix[pois]'" in said
+    assert "Locating areas needs shapely" in (said := capsys.readouterr().err) and "pip install 'viewfix[pois]'" in said
     monkeypatch.setitem(sys.modules, "osmium", None)
     monkeypatch.delitem(sys.modules, "osmium.filter", raising=False)
     osm_file.with_suffix(".pbf").write_bytes(b"")

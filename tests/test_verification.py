@@ -327,7 +327,7 @@ def test_without_poselib_maps_use_similarity_alone(path: Path, town: Town, monke
         ({"budget_ms": 0}, "more than 0"),
         ({"budget_ms": float("nan")}, "more than 0"),
         ({"false_accepts": 0.01, "least_confidence": 0.3}, "one of them"),
-        ({"false_accepts": 2.0}, "share"),
+        ({"false_accepts": 2.0}, "less than 1"),
         ({"false_accepts": 0.01, "near": (50, 20, 100)}, "within a region"),
         ({"false_accepts": 0.01}, "too small to be calibrated"),
     ],

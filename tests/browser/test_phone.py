@@ -268,7 +268,6 @@ def test_an_answer_can_be_shared_and_saved_also_when_the_photo_is_not_in_the_map
             link = shared["url"]
     other = opened(chromium, folder)
     other.page.goto(link)
-    other.page.reload()
     expect(other.page.locator(".kicker")).to_have_text("Shared with you", timeout=READY_MS)
     close(other)
     close(phone)
