@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import json
 import os
+from datetime import UTC, datetime
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -87,3 +89,23 @@ def test_what_a_killed_export_left_is_deleted_by_a_later_one(tmp_path: Path) -> 
     with made(tmp_path / "a.map", Photo("a", "/a", Position(1, 1))) as store:
         export(store, tmp_path / "a.csv")
     assert not stale.exists() and fresh.exists() and other.exists()
+
+
+@pytest.mark.parametrize(("ending", "element"), [("kml", "Placemark"), ("gpx", "wpt")])
+def test_kml_and_gpx_hold_every_photo_at_its_place(ending: str, element: str, tmp_path: Path) -> None:
+    odd = "<&\x01>.jpg"
+    photos = [
+        Photo(odd, "/a.jpg", Position(50.5, -10.25), 90.0, datetime(2024, 5, 1, tzinfo=UTC), "A & B"),
+        Photo("b.jpg", "/b.jpg", Position(-1.0, 179.5)),
+    ]
+    with made(tmp_path / "a.map", *photos) as store:
+        [file] = export(store, tmp_path / f"photos.{ending}")
+    found = [each for each in ElementTree.parse(file).iter() if each.tag.endswith(f"}}{element}")]
+    names = [child.text for each in found for child in each if child.tag.endswith("}name")]
+    assert names == ["<&>.jpg", "b.jpg"]
+    if ending == "gpx":
+        places = [(float(each.get("lat", "nan")), float(each.get("lon", "nan"))) for each in found]
+    else:
+        texts = [child.text or "" for each in found for child in each.iter() if child.tag.endswith("}coordinates")]
+        places = [(float(text.split(",")[1]), float(text.split(",")[0])) for text in texts]
+    assert places == [(50.5, -10.25), (-1.0, 179.5)]
