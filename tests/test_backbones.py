@@ -251,7 +251,7 @@ def test_more_stages_than_there_are_cannot_be_tuned() -> None:
     with torch.device("meta"):
         backbone = backbones.make("resnet18")
     for tuned_stages in (6, -1):
-        with pytest.raises(BadInput, match=f"resnet18 has 5 stages, so {tuned_stages} cannot be tuned. Give 0 to 5"):
+        with pytest.raises(BadInput, match=f"resnet18 has 5 stages, so {tuned_stages} cannot be tuned. Use 0 to 5"):
             backbones.freeze(backbone, tuned_stages)
         with pytest.raises(BadInput, match="has 5 stages"):
             backbone.split(tuned_stages)

@@ -217,14 +217,14 @@ def test_cached_features_are_computed_once_and_go_on_after_a_kill(
 
     monkeypatch.setattr(Toy, "split", counting)
     with monkeypatch.context() as patch:
-        saved = features.written
+        saved = features.save
 
         def killed(path, write):
             if sum(seen) > 48:
                 raise Killed
             saved(path, write)
 
-        patch.setattr(features, "written", killed)
+        patch.setattr(features, "save", killed)
         with pytest.raises(Killed):
             train(recipe, photos, tmp_path / "run")
     assert sum(seen) == 3 * 16 + 1, "three batches, one by one, and the trial of the first picture"
