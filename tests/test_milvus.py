@@ -299,7 +299,7 @@ def test_a_map_that_could_not_be_made_leaves_nothing(server: Server, place: str,
         (65535, "database:nosuch not found", NotAMap, "no such database"),
         (1400, "auth check failure, please check username and password are correct", BadInput, "refuses the user"),
         (9, "quota exceeded[reason=disk quota exceeded]", StorageFailed, "no room left"),
-        (65535, "something\nelse with me:secret in it", StorageFailed, "the request to Milvus failed (something else with ***"),
+        (65535, "something\nelse with me:secret in it", StorageFailed, "to Milvus failed (something else with ***"),
     ],
 )
 def test_what_milvus_says_is_told_in_one_line(code: int, message: str, kind: type, told: str) -> None:
