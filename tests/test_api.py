@@ -146,8 +146,8 @@ def test_a_photo_in_the_map_is_answered_by_the_others_where_they_show_its_place(
 
 
 def test_maps_and_fixes_show_themselves(city: Map, street: Path) -> None:
-    assert str(len(city)) in repr(city)
-    assert "Toy" not in repr(city) or "map" in repr(city)
+    assert repr(city) == f"<Map {city.path}: {len(city)} photos, toy>"
+    assert f"{len(city)} photos, toy" in city._repr_html_()
     fix = Fix(None, 0.2, (), "<script>alert(1)</script>")
     assert "<script>" not in fix._repr_html_()
     assert photos_of(street)[0].name in city.locate(photos_of(street)[0])._repr_html_()

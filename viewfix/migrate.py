@@ -81,7 +81,7 @@ def migrate(
         elif store.pending_migration() is not None:
             raise BadInput(
                 f"The model of {store.address} is {used.name} already, and a migration to another is not finished. "
-                "Give it up with --restart, or finish it with --model and that model."
+                "Discard it with --restart, or finish it with --model and that model."
             )
     with Map.open(place, model=used, progress=progress) as city:
         if city.context.verifier is not None and (city.store.meta(LOCAL_FEATURES) or {}).get("all"):

@@ -65,9 +65,8 @@ class Changes:
             self._store.forget_skipped([named.id])
         if same_photo(record.photo, named):
             return Settled(named.id)
-        self._store.update_photo(
-            Record(named, record.content_hash, hint)
-        )  # the same file, moved or credited differently
+        # The same file, moved or credited differently.
+        self._store.update_photo(Record(named, record.content_hash, hint))
         return Settled(named.id, replaced=True)
 
 
