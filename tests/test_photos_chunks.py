@@ -160,7 +160,7 @@ def test_the_size_and_xmp_of_every_format_are_read_without_a_decoder(
         data = saved(scene(), form, tiffinfo={700: XMP})
     else:
         data = saved(scene(), form, xmp=XMP)
-    monkeypatch.setattr("importlib.import_module", lambda name: pytest.fail(f"{name} was asked"))
+    monkeypatch.setattr("viewfix.photos.decode._DECODERS", {})
     header = read_header(data)
     assert (header.width_px, header.height_px) == (96, 64)
     assert metadata(data) == Metadata(position=Position(50.09, 14.42))
