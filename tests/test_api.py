@@ -21,8 +21,8 @@ from viewfix.store.store import Store
 PUBLIC = {
     "Added", "BadInput", "Box", "Calibration", "Camera", "Candidate", "Circle", "Evidence", "Explanation", "Fix", "Map",
     "MapBusy", "MissingExtra", "Model", "ModelMismatch", "Nearby", "NotAMap", "Photo", "PointOfInterest", "Position",
-    "Reach", "Region", "Skipped", "StorageFailed", "UnknownModel", "UnreadablePhoto", "View", "ViewfixError",
-    "__version__",
+    "Reach", "Region", "Skipped", "StorageFailed", "Track", "TrackFix", "UnknownModel", "UnreadablePhoto", "View",
+    "ViewfixError", "__version__",
 }  # fmt: skip
 
 

@@ -20,7 +20,7 @@ LAYERS = [  # a folder may import those of the layers above it, never those belo
     {"store"},
     {"embed", "search"},
     {"locate", "pois"},
-    {"explain", "copying", "coverage", "pack"},
+    {"explain", "copying", "coverage", "pack", "track"},
     {"map", "compare"},
     {"migrate", "evaluate"},
     {"train"},

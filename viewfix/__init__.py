@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from .map import Map
     from .models.model import Model
     from .pois.nearby import Reach
+    from .track.track import Track, TrackFix
 
 __version__ = "0.1.0"
 
@@ -41,6 +42,8 @@ _LAZY = {  # these bring numpy, ONNX Runtime or FAISS: imported when they are fi
     "Model": "models.model",
     "Reach": "pois.nearby",
     "Region": "geo",
+    "Track": "track.track",
+    "TrackFix": "track.track",
 }
 
 __all__ = [
@@ -68,6 +71,8 @@ __all__ = [
     "Region",
     "Skipped",
     "StorageFailed",
+    "Track",
+    "TrackFix",
     "UnknownModel",
     "UnreadablePhoto",
     "View",

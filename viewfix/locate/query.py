@@ -87,7 +87,7 @@ def gather(
         UnreadablePhoto: the photo cannot be read.
     """
     began = time.monotonic()
-    _check(query.descriptor, context.store.model.dim)
+    check_descriptor(query.descriptor, context.store.model.dim)
     store, search, calibration = context.store, context.search, context.calibration
     matcher = options.verify if query.photo is not None and context.verifier is not None else "off"
 
@@ -125,7 +125,12 @@ def query_features(photo: Readable, context: MapContext) -> QueryFeatures | None
     return context.verifier.query_features(load(photo, least_side_px=SEEN.least_side_px), _camera(photo))
 
 
-def _check(descriptor: npt.NDArray[np.float32], dim: int) -> None:
+def check_descriptor(descriptor: npt.NDArray[np.float32], dim: int) -> None:
+    """Refuse a descriptor that the model of the map cannot have made.
+
+    Raises:
+        BadInput: it has another length than `dim`, or is not finite.
+    """
     if not isinstance(descriptor, np.ndarray) or descriptor.dtype.kind not in "fiu":
         raise BadInput(f"The descriptor is a {type(descriptor).__name__}. Pass {dim} finite numbers in a numpy array.")
     if descriptor.shape != (dim,) or not np.isfinite(descriptor).all():
