@@ -15,6 +15,7 @@ import numpy as np
 from ..errors import BadInput, ModelMismatch, StorageFailed
 from ..map import Map
 from ..models.model import Model
+from ..store.engines import with_statement_limit
 from ..store.store import Address, Place
 from ..types import Photo
 from .errors import not_found
@@ -50,7 +51,7 @@ class ServedMap:
 
     def __init__(self, name: str, address: Address, model: str | None, statement_s: float) -> None:
         self.name, self.address, self._model = name, address, model
-        self._reading_address = _with_time_limit(address, statement_s)
+        self._reading_address = with_statement_limit(address, statement_s)
         self._lock = threading.Lock()
         self._reopening = threading.Lock()
         self._current = self._opened(model)
@@ -242,12 +243,3 @@ def _check_whole(address: Address) -> None:
         raise StorageFailed(f"it is damaged, or not a map ({error})") from None
     if found is None or found[0] != "ok":
         raise StorageFailed(f"it is damaged ({' '.join(str(found and found[0]).split())[:200]})")
-
-
-def _with_time_limit(address: Address, statement_s: float) -> Address:
-    """The same address, with a time limit for every statement where the map is in PostgreSQL."""
-    if not address.scheme.startswith("postgres"):
-        return address
-    limit = "options=" + quote(f"-c statement_timeout={round(1000 * statement_s)}")
-    urls = [url if "options=" in url else f"{url}{'&' if '?' in url else '?'}{limit}" for url in address.urls]
-    return Address(",".join(urls))
