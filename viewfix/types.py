@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from .errors import BadInput
+from .links import links_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,6 +231,12 @@ class Fix:
     def found(self) -> bool:
         """Whether the photo was located."""
         return self.position is not None
+
+    @property
+    def links(self) -> Mapping[str, str]:
+        """Addresses of the place in other maps, such as "street_view" or "geo"; empty if not found."""
+        at = self.position
+        return {} if at is None else links_of(at.lat, at.lon, self.heading_deg)
 
     def __str__(self) -> str:
         if self.position is None:
