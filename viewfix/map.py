@@ -35,7 +35,7 @@ from .photos import Readable
 from .pois import with_nearby
 from .pois.nearby import USUAL_REACH, Reach
 from .search.open import Search, open_search
-from .sources import Given, Prefer, open_sources
+from .sources import USUAL_OPTIONS, Given, Prefer, SourceOptions, open_for_map
 from .store.complete import require_complete
 from .store.export import export
 from .store.open import open_or_create
@@ -68,6 +68,7 @@ class Map:
         prefer: Prefer = "sidecar",
         progress: Progress = silent,
         cluster: Where = None,
+        options: SourceOptions = USUAL_OPTIONS,
     ) -> Map:
         """Build a map, or continue one. Photos that are already in the map are not embedded again.
 
@@ -79,6 +80,7 @@ class Map:
             prefer: which position to use if a photo and its sidecar disagree: "sidecar" or "exif".
             progress: called with the current stage, the number done, and the total.
             cluster: the address of a Ray cluster to embed on; None for this machine.
+            options: which pictures are panoramas, and into how many views to cut them.
 
         Returns:
             The open map. Its `last_added` has the counts, and the skipped photos with their reasons.
@@ -88,7 +90,7 @@ class Map:
             ModelMismatch: the map was built with another model.
             MapBusy: another process is writing the map, and its engine allows only one writer.
         """
-        stream = open_sources(sources, prefer=prefer)
+        stream = open_for_map(sources, prefer=prefer, options=options)
         used, new = None, not Store.exists(place)
         if new:
             used = catalogue.given(model)
@@ -117,14 +119,21 @@ class Map:
         """
         return cls(require_complete(Store.open(place)), model=model, progress=progress)
 
-    def add(self, *sources: Given, prefer: Prefer = "sidecar", calibrate: bool = True, cluster: Where = None) -> Added:
+    def add(
+        self,
+        *sources: Given,
+        prefer: Prefer = "sidecar",
+        calibrate: bool = True,
+        cluster: Where = None,
+        options: SourceOptions = USUAL_OPTIONS,
+    ) -> Added:
         """Add photos. A photo with the same id and content is left alone; one whose content changed is replaced.
 
         Takes the arguments of `Map.build`, and raises the same errors. Calibration may take a minute; with
         `calibrate=False` it is left to the next call that adds or removes photos.
         """
         with Store.open(self.address, write=True) as writer:
-            return self._add(open_sources(sources, prefer=prefer), writer, calibrate, cluster)
+            return self._add(open_for_map(sources, prefer=prefer, options=options), writer, calibrate, cluster)
 
     def store_local_features(self) -> int:
         """Store the local features of every photo in the map, and of every photo added later.
