@@ -34,6 +34,7 @@ from .pack import Packed, PackOptions, pack
 from .photos import Readable
 from .pois import with_nearby
 from .pois.nearby import USUAL_REACH, Reach
+from .pois.upcoming import USUAL_AHEAD, Ahead, Belief, Upcoming, upcoming
 from .roads.endpoints import Endpoint, Finder, route_between
 from .roads.route import Route
 from .roads.router import Router
@@ -302,6 +303,15 @@ class Map:
         """
         finder = Finder(self.locate, self.points.all, language)
         return route_between(start, to, finder, self.router, mode=mode, heading_deg=heading_deg)
+
+    def upcoming(self, belief: Belief, ahead: Ahead = USUAL_AHEAD) -> tuple[Upcoming, ...]:
+        """The sights that a moving camera will pass, the next one first.
+
+        Args:
+            belief: where the camera may be, and how it moves; `Belief.at` makes one of a position.
+            ahead: how far ahead to look, how sure to be, and which kinds of sights to name.
+        """
+        return upcoming(self.points, belief, ahead)
 
     # Contents
 

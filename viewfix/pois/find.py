@@ -6,7 +6,7 @@ import difflib
 import unicodedata
 from collections.abc import Iterable
 
-from ..errors import BadInput
+from ..errors import NoRoute
 from ..geo import distance_m
 from ..types import PointOfInterest, Position
 from .nearby import name_key
@@ -22,11 +22,11 @@ def find(points: Iterable[PointOfInterest], name: str, near: Position | None = N
     If no name is equal, a name that contains the text counts, if it is the only one.
 
     Raises:
-        BadInput: no point has that name, or several contain it. The message lists some.
+        NoRoute: no point has that name, or several contain it. The message lists some.
     """
     key = plain_key(name)
     if not key or len(name) > LONGEST:
-        raise BadInput(f"{name[:40]!r} is not the name of a sight. Pass a name, or LAT,LON in degrees.")
+        raise NoRoute(f"{name[:40]!r} is not the name of a sight. Pass a name, or LAT,LON in degrees.")
     same: list[PointOfInterest] = []
     part: list[PointOfInterest] = []
     others: dict[str, str] = {}
@@ -43,7 +43,7 @@ def find(points: Iterable[PointOfInterest], name: str, near: Position | None = N
     if part:
         listed = sorted({point.name for point in part}, key=lambda each: (len(each), each))
         more = f" and {len(listed) - MOST_NAMED} more" if len(listed) > MOST_NAMED else ""
-        raise BadInput(f"Several sights are called {name!r}: {_listed(listed)}{more}. Use one of these names.")
+        raise NoRoute(f"Several sights are called {name!r}: {_listed(listed)}{more}. Use one of these names.")
     close = difflib.get_close_matches(key, others, MOST_NAMED, LIKE)
     hint = (
         f"Did you mean {_listed(list(dict.fromkeys(others[each] for each in close)))}?"
@@ -54,7 +54,7 @@ def find(points: Iterable[PointOfInterest], name: str, near: Position | None = N
             else "The map has no points of interest. Add some with: viewfix pois add MAP FILE.osm.pbf"
         )
     )
-    raise BadInput(f"There is no sight called {name!r} in this map. {hint}")
+    raise NoRoute(f"There is no sight called {name!r} in this map. {hint}")
 
 
 def plain_key(name: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 
-from ..errors import BadInput
+from ..errors import BadInput, NoRoute
 from ..geo import distance_m
 from ..store.roads import RoadSource
 from ..store.store import Store
@@ -45,7 +45,8 @@ class Router:
             destination: a name for people; by default the coordinates.
 
         Raises:
-            BadInput: the map has no roads, none of them is near one of the positions, or there is no way.
+            NoRoute: no road is near one of the positions, or there is no way between them.
+            BadInput: the map has no roads, or they are damaged.
         """
         if mode not in MODES:
             raise BadInput(f"mode must be one of {', '.join(MODES)}; got {str(mode)[:40]!r}.")
@@ -57,7 +58,7 @@ class Router:
         network, (first, last) = min(found, key=lambda each: sum(place.away_m for place in each[1]))
         pieces = network.way(first, last)
         if pieces is None:
-            raise BadInput(f"There is no way to {GO[mode]} to {name}: a barrier, or one-way streets, are between.")
+            raise NoRoute(f"There is no way to {GO[mode]} to {name}: a barrier, or one-way streets, are between.")
         return _route(network, pieces, (start, end), heading_deg, name)
 
     def networks(self, mode: Mode) -> list[Network]:
@@ -121,21 +122,21 @@ def _stretch(network: Network, piece: Piece) -> Stretch:
     return Stretch(name, surface_of(road), tuple(network.line(piece)), length_m, duration_s)
 
 
-def _unreachable(networks: Sequence[Network], start: Position, end: Position, name: str) -> BadInput:
+def _unreachable(networks: Sequence[Network], start: Position, end: Position, name: str) -> NoRoute:
     """Say which of the two ends has no road, or that the roads around them are not connected."""
     mode = networks[0].mode
     far = distance(distance_m(start, end))
     if not _near_roads(networks, start):
-        return BadInput(
+        return NoRoute(
             f"No road to {GO[mode]} on is within 1 km of the start ({start.lat:.5f}, {start.lon:.5f}). "
             "Add roads that cover it: viewfix roads add MAP FILE.osm.pbf"
         )
     if not _near_roads(networks, end):
-        return BadInput(
+        return NoRoute(
             f"{name} is {far} away, and no road of this map to {GO[mode]} on is within 1 km of it. Is it in another "
             "town? Otherwise add roads that cover it: viewfix roads add MAP FILE.osm.pbf"
         )
-    return BadInput(
+    return NoRoute(
         f"{name} cannot be reached: the roads around it are not connected to those around the start, {far} away. "
         "Try another mode, or add one file of roads that covers both."
     )
