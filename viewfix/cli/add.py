@@ -17,9 +17,11 @@ from .options import (
     print_added,
     ray_options,
 )
+from .service_options import opened_services, service_options
 
 if TYPE_CHECKING:
     from ..sources import Prefer
+    from ..sources.services import ServiceOptions
 
 
 @click.command()
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 @prefer_option
 @model_option
 @ray_options
+@service_options
 @json_option
 @click.option("-q", "--quiet", is_flag=True, help="Show no progress bar.")
 def command(  # noqa: PLR0913  one for each option
@@ -37,6 +40,7 @@ def command(  # noqa: PLR0913  one for each option
     model: str | None,
     ray: str | None,
     ray_workers: int | None,
+    options: ServiceOptions,
     quiet: bool,
     as_json: bool,
 ) -> None:
@@ -45,6 +49,7 @@ def command(  # noqa: PLR0913  one for each option
     A photo that is already in the map with the same content is left alone. One whose content changed is replaced.
     """
     cluster = cluster_of(ray, ray_workers)
+    given = opened_services(sources, options)
     with opened(place, model=model, quiet=quiet) as city:
-        added = city.add(*sources, prefer=prefer, cluster=cluster)
+        added = city.add(*given, prefer=prefer, cluster=cluster)
     print_added(added, place, as_json=as_json)

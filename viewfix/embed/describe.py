@@ -23,10 +23,15 @@ from ..types import Photo, Skipped, View
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """A photo whose file must be read. `known_hash` is the content hash that the map has for its id, or None."""
+    """A photo whose file must be read. `known_hash` is the content hash that the map has for its id, or None.
+
+    For a photo of a service, `hint` is the version of the picture, and `copy` the file that it was downloaded to.
+    """
 
     photo: Photo
     known_hash: str | None = None
+    hint: str | None = None
+    copy: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +47,8 @@ class Described:
     """A photo with the identity of its content and its descriptor.
 
     `content_hash` identifies the bytes of the file and the view that is cut out of it. `content_hint` (size and
-    modification time) lets a later run recognise the file without reading it; None for a URL. `descriptor` is (dim,)
+    modification time, or the version that a service states) lets a later run recognise the file without reading it;
+    None for another URL. `descriptor` is (dim,)
     float32 of length 1; None if the content has the known hash.
     """
 
@@ -124,8 +130,9 @@ def describe_one(item: Pending, model: Model) -> Described | Skipped:
     """Describe one photo. The descriptor is None if the content has the known hash."""
     photo = item.photo
     try:
-        hint = content_hint(photo.source)  # before reading, so that the next run notices a change during the read
-        data = photos.read_bytes(photo.source)
+        # Before reading, so that the next run notices a change during the read.
+        hint = item.hint or content_hint(photo.source)
+        data = photos.read_bytes(item.copy or photo.source)
         found = content_hash(data, photo.view)
         if found == item.known_hash:
             return Described(photo, found, hint, None)

@@ -6,7 +6,7 @@ from .folder import Files, Folder, Prefer
 from .manifest import Manifest
 from .open import existing_paths, image_files, open_source, open_sources, pictures_in
 from .paths import Given
-from .source import Chain, Notes, Source, name_of, notes_of
+from .source import Chain, Notes, Remote, Source, name_of, notes_of, remotes_of
 from .utm import utm_folder
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "Manifest",
     "Notes",
     "Prefer",
+    "Remote",
     "Source",
     "existing_paths",
     "image_files",
@@ -25,5 +26,6 @@ __all__ = [
     "open_source",
     "open_sources",
     "pictures_in",
+    "remotes_of",
     "utm_folder",
 ]

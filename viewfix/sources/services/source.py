@@ -1,0 +1,124 @@
+"""A service as a source of photos."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from ...errors import BadInput
+from ...geo import Region
+from ...photos.views import FIELD_OF_VIEW_DEG
+from ...types import Photo, Progress, Skipped, View, silent
+from ..source import Notes
+from .area import MOST_KM2, Area
+from .downloads import Downloads
+from .options import ServiceOptions, in_period
+from .selection import chosen
+from .service import Item, Service
+
+VIEWS = 8
+"""Views per panorama, one every 45 degrees: each overlaps its neighbours by half."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """What a service lists: the pictures to take, the address of every picture, and what cannot be used."""
+
+    items: list[Item]
+    addresses: frozenset[str]
+    skipped: list[Skipped] = field(default_factory=list)
+
+    @property
+    def photos(self) -> int:
+        """The number of photos: a panorama counts as several."""
+        return sum(VIEWS if item.panorama else 1 for item in self.items)
+
+
+class ServiceSource:
+    """The pictures of a service in an area. They are listed once, when they are first needed."""
+
+    def __init__(self, spec: str, service: Service, area: Area, options: ServiceOptions) -> None:
+        self._spec = spec
+        self.service, self.area, self.options = service, area, options
+        self.downloads = Downloads(service)
+        self.notes = Notes()
+        self._listed: Listed | None = None
+
+    @property
+    def name(self) -> str:
+        return self._spec
+
+    @property
+    def count(self) -> int | None:
+        return None if self._listed is None else self._listed.photos
+
+    def listed(self, progress: Progress = silent) -> Listed:
+        """List the pictures, and choose among them.
+
+        Raises:
+            BadInput: the area is as large as a country.
+            ServiceStopped: the service is down, or refuses the token.
+        """
+        if self._listed is None:
+            self._listed = self._list(progress)
+            self.downloads.expect({item.address: item for item in self._listed.items})
+        return self._listed
+
+    def prepare(self, progress: Progress) -> None:
+        """Request the list; see `listed`."""
+        self.listed(progress)
+
+    def __iter__(self) -> Iterator[Photo | Skipped]:
+        listed = self.listed()
+        yield from listed.skipped
+        for item in listed.items:
+            yield from photos_of(item)
+
+    def is_gone(self, photo: Photo) -> bool:
+        """Whether a photo of a map would be listed if the service still had it, and is not."""
+        return (
+            self.service.lists(photo.source)
+            and photo.source not in self.listed().addresses
+            and self.area.contains(photo.position)
+            and in_period(photo.taken_at, self.options.period)
+        )
+
+    @property
+    def regions(self) -> tuple[Region, ...]:
+        """Boxes that together hold every picture of the area."""
+        return self.area.boxes
+
+    def nothing_there(self) -> BadInput:
+        """The error for an area without pictures, where there must be some."""
+        period = " in this period" if self.options.period != (None, None) else ""
+        return BadInput(
+            f"{self.service.title} ({self.service.host}) has no pictures in {self.name}{period}. Choose another area."
+        )
+
+    def _list(self, progress: Progress) -> Listed:
+        if self.area.km2 > MOST_KM2:
+            raise BadInput(
+                f"{self.name} is {self.area.km2:,.0f} km², as large as a country. It would take "
+                f"{self.service.needs(self.area)}. Pass at most {MOST_KM2:,.0f} km² at a time: runs add to the map."
+            )
+        items, skipped = [], []
+        for item in self.service.items(self.area, self.options.period):
+            if isinstance(item, Skipped):
+                skipped.append(item)
+            else:
+                items.append(item)
+            progress(f"listing {self.service.title}", len(items), None)
+        return Listed(chosen(items, self.options), frozenset(item.address for item in items), skipped)
+
+
+def photos_of(item: Item) -> Iterator[Photo]:
+    """The photos of one picture: itself, or the views cut out of a panorama."""
+    common = (item.taken_at, item.attribution, item.licence)
+    if not item.panorama:
+        yield Photo(item.id, item.address, item.position, item.heading_deg, *common, camera=item.camera)
+        return
+    for i in range(VIEWS):
+        yaw_deg = i * 360.0 / VIEWS
+        heading_deg = None if item.heading_deg is None else (item.heading_deg + yaw_deg) % 360.0
+        view = View(yaw_deg, 0.0, FIELD_OF_VIEW_DEG)
+        yield Photo(f"{item.id}@{yaw_deg:.0f}", item.address, item.position, heading_deg, *common, view=view)
