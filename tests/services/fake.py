@@ -13,6 +13,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import pytest
+
+shapely = pytest.importorskip("shapely.geometry", reason="the extra [pois] is not installed")
+
 TOKEN = "MLY|123|not-a-real-token"
 THINNED_DEG = 0.0041
 """Mapillary leaves pictures out of boxes that are larger than this."""
@@ -141,16 +145,11 @@ class Fake:
     # Panoramax
 
     def _search(self, request: Request) -> Response:
-        if request.method == "POST":
-            if request.headers["Content-Type"] != "application/json":
-                return Response(400, b'{"message": "Request parameters must be in JSON"}')
-            import shapely.geometry
-
-            asked = json.loads(request.body)
-            shape = shapely.geometry.shape(asked["intersects"])
-            found = [p for p in self.pictures if shape.intersects(shapely.geometry.Point(p.lon, p.lat))]
+        asked = request.query
+        if "intersects" in asked:
+            shape = shapely.shape(json.loads(asked["intersects"]))
+            found = [p for p in self.pictures if shape.intersects(shapely.Point(p.lon, p.lat))]
         else:
-            asked = request.query
             west, south, east, north = map(float, asked["bbox"].split(","))
             found = [p for p in self.pictures if south <= p.lat <= north and west <= p.lon <= east]
             found.sort(key=lambda p: abs(p.lat - (south + north) / 2) + abs(p.lon - (west + east) / 2))
@@ -166,7 +165,11 @@ class Fake:
             "collection": str(uuid.UUID(int=7)),
             "geometry": {"type": "Point", "coordinates": [picture.lon, picture.lat]},
             "assets": {"hd": {"href": "http://169.254.169.254/latest/meta-data/hd.jpg"}},
-            "providers": [{"name": picture.producer, "roles": ["producer"]}, {"name": "The host", "roles": ["host"]}],
+            "providers": [
+                {"name": picture.producer, "roles": ["producer"], "id": "a"},
+                {"name": "someone@example.org", "roles": ["producer"]},  # the artist in the EXIF
+                {"name": "The host", "roles": ["host"], "id": "b"},
+            ],
             "properties": {
                 "datetime": picture.taken,
                 "updated": picture.updated,

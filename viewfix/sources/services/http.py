@@ -75,8 +75,8 @@ class Client:
         timeout = urllib3.Timeout(connect=CONNECT_S, read=READ_S)
         return urllib3.PoolManager(maxsize=self.at_once, timeout=timeout)
 
-    def json(self, url: str, *, query: Mapping[str, Any] | None = None, post: Mapping[str, Any] | None = None) -> Any:
-        """Request JSON: by GET, or by POST with `post` as a JSON body.
+    def json(self, url: str, *, query: Mapping[str, Any] | None = None) -> Any:
+        """Request JSON.
 
         Raises:
             Refused: the service answered with an error.
@@ -84,9 +84,7 @@ class Client:
         """
         if query:
             url = f"{url}?{urlencode(query)}"
-        # Exactly this content type: GeoVisio refuses one with a charset.
-        sent = None if post is None else (json.dumps(post).encode(), "application/json")
-        return self._parsed(self._request("GET" if sent is None else "POST", url, sent, MOST_JSON_BYTES), url)
+        return self._parsed(self._request("GET", url, None, MOST_JSON_BYTES), url)
 
     def form(self, url: str, fields: Mapping[str, Any]) -> Any:
         """Request JSON by POST with form fields. Raises the errors of `json`."""

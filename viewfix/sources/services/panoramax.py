@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterator
 from datetime import datetime
@@ -22,6 +23,9 @@ META_CATALOGUE = "https://api.panoramax.xyz/api"
 
 LIMIT = 500
 """Items per answer. One has 7 kB, most of it EXIF that is not used."""
+
+MOST_GEOMETRY = 4_000
+"""The longest area, in characters, that is sent as a part of an address."""
 
 PER_KM2, PICTURE_MB = 75, 2.0
 """For estimates: the 41 million pictures of mainland France, and the size of an hd picture of a phone."""
@@ -69,17 +73,18 @@ class Panoramax:
         )
 
     def _of_area(self, area: Area, period: Period) -> Iterator[Item | Skipped]:
-        if area.polygons:  # one request, if the answer is not full
-            geometry = {"type": "MultiPolygon", "coordinates": area.polygons}
-            answer = self._search(post={"intersects": geometry, "limit": LIMIT, **_datetime(period)})
+        geometry = json.dumps({"type": "MultiPolygon", "coordinates": area.polygons})
+        if area.polygons and len(geometry) < MOST_GEOMETRY:  # one request, if the answer is not full
+            # By GET: in the body of a POST, GeoVisio wants the geometry as a text, and the standard as an object.
+            answer = self._search({"intersects": geometry, "limit": LIMIT, **_datetime(period)})
             if not answer.full:
                 return iter(answer.items)
         # The search has no pages and no rel=next: a full answer is asked for again in quarters.
-        found = list_boxes(area.boxes, lambda box: self._search(query=_query(box, period)), self.at_once)
+        found = list_boxes(area.boxes, lambda box: self._search(_query(box, period)), self.at_once)
         return (item for item in found if isinstance(item, Skipped) or area.contains(item.position))
 
-    def _search(self, **request: Any) -> Answer:
-        features = self._features(self._client.json(f"{self.api}/search", **request), "search")
+    def _search(self, query: dict[str, str | int]) -> Answer:
+        features = self._features(self._client.json(f"{self.api}/search", query=query), "search")
         return Answer([self._item(each) for each in features], full=len(features) >= LIMIT)
 
     def _of_collection(self) -> Iterator[Item | Skipped]:
@@ -173,12 +178,12 @@ def _size(about: dict[str, Any]) -> int | None:
 
 
 def _producer(found: dict[str, Any], about: dict[str, Any]) -> str | None:
-    names = []
-    for each in checked.list_of(found.get("providers"))[:20]:
-        provider = checked.object_of(each)
-        if "producer" in checked.list_of(provider.get("roles")):
-            names.append(checked.text(provider.get("name")))
-    return ", ".join(dict.fromkeys(name for name in names if name)) or checked.text(about.get("geovisio:producer"))
+    """The accounts that published a picture. A producer without an id is the artist of its EXIF, not of the service."""
+    producers = [checked.object_of(each) for each in checked.list_of(found.get("providers"))[:20]]
+    producers = [each for each in producers if "producer" in checked.list_of(each.get("roles"))]
+    accounts = [each for each in producers if each.get("id")] or producers
+    names = dict.fromkeys(name for each in accounts if (name := checked.text(each.get("name"))))
+    return ", ".join(names) or checked.text(about.get("geovisio:producer"))
 
 
 def _heading_deg(about: dict[str, Any], panorama: bool) -> float | None:
