@@ -11,8 +11,9 @@ import pytest
 from viewfix import BadInput, Position
 from viewfix.cli import run
 from viewfix.geo import Box
-from viewfix.sources.services import ServiceOptions, is_service, open_service
 from viewfix.sources.services.area import box_area, quarters, tiles
+from viewfix.sources.services.open import is_service, open_service
+from viewfix.sources.services.options import ServiceOptions
 
 
 @pytest.mark.parametrize(

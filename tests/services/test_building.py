@@ -10,10 +10,9 @@ import pytest
 from conftest import Toy
 from drawn import saved, scene
 
-from viewfix import BadInput, Map
+from viewfix import BadInput, Map, ServiceOptions, open_service
 from viewfix.cli import run
 from viewfix.embed.gone import gone
-from viewfix.sources.services import ServiceOptions, open_service
 
 from .conftest import drawn, street_of
 from .fake import Fake, Request, Response

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from conftest import Toy
 
-from viewfix import BadInput, Map
+from viewfix import BadInput, Fetched, Map, ServiceOptions, fetch, open_service
 from viewfix.cli import run
-from viewfix.sources.services import Fetched, ServiceOptions, fetch, open_service, outline
+from viewfix.sources.services.fetch import outline
 from viewfix.sources.services.selection import thinned
 
 from .conftest import drawn, street_of

@@ -14,9 +14,9 @@ from conftest import Toy, photos_of
 from drawn import scene
 from PIL import Image
 
-from viewfix import Map, Photo
-from viewfix.sources import open_source
-from viewfix.sources.services import ServiceOptions, downloads, fetch, open_service, panoramax
+from viewfix import Map, Photo, ServiceOptions, fetch, open_service
+from viewfix.sources import open_for_map, open_source
+from viewfix.sources.services import downloads, panoramax
 
 from .geovisio import LICENCE, GeoVisio, why_not
 
@@ -68,7 +68,7 @@ def spec(geovisio: GeoVisio, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
 
 def flat(spec: str, **options: object) -> list[Photo]:
     """The photos that are not views of the panorama."""
-    source = open_service(spec, ServiceOptions(**options))  # type: ignore[arg-type]
+    source = open_for_map(open_service(spec, ServiceOptions(**options)))  # type: ignore[arg-type]
     return [photo for photo in source if isinstance(photo, Photo) and photo.view is None]
 
 
@@ -114,11 +114,11 @@ def test_a_period_and_a_circle_are_understood(spec: str, street: Path) -> None:
     assert not flat(spec, since=date(2026, 6, 2))
     lat, lon = PANORAMA_AT
     around = open_service(spec.replace(BOX, f"{lat},{lon}"), ServiceOptions(radius_m=50.0))
-    assert len(list(around)) == 8
+    assert len(list(around)) == 1
 
 
 def test_the_views_of_a_panorama_look_where_its_pose_says(spec: str) -> None:
-    views = [photo for photo in open_service(spec) if isinstance(photo, Photo) and photo.view is not None]
+    views = [photo for photo in open_for_map(spec) if isinstance(photo, Photo) and photo.view is not None]
     assert [photo.heading_deg for photo in views] == [(137.5 + 45 * i) % 360 for i in range(8)]
     assert (views[0].position.lat, views[0].position.lon) == pytest.approx(PANORAMA_AT)
     assert "example.org" not in repr(views)

@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 from conftest import Toy
 
-from viewfix import BadInput, Map, Photo, Skipped
-from viewfix.sources.services import fetch, open_service
+from viewfix import BadInput, Map, Photo, Skipped, fetch, open_service
 from viewfix.sources.services import kartaview as module
 
 from .fake import Fake, Response, reply

@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 from conftest import Toy
 
-from viewfix import BadInput, Map, Photo, Skipped
+from viewfix import BadInput, Map, Photo, ServiceOptions, Skipped, fetch, open_service
 from viewfix.cli import run
-from viewfix.sources.services import ServiceOptions, ServiceSource, fetch, open_service
+from viewfix.sources import open_for_map
 from viewfix.sources.services import mapillary as module
+from viewfix.sources.services.source import ServiceSource
 
 from .conftest import SOUTH, WEST
 from .fake import TOKEN, Fake, Request, Response, reply
@@ -29,7 +30,7 @@ def spec(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 def photos(source: ServiceSource) -> list[Photo]:
-    return [photo for photo in source if isinstance(photo, Photo)]
+    return [photo for photo in open_for_map(source) if isinstance(photo, Photo)]
 
 
 def test_a_picture_comes_with_its_computed_position_and_direction(fake: Fake, spec: str) -> None:

@@ -9,16 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from viewfix import BadInput, Photo, Skipped
-from viewfix.sources.services import ServiceOptions, ServiceSource, open_service
+from viewfix import BadInput, Photo, ServiceOptions, Skipped, open_service
+from viewfix.sources import open_for_map
 from viewfix.sources.services import panoramax as module
+from viewfix.sources.services.source import ServiceSource
 
 from .conftest import SOUTH, WEST, street_of
 from .fake import Fake, Request, Response, reply
 
 
 def photos(source: ServiceSource) -> list[Photo]:
-    return [photo for photo in source if isinstance(photo, Photo)]
+    return [photo for photo in open_for_map(source) if isinstance(photo, Photo)]
 
 
 def test_a_picture_comes_with_everything_that_the_service_knows(fake: Fake, panoramax: str) -> None:

@@ -27,6 +27,7 @@ COMMANDS = {  # name: one-line help; viewfix/cli/<name>.py is imported only when
     "info": "Show what is in a map.",
     "coverage": "Show where a map would find photos, where not, and what to photograph next.",
     "pois": "Add, list and remove the points of interest of a map.",
+    "roads": "Add, list and remove the roads of a map.",
     "export": "Write a map as GeoJSON, CSV, Parquet, KML, GPX, or for the TensorBoard projector.",
     "copy": "Copy a map between a file, PostgreSQL, Milvus and Parquet, and compare both.",
     "pack": "Write a map as an app that locates photos on a phone, without a network.",

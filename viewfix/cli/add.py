@@ -13,6 +13,7 @@ from .options import (
     map_argument,
     model_option,
     opened,
+    panorama_options,
     prefer_option,
     print_added,
     ray_options,
@@ -20,14 +21,15 @@ from .options import (
 from .service_options import opened_services, service_options
 
 if TYPE_CHECKING:
-    from ..sources import Prefer
-    from ..sources.services import ServiceOptions
+    from ..sources import PanoramaMode, Prefer
+    from ..sources.services.options import ServiceOptions
 
 
 @click.command()
 @map_argument
 @click.argument("sources", metavar="SOURCE...", nargs=-1, required=True)
 @prefer_option
+@panorama_options
 @model_option
 @ray_options
 @service_options
@@ -37,10 +39,12 @@ def command(  # noqa: PLR0913  one for each option
     place: Address,
     sources: tuple[str, ...],
     prefer: Prefer,
+    panorama: PanoramaMode,
+    views: int,
     model: str | None,
     ray: str | None,
     ray_workers: int | None,
-    options: ServiceOptions,
+    choice: ServiceOptions,
     quiet: bool,
     as_json: bool,
 ) -> None:
@@ -48,8 +52,10 @@ def command(  # noqa: PLR0913  one for each option
 
     A photo that is already in the map with the same content is left alone. One whose content changed is replaced.
     """
+    from ..sources import SourceOptions
+
     cluster = cluster_of(ray, ray_workers)
-    given = opened_services(sources, options)
+    given = opened_services(sources, choice)
     with opened(place, model=model, quiet=quiet) as city:
-        added = city.add(*given, prefer=prefer, cluster=cluster)
+        added = city.add(*given, prefer=prefer, cluster=cluster, options=SourceOptions(panorama, views))
     print_added(added, place, as_json=as_json)

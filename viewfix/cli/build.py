@@ -15,6 +15,7 @@ from .options import (
     json_option,
     map_argument,
     model_option,
+    panorama_options,
     prefer_option,
     print_added,
     ray_options,
@@ -22,14 +23,15 @@ from .options import (
 from .service_options import opened_services, print_outlines, service_options
 
 if TYPE_CHECKING:
-    from ..sources import Prefer
-    from ..sources.services import ServiceOptions
+    from ..sources import PanoramaMode, Prefer
+    from ..sources.services.options import ServiceOptions
 
 
 @click.command()
 @map_argument
 @click.argument("sources", metavar="SOURCE...", nargs=-1, required=True)
 @prefer_option
+@panorama_options
 @model_option
 @ray_options
 @service_options
@@ -41,10 +43,12 @@ def command(  # noqa: PLR0913  one for each option
     place: Address,
     sources: tuple[str, ...],
     prefer: Prefer,
+    panorama: PanoramaMode,
+    views: int,
     model: str | None,
     ray: str | None,
     ray_workers: int | None,
-    options: ServiceOptions,
+    choice: ServiceOptions,
     dry_run: bool,
     local_features: bool,
     quiet: bool,
@@ -62,16 +66,18 @@ def command(  # noqa: PLR0913  one for each option
     machines embed and this one writes.
     """
     from ..map import Map
+    from ..sources import SourceOptions
 
     if place.file is not None and place.file.is_dir():
         raise BadInput(f"{place} is a folder, but the map's file comes first: viewfix build NEW.map {place}")
     cluster = cluster_of(ray, ray_workers)
-    opened = opened_services(sources, options)
+    opened = opened_services(sources, choice)
     if dry_run:
         print_outlines(opened, quiet=quiet, as_json=as_json)
         return
     with console.progress(quiet=quiet) as report:
-        city = Map.build(place, *opened, prefer=prefer, model=model, progress=report, cluster=cluster)
+        options = SourceOptions(panorama, views)
+        city = Map.build(place, *opened, prefer=prefer, model=model, progress=report, cluster=cluster, options=options)
         missed = city.store_local_features() if local_features else 0
     with city:
         print_added(city.last_added, place, as_json=as_json)

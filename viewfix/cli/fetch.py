@@ -15,7 +15,7 @@ from .options import SHOWN, json_line, json_option
 from .service_options import opened_services, print_outlines, service_options
 
 if TYPE_CHECKING:
-    from ..sources.services import ServiceOptions
+    from ..sources.services.options import ServiceOptions
 
 
 @click.command()
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 def command(
     specs: tuple[str, ...],
     folder: Path | None,
-    options: ServiceOptions,
+    choice: ServiceOptions,
     form: str,
     dry_run: bool,
     quiet: bool,
@@ -45,12 +45,14 @@ def command(
     credit, and is a source for `viewfix build`. You can stop at any time; the same command
     continues, and nothing is downloaded twice.
     """
-    from ..sources.services import ServiceSource, fetch, is_service
+    from ..sources.services.fetch import fetch
+    from ..sources.services.open import is_service
+    from ..sources.services.source import ServiceSource
 
     for spec in specs:
         if not is_service(spec):
             raise BadInput(f"{spec} is not a service. Use panoramax:WHERE, mapillary:WHERE or kartaview:WHERE.")
-    sources = opened_services(specs, options)
+    sources = opened_services(specs, choice)
     if dry_run:
         print_outlines(sources, quiet=quiet, as_json=as_json)
         return

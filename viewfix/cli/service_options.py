@@ -16,7 +16,8 @@ from .options import counted, json_line
 
 if TYPE_CHECKING:
     from ..sources import Given
-    from ..sources.services import Outline, ServiceOptions
+    from ..sources.services.fetch import Outline
+    from ..sources.services.options import ServiceOptions
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -25,17 +26,16 @@ PRODUCERS_SHOWN = 5
 
 
 def service_options(command: Command) -> Command:
-    """Add the options, and pass them on as one argument `options`, a ServiceOptions."""
+    """Add the options, and pass them on as one argument `choice`, a ServiceOptions."""
 
     @functools.wraps(command)
     def with_options(**values: Any) -> Any:
-        from ..sources.services import ServiceOptions
-        from ..sources.services.options import day_or_moment
+        from ..sources.services.options import ServiceOptions, day_or_moment
 
         given = {name: values.pop(name) for name in NAMES}
         for name in ("since", "until"):
             given[name] = None if given[name] is None else day_or_moment(given[name])
-        return command(**values, options=ServiceOptions(**given))
+        return command(**values, choice=ServiceOptions(**given))
 
     file = click.Path(path_type=Path, dir_okay=False)
     positive = click.FloatRange(0, min_open=True)
@@ -55,20 +55,20 @@ def service_options(command: Command) -> Command:
     return with_options  # type: ignore[return-value]
 
 
-def opened_services(sources: Sequence[str], options: ServiceOptions) -> list[Given]:
+def opened_services(sources: Sequence[str], choice: ServiceOptions) -> list[Given]:
     """The sources, with those of services opened.
 
     Raises:
         BadInput: there are options for services, but no source is one.
     """
-    from ..sources.services import is_service, open_service
+    from ..sources.services.open import is_service, open_service
 
-    if not options.is_default and not any(map(is_service, sources)):
+    if not choice.is_default and not any(map(is_service, sources)):
         raise BadInput(
             "--from, --to, --radius, --max-photos, --spacing-m, --newest-first and --token-file are for services, such "
             f"as panoramax:SOUTH,WEST,NORTH,EAST, and {sources[0]} is not one. Leave them out."
         )
-    return [open_service(source, options) if is_service(source) else source for source in sources]
+    return [open_service(source, choice) if is_service(source) else source for source in sources]
 
 
 def print_outlines(sources: Sequence[Given], *, quiet: bool, as_json: bool) -> None:
@@ -77,7 +77,8 @@ def print_outlines(sources: Sequence[Given], *, quiet: bool, as_json: bool) -> N
     Raises:
         BadInput: a source is not one of a service.
     """
-    from ..sources.services import ServiceSource, outline
+    from ..sources.services.fetch import outline
+    from ..sources.services.source import ServiceSource
 
     for source in sources:
         if not isinstance(source, ServiceSource):

@@ -87,12 +87,13 @@ def ingest(
                 batch.append(item)
             if len(batch) + len(fresh) >= BATCH:
                 pictures.release(_commit(store, batch, fresh, tally))
-            progress("embedding", tally.done + len(batch) + len(fresh), total)
+            done = tally.done + len(batch) + len(fresh)
+            progress("embedding", done, None if total is None else max(total, done))  # a panorama is many photos
         _commit(store, batch, fresh, tally)
         pictures.check()
     tally.notes = list(notes_of(stream).kept)
     tally.gone = mark_gone(store, remotes)
-    progress("embedding", tally.done, total)
+    progress("embedding", tally.done, None if total is None else max(total, tally.done))
     return tally
 
 

@@ -21,6 +21,7 @@ FIX: Any = {
         "attribution": ["Ada Lovelace"],
         "candidates": [],
         "nearby": [],
+        "links": {"geo": "geo:52.205755,0.116287"},
     },
 }
 
@@ -74,6 +75,9 @@ class FixProperties(BaseModel):
     attribution: list[str]
     candidates: list[CandidateReply]
     nearby: list[NearbyReply]
+    links: dict[str, str] = Field(
+        description="the place in other maps, by name; empty when the photo is not in the map"
+    )
 
 
 class FixReply(BaseModel):

@@ -81,6 +81,9 @@ class Remote(Protocol):
     def prepare(self, progress: Progress) -> None:
         """Request the list."""
 
+    def is_panorama(self, photo: Photo) -> bool | None:
+        """Whether a photo is a panorama; None if it is not one of this source."""
+
     def is_gone(self, photo: Photo) -> bool:
         """Whether a photo of a map would be listed if the service still had it, and is not."""
 
@@ -128,7 +131,10 @@ def remotes_of(source: object) -> list[Remote]:
     """The sources among these that download their photos."""
     if isinstance(source, Chain):
         return [remote for _, part in source.parts for remote in remotes_of(part)]
-    return [cast(Remote, source)] if hasattr(source, "downloads") and hasattr(source, "is_gone") else []
+    if hasattr(source, "is_gone"):
+        return [cast(Remote, source)]
+    inner = getattr(source, "source", None)  # that of a source around another one, such as Panoramas
+    return [] if inner is None else remotes_of(inner)
 
 
 def is_source(given: object) -> bool:

@@ -42,6 +42,10 @@ class Downloads:
         """Set the pictures that may be asked for, by address."""
         self._items = items
 
+    def item(self, address: str) -> Item | None:
+        """The picture at an address; None for one that is not expected."""
+        return self._items.get(address)
+
     def version(self, address: str) -> str | None:
         """The version of a picture of this service; None for another address."""
         item = self._items.get(address)

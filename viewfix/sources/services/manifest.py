@@ -11,11 +11,12 @@ from ...errors import BadInput, StorageFailed
 from ...files import replacing
 from ...optional import optional
 from ...types import Photo
+from ..panoramas import views_of_panorama
 from .service import Item
-from .source import photos_of
+from .source import photo_of
 
 NUMBERS = (
-    "lat", "lon", "radius_m", "heading_deg", "view_yaw_deg", "view_pitch_deg", "view_fov_deg",
+    "lat", "lon", "radius_m", "heading_deg", "view_yaw_deg", "view_pitch_deg", "view_fov_deg", "view_roll_deg",
     "focal_px", "width_px", "height_px", "pitch_deg", "roll_deg",
 )  # fmt: skip
 TEXTS = ("file", "id", "taken_at", "attribution", "licence", "address", "version")
@@ -26,7 +27,8 @@ Row = Mapping[str, Any]
 
 def rows_of(item: Item, file: str) -> list[Row]:
     """The rows of a picture: one, or one for each view of a panorama."""
-    return [_row(photo, item, file) for photo in photos_of(item)]
+    photo = photo_of(item)
+    return [_row(each, item, file) for each in (views_of_panorama(photo) if item.panorama else [photo])]
 
 
 def read_rows(manifest: Path) -> list[Row]:
@@ -74,6 +76,7 @@ def _row(photo: Photo, item: Item, file: str) -> Row:
         "view_yaw_deg": view and view.yaw_deg,
         "view_pitch_deg": view and view.pitch_deg,
         "view_fov_deg": view and view.field_of_view_deg,
+        "view_roll_deg": view and view.roll_deg,
         "focal_px": camera and camera.focal_px,
         "width_px": camera and camera.width_px,
         "height_px": camera and camera.height_px,

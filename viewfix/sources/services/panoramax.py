@@ -142,7 +142,7 @@ class Panoramax:
             version=checked.text(about.get("updated")) or "1",
             heading_deg=_heading_deg(about, panorama),
             taken_at=_taken_at(about),
-            camera=None if panorama else _camera(about, lens),
+            camera=_camera(about, lens, panorama),
             attribution=", ".join(filter(None, ("Panoramax", producer))),
             licence=checked.text(about.get("license")) or checked.text(found.get("license")),
             panorama=panorama,
@@ -201,16 +201,17 @@ def _heading_deg(about: dict[str, Any], panorama: bool) -> float | None:
     return None if azimuth is None else wrap_heading_deg(azimuth)
 
 
-def _camera(about: dict[str, Any], lens: dict[str, Any]) -> Camera | None:
-    """The camera of a flat picture, from its size and its field of view along the longer side."""
-    size = checked.list_of(lens.get("sensor_array_dimensions"))
-    width, height = (
-        (checked.number(size[0], 1, 1e5), checked.number(size[1], 1, 1e5)) if len(size) == 2 else (None, None)
+def _camera(about: dict[str, Any], lens: dict[str, Any], panorama: bool) -> Camera | None:
+    """The camera: how it was turned, and for a flat picture its size and field of view along the longer side."""
+    pitch_deg, roll_deg = (checked.number(about.get(f"pers:{name}")) for name in ("pitch", "roll"))
+    size = [checked.number(side, 1, 1e5) for side in checked.list_of(lens.get("sensor_array_dimensions"))[:2]]
+    field_deg = None if panorama else checked.number(lens.get("field_of_view"), 1, 170)
+    if field_deg is None or len(size) < 2 or size[0] is None or size[1] is None:
+        return checked.camera(pitch_deg=pitch_deg, roll_deg=roll_deg)
+    return checked.camera(
+        focal_px=max(size[0], size[1]) / 2 / math.tan(math.radians(field_deg) / 2),
+        width_px=int(size[0]),
+        height_px=int(size[1]),
+        pitch_deg=pitch_deg,
+        roll_deg=roll_deg,
     )
-    field_deg = checked.number(lens.get("field_of_view"), 1, 170)
-    pose = {name: checked.number(about.get(f"pers:{name}")) for name in ("pitch", "roll")}
-    turned = {"pitch_deg": pose["pitch"], "roll_deg": pose["roll"]}
-    if width is None or height is None or field_deg is None:
-        return checked.camera(**turned)
-    focal_px = max(width, height) / 2 / math.tan(math.radians(field_deg) / 2)
-    return checked.camera(focal_px=focal_px, width_px=int(width), height_px=int(height), **turned)

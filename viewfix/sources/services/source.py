@@ -7,17 +7,14 @@ from dataclasses import dataclass, field
 
 from ...errors import BadInput
 from ...geo import Region
-from ...photos.views import FIELD_OF_VIEW_DEG
-from ...types import Photo, Progress, Skipped, View, silent
+from ...types import Photo, Progress, Skipped, silent
+from ..options import VIEWS
 from ..source import Notes
 from .area import MOST_KM2, Area
 from .downloads import Downloads
 from .options import ServiceOptions, in_period
 from .selection import chosen
 from .service import Item, Service
-
-VIEWS = 8
-"""Views per panorama, one every 45 degrees: each overlaps its neighbours by half."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +27,7 @@ class Listed:
 
     @property
     def photos(self) -> int:
-        """The number of photos: a panorama counts as several."""
+        """The number of photos in a map, where a panorama becomes several."""
         return sum(VIEWS if item.panorama else 1 for item in self.items)
 
 
@@ -50,7 +47,7 @@ class ServiceSource:
 
     @property
     def count(self) -> int | None:
-        return None if self._listed is None else self._listed.photos
+        return None if self._listed is None else len(self._listed.items)
 
     def listed(self, progress: Progress = silent) -> Listed:
         """List the pictures, and choose among them.
@@ -72,7 +69,12 @@ class ServiceSource:
         listed = self.listed()
         yield from listed.skipped
         for item in listed.items:
-            yield from photos_of(item)
+            yield photo_of(item)
+
+    def is_panorama(self, photo: Photo) -> bool | None:
+        """Whether a photo is a panorama; None if it is not one of this list."""
+        item = self.downloads.item(photo.source)
+        return None if item is None else item.panorama
 
     def is_gone(self, photo: Photo) -> bool:
         """Whether a photo of a map would be listed if the service still had it, and is not."""
@@ -111,14 +113,15 @@ class ServiceSource:
         return Listed(chosen(items, self.options), frozenset(item.address for item in items), skipped)
 
 
-def photos_of(item: Item) -> Iterator[Photo]:
-    """The photos of one picture: itself, or the views cut out of a panorama."""
-    common = (item.taken_at, item.attribution, item.licence)
-    if not item.panorama:
-        yield Photo(item.id, item.address, item.position, item.heading_deg, *common, camera=item.camera)
-        return
-    for i in range(VIEWS):
-        yaw_deg = i * 360.0 / VIEWS
-        heading_deg = None if item.heading_deg is None else (item.heading_deg + yaw_deg) % 360.0
-        view = View(yaw_deg, 0.0, FIELD_OF_VIEW_DEG)
-        yield Photo(f"{item.id}@{yaw_deg:.0f}", item.address, item.position, heading_deg, *common, view=view)
+def photo_of(item: Item) -> Photo:
+    """The picture as a photo; a panorama is not cut into views yet."""
+    return Photo(
+        id=item.id,
+        source=item.address,
+        position=item.position,
+        heading_deg=item.heading_deg,
+        taken_at=item.taken_at,
+        attribution=item.attribution,
+        licence=item.licence,
+        camera=item.camera,
+    )

@@ -2,6 +2,7 @@
 import { element, linkOut, webAddress } from "./dom.js";
 import { icon } from "./icons.js";
 import { compass, day, distance, has, nameAndLanguage, named, number, percent, t, whereabouts } from "./language.js";
+import { linksView } from "./links.js";
 
 const SURENESS = [[0.95, "sure"], [0.8, "very_likely"], [0.6, "likely"], [0.4, "perhaps"], [0, "guess"]];
 const LINKS = ["wikipedia", "website", "wikidata"];
@@ -38,6 +39,7 @@ export function answerView(answer, showing = {}) {
     top,
     list?.element,
     compared?.element,
+    answer.properties.found ? linksView(answer) : null,
     answer.properties.reason ? reason(answer) : null,
     credits(answer.properties.attribution),
   );
