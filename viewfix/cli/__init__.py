@@ -19,6 +19,7 @@ COMMANDS = {  # name: one-line help; viewfix/cli/<name>.py is imported only when
     "open": "Show a map, or a folder of photos, in the browser.",
     "build": "Build a map from photos, or continue one.",
     "add": "Add photos to a map.",
+    "fetch": "Download pictures of Panoramax, Mapillary or KartaView to a folder.",
     "remove": "Remove photos from a map.",
     "migrate": "Re-embed the photos of a map with another model, in place.",
     "adapt": "Fine-tune the model of a map on its photos, and keep it if it finds more.",

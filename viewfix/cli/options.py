@@ -112,6 +112,13 @@ def print_added(added: Added, place: Address, *, as_json: bool = False) -> None:
         return
     click.echo(str(added))
     print_skipped("skipped", added.skipped, place)
+    if added.gone:
+        click.echo(
+            f"  {counted(len(added.gone), 'photo')} of the map, such as {added.gone[0]}, "
+            f"{'is' if len(added.gone) == 1 else 'are'} gone from the service; "
+            f"remove them with: viewfix remove {place.typed} --gone",
+            err=True,
+        )
     for note in added.notes[:SHOWN]:
         click.echo(f"  note: {note}", err=True)
     if len(added.notes) > SHOWN:

@@ -16,7 +16,7 @@ from .folder import Prefer
 from .open import open_sources
 from .options import USUAL_OPTIONS, VIEWS, SourceOptions
 from .paths import Given
-from .source import Notes, Source, name_of, notes_of
+from .source import Notes, Source, name_of, notes_of, remotes_of
 
 LEAST_SHOWN = 0.98
 """The least share of a view that a cropped panorama must show. A view that shows less is narrowed, or left out."""
@@ -101,7 +101,8 @@ class Panoramas:
 
     def _views(self, photo: Photo) -> Iterator[Photo | Skipped]:
         if is_url(photo.source):  # nothing is fetched only to find out what it is
-            is_one = self.options.panorama == "yes"
+            told = next((t for each in remotes_of(self.source) if (t := each.is_panorama(photo)) is not None), None)
+            is_one = self.options.panorama == "yes" if told is None else told
             yield from views_of_panorama(photo, count=self.options.views) if is_one else [photo]
             return
         try:
