@@ -1,9 +1,13 @@
 """Films and telemetry made for the tests: small MP4s, and the boxes, samples and subtitles that cameras write."""
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
 
 LAT, LON = 60.0, 24.0
 METRE_LAT = 1 / 111_412.0  # degrees at 60 degrees north
@@ -177,3 +181,60 @@ def gpx(file: Path, places: Sequence[tuple[float, float]], began: datetime, seco
 def eastwards(count: int, step_m: float) -> list[tuple[float, float]]:
     """Places along a straight line to the east."""
     return [(LAT, LON + number * step_m * METRE_LON) for number in range(count)]
+
+
+# Films
+
+
+def picture_of(number: int, width_px: int = 320, height_px: int = 240) -> np.ndarray:
+    """A frame that tells its number: by eight bars for its bits, over a texture that moves."""
+    texture = np.random.default_rng(7).integers(60, 190, (height_px // 8, width_px // 8, 3)).astype(np.uint8)
+    picture = np.roll(texture, number, axis=1).repeat(8, axis=0).repeat(8, axis=1)
+    for bit in range(8):
+        left = bit * width_px // 8
+        picture[: height_px // 4, left : left + width_px // 8] = 235 if number >> bit & 1 else 20
+    return picture
+
+
+def number_in(picture: np.ndarray) -> int:
+    """The number that a frame tells."""
+    height_px, width_px = picture.shape[:2]
+    bars = [picture[: height_px // 5, width_px * (2 * bit + 1) // 16].mean() > 127 for bit in range(8)]
+    return sum(1 << bit for bit, is_set in enumerate(bars) if is_set)
+
+
+def write_film(  # noqa: PLR0913  what a test varies
+    path: Path,
+    count: int = 100,
+    *,
+    rate: int = 10,
+    group: int = 10,
+    size: tuple[int, int] = (320, 240),
+    draw: Callable[[int], np.ndarray] | None = None,
+    created: datetime | None = None,
+    rotation_deg: int = 0,
+) -> Path:
+    """A film in H.264 with a frame that can be decoded alone every `group` frames; its index is its last box."""
+    av = pytest.importorskip("av", reason="the extra [video] is not installed")
+    with av.open(str(path), "w", format="mp4") as container:
+        if created is not None:
+            container.metadata["creation_time"] = created.isoformat()
+        stream = container.add_stream("libx264", rate=rate, options={"crf": "18", "preset": "ultrafast", "bf": "2"})
+        stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
+        stream.gop_size = group
+        if rotation_deg:
+            stream.set_display_rotation(rotation_deg)
+        for number in range(count):
+            picture = picture_of(number, *size) if draw is None else draw(number)
+            for packet in stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")):
+                container.mux(packet)
+        for packet in stream.encode(None):
+            container.mux(packet)
+    return path
+
+
+def gopro_film(path: Path, places: Sequence[tuple[float, float]], **options: Any) -> Path:
+    """A film with one place a second in its telemetry."""
+    write_film(path, **options)
+    path.write_bytes(with_track(path.read_bytes(), b"gpmd", [gps5([place]) for place in places]))
+    return path

@@ -15,21 +15,21 @@ from .options import (
     json_option,
     map_argument,
     model_option,
-    panorama_options,
     prefer_option,
     print_added,
     ray_options,
+    source_options,
 )
 
 if TYPE_CHECKING:
-    from ..sources import PanoramaMode, Prefer
+    from ..sources import Prefer, SourceOptions
 
 
 @click.command()
 @map_argument
 @click.argument("sources", metavar="SOURCE...", nargs=-1, required=True)
 @prefer_option
-@panorama_options
+@source_options
 @model_option
 @ray_options
 @json_option
@@ -39,8 +39,7 @@ def command(  # noqa: PLR0913  one for each option
     place: Address,
     sources: tuple[str, ...],
     prefer: Prefer,
-    panorama: PanoramaMode,
-    views: int,
+    reading: SourceOptions,
     model: str | None,
     ray: str | None,
     ray_workers: int | None,
@@ -52,20 +51,19 @@ def command(  # noqa: PLR0913  one for each option
 
     A SOURCE is a folder of photos (with its subfolders; positions from EXIF, XMP, Google
     Takeout or UTM file names), a manifest (CSV, GeoJSON or Parquet with file, lat, lon), a
-    photo, or a pattern such as "*.jpg". You can stop a build at any time; the same command
+    photo, a film with a track, or a pattern such as "*.jpg". Panoramas are cut into views. You
+    can stop a build at any time; the same command
     continues it, and photos that are already in the map are not embedded again. With
     --local-features the map can verify candidates without the photo files. With --ray, many
     machines embed and this one writes.
     """
     from ..map import Map
-    from ..sources import SourceOptions
 
     if place.file is not None and place.file.is_dir():
         raise BadInput(f"{place} is a folder, but the map's file comes first: viewfix build NEW.map {place}")
     cluster = cluster_of(ray, ray_workers)
     with console.progress(quiet=quiet) as report:
-        options = SourceOptions(panorama, views)
-        city = Map.build(place, *sources, prefer=prefer, model=model, progress=report, cluster=cluster, options=options)
+        city = Map.build(place, *sources, prefer=prefer, model=model, progress=report, cluster=cluster, options=reading)
         missed = city.store_local_features() if local_features else 0
     with city:
         print_added(city.last_added, place, as_json=as_json)
