@@ -12,14 +12,15 @@ import pytest
 ROOT = Path(__file__).parent.parent / "viewfix"
 
 LAYERS = [  # a folder may import those of the layers above it, never those below or beside it
-    {"errors"},
+    {"errors", "links"},
     {"types", "optional", "files", "shell"},
     {"geo", "metrics", "console", "geojson", "capacity"},
-    {"photos"},
+    {"photos", "telemetry"},
     {"sources", "models", "reports"},
     {"store"},
     {"embed", "search"},
     {"locate", "pois"},
+    {"roads"},
     {"explain", "copying", "coverage", "pack", "track"},
     {"map", "compare"},
     {"migrate", "evaluate"},

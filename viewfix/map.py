@@ -11,7 +11,6 @@ from typing import Any, Unpack
 import numpy as np
 import numpy.typing as npt
 
-from . import photos
 from .coverage import SAMPLE, Coverage, survey
 from .embed.ingest import Added, discard_if_empty, ingest, nothing_usable
 from .embed.ray import Where, describer
@@ -21,21 +20,27 @@ from .explain.explanation import Explanation
 from .geo import Region
 from .locate import geometry
 from .locate.calibrate import keep_calibrated
-from .locate.confidence import LEAST_CONFIDENCE, PRIOR, Calibration
+from .locate.confidence import PRIOR, Calibration
 from .locate.context import MapContext
 from .locate.evidence import Evidence
 from .locate.many import in_order
 from .locate.options import CANDIDATES, LocateOptions, QueryOptions, Verify, query_options, region_of
 from .locate.query import Query, answer, gather
 from .locate.verify import Verifier
+from .locate.views import describe_query
 from .models import catalogue
 from .models.model import Model
 from .pack import Packed, PackOptions, pack
 from .photos import Readable
 from .pois import with_nearby
 from .pois.nearby import USUAL_REACH, Reach
+from .pois.upcoming import USUAL_AHEAD, Ahead, Belief, Upcoming, upcoming
+from .roads.endpoints import Endpoint, Finder, route_between
+from .roads.route import Route
+from .roads.router import Router
+from .roads.speeds import Mode
 from .search.open import Search, open_search
-from .sources import Given, Prefer, open_sources
+from .sources import USUAL_OPTIONS, Given, PanoramaMode, Prefer, SourceOptions, open_for_map
 from .store.complete import require_complete
 from .store.export import export
 from .store.open import open_or_create
@@ -55,7 +60,8 @@ class Map:
         self._model: Model | None = None
         self._search: Search | None = None
         self._verifier: Verifier | None = None
-        self._tracking: TrackContext | None = None
+        self.tracking = TrackContext(store, self._searching, lambda: self.model)
+        self.router = Router(store)
         self._progress = progress
         self.last_added = Added()
         self._wrote = False
@@ -71,6 +77,7 @@ class Map:
         prefer: Prefer = "sidecar",
         progress: Progress = silent,
         cluster: Where = None,
+        options: SourceOptions = USUAL_OPTIONS,
     ) -> Map:
         """Build a map, or continue one. Photos that are already in the map are not embedded again.
 
@@ -82,6 +89,7 @@ class Map:
             prefer: which position to use if a photo and its sidecar disagree: "sidecar" or "exif".
             progress: called with the current stage, the number done, and the total.
             cluster: the address of a Ray cluster to embed on; None for this machine.
+            options: which pictures are panoramas, and into how many views to cut them.
 
         Returns:
             The open map. Its `last_added` has the counts, and the skipped photos with their reasons.
@@ -91,7 +99,7 @@ class Map:
             ModelMismatch: the map was built with another model.
             MapBusy: another process is writing the map, and its engine allows only one writer.
         """
-        stream = open_sources(sources, prefer=prefer)
+        stream = open_for_map(sources, prefer=prefer, options=options)
         used, new = None, not Store.exists(place)
         if new:
             used = catalogue.given(model)
@@ -120,14 +128,21 @@ class Map:
         """
         return cls(require_complete(Store.open(place)), model=model, progress=progress)
 
-    def add(self, *sources: Given, prefer: Prefer = "sidecar", calibrate: bool = True, cluster: Where = None) -> Added:
+    def add(
+        self,
+        *sources: Given,
+        prefer: Prefer = "sidecar",
+        calibrate: bool = True,
+        cluster: Where = None,
+        options: SourceOptions = USUAL_OPTIONS,
+    ) -> Added:
         """Add photos. A photo with the same id and content is left alone; one whose content changed is replaced.
 
         Takes the arguments of `Map.build`, and raises the same errors. Calibration may take a minute; with
         `calibrate=False` it is left to the next call that adds or removes photos.
         """
         with Store.open(self.address, write=True) as writer:
-            return self._add(open_sources(sources, prefer=prefer), writer, calibrate, cluster)
+            return self._add(open_for_map(sources, prefer=prefer, options=options), writer, calibrate, cluster)
 
     def store_local_features(self) -> int:
         """Store the local features of every photo in the map, and of every photo added later.
@@ -178,6 +193,7 @@ class Map:
         false_accepts: float | None = None,
         verify: Verify = "accurate",
         budget_ms: float | None = None,
+        panorama: PanoramaMode = "ask",
         nearby: Reach = USUAL_REACH,
     ) -> Fix:
         """Say where a photo was taken.
@@ -195,6 +211,8 @@ class Map:
                 "fast" (nearest neighbours) or "off".
             budget_ms: start no verification that would end later than this, in milliseconds, after the photo was
                 described; None for no limit.
+            panorama: whether the photo is a panorama, of which every view is asked: "yes", "no", or "ask" for what its
+                metadata says. The heading of the fix is that of its centre.
             nearby: which points of interest to name, if the map has any. By default up to 5 within 300 m.
 
         Returns:
@@ -205,9 +223,9 @@ class Map:
             ModelMismatch: the model is not the one that the map was built with.
             BadInput: a value is out of range, or this map cannot guarantee the rate in `false_accepts`.
         """
-        options = QueryOptions(k, region_of(near, box), least_confidence, false_accepts, verify, budget_ms)
-        query = self._query(photo)
-        fix = answer(query, options, self.context)
+        region = region_of(near, box)
+        options = QueryOptions(k, region, least_confidence, false_accepts, verify, budget_ms, panorama)
+        fix = answer(self._query(photo, options), options, self.context)
         return with_nearby(self._store, fix, nearby)
 
     def locate_all(
@@ -227,7 +245,7 @@ class Map:
 
         def one(photo: Readable) -> Fix | Skipped:
             try:
-                return with_nearby(self._store, answer(self._query(photo), made, self.context), USUAL_REACH)
+                return with_nearby(self._store, answer(self._query(photo, made), made, self.context), USUAL_REACH)
             except UnreadablePhoto as error:
                 return Skipped(str(photo) if isinstance(photo, str | Path) else "the photo", str(error))
 
@@ -246,20 +264,9 @@ class Map:
         options = QueryOptions(k, region, least_confidence, false_accepts, "off")
         return answer(Query(descriptor), options, self.context)
 
-    def track(
-        self, *, mode: str = "auto", state: bytes | None = None, least_confidence: float = LEAST_CONFIDENCE
-    ) -> Track:
-        """Track a moving camera: `with city.track() as track: fix = track.add("frame.jpg", at=12.5)`.
-
-        Args:
-            mode: how the camera moves: "walk", "cycle", "drive", "train", or "auto" if that is not known.
-            state: go on with a track that `Track.save` returned, in its mode; None for a new track.
-            least_confidence: below this probability, [0, 1], a fix has no position.
-
-        Raises:
-            BadInput: the map is empty, there is no such mode, or the state is damaged or of another map.
-        """
-        return Track(self.tracking, self._describe, mode=mode, state=state, least_confidence=least_confidence)
+    def track(self, *, mode: str = "auto", state: bytes | None = None) -> Track:
+        """Follow a moving camera, from frame to frame; see `Track`. `state` continues a track that was saved."""
+        return Track(self.tracking, mode=mode, state=state)
 
     def evidence(self, photo: Readable, *, places: int = 20, **options: Unpack[LocateOptions]) -> Evidence:
         """Gather the evidence for each place of the map, without deciding.
@@ -269,14 +276,49 @@ class Map:
             places: the largest number of places to weigh.
             options: the keywords of `locate`.
         """
-        return gather(self._query(photo), query_options(**options), self.context, places=places)
+        made = query_options(**options)
+        return gather(self._query(photo, made), made, self.context, places=places)
 
     def explain(self, photo: Readable, **options: Unpack[LocateOptions]) -> Explanation:
         """Locate a photo and explain the answer: `city.explain("a.jpg").save("why.html")`.
 
         Takes the keywords of `locate`, and raises the same errors. A notebook displays the explanation.
         """
-        return explain(self._query(photo), query_options(**options), self.context)
+        made = query_options(**options)
+        return explain(self._query(photo, made), made, self.context)
+
+    def route(
+        self,
+        start: Endpoint,
+        to: Endpoint,
+        *,
+        mode: Mode = "walk",
+        heading_deg: float | None = None,
+        language: str | None = None,
+    ) -> Route:
+        """Find the way on the roads of the map, from where a photo was taken to a sight.
+
+        Args:
+            start: a photo, a `Position`, a `Fix`, (lat, lon), the text "LAT,LON", or the name of a sight.
+            to: the same.
+            mode: "walk", "cycle" or "drive".
+            heading_deg: where the camera looks at the start; None for what the photo shows.
+            language: the language of the name of the destination, such as uk; None for the local name.
+
+        Raises:
+            BadInput: the map has no roads or no such sight, the photo is not in the map, or there is no way.
+        """
+        finder = Finder(self.locate, self.points.all, language)
+        return route_between(start, to, finder, self.router, mode=mode, heading_deg=heading_deg)
+
+    def upcoming(self, belief: Belief, ahead: Ahead = USUAL_AHEAD) -> tuple[Upcoming, ...]:
+        """The sights that a moving camera will pass, the next one first.
+
+        Args:
+            belief: where the camera may be, and how it moves; `Belief.at` makes one of a position.
+            ahead: how far ahead to look, how sure to be, and which kinds of sights to name.
+        """
+        return upcoming(self.points, belief, ahead)
 
     # Contents
 
@@ -343,13 +385,6 @@ class Map:
             self._verifier = Verifier(self._store)
         return MapContext(self._store, self._searching(), self.calibration, self._verifier)
 
-    @property
-    def tracking(self) -> TrackContext:
-        """The parts of the map that tracks use."""
-        if self._tracking is None:
-            self._tracking = TrackContext(self._store, self._searching())
-        return self._tracking
-
     def photos(self) -> Iterator[Photo]:
         """Iterate over every photo of the map, in the order of adding."""
         return self._store.all_photos()
@@ -392,7 +427,7 @@ class Map:
         """Release the map's files and connections. Closing twice is allowed."""
         if self._search is not None:
             self._search.close()
-            self._search = self._tracking = None
+            self._search = None
         self._store.close()
         if self._wrote:
             self._wrote = False
@@ -406,13 +441,8 @@ class Map:
 
     # Internals
 
-    def _query(self, photo: Readable) -> Query:
-        picture = photos.load(photo, least_side_px=self.model.least_side_px)
-        [descriptor] = self.model.embed([picture])
-        return Query(descriptor, photo)
-
-    def _describe(self, photo: Readable) -> npt.NDArray[np.float32]:
-        return self._query(photo).descriptor
+    def _query(self, photo: Readable, options: QueryOptions) -> Query:
+        return describe_query(photo, self.model, options.panorama)
 
     def _own_model(self) -> Model:
         own = self._store.model

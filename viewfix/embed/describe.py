@@ -17,16 +17,24 @@ import numpy.typing as npt
 from .. import photos
 from ..errors import UnreadablePhoto
 from ..models.model import Model
-from ..photos.views import load_view
+from ..photos.views import identity_bytes, load_views
 from ..types import Photo, Skipped, View
+
+MOST_TOGETHER = 16
+"""Views of one file that are described by one core, one after the other."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """A photo whose file must be read. `known_hash` is the content hash that the map has for its id, or None."""
+    """A photo whose file must be read. `known_hash` is the content hash that the map has for its id, or None.
+
+    For a photo of a service, `hint` is the version of the picture, and `copy` the file that it was downloaded to.
+    """
 
     photo: Photo
     known_hash: str | None = None
+    hint: str | None = None
+    copy: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +50,8 @@ class Described:
     """A photo with the identity of its content and its descriptor.
 
     `content_hash` identifies the bytes of the file and the view that is cut out of it. `content_hint` (size and
-    modification time) lets a later run recognise the file without reading it; None for a URL. `descriptor` is (dim,)
+    modification time, or the version that a service states) lets a later run recognise the file without reading it;
+    None for another URL. `descriptor` is (dim,)
     float32 of length 1; None if the content has the known hash.
     """
 
@@ -73,7 +82,9 @@ def content_hash(data: bytes, view: View | None = None) -> str:
     """The identity of the content of a photo: 128 bits of BLAKE2b over the bytes of its file and its view, in hex."""
     digest = hashlib.blake2b(data, digest_size=16)
     if view is not None:
-        numbers = (view.yaw_deg, view.pitch_deg, view.field_of_view_deg, view.time_s)
+        numbers: tuple[float | None, ...] = (view.yaw_deg, view.pitch_deg, view.field_of_view_deg, view.time_s)
+        if view.roll_deg is not None:  # maps from before there was a roll keep their hashes
+            numbers += (view.roll_deg,)
         digest.update(repr(tuple(None if n is None else float(n) for n in numbers)).encode())
     return digest.hexdigest()
 
@@ -102,37 +113,64 @@ def describe(work: Iterable[Work], model: Model, *, workers: int | None = None) 
         workers: the number of threads; None for one per core.
     """
     workers = workers or cores()
-    waiting: deque[Future[Described | Skipped] | Settled | Skipped] = deque()
+    waiting: deque[Future[list[Described | Skipped]] | Settled | Skipped] = deque()
     pool = ThreadPoolExecutor(workers, thread_name_prefix="embed")
     try:
-        for item in work:
-            waiting.append(pool.submit(describe_one, item, model) if isinstance(item, Pending) else item)
+        for item in together(work):
+            waiting.append(pool.submit(describe_together, item, model) if isinstance(item, list) else item)
             if len(waiting) >= 4 * workers:
-                yield _result(waiting.popleft())
+                yield from _results(waiting.popleft())
         while waiting:
-            yield _result(waiting.popleft())
+            yield from _results(waiting.popleft())
     finally:
         # After Ctrl-C or on a full disk, nothing that is still queued is needed.
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _result(item: Future[Described | Skipped] | Settled | Skipped) -> Outcome:
-    return item.result() if isinstance(item, Future) else item
+def _results(item: Future[list[Described | Skipped]] | Settled | Skipped) -> Sequence[Outcome]:
+    return item.result() if isinstance(item, Future) else [item]
 
 
-def describe_one(item: Pending, model: Model) -> Described | Skipped:
-    """Describe one photo. The descriptor is None if the content has the known hash."""
-    photo = item.photo
+def together(work: Iterable[Work]) -> Iterator[list[Pending] | Settled | Skipped]:
+    """Gather consecutive views of one file, up to MOST_TOGETHER, so that it is read and decoded once."""
+    group: list[Pending] = []
+    for item in work:
+        if group and not (isinstance(item, Pending) and _belongs(item, group)):
+            yield group
+            group = []
+        if isinstance(item, Pending):
+            group.append(item)
+        else:
+            yield item
+    if group:
+        yield group
+
+
+def _belongs(item: Pending, group: Sequence[Pending]) -> bool:
+    first = group[0].photo
+    is_view = first.view is not None and item.photo.view is not None
+    return is_view and item.photo.source == first.source and len(group) < MOST_TOGETHER
+
+
+def describe_together(items: Sequence[Pending], model: Model) -> list[Described | Skipped]:
+    """Describe photos that share one file, in order. The descriptor is None if the content has the known hash."""
+    source = items[0].photo.source
     try:
-        hint = content_hint(photo.source)  # before reading, so that the next run notices a change during the read
-        data = photos.read_bytes(photo.source)
-        found = content_hash(data, photo.view)
-        if found == item.known_hash:
-            return Described(photo, found, hint, None)
-        picture = load_view(data, photo.view, least_side_px=model.least_side_px)
+        # Before reading, so that the next run notices a change during the read.
+        hint = items[0].hint or content_hint(source)
+        data = identity_bytes(items[0].copy or source, items[0].photo.view)
+        hashes = [content_hash(data, item.photo.view) for item in items]
+        new = [item.photo.view for item, found in zip(items, hashes, strict=True) if found != item.known_hash]
+        is_frame = items[0].photo.view is not None and items[0].photo.view.time_s is not None
+        pictures = load_views(items[0].copy or source if is_frame else data, new, least_side_px=model.least_side_px)
+        return [
+            Described(item.photo, found, hint, None if found == item.known_hash else model.embed([next(pictures)])[0])
+            for item, found in zip(items, hashes, strict=True)
+        ]
     except UnreadablePhoto as error:
-        return Skipped(photo.id, str(error))
-    return Described(photo, found, hint, model.embed([picture])[0])
+        if len(items) > 1:  # one damaged frame of a film must not cost the others
+            return [each for item in items for each in describe_together([item], model)]
+        return [Skipped(items[0].photo.id, str(error))]
 
 
 def describe_pictures(

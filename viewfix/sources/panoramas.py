@@ -1,0 +1,75 @@
+"""Panoramas as sources: each becomes several photos, one for each view that is cut out of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import UnreadablePhoto
+from ..photos import is_url
+from ..photos.panoramas import panoramic
+from ..types import Photo, Skipped
+from .folder import Prefer
+from .open import open_sources
+from .options import USUAL_OPTIONS, SourceOptions
+from .panorama_views import question, views_of_panorama
+from .paths import Given
+from .source import Notes, Source, name_of, notes_of, remotes_of
+
+TOO_LITTLE = "it is a panorama that shows too little of the sphere to cut out a view. Use one that is cropped less."
+
+
+@dataclass(frozen=True)
+class Panoramas:
+    """A source whose panoramas are replaced by their views. Other photos pass through."""
+
+    source: Source
+    options: SourceOptions
+
+    @property
+    def count(self) -> int | None:
+        """The number of files: how many of them are panoramas is not known before they are read."""
+        return self.source.count
+
+    @property
+    def name(self) -> str | None:
+        return name_of(self.source)
+
+    @property
+    def notes(self) -> Notes:
+        return notes_of(self.source)
+
+    def __iter__(self) -> Iterator[Photo | Skipped]:
+        for item in self.source:
+            if isinstance(item, Skipped) or item.view is not None or self.options.panorama == "no":
+                yield item
+            else:
+                yield from self._views(item)
+
+    def _views(self, photo: Photo) -> Iterator[Photo | Skipped]:
+        if is_url(photo.source):  # nothing is fetched only to find out what it is
+            told = next((t for each in remotes_of(self.source) if (t := each.is_panorama(photo)) is not None), None)
+            is_one = self.options.panorama == "yes" if told is None else told
+            yield from views_of_panorama(photo, count=self.options.views) if is_one else [photo]
+            return
+        try:
+            found = panoramic(Path(photo.source))
+        except UnreadablePhoto:
+            yield photo  # describing it skips it with the reason
+            return
+        if found.is_told or (self.options.panorama == "yes" and found.extent is not None):
+            assert found.extent is not None, "a picture that tells its extent has one"
+            views = views_of_panorama(photo, count=self.options.views, extent=found.extent)
+            yield from views
+            if not views:
+                yield Skipped(photo.id, TOO_LITTLE)
+        elif found.is_likely:
+            yield Skipped(photo.id, question(found.width_px, found.height_px))
+        else:
+            yield photo
+
+
+def open_for_map(given: Given, *, prefer: Prefer = "sidecar", options: SourceOptions = USUAL_OPTIONS) -> Panoramas:
+    """Open sources as one, with panoramas cut into views. Arguments and errors as for `open_sources`."""
+    return Panoramas(open_sources(given, prefer=prefer, options=options), options)
