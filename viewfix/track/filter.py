@@ -15,7 +15,7 @@ from .modes import MODES
 from .motion import moved
 from .observe import Sight, seen
 from .places import Floats, Places
-from .state import TrackState
+from .state import BadTrack, TrackState
 
 GPS_OUTLIER = 1e-3
 """The share of GPS positions that are simply wrong, such as between high buildings."""
@@ -82,11 +82,11 @@ def stepped(
 
 def _elapsed_s(state: TrackState, time_s: float) -> float:
     if not math.isfinite(time_s):
-        raise BadInput(f"The time of a frame is {time_s}. Pass seconds as a finite number.")
+        raise BadTrack(f"The time of a frame is {time_s}. Pass seconds as a finite number.")
     if state.time_s is None:
         return 0.0
     if time_s < state.time_s:
-        raise BadInput(
+        raise BadTrack(
             f"This frame is {state.time_s - time_s:g} s older than the one before. Pass frames in the order of time, "
             "or begin a new track."
         )
