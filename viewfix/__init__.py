@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from .map import Map
     from .models.model import Model
     from .pois.nearby import Reach
+    from .sources.services.fetch import Fetched, fetch
+    from .sources.services.open import open_service
+    from .sources.services.options import ServiceOptions
 
 __version__ = "0.1.0"
 
@@ -37,10 +40,14 @@ _LAZY = {  # these bring numpy, ONNX Runtime or FAISS: imported when they are fi
     "Circle": "geo",
     "Evidence": "locate.evidence",
     "Explanation": "explain.explanation",
+    "Fetched": "sources.services.fetch",
     "Map": "map",
     "Model": "models.model",
     "Reach": "pois.nearby",
     "Region": "geo",
+    "ServiceOptions": "sources.services.options",
+    "fetch": "sources.services.fetch",
+    "open_service": "sources.services.open",
 }
 
 __all__ = [
@@ -53,6 +60,7 @@ __all__ = [
     "Circle",
     "Evidence",
     "Explanation",
+    "Fetched",
     "Fix",
     "Map",
     "MapBusy",
@@ -66,6 +74,7 @@ __all__ = [
     "Position",
     "Reach",
     "Region",
+    "ServiceOptions",
     "Skipped",
     "StorageFailed",
     "UnknownModel",
@@ -73,6 +82,8 @@ __all__ = [
     "View",
     "ViewfixError",
     "__version__",
+    "fetch",
+    "open_service",
 ]
 
 
