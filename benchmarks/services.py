@@ -37,7 +37,7 @@ SOUTH, WEST, STEP_DEG = 52.2, 0.12, 0.0002  # 22 m to the north
 WIDTH_PX = 2048
 AT_ONCE = 8
 """What viewfix asks Panoramax for at one time."""
-SLOW_S = 0.8
+SLOW_S = 1.2
 
 
 def pictures(data: Path, count: int) -> Iterator[bytes]:

@@ -15,7 +15,7 @@ LAYERS = [  # a folder may import those of the layers above it, never those belo
     {"errors", "links"},
     {"types", "optional", "files", "shell"},
     {"geo", "metrics", "console", "geojson", "capacity"},
-    {"photos"},
+    {"photos", "telemetry"},
     {"sources", "models", "reports"},
     {"store"},
     {"embed", "search"},

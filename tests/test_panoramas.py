@@ -89,7 +89,7 @@ def test_many_views_are_cut_from_one_decoded_picture(monkeypatch: pytest.MonkeyP
 
 
 def test_a_cropped_panorama_gives_the_views_of_the_whole_one(tmp_path: Path) -> None:
-    """As in panoramas by phone, the top and the bottom are missing; views are as wide as the 75 degrees allow."""
+    """As in panoramas by phone, the top and the bottom are missing: views are as wide as fits into 75 degrees."""
     whole = sphere(2048)
     area = dict(
         FullPanoWidthPixels=2048, FullPanoHeightPixels=1024, CroppedAreaLeftPixels=0, CroppedAreaTopPixels=300,

@@ -36,6 +36,8 @@ EXTRAS = {
     "ray": ("cluster", "Embedding on many machines"),
     "fsspec": ("cluster", "Reading from object storage"),
     "s3fs": ("cluster", "Reading from S3"),
+    "av": ("video", "Reading films"),
+    "gpxpy": ("video", "Reading GPX tracks"),
     "scipy": ("evaluate", "Finding neighbours in space and reading .mat files"),
 }
 

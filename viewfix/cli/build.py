@@ -15,15 +15,15 @@ from .options import (
     json_option,
     map_argument,
     model_option,
-    panorama_options,
     prefer_option,
     print_added,
     ray_options,
+    source_options,
 )
 from .service_options import opened_services, print_outlines, service_options
 
 if TYPE_CHECKING:
-    from ..sources import PanoramaMode, Prefer
+    from ..sources import Prefer, SourceOptions
     from ..sources.services.options import ServiceOptions
 
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 @map_argument
 @click.argument("sources", metavar="SOURCE...", nargs=-1, required=True)
 @prefer_option
-@panorama_options
+@source_options
 @model_option
 @ray_options
 @service_options
@@ -43,8 +43,7 @@ def command(  # noqa: PLR0913  one for each option
     place: Address,
     sources: tuple[str, ...],
     prefer: Prefer,
-    panorama: PanoramaMode,
-    views: int,
+    reading: SourceOptions,
     model: str | None,
     ray: str | None,
     ray_workers: int | None,
@@ -58,15 +57,14 @@ def command(  # noqa: PLR0913  one for each option
 
     A SOURCE is a folder of photos (with its subfolders; positions from EXIF, XMP, Google
     Takeout or UTM file names), a manifest (CSV, GeoJSON or Parquet with file, lat, lon), a
-    photo, a pattern such as "*.jpg", or a street-level service: panoramax:WHERE,
-    mapillary:WHERE or kartaview:WHERE, as in `viewfix fetch`; its pictures pass through, and
-    only the map stays. You can stop a build at any time; the same command
-    continues it, and photos that are already in the map are not embedded again. With
-    --local-features the map can verify candidates without the photo files. With --ray, many
-    machines embed and this one writes.
+    photo, a film with a track, a pattern such as "*.jpg", or a street-level service:
+    panoramax:WHERE, mapillary:WHERE or kartaview:WHERE, as in `viewfix fetch`; its pictures
+    pass through, and only the map stays. Panoramas are cut into views. You can stop a build at
+    any time; the same command continues it, and photos that are already in the map are not
+    embedded again. With --local-features the map can verify candidates without the photo
+    files. With --ray, many machines embed and this one writes.
     """
     from ..map import Map
-    from ..sources import SourceOptions
 
     if place.file is not None and place.file.is_dir():
         raise BadInput(f"{place} is a folder, but the map's file comes first: viewfix build NEW.map {place}")
@@ -83,7 +81,7 @@ def command(  # noqa: PLR0913  one for each option
             model=model,
             progress=report,
             cluster=cluster,
-            options=SourceOptions(panorama, views),
+            options=reading,
             local_features=local_features,
         )
         missed = city.store_local_features() if local_features else 0

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 @click.option("-o", "--output", "folder", type=click.Path(path_type=Path, file_okay=False), metavar="FOLDER",
               help="The folder to write to. Required, except with --dry-run.")  # fmt: skip
 @service_options
+@click.option("--spacing-m", type=click.FloatRange(0, min_open=True), metavar="METRES",
+              help="Leave out pictures nearer than this to one with about the same direction.")  # fmt: skip
 @click.option("--manifest", "form", type=click.Choice(["csv", "parquet"]), default="csv", show_default=True,
               help="The format of the manifest.")  # fmt: skip
 @click.option("--dry-run", is_flag=True, help="Only say how many pictures there are, how large, and whose.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -21,18 +22,22 @@ if TYPE_CHECKING:
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-NAMES = ("since", "until", "radius_m", "max_photos", "spacing_m", "newest_first", "token_file")
+NAMES = ("since", "until", "radius_m", "max_photos", "newest_first", "token_file")
 PRODUCERS_SHOWN = 5
 
 
 def service_options(command: Command) -> Command:
-    """Add the options, and pass them on as one argument `choice`, a ServiceOptions."""
+    """Add the options, and pass them on as one argument `choice`, a ServiceOptions.
+
+    Its `spacing_m` is that of `source_options` where the command has these, which then come first.
+    """
 
     @functools.wraps(command)
     def with_options(**values: Any) -> Any:
         from ..sources.services.options import ServiceOptions, day_or_moment
 
         given = {name: values.pop(name) for name in NAMES}
+        given["spacing_m"] = values["reading"].spacing_m if "reading" in values else values.pop("spacing_m")
         for name in ("since", "until"):
             given[name] = None if given[name] is None else day_or_moment(given[name])
         return command(**values, choice=ServiceOptions(**given))
@@ -43,8 +48,6 @@ def service_options(command: Command) -> Command:
         click.option("--token-file", type=file, metavar="FILE",
                      help="The token of Mapillary, instead of the variable MAPILLARY_ACCESS_TOKEN."),
         click.option("--newest-first", is_flag=True, help="Services: prefer newer pictures, and begin with them."),
-        click.option("--spacing-m", type=positive, metavar="METRES",
-                     help="Services: leave out pictures nearer than this to one with about the same direction."),
         click.option("--max-photos", type=click.IntRange(1), metavar="N", help="Services: take at most N pictures."),
         click.option("--radius", "radius_m", type=positive, metavar="METRES",
                      help="Services: how far around the point of panoramax:LAT,LON."),
@@ -63,9 +66,10 @@ def opened_services(sources: Sequence[str], choice: ServiceOptions) -> list[Give
     """
     from ..sources.services.open import is_service, open_service
 
-    if not choice.is_default and not any(map(is_service, sources)):
+    of_services = replace(choice, spacing_m=None)  # films have a spacing too
+    if not of_services.is_default and not any(map(is_service, sources)):
         raise BadInput(
-            "--from, --to, --radius, --max-photos, --spacing-m, --newest-first and --token-file are for services, such "
+            "--from, --to, --radius, --max-photos, --newest-first and --token-file are for services, such "
             f"as panoramax:SOUTH,WEST,NORTH,EAST, and {sources[0]} is not one. Leave them out."
         )
     return [open_service(source, choice) if is_service(source) else source for source in sources]

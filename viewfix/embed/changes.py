@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..errors import UnreadablePhoto
-from ..photos import read_bytes
+from ..photos.views import identity_bytes
 from ..store.records import Record
 from ..store.store import Store
 from ..types import Photo, Position, Skipped, View
@@ -125,7 +125,7 @@ def _is_another(known: Record, item: Photo) -> bool:
     if known.photo.source == item.source or (known.content_hint and known.content_hint == content_hint(item.source)):
         return False
     try:
-        return content_hash(read_bytes(item.source), item.view) != known.content_hash
+        return content_hash(identity_bytes(item.source, item.view), item.view) != known.content_hash
     except UnreadablePhoto:
         return False  # embedding reads it again, and skips it with the reason
 

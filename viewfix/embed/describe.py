@@ -17,7 +17,7 @@ import numpy.typing as npt
 from .. import photos
 from ..errors import UnreadablePhoto
 from ..models.model import Model
-from ..photos.views import load_views
+from ..photos.views import identity_bytes, load_views
 from ..types import Photo, Skipped, View
 
 MOST_TOGETHER = 16
@@ -159,16 +159,19 @@ def describe_together(items: Sequence[Pending], model: Model) -> list[Described 
     try:
         # Before reading, so that the next run notices a change during the read.
         hint = items[0].hint or content_hint(source)
-        data = photos.read_bytes(items[0].copy or source)
+        data = identity_bytes(items[0].copy or source, items[0].photo.view)
         hashes = [content_hash(data, item.photo.view) for item in items]
         new = [item.photo.view for item, found in zip(items, hashes, strict=True) if found != item.known_hash]
-        pictures = load_views(data, new, least_side_px=model.least_side_px)
+        is_frame = items[0].photo.view is not None and items[0].photo.view.time_s is not None
+        pictures = load_views(items[0].copy or source if is_frame else data, new, least_side_px=model.least_side_px)
         return [
             Described(item.photo, found, hint, _described(found, item, pictures, model), item.copy)
             for item, found in zip(items, hashes, strict=True)
         ]
     except UnreadablePhoto as error:
-        return [Skipped(item.photo.id, str(error)) for item in items]
+        if len(items) > 1:  # one damaged frame of a film must not cost the others
+            return [each for item in items for each in describe_together([item], model)]
+        return [Skipped(items[0].photo.id, str(error))]
 
 
 def _described(

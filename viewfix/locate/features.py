@@ -11,7 +11,7 @@ from .. import photos
 from ..embed.describe import content_hash, cores
 from ..errors import BadInput, UnreadablePhoto
 from ..models.local import SEEN, LocalFeatures, LocalModel
-from ..photos.views import load_view
+from ..photos.views import identity_bytes, load_view
 from ..store.local_features import Identity, LocalFeatureCache
 from ..store.store import Store
 from ..types import Photo, Progress, silent
@@ -102,10 +102,11 @@ class PhotoFeatures:
 
     def _from_source(self, photo: Photo, identity: Identity, source: str) -> LocalFeatures | None:
         try:
-            data = photos.read_bytes(source)
+            data = identity_bytes(source, photo.view)
             if content_hash(data, photo.view) != identity[1]:
                 return None
-            picture = load_view(data, photo.view, least_side_px=SEEN.least_side_px)
+            is_frame = photo.view is not None and photo.view.time_s is not None
+            picture = load_view(photo.source if is_frame else data, photo.view, least_side_px=SEEN.least_side_px)
             # Pack and unpack, so that the answer is the same whether the features were stored or not.
             return LocalFeatures.unpack(self._model.extract(picture).pack())
         except UnreadablePhoto:

@@ -1,4 +1,4 @@
-"""Loading of photos that are only a part of their file: views of a panorama."""
+"""Loading of photos that are only a part of their file: views of a panorama, frames of a film."""
 
 from __future__ import annotations
 
@@ -11,10 +11,15 @@ from PIL import Image
 
 from ..errors import UnreadablePhoto
 from ..types import View
+from .content import read_bytes
+from .film import Film, film_identity
 from .header import read_header
 from .pixels import Readable, load
-from .sphere import FIELD_OF_VIEW_DEG, Extent, Pixels, cut, extent_of
+from .sphere import FIELD_OF_VIEW_DEG, Extent, Pixels, cut, extent_of, is_whole_sphere
 from .xmp import panorama_in
+
+MOST_MISSED_S = 1.0
+"""A frame that begins this much later than the wanted one is another one: what is between is damaged."""
 
 
 def load_view(photo: Readable, view: View | None, *, least_side_px: int | None = None) -> Pixels:
@@ -22,7 +27,8 @@ def load_view(photo: Readable, view: View | None, *, least_side_px: int | None =
 
     Args:
         photo: as for `load`.
-        view: a direction cut out of an equirectangular panorama; None for the whole picture.
+        view: a direction cut out of an equirectangular panorama, a moment of a film, or both; None for the whole
+            picture. A film must be passed by its path.
         least_side_px: the sides of the result need not be longer than this; None for the full resolution.
 
     Returns:
@@ -38,7 +44,8 @@ def load_view(photo: Readable, view: View | None, *, least_side_px: int | None =
 def load_views(photo: Readable, views: Sequence[View | None], *, least_side_px: int | None = None) -> Iterator[Pixels]:
     """Load several views of one photo, which is decoded only once. Arguments and errors as for `load_view`."""
     if any(view is not None and view.time_s is not None for view in views):
-        raise UnreadablePhoto("It is a moment of a video, and this version of viewfix does not read videos.")
+        yield from _moments(photo, views)
+        return
     cuts = [view for view in views if view is not None]
     if not cuts:
         whole = load(photo, least_side_px=least_side_px)
@@ -51,6 +58,44 @@ def load_views(photo: Readable, views: Sequence[View | None], *, least_side_px: 
     least = None if least_side_px is None else math.ceil(least_side_px * 180 / narrowest_deg)
     panorama, extent = _load_panorama(photo, least)
     yield from (cut(panorama, view, extent) for view in cuts)
+
+
+def _moments(photo: Readable, views: Sequence[View | None]) -> Iterator[Pixels]:
+    """Moments of a film; consecutive views of one moment share its frame."""
+    if not isinstance(photo, str | Path):
+        raise UnreadablePhoto("A moment of a film can only be read from its file. Pass the path of the film.")
+    frame, at_s = None, None
+    with Film(photo) as film:
+        for view in views:
+            if view is None or view.time_s is None:
+                raise UnreadablePhoto(f"{photo} is a film. Pass the time of a frame: View(time_s=...).")
+            if view.time_s != at_s:
+                found = film.at(view.time_s)
+                if found is None or abs(found.time_s - view.time_s) > MOST_MISSED_S:
+                    raise UnreadablePhoto(
+                        f"{photo} has no frame at {view.time_s:.2f} s: it ends before, or is damaged."
+                    )
+                frame, at_s = found.pixels(), view.time_s
+            assert frame is not None, "decoded for the first view of a moment"
+            yield _part(frame, view)
+
+
+def _part(frame: Pixels, view: View) -> Pixels:
+    if view.yaw_deg is None and view.pitch_deg is None and view.field_of_view_deg is None:
+        return frame
+    height_px, width_px = frame.shape[:2]
+    if not is_whole_sphere(width_px, height_px):
+        raise UnreadablePhoto(f"A frame with {width_px} x {height_px} pixels is not a panorama. Remove the view.")
+    return cut(frame, view)
+
+
+def identity_bytes(source: str, view: View | None) -> bytes:
+    """What identifies the content of a photo together with its view: the bytes of its file, or what stands for a film.
+
+    Raises:
+        UnreadablePhoto: the file cannot be read.
+    """
+    return read_bytes(source) if view is None or view.time_s is None else film_identity(source)
 
 
 def _load_panorama(photo: Readable, least_height_px: int | None) -> tuple[Pixels, Extent]:

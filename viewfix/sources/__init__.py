@@ -6,7 +6,8 @@ from .folder import Files, Folder, Prefer
 from .manifest import Manifest
 from .open import existing_paths, image_files, open_source, open_sources, pictures_in
 from .options import USUAL_OPTIONS, PanoramaMode, SourceOptions
-from .panoramas import Panoramas, open_for_map, views_of_panorama
+from .panorama_views import views_of_panorama
+from .panoramas import Panoramas, open_for_map
 from .paths import Given
 from .source import Chain, Notes, Remote, Source, name_of, notes_of, remotes_of
 from .utm import utm_folder

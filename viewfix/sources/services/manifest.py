@@ -11,7 +11,7 @@ from ...errors import BadInput, StorageFailed
 from ...files import replacing
 from ...optional import optional
 from ...types import Photo
-from ..panoramas import views_of_panorama
+from ..panorama_views import views_of_panorama
 from .service import Item
 from .source import photo_of
 
