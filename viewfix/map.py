@@ -66,7 +66,7 @@ class Map:
     # Building and changing
 
     @classmethod
-    def build(
+    def build(  # noqa: PLR0913  the keywords of one build
         cls,
         place: Place,
         *sources: Given,
@@ -75,6 +75,7 @@ class Map:
         progress: Progress = silent,
         cluster: Where = None,
         options: SourceOptions = USUAL_OPTIONS,
+        local_features: bool = False,
     ) -> Map:
         """Build a map, or continue one. Photos that are already in the map are not embedded again.
 
@@ -87,6 +88,7 @@ class Map:
             progress: called with the current stage, the number done, and the total.
             cluster: the address of a Ray cluster to embed on; None for this machine.
             options: which pictures are panoramas, and into how many views to cut them.
+            local_features: see `store_local_features`; the pictures of a service are not downloaded again for them.
 
         Returns:
             The open map. Its `last_added` has the counts, and the skipped photos with their reasons.
@@ -109,6 +111,8 @@ class Map:
             city = on_failure.enter_context(
                 cls.open(place, model=used if used is not None else model, progress=progress)
             )
+            if local_features:
+                Verifier(writer).features.cache.keep_all({})
             city._add(stream, writer, on=cluster)
             if not len(city):
                 raise nothing_usable(sources, city.last_added)
@@ -166,10 +170,13 @@ class Map:
 
     def _add(self, stream: Iterable[Photo | Skipped], store: Store, calibrate: bool = True, on: Where = None) -> Added:
         self._wrote = True
-        self.last_added = ingest(stream, store, self.model, progress=self._progress, describe=describer(on))
+        features = Verifier(store).features
+        keep = features.store if geometry.available() and features.cache.complete else None
+        report, describe = self._progress, describer(on)
+        self.last_added = ingest(stream, store, self.model, progress=report, describe=describe, keep=keep)
         self._searching().refresh()
-        if (verifier := self.context.verifier) is not None and verifier.features.cache.complete:
-            Verifier(store).store_all(progress=self._progress)
+        if keep is not None:
+            features.store_all(progress=self._progress)
         if calibrate:
             self._calibrate(store)
         return self.last_added
