@@ -12,6 +12,8 @@ from ..geojson import to_json
 from ..locate.confidence import Calibration
 from ..models.model import Model
 from ..photos.licences import Thumbnails as Rule
+from ..roads.combined import combined
+from ..roads.graph import encode
 from ..types import PointOfInterest, Progress, silent
 from . import app
 from .check import check_of
@@ -134,6 +136,8 @@ def pack(
         **({"basemap.pmtiles": basemap} if basemap else {}),
     }
     own = _data_files(content, packed, points, about, thumbnails)
+    if (graph := combined(store.roads)) is not None:
+        own["roads.bin"] = encode(graph)
     files = list(_stored(own, options, parted, progress))
     beside = app.at_root(title)
     version = version_of(files, app.page_template().encode(), *beside.values())
@@ -209,9 +213,10 @@ def _basemap(path: Path | None) -> bytes | None:
 
 def _sizes(files: list[Stored], *, manifest_bytes: int) -> dict[str, int]:
     """Bytes to download, by purpose."""
-    sizes = dict.fromkeys(("engine", "app", "model", "photos", "points of interest", "thumbnails", "base map"), 0)
+    sizes = dict.fromkeys(("engine", "app", "model", "photos", "points of interest", "roads", "thumbnails",
+                           "base map"), 0)  # fmt: skip
     kinds = {"vendor/": "engine", "model.": "model", "photos.": "photos", "points.": "points of interest",
-             "thumbnails.": "thumbnails", "basemap.": "base map"}  # fmt: skip
+             "roads.": "roads", "thumbnails.": "thumbnails", "basemap.": "base map"}  # fmt: skip
     for file in files:
         kind = next((kind for start, kind in kinds.items() if file.path.startswith(start)), "app")
         sizes[kind] += len(file.content)

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from ..errors import BadInput
 from ..locate.confidence import Calibration
 from ..store.address import Address
+from ..store.roads import RoadSource
 from ..types import Camera, Photo, PointOfInterest, View
 from .bundle import bundled
 
@@ -30,6 +31,14 @@ class Points(Protocol):
         """Every point, always in the same order."""
 
 
+class Roads(Protocol):
+    """The part of a map's roads that is packed."""
+
+    def sources(self) -> list[RoadSource]: ...
+
+    def load(self, source: RoadSource) -> bytes: ...
+
+
 class PhotoStore(Protocol):
     """The part of a map's store that is packed; every `Store` has it."""
 
@@ -38,6 +47,9 @@ class PhotoStore(Protocol):
 
     @property
     def points(self) -> Points: ...
+
+    @property
+    def roads(self) -> Roads: ...
 
     def __len__(self) -> int: ...
 
