@@ -23,18 +23,18 @@ class TrackModel:
     """The fitted numbers.
 
     A photo that stands `z` robust standard deviations above the median similarity of its frame has the log-likelihood
-    ratio `temper * (slope * z + bias)` for "taken here" against "not taken here". A frame whose best photo stands out
-    by `z` has the log-likelihood ratio `foreign_bias - foreign_slope * z`, limited to `most_foreign`, for "not on this
-    map". `said` and `true` are the points of the curve that turns the filter's own probability into the one that is
+    ratio `temper * (slope * z + bias)` for "taken here" against "not taken here". A frame whose most similar photo has
+    the cosine `s` has the log-likelihood ratio `foreign_bias - foreign_slope * s`, limited to +- `most_foreign`,
+    for "not on this map". `said` and `true` are the points of the curve that turns the filter's own probability into the one that is
     reported: both ascending, from 0 to 1.
     """
 
     slope: float = 0.7
     bias: float = -0.6
-    temper: float = 1.0
-    foreign_bias: float = 0.0
-    foreign_slope: float = 0.0
-    most_foreign: float = 2.0
+    temper: float = 2.0
+    foreign_bias: float = 7.8
+    foreign_slope: float = 32.0
+    most_foreign: float = 3.0
     said: tuple[float, ...] = (0.0, 1.0)
     true: tuple[float, ...] = (0.0, 1.0)
 
@@ -43,9 +43,9 @@ class TrackModel:
         value = self.temper * (self.slope * np.asarray(standing, np.float64) + self.bias)
         return np.asarray(np.clip(value, -MOST_LOG_RATIO, MOST_LOG_RATIO))
 
-    def foreign_log_ratio(self, standing: float) -> float:
-        """The log-likelihood ratio of "not on this map" for a frame whose best photo stands out this far."""
-        value = self.foreign_bias - self.foreign_slope * standing
+    def foreign_log_ratio(self, top: float) -> float:
+        """The log-likelihood ratio of "not on this map" for a frame, by the highest cosine."""
+        value = self.foreign_bias - self.foreign_slope * top
         return min(max(value, -self.most_foreign), self.most_foreign)
 
     def calibrated(self, probability: float) -> float:

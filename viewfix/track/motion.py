@@ -28,7 +28,7 @@ STOP, ANY_SPEED = 0.01, 0.01
 ANY_WAY = 0.5
 """The share of cameras that stand which may go on in any direction."""
 
-VIEW_KEPT, VIEW_TURN_DEG = 0.85, 40.0
+VIEW_KEPT, VIEW_TURN_DEG = 0.7, 40.0
 """The share of cameras that keep their direction from one frame to the next, and how exactly."""
 
 MOVED_SOURCES = 64

@@ -22,14 +22,14 @@ class Sight:
 
     `places` are the (k,) distinct places of the most similar photos, ascending. `standing` is (k, DIRECTIONS): how far
     the most similar photo of that place and direction stands out of the frame's similarities, in robust standard
-    deviations above the median; -inf for none. `least` and `most` are the standing of the least and of the most similar
-    photo that was found.
+    deviations above the median; -inf for none. `least` is the standing of the least similar photo that was found,
+    `top` the cosine of the most similar, [-1, 1].
     """
 
     places: Ints
     standing: Floats
     least: float
-    most: float
+    top: float
 
 
 def sight(places: Ints, headings_deg: Floats, similarities: Floats, reference: Floats) -> Sight:
@@ -50,7 +50,7 @@ def sight(places: Ints, headings_deg: Floats, similarities: Floats, reference: F
     apart = np.abs((headings_deg[:, None] - middle[None] + 180) % 360 - 180)
     seen = np.isnan(headings_deg)[:, None] | (apart <= LOOK_APART_DEG)
     np.maximum.at(standing, of, np.where(seen, z[:, None], -np.inf))
-    return Sight(unique, standing, float(z.min()), float(z.max()))
+    return Sight(unique, standing, float(z.min()), float(similarities.max()))
 
 
 def seen(belief: Belief, sight: Sight, model: TrackModel) -> Belief:
@@ -60,7 +60,7 @@ def seen(belief: Belief, sight: Sight, model: TrackModel) -> Belief:
     """
     at = np.searchsorted(belief.places, sight.places)
     least = float(np.exp(model.log_ratio(sight.least)))
-    foreign = float(np.exp(model.foreign_log_ratio(sight.most)))
+    foreign = float(np.exp(model.foreign_log_ratio(sight.top)))
     ratio = np.full((len(belief.places), DIRECTIONS), least)
     ratio[at] = np.exp(model.log_ratio(np.maximum(sight.standing, sight.least)))
     views = belief.views * ratio
