@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from .map import Map
     from .models.model import Model
     from .pois.nearby import Reach
+    from .sources import SourceOptions
 
 __version__ = "0.1.0"
 
@@ -41,6 +42,7 @@ _LAZY = {  # these bring numpy, ONNX Runtime or FAISS: imported when they are fi
     "Model": "models.model",
     "Reach": "pois.nearby",
     "Region": "geo",
+    "SourceOptions": "sources",
 }
 
 __all__ = [
@@ -67,6 +69,7 @@ __all__ = [
     "Reach",
     "Region",
     "Skipped",
+    "SourceOptions",
     "StorageFailed",
     "UnknownModel",
     "UnreadablePhoto",
