@@ -19,10 +19,10 @@ from viewfix.locate.options import QueryOptions
 from viewfix.store.store import Store
 
 PUBLIC = {
-    "Added", "BadInput", "Box", "Calibration", "Camera", "Candidate", "Circle", "Evidence", "Explanation", "Fix", "Map",
-    "MapBusy", "MissingExtra", "Model", "ModelMismatch", "Nearby", "NotAMap", "Photo", "PointOfInterest", "Position",
-    "Reach", "Region", "Skipped", "SourceOptions", "StorageFailed", "UnknownModel", "UnreadablePhoto", "View",
-    "ViewfixError", "__version__",
+    "Added", "BadInput", "Box", "Calibration", "Camera", "Candidate", "Circle", "Evidence", "Explanation", "Fetched",
+    "Fix", "Map", "MapBusy", "MissingExtra", "Model", "ModelMismatch", "Nearby", "NotAMap", "Photo", "PointOfInterest",
+    "Position", "Reach", "Region", "ServiceOptions", "Skipped", "SourceOptions", "StorageFailed", "UnknownModel",
+    "UnreadablePhoto", "View", "ViewfixError", "__version__", "fetch", "open_service",
 }  # fmt: skip
 
 

@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).parent.parent / "viewfix"
 
 LAYERS = [  # a folder may import those of the layers above it, never those below or beside it
-    {"errors"},
+    {"errors", "links"},
     {"types", "optional", "files", "shell"},
     {"geo", "metrics", "console", "geojson", "capacity"},
     {"photos", "telemetry"},
@@ -20,6 +20,7 @@ LAYERS = [  # a folder may import those of the layers above it, never those belo
     {"store"},
     {"embed", "search"},
     {"locate", "pois"},
+    {"roads"},
     {"explain", "copying", "coverage", "pack"},
     {"map", "compare"},
     {"migrate", "evaluate"},

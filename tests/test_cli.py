@@ -72,7 +72,8 @@ def test_locate_speaks_geojson(real_map: Path, query: str, tmp_path: Path, capsy
     found, lost = (json.loads(line) for line in said(capsys)[0])
     properties = found["properties"]
     assert found["type"] == "Feature"
-    told = ["query", "found", "confidence", "radius_m", "heading_deg", "reason", "candidates", "attribution", "nearby"]
+    told = ["query", "found", "confidence", "radius_m", "heading_deg", "reason", "candidates", "attribution", "nearby",
+            "links"]  # fmt: skip
     assert list(properties) == told and properties["nearby"] == []
     assert list(properties["candidates"][0]) == [
         "id", "similarity", "inliers", "position", "heading_deg", "taken_at", "attribution", "licence",

@@ -101,6 +101,7 @@ def test_each_way_to_run_the_tests_installs_and_selects_its_own(
 
     monkeypatch.setattr(dev, "set_up", lambda name: seen.append(name) or Environment())
     monkeypatch.setattr(dev, "set_up_browser", lambda _: None)
+    monkeypatch.setattr(dev, "set_up_geovisio", lambda: None)
     assert dev.main(["test", *options]) == 0
     assert seen == [extra, ["pytest", *expected]]
 

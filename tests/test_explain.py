@@ -239,9 +239,20 @@ def test_texts_from_outside_stay_texts() -> None:
         assert evil.replace("\udcff", "?") in tree.one("main").text
 
 
+def test_the_page_links_to_the_place_in_other_maps() -> None:
+    tree = Tree(explanation(pair(candidate("best.jpg"))).html())
+    fix = explanation(pair(candidate("best.jpg"))).fix
+    assert [e.attributes["href"] for e in tree.all("a")] == list(fix.links.values())
+    lost = Tree(explanation(fix=Fix(None, 0.1, (), "nothing is alike")).html())
+    assert not lost.all("a")
+
+
 def test_nothing_is_loaded_from_anywhere() -> None:
     html = explanation(pair(candidate("best.jpg", attribution="A. Nother", licence="CC BY 4.0"))).html()
-    assert "http:" not in html and "https:" not in html and "url(" not in html
+    assert "url(" not in html
+    followed = [e.attributes.pop("href") for e in Tree(html).all("a")]  # addresses that load only when they are clicked
+    elsewhere = [value for e in Tree(html).elements if e.tag != "a" for value in e.attributes.values() if ":/" in value]
+    assert followed and not elsewhere
     assert "A. Nother" in html and "CC BY 4.0" in html
     policy = [e.attributes["content"] for e in Tree(html).all("meta") if "http-equiv" in e.attributes]
     assert policy == ["default-src 'none'; img-src data:; style-src 'unsafe-inline'"]

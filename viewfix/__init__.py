@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from .models.model import Model
     from .pois.nearby import Reach
     from .sources import SourceOptions
+    from .sources.services.fetch import Fetched, fetch
+    from .sources.services.open import open_service
+    from .sources.services.options import ServiceOptions
 
 __version__ = "0.1.0"
 
@@ -38,11 +41,15 @@ _LAZY = {  # these bring numpy, ONNX Runtime or FAISS: imported when they are fi
     "Circle": "geo",
     "Evidence": "locate.evidence",
     "Explanation": "explain.explanation",
+    "Fetched": "sources.services.fetch",
     "Map": "map",
     "Model": "models.model",
     "Reach": "pois.nearby",
     "Region": "geo",
+    "ServiceOptions": "sources.services.options",
     "SourceOptions": "sources",
+    "fetch": "sources.services.fetch",
+    "open_service": "sources.services.open",
 }
 
 __all__ = [
@@ -55,6 +62,7 @@ __all__ = [
     "Circle",
     "Evidence",
     "Explanation",
+    "Fetched",
     "Fix",
     "Map",
     "MapBusy",
@@ -68,6 +76,7 @@ __all__ = [
     "Position",
     "Reach",
     "Region",
+    "ServiceOptions",
     "Skipped",
     "SourceOptions",
     "StorageFailed",
@@ -76,6 +85,8 @@ __all__ = [
     "View",
     "ViewfixError",
     "__version__",
+    "fetch",
+    "open_service",
 ]
 
 

@@ -33,6 +33,7 @@ def to_feature(query: str | None, fix: Fix, *, k: int | None = None, language: s
             "candidates": [to_candidate(each) for each in fix.candidates[:k]],
             "attribution": credits_of(fix, k=k),
             "nearby": [to_nearby(each, language) for each in fix.nearby],
+            "links": dict(fix.links),
         },
     }
 

@@ -34,6 +34,11 @@ from .pack import Packed, PackOptions, pack
 from .photos import Readable
 from .pois import with_nearby
 from .pois.nearby import USUAL_REACH, Reach
+from .pois.upcoming import USUAL_AHEAD, Ahead, Belief, Upcoming, upcoming
+from .roads.endpoints import Endpoint, Finder, route_between
+from .roads.route import Route
+from .roads.router import Router
+from .roads.speeds import Mode
 from .search.open import Search, open_search
 from .sources import USUAL_OPTIONS, Given, PanoramaMode, Prefer, SourceOptions, open_for_map
 from .store.complete import require_complete
@@ -53,6 +58,7 @@ class Map:
         self._model: Model | None = None
         self._search: Search | None = None
         self._verifier: Verifier | None = None
+        self.router = Router(store)
         self._progress = progress
         self.last_added = Added()
         self._wrote = False
@@ -273,6 +279,39 @@ class Map:
         """
         made = query_options(**options)
         return explain(self._query(photo, made), made, self.context)
+
+    def route(
+        self,
+        start: Endpoint,
+        to: Endpoint,
+        *,
+        mode: Mode = "walk",
+        heading_deg: float | None = None,
+        language: str | None = None,
+    ) -> Route:
+        """Find the way on the roads of the map, from where a photo was taken to a sight.
+
+        Args:
+            start: a photo, a `Position`, a `Fix`, (lat, lon), the text "LAT,LON", or the name of a sight.
+            to: the same.
+            mode: "walk", "cycle" or "drive".
+            heading_deg: where the camera looks at the start; None for what the photo shows.
+            language: the language of the name of the destination, such as uk; None for the local name.
+
+        Raises:
+            BadInput: the map has no roads or no such sight, the photo is not in the map, or there is no way.
+        """
+        finder = Finder(self.locate, self.points.all, language)
+        return route_between(start, to, finder, self.router, mode=mode, heading_deg=heading_deg)
+
+    def upcoming(self, belief: Belief, ahead: Ahead = USUAL_AHEAD) -> tuple[Upcoming, ...]:
+        """The sights that a moving camera will pass, the next one first.
+
+        Args:
+            belief: where the camera may be, and how it moves; `Belief.at` makes one of a position.
+            ahead: how far ahead to look, how sure to be, and which kinds of sights to name.
+        """
+        return upcoming(self.points, belief, ahead)
 
     # Contents
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from .errors import BadInput
+from .links import links_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +162,7 @@ class PointOfInterest:
     `id` is "node/123" or "way/5" for OpenStreetMap, otherwise the id of a GeoJSON feature or of a table row. `kind` is
     a key=value tag of OpenStreetMap. `names` maps language codes to names. `links` maps "wikipedia", "wikidata" and
     "website" to http or https URLs. `notability`, 0 or more, tells how well known the sight is; it has no unit and is
-    only good for comparing.
+    only good for comparing. `outline` has the corners of an area or line, (lat, lon) in degrees; empty for a point.
     """
 
     id: str
@@ -173,6 +174,7 @@ class PointOfInterest:
     notability: float = 0.0
     attribution: str | None = None
     licence: str | None = None
+    outline: tuple[tuple[float, float], ...] = ()
 
     def named(self, language: str | None) -> str:
         """The name in a language ("uk", "pt-BR"); if there is none, in English, and otherwise in the local language."""
@@ -233,6 +235,12 @@ class Fix:
     def found(self) -> bool:
         """Whether the photo was located."""
         return self.position is not None
+
+    @property
+    def links(self) -> Mapping[str, str]:
+        """Addresses of the place in other maps, such as "street_view" or "geo"; empty if not found."""
+        at = self.position
+        return {} if at is None else links_of(at.lat, at.lon, self.heading_deg)
 
     def __str__(self) -> str:
         if self.position is None:

@@ -266,6 +266,19 @@ def test_sights_are_described_as_seen_from_the_photo(visit: Callable[..., Visit]
     expect(page.locator(".about-candidate")).to_contain_text("CC BY 4.0")
 
 
+def test_an_answer_links_to_its_place_in_other_maps(visit: Callable[..., Visit], query: Path) -> None:
+    reader = visit()
+    page = reader.open()
+    reader.will_answer()
+    reader.locate(query)
+    link = page.get_by_role("link", name="Street View, opens in a new tab")
+    wanted = "https://www.google.com/maps/@?api=1&map_action=pano&viewpoint=50.000100,20.000500&heading=130"
+    expect(link).to_have_attribute("href", wanted)
+    expect(link).to_have_attribute("rel", "noopener noreferrer")
+    expect(page.locator(".link-out")).to_have_count(7)
+    expect(page.get_by_text("A map app")).to_be_hidden()  # a computer with a mouse has none
+
+
 def test_a_link_shows_the_fix_to_another_user_without_the_photo(visit: Callable[..., Visit], query: Path) -> None:
     reader = visit(permissions=["clipboard-read", "clipboard-write"])
     page = reader.open()

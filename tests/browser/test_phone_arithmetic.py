@@ -17,6 +17,7 @@ from playwright.sync_api import Browser, Page
 
 from viewfix.geo import Circle, Plane, bearing_deg, distance_m, moved
 from viewfix.geojson import to_feature
+from viewfix.links import links_of
 from viewfix.locate.confidence import PRIOR, Calibration, Weights
 from viewfix.locate.decide import decide
 from viewfix.locate.evidence import Evidence, weigh
@@ -345,6 +346,19 @@ def test_the_phone_exports_the_geojson_of_the_core(page: Page) -> None:
         each |= {"attribution": None, "licence": None, "notability": 3.0}
     script = """given => import('/shared/geojson.js').then(m => m.toGeoJson(given, 'query.jpg'))"""
     assert page.evaluate(script, given) == wanted
+
+
+def test_the_links_of_a_place_are_those_of_the_core(page: Page) -> None:
+    script = "given => import('/shared/links.js').then(m => Object.entries(m.linksOf(...given)))"
+    for lat, lon, heading in [
+        (52.2056789, 0.1234565, 0.4),
+        (-33.5, -70.0, 359.5),
+        (0.0, 180.0, None),
+        (-0.0, 1e-7, 12),
+    ]:
+        assert page.evaluate(script, [lat, lon, heading]) == [
+            list(each) for each in links_of(lat, lon, heading).items()
+        ]
 
 
 def test_transparent_pixels_are_white(page: Page) -> None:

@@ -18,9 +18,11 @@ from .options import (
     ray_options,
     source_options,
 )
+from .service_options import opened_services, service_options
 
 if TYPE_CHECKING:
     from ..sources import Prefer, SourceOptions
+    from ..sources.services.options import ServiceOptions
 
 
 @click.command()
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 @source_options
 @model_option
 @ray_options
+@service_options
 @json_option
 @click.option("-q", "--quiet", is_flag=True, help="Show no progress bar.")
 def command(  # noqa: PLR0913  one for each option
@@ -40,6 +43,7 @@ def command(  # noqa: PLR0913  one for each option
     model: str | None,
     ray: str | None,
     ray_workers: int | None,
+    choice: ServiceOptions,
     quiet: bool,
     as_json: bool,
 ) -> None:
@@ -48,6 +52,7 @@ def command(  # noqa: PLR0913  one for each option
     A photo that is already in the map with the same content is left alone. One whose content changed is replaced.
     """
     cluster = cluster_of(ray, ray_workers)
+    given = opened_services(sources, choice)
     with opened(place, model=model, quiet=quiet) as city:
-        added = city.add(*sources, prefer=prefer, cluster=cluster, options=reading)
+        added = city.add(*given, prefer=prefer, cluster=cluster, options=reading)
     print_added(added, place, as_json=as_json)

@@ -20,9 +20,11 @@ from .options import (
     ray_options,
     source_options,
 )
+from .service_options import opened_services, print_outlines, service_options
 
 if TYPE_CHECKING:
     from ..sources import Prefer, SourceOptions
+    from ..sources.services.options import ServiceOptions
 
 
 @click.command()
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
 @source_options
 @model_option
 @ray_options
+@service_options
+@click.option("--dry-run", is_flag=True, help="Services: only say how many pictures there are, how large, and whose.")
 @json_option
 @click.option("--local-features", is_flag=True, help="Store the local features of all photos, 35 KB each.")
 @click.option("-q", "--quiet", is_flag=True, help="Show no progress bar.")
@@ -43,6 +47,8 @@ def command(  # noqa: PLR0913  one for each option
     model: str | None,
     ray: str | None,
     ray_workers: int | None,
+    choice: ServiceOptions,
+    dry_run: bool,
     local_features: bool,
     quiet: bool,
     as_json: bool,
@@ -51,19 +57,24 @@ def command(  # noqa: PLR0913  one for each option
 
     A SOURCE is a folder of photos (with its subfolders; positions from EXIF, XMP, Google
     Takeout or UTM file names), a manifest (CSV, GeoJSON or Parquet with file, lat, lon), a
-    photo, a film with a track, or a pattern such as "*.jpg". Panoramas are cut into views. You
-    can stop a build at any time; the same command
-    continues it, and photos that are already in the map are not embedded again. With
-    --local-features the map can verify candidates without the photo files. With --ray, many
-    machines embed and this one writes.
+    photo, a film with a track, a pattern such as "*.jpg", or a street-level service:
+    panoramax:WHERE, mapillary:WHERE or kartaview:WHERE, as in `viewfix fetch`; its pictures
+    pass through, and only the map stays. Panoramas are cut into views. You can stop a build at
+    any time; the same command continues it, and photos that are already in the map are not
+    embedded again. With --local-features the map can verify candidates without the photo
+    files. With --ray, many machines embed and this one writes.
     """
     from ..map import Map
 
     if place.file is not None and place.file.is_dir():
         raise BadInput(f"{place} is a folder, but the map's file comes first: viewfix build NEW.map {place}")
     cluster = cluster_of(ray, ray_workers)
+    opened = opened_services(sources, choice)
+    if dry_run:
+        print_outlines(opened, quiet=quiet, as_json=as_json)
+        return
     with console.progress(quiet=quiet) as report:
-        city = Map.build(place, *sources, prefer=prefer, model=model, progress=report, cluster=cluster, options=reading)
+        city = Map.build(place, *opened, prefer=prefer, model=model, progress=report, cluster=cluster, options=reading)
         missed = city.store_local_features() if local_features else 0
     with city:
         print_added(city.last_added, place, as_json=as_json)

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from ..errors import BadInput, StorageFailed, UnreadablePhoto
+from ..links import NAMES
 from ..store.address import Address
 from ..types import Candidate, Fix, Skipped
 from .nearby import language_option, line_of
@@ -56,6 +57,8 @@ def _numbers(counts: tuple[int, ...], form: str) -> Callable[..., tuple[float, .
               help="Whether PHOTOs are panoramas, of which every view is asked. Default: as GPano says.")  # fmt: skip
 @click.option("--explain", "explain", type=click.Path(path_type=Path), metavar="OUT.html",
               help="Write a page with the evidence. For several photos, OUT is a folder with a page each.")  # fmt: skip
+@click.option("--links", "with_links", is_flag=True,
+              help="Print links to each place in OpenStreetMap, Google Maps, Street View and Apple Maps.")  # fmt: skip
 @click.option("-v", "--verbose", is_flag=True, help="Print the reason and the candidates below every answer.")
 @click.option("--nearby", "limit", default=5, show_default=True, type=click.IntRange(0), metavar="N",
               help="The most points of interest to name with each fix.")  # fmt: skip
@@ -67,7 +70,6 @@ def command(
     place: Address,
     queries: tuple[str, ...],
     as_json: bool,
-    verbose: bool,
     explain: Path | None,
     model: str | None,
     language: str | None,
@@ -86,6 +88,7 @@ def command(
     failed = skipped = 0
     credits: dict[str, None] = {}
     reach = Reach(options.pop("nearby_m"), options.pop("limit"))
+    details = {name: options.pop(name) for name in ("verbose", "with_links")}
     with opened(place, model=model) as city:
         page_of = _Pages(explain, single=len(queries) == 1 and not Path(queries[0]).is_dir())
         for query in _pictures(queries):
@@ -108,7 +111,7 @@ def command(
                 click.echo(json_line(to_feature(query, fix, language=language)))
                 continue
             click.echo(f"{query}: {fix}" + (f" (why: {page})" if page is not None else ""))
-            _print_details(fix, language, verbose=verbose)
+            _print_details(fix, language, **details)
             credits.update(dict.fromkeys(near.point.credit for near in fix.nearby if near.point.credit))
     if skipped:
         click.echo(f"viewfix: skipped {counted(skipped, 'file')} that are not photos", err=True)
@@ -140,9 +143,12 @@ def _read(query: str) -> str | bytes:
     return _stdin[0]
 
 
-def _print_details(fix: Fix, language: str | None, *, verbose: bool) -> None:
+def _print_details(fix: Fix, language: str | None, *, verbose: bool, with_links: bool) -> None:
     for near in fix.nearby:
         click.echo(f"  {line_of(near, language)}")
+    if with_links:
+        for kind, address in fix.links.items():
+            click.echo(f"  {NAMES[kind]}: {address}")
     if verbose:
         click.echo(f"  {fix.reason}")
         for candidate in fix.candidates:

@@ -67,7 +67,7 @@ def _track_options(command: Callable[..., Any]) -> Callable[..., Any]:
     zone = "The zone of the camera's local time, such as +02:00 or Europe/Helsinki."
     offset = "What to add to the camera's times to make them those of the track, in seconds."
     gpx = "A track, for films and for photos without a position."
-    spacing = "The distance between two frames of a film, in metres.  [default: 5]"
+    spacing = "Metres between two frames of a film (5 by default), or two pictures of a service in one direction."
     number = click.FloatRange(0, min_open=True)
     command = click.option("--camera-zone", metavar="ZONE", help=zone)(command)
     command = click.option("--clock-offset", "clock_offset_s", type=float, metavar="SECONDS", help=offset)(command)
@@ -138,6 +138,13 @@ def print_added(added: Added, place: Address, *, as_json: bool = False) -> None:
         return
     click.echo(str(added))
     print_skipped("skipped", added.skipped, place)
+    if added.gone:
+        click.echo(
+            f"  {counted(len(added.gone), 'photo')} of the map, such as {added.gone[0]}, "
+            f"{'is' if len(added.gone) == 1 else 'are'} gone from the service; "
+            f"remove them with: viewfix remove {place.typed} --gone",
+            err=True,
+        )
     for note in added.notes[:SHOWN]:
         click.echo(f"  note: {note}", err=True)
     if len(added.notes) > SHOWN:

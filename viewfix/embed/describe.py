@@ -27,10 +27,15 @@ MOST_TOGETHER = 16
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """A photo whose file must be read. `known_hash` is the content hash that the map has for its id, or None."""
+    """A photo whose file must be read. `known_hash` is the content hash that the map has for its id, or None.
+
+    For a photo of a service, `hint` is the version of the picture, and `copy` the file that it was downloaded to.
+    """
 
     photo: Photo
     known_hash: str | None = None
+    hint: str | None = None
+    copy: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +51,8 @@ class Described:
     """A photo with the identity of its content and its descriptor.
 
     `content_hash` identifies the bytes of the file and the view that is cut out of it. `content_hint` (size and
-    modification time) lets a later run recognise the file without reading it; None for a URL. `descriptor` is (dim,)
+    modification time, or the version that a service states) lets a later run recognise the file without reading it;
+    None for another URL. `descriptor` is (dim,)
     float32 of length 1; None if the content has the known hash.
     """
 
@@ -156,12 +162,13 @@ def describe_together(items: Sequence[Pending], model: Model) -> list[Described 
     """Describe photos that share one file, in order. The descriptor is None if the content has the known hash."""
     source = items[0].photo.source
     try:
-        hint = content_hint(source)  # before reading, so that the next run notices a change during the read
-        data = identity_bytes(source, items[0].photo.view)
+        # Before reading, so that the next run notices a change during the read.
+        hint = items[0].hint or content_hint(source)
+        data = identity_bytes(items[0].copy or source, items[0].photo.view)
         hashes = [content_hash(data, item.photo.view) for item in items]
         new = [item.photo.view for item, found in zip(items, hashes, strict=True) if found != item.known_hash]
         is_frame = items[0].photo.view is not None and items[0].photo.view.time_s is not None
-        pictures = load_views(source if is_frame else data, new, least_side_px=model.least_side_px)
+        pictures = load_views(items[0].copy or source if is_frame else data, new, least_side_px=model.least_side_px)
         return [
             Described(item.photo, found, hint, None if found == item.known_hash else model.embed([next(pictures)])[0])
             for item, found in zip(items, hashes, strict=True)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ..errors import StorageFailed
 from ..files import write_whole
+from ..links import NAMES
 from ..reports.formatting import credit, heading, length, place, probability
 from ..reports.render import render
 from ..types import Fix, Position
@@ -49,6 +50,7 @@ class Explanation:
             explanation=self,
             answer=_answer(fix),
             camera=None if fix.heading_deg is None else heading(fix.heading_deg),
+            links=[(NAMES[kind], address) for kind, address in fix.links.items()],
             query=stored(self.query),
             high_px=HIGH_PX,
             pairs=[pair_view(pair, self.query.shape, anchor) for pair in self.pairs],

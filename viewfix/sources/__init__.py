@@ -9,7 +9,7 @@ from .options import USUAL_OPTIONS, PanoramaMode, SourceOptions
 from .panorama_views import views_of_panorama
 from .panoramas import Panoramas, open_for_map
 from .paths import Given
-from .source import Chain, Notes, Source, name_of, notes_of
+from .source import Chain, Notes, Remote, Source, name_of, notes_of, remotes_of
 from .utm import utm_folder
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "PanoramaMode",
     "Panoramas",
     "Prefer",
+    "Remote",
     "Source",
     "SourceOptions",
     "existing_paths",
@@ -33,6 +34,7 @@ __all__ = [
     "open_source",
     "open_sources",
     "pictures_in",
+    "remotes_of",
     "utm_folder",
     "views_of_panorama",
 ]

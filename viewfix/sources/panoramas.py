@@ -15,7 +15,7 @@ from .open import open_sources
 from .options import USUAL_OPTIONS, SourceOptions
 from .panorama_views import question, views_of_panorama
 from .paths import Given
-from .source import Notes, Source, name_of, notes_of
+from .source import Notes, Source, name_of, notes_of, remotes_of
 
 TOO_LITTLE = "it is a panorama that shows too little of the sphere to cut out a view. Use one that is cropped less."
 
@@ -49,7 +49,8 @@ class Panoramas:
 
     def _views(self, photo: Photo) -> Iterator[Photo | Skipped]:
         if is_url(photo.source):  # nothing is fetched only to find out what it is
-            is_one = self.options.panorama == "yes"
+            told = next((t for each in remotes_of(self.source) if (t := each.is_panorama(photo)) is not None), None)
+            is_one = self.options.panorama == "yes" if told is None else told
             yield from views_of_panorama(photo, count=self.options.views) if is_one else [photo]
             return
         try:

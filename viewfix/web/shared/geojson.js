@@ -1,11 +1,13 @@
 /** An answer as the GeoJSON that leaves viewfix everywhere: the form of viewfix/geojson.py; a test compares the keys. */
+import { linksOfAnswer } from "./links.js";
 
 /**
  * @param {import("./types.js").Answer} answer
  * @param {string} query the name of the photo
  * @returns {object} a GeoJSON Feature; its geometry is null if the photo is not in the map
  */
-export function toGeoJson({ geometry, properties }, query) {
+export function toGeoJson(answer, query) {
+  const { geometry, properties } = answer;
   const { found, confidence, radius_m, heading_deg, reason, candidates, attribution, nearby } = properties;
   return {
     type: "Feature",
@@ -20,6 +22,7 @@ export function toGeoJson({ geometry, properties }, query) {
       candidates: candidates.map(candidateOf),
       attribution,
       nearby: nearby.map(nearbyOf),
+      links: linksOfAnswer(answer),
     },
   };
 }

@@ -37,6 +37,7 @@
  * @property {string[]} attribution
  * @property {Candidate[]} candidates
  * @property {Nearby[]} nearby
+ * @property {Record<string, string>} [links] the place in other maps; made again here, as a shared link and the phone do
  *
  * @typedef {object} Answer GeoJSON; no geometry when the photo is not in the map
  * @property {"Feature"} type
