@@ -21,6 +21,7 @@ LAYERS = [  # a folder may import those of the layers above it, never those belo
     {"embed", "search"},
     {"locate", "pois"},
     {"explain", "copying", "coverage", "pack"},
+    {"thin", "align"},
     {"map", "compare"},
     {"migrate", "evaluate"},
     {"train"},

@@ -41,6 +41,7 @@ from .store.export import export
 from .store.open import open_or_create
 from .store.points import Points
 from .store.store import Address, ModelIdentity, Place, Store
+from .thin import RECALL_BUDGET, Thinning, plan_thinning
 from .types import Fix, Photo, Progress, Skipped, silent
 
 
@@ -354,6 +355,14 @@ class Map:
             seed: seed of the random choice of these photos.
         """
         return survey(self.context, sample=sample, seed=seed, progress=self._progress)
+
+    def thinning(self, *, recall_budget: float = RECALL_BUDGET) -> Thinning:
+        """Find the photos that the map does not need. Nothing is changed; pass `removed` to `remove` to take them out.
+
+        Args:
+            recall_budget: the largest loss of Recall@1, [0, 1), for photos taken between those of the map.
+        """
+        return plan_thinning(self.context, recall_budget=recall_budget, progress=self._progress)
 
     def __repr__(self) -> str:
         return f"<Map {self.address}: {len(self)} photos, {self._store.model.name}>"
