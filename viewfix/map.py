@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from . import photos
+from .blur import Blur
 from .coverage import SAMPLE, Coverage, survey
 from .embed.ingest import Added, discard_if_empty, ingest, nothing_usable
 from .embed.ray import Where, describer
@@ -254,12 +255,13 @@ class Map:
         """
         return gather(self._query(photo), query_options(**options), self.context, places=places)
 
-    def explain(self, photo: Readable, **options: Unpack[LocateOptions]) -> Explanation:
+    def explain(self, photo: Readable, *, blur: Blur | None = None, **options: Unpack[LocateOptions]) -> Explanation:
         """Locate a photo and explain the answer: `city.explain("a.jpg").save("why.html")`.
 
-        Takes the keywords of `locate`, and raises the same errors. A notebook displays the explanation.
+        Takes the keywords of `locate`, and raises the same errors. A notebook displays the explanation. `blur`, such as
+        `Blur.of(["faces"])`, is applied to the pictures that it shows.
         """
-        return explain(self._query(photo), query_options(**options), self.context)
+        return explain(self._query(photo), query_options(**options), self.context, blur)
 
     # Contents
 

@@ -10,8 +10,10 @@ from .. import console
 from ..errors import BadInput
 from ..store.address import Address
 from .options import (
+    blur_option,
     cluster_of,
     counted,
+    described_after_blur,
     json_option,
     map_argument,
     model_option,
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 @prefer_option
 @model_option
 @ray_options
+@blur_option
 @json_option
 @click.option("--local-features", is_flag=True, help="Store the local features of all photos, 35 KB each.")
 @click.option("-q", "--quiet", is_flag=True, help="Show no progress bar.")
@@ -38,6 +41,7 @@ def command(  # noqa: PLR0913  one for each option
     sources: tuple[str, ...],
     prefer: Prefer,
     model: str | None,
+    blur: tuple[str, ...],
     ray: str | None,
     ray_workers: int | None,
     local_features: bool,
@@ -51,15 +55,19 @@ def command(  # noqa: PLR0913  one for each option
     photo, or a pattern such as "*.jpg". You can stop a build at any time; the same command
     continues it, and photos that are already in the map are not embedded again. With
     --local-features the map can verify candidates without the photo files. With --ray, many
-    machines embed and this one writes.
+    machines embed and this one writes. With --blur, photos are described after blurring; their
+    files stay as they are.
     """
     from ..map import Map
 
     if place.file is not None and place.file.is_dir():
         raise BadInput(f"{place} is a folder, but the map's file comes first: viewfix build NEW.map {place}")
     cluster = cluster_of(ray, ray_workers)
+    if blur and cluster is not None:
+        raise BadInput("--blur works on this machine only. Leave out --ray, or blur the photos before.")
+    used = described_after_blur(place, model, blur) if blur else model
     with console.progress(quiet=quiet) as report:
-        city = Map.build(place, *sources, prefer=prefer, model=model, progress=report, cluster=cluster)
+        city = Map.build(place, *sources, prefer=prefer, model=used, progress=report, cluster=cluster)
         missed = city.store_local_features() if local_features else 0
     with city:
         print_added(city.last_added, place, as_json=as_json)

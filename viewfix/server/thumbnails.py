@@ -10,6 +10,8 @@ from enum import IntEnum
 from typing import Any
 
 from .. import photos
+from ..blur import Blur
+from ..blur.blur import least_side_px
 from ..errors import UnreadablePhoto
 from ..photos.licences import Thumbnails, may_show
 from ..types import Photo
@@ -31,8 +33,8 @@ MOST_BYTES = 64 * 2**20
 class Thumbnailer:
     """Makes small pictures, and keeps the latest ones in memory. Thread-safe."""
 
-    def __init__(self, thumbnails: Thumbnails, most_bytes: int = MOST_BYTES) -> None:
-        self._thumbnails, self._most_bytes = thumbnails, most_bytes
+    def __init__(self, thumbnails: Thumbnails, most_bytes: int = MOST_BYTES, blur: Blur | None = None) -> None:
+        self._thumbnails, self._most_bytes, self._blur = thumbnails, most_bytes, blur
         self._pictures: OrderedDict[tuple[str, str, int], bytes] = OrderedDict()
         self._bytes = 0
         self._lock = threading.Lock()
@@ -67,7 +69,8 @@ class Thumbnailer:
         if photos.is_url(photo.source):
             raise not_found("picture", f"The picture of {photo.id!r} is on the web and is not fetched from there.")
         try:
-            return small_jpeg(photos.load(photo.source, least_side_px=longest_px), longest_px)
+            pixels = photos.load(photo.source, least_side_px=least_side_px(longest_px, self._blur))
+            return small_jpeg(pixels if self._blur is None else self._blur(pixels), longest_px)
         except UnreadablePhoto:  # its message has a path of this machine
             line = f"The picture of {photo.id!r} is not available: its file is gone or cannot be read."
             raise not_found("picture", line) from None
