@@ -165,6 +165,8 @@ def report(
         print(f"{name:<9} {before:.0f} early, {after:.0f} late, {highest:.0f} at most")
         if after > before + slack:
             grew.append(name)
+    tenths = [whole[len(whole) * n // 10 : len(whole) * (n + 1) // 10] for n in range(10)]
+    print("MB by tenths of the time:", *(round(statistics.median(each["MB"] for each in part)) for part in tenths))
     for (kind, status), count in sorted(statuses.items()):
         print(f"  {kind:<10} {status}: {count}")
     failed = sum(count for (kind, status), count in statuses.items() if status in (0, 500, 507) and kind != "hold")

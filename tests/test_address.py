@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 
 from viewfix.errors import BadInput
+from viewfix.store.engines import with_statement_limit
+from viewfix.store.milvus.url import MilvusUrl
 from viewfix.store.store import Address, ModelIdentity, Store
 
 
@@ -106,3 +108,19 @@ def test_a_url_without_slashes_is_not_a_file(text: str, tmp_path: Path, monkeypa
             ask(text)
     assert not list(tmp_path.iterdir())
     Store.create(f"./{text.replace('/', '')}", ModelIdentity("toy", "f", 8)).close()
+
+
+@pytest.mark.parametrize(
+    "records, limited",
+    [
+        ("postgresql://h/db?map=a", "postgresql://h/db?map=a&options=-c%20statement_timeout%3D1500"),
+        ("postgresql://h/db?map=a&options=-c%20x", "postgresql://h/db?map=a&options=-c%20x"),
+        ("city.map", "city.map"),
+    ],
+)
+def test_a_time_limit_of_statements_reaches_records_behind_milvus(records: str, limited: str) -> None:
+    assert with_statement_limit(Address(records), 1.5) == Address(limited)
+    place = MilvusUrl.of(
+        with_statement_limit(Address(f"milvus://me:p%40ss@h:1/city?index=hnsw&records={records}"), 1.5)
+    )
+    assert (place.records.text, place.index, place.token, place.uri) == (limited, "hnsw", "me:p@ss", "http://h:1")

@@ -22,6 +22,7 @@ LAYERS = [  # a folder may import those of the layers above it, never those belo
     {"store"},
     {"embed", "search"},
     {"locate", "pois"},
+    {"roads"},
     {"explain", "copying", "coverage", "pack"},
     {"thin", "align"},
     {"map", "compare"},

@@ -221,3 +221,12 @@ def test_a_parquet_file_that_cannot_be_read_is_refused_in_one_line(tmp_path: Pat
 def test_a_time_before_1970_is_read_on_every_system(tmp_path: Path) -> None:
     photos, _ = read(tmp_path, "file,lat,lon,timestamp\na.jpg,1,2,-86400\n")
     assert photos[0].taken_at == datetime(1970, 1, 1, tzinfo=UTC) - timedelta(days=1)
+
+
+@pytest.mark.parametrize(
+    "number", ["1E9999999999999999999999", "-1E-9999999999999999999999", "1E99999999999999999999999"]
+)
+def test_a_number_with_an_endless_exponent_is_a_damaged_table(number: str, tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text(f'[{{"lat": {number}, "lon": 2, "file": "a.jpg"}}]')
+    with pytest.raises(BadInput, match="a number that is too large"):
+        list(open_source(tmp_path / "a.json"))

@@ -61,6 +61,19 @@ def distance_m(a: Position, b: Position) -> float:
     return float(distances_m(a.lat, a.lon, [b.lat], [b.lon])[0])
 
 
+def lengths_m(lines: Sequence[Sequence[tuple[float, float]]]) -> Floats:
+    """Geodesic lengths of N lines of two or more (lon, lat) points each: (N,) float64 metres."""
+    counts = np.array([len(line) for line in lines], np.int64)
+    if not len(counts):
+        return np.empty(0)
+    lons, lats = np.array([point for line in lines for point in line], np.float64).T
+    _, _, metres = _geod().inv(lons[:-1], lats[:-1], lons[1:], lats[1:])
+    metres = np.append(metres, 0.0)
+    ends = np.cumsum(counts)
+    metres[ends - 1] = 0.0  # from the end of one line to the start of the next
+    return np.asarray(np.add.reduceat(metres, ends - counts), np.float64)
+
+
 def bearing_deg(a: Position, b: Position) -> float:
     """The direction from `a` to `b`, clockwise from north, [0, 360)."""
     azimuth, _, _ = _geod().inv(a.lon, a.lat, b.lon, b.lat)
@@ -166,6 +179,17 @@ class Circle:
             return (Box(south, -180.0, north, 180.0),)
         west, east = float(wrap_lon_deg(self.lon - half_deg)), float(wrap_lon_deg(self.lon + half_deg))
         return Box(south, west, north, east).boxes()
+
+
+def widened(box: Box, margin_m: float) -> Box:
+    """A box with at least `margin_m` metres more on every side; all longitudes if it would reach around the Earth."""
+    reach_deg = margin_m / 110_500.0  # under the shortest degree of latitude
+    south, north = max(box.south - reach_deg, -90.0), min(box.north + reach_deg, 90.0)
+    reach_lon_deg = reach_deg / max(float(np.cos(np.radians(max(abs(south), abs(north))))), 0.01)
+    if (box.east - box.west) % 360.0 + 2 * reach_lon_deg >= 360.0:
+        return Box(south, -180.0, north, 180.0)
+    west, east = wrap_lon_deg([box.west - reach_lon_deg, box.east + reach_lon_deg])
+    return Box(south, float(west), north, float(east))
 
 
 Region = Circle | Box

@@ -11,7 +11,6 @@ from typing import Any, Unpack
 import numpy as np
 import numpy.typing as npt
 
-from . import photos
 from .blur import Blur
 from .coverage import SAMPLE, Coverage, survey
 from .embed.ingest import Added, discard_if_empty, ingest, nothing_usable
@@ -29,6 +28,7 @@ from .locate.many import in_order
 from .locate.options import CANDIDATES, LocateOptions, QueryOptions, Verify, query_options, region_of
 from .locate.query import Query, answer, gather
 from .locate.verify import Verifier
+from .locate.views import describe_query
 from .models import catalogue
 from .models.model import Model
 from .pack import Packed, PackOptions, pack
@@ -36,7 +36,7 @@ from .photos import Readable
 from .pois import with_nearby
 from .pois.nearby import USUAL_REACH, Reach
 from .search.open import Search, open_search
-from .sources import Given, Prefer, open_sources
+from .sources import USUAL_OPTIONS, Given, PanoramaMode, Prefer, SourceOptions, open_for_map
 from .store.complete import require_complete
 from .store.export import export
 from .store.open import open_or_create
@@ -70,6 +70,7 @@ class Map:
         prefer: Prefer = "sidecar",
         progress: Progress = silent,
         cluster: Where = None,
+        options: SourceOptions = USUAL_OPTIONS,
     ) -> Map:
         """Build a map, or continue one. Photos that are already in the map are not embedded again.
 
@@ -81,6 +82,7 @@ class Map:
             prefer: which position to use if a photo and its sidecar disagree: "sidecar" or "exif".
             progress: called with the current stage, the number done, and the total.
             cluster: the address of a Ray cluster to embed on; None for this machine.
+            options: which pictures are panoramas, and into how many views to cut them.
 
         Returns:
             The open map. Its `last_added` has the counts, and the skipped photos with their reasons.
@@ -90,7 +92,7 @@ class Map:
             ModelMismatch: the map was built with another model.
             MapBusy: another process is writing the map, and its engine allows only one writer.
         """
-        stream = open_sources(sources, prefer=prefer)
+        stream = open_for_map(sources, prefer=prefer, options=options)
         used, new = None, not Store.exists(place)
         if new:
             used = catalogue.given(model)
@@ -119,14 +121,21 @@ class Map:
         """
         return cls(require_complete(Store.open(place)), model=model, progress=progress)
 
-    def add(self, *sources: Given, prefer: Prefer = "sidecar", calibrate: bool = True, cluster: Where = None) -> Added:
+    def add(
+        self,
+        *sources: Given,
+        prefer: Prefer = "sidecar",
+        calibrate: bool = True,
+        cluster: Where = None,
+        options: SourceOptions = USUAL_OPTIONS,
+    ) -> Added:
         """Add photos. A photo with the same id and content is left alone; one whose content changed is replaced.
 
         Takes the arguments of `Map.build`, and raises the same errors. Calibration may take a minute; with
         `calibrate=False` it is left to the next call that adds or removes photos.
         """
         with Store.open(self.address, write=True) as writer:
-            return self._add(open_sources(sources, prefer=prefer), writer, calibrate, cluster)
+            return self._add(open_for_map(sources, prefer=prefer, options=options), writer, calibrate, cluster)
 
     def store_local_features(self) -> int:
         """Store the local features of every photo in the map, and of every photo added later.
@@ -177,6 +186,7 @@ class Map:
         false_accepts: float | None = None,
         verify: Verify = "accurate",
         budget_ms: float | None = None,
+        panorama: PanoramaMode = "ask",
         nearby: Reach = USUAL_REACH,
     ) -> Fix:
         """Say where a photo was taken.
@@ -194,6 +204,8 @@ class Map:
                 "fast" (nearest neighbours) or "off".
             budget_ms: start no verification that would end later than this, in milliseconds, after the photo was
                 described; None for no limit.
+            panorama: whether the photo is a panorama, of which every view is asked: "yes", "no", or "ask" for what its
+                metadata says. The heading of the fix is that of its centre.
             nearby: which points of interest to name, if the map has any. By default up to 5 within 300 m.
 
         Returns:
@@ -204,9 +216,9 @@ class Map:
             ModelMismatch: the model is not the one that the map was built with.
             BadInput: a value is out of range, or this map cannot guarantee the rate in `false_accepts`.
         """
-        options = QueryOptions(k, region_of(near, box), least_confidence, false_accepts, verify, budget_ms)
-        query = self._query(photo)
-        fix = answer(query, options, self.context)
+        region = region_of(near, box)
+        options = QueryOptions(k, region, least_confidence, false_accepts, verify, budget_ms, panorama)
+        fix = answer(self._query(photo, options), options, self.context)
         return with_nearby(self._store, fix, nearby)
 
     def locate_all(
@@ -226,7 +238,7 @@ class Map:
 
         def one(photo: Readable) -> Fix | Skipped:
             try:
-                return with_nearby(self._store, answer(self._query(photo), made, self.context), USUAL_REACH)
+                return with_nearby(self._store, answer(self._query(photo, made), made, self.context), USUAL_REACH)
             except UnreadablePhoto as error:
                 return Skipped(str(photo) if isinstance(photo, str | Path) else "the photo", str(error))
 
@@ -253,7 +265,8 @@ class Map:
             places: the largest number of places to weigh.
             options: the keywords of `locate`.
         """
-        return gather(self._query(photo), query_options(**options), self.context, places=places)
+        made = query_options(**options)
+        return gather(self._query(photo, made), made, self.context, places=places)
 
     def explain(self, photo: Readable, *, blur: Blur | None = None, **options: Unpack[LocateOptions]) -> Explanation:
         """Locate a photo and explain the answer: `city.explain("a.jpg").save("why.html")`.
@@ -261,7 +274,8 @@ class Map:
         Takes the keywords of `locate`, and raises the same errors. A notebook displays the explanation. `blur`, such as
         `Blur.of(["faces"])`, is applied to the pictures that it shows.
         """
-        return explain(self._query(photo), query_options(**options), self.context, blur)
+        made = query_options(**options)
+        return explain(self._query(photo, made), made, self.context, blur)
 
     # Contents
 
@@ -392,10 +406,8 @@ class Map:
 
     # Internals
 
-    def _query(self, photo: Readable) -> Query:
-        picture = photos.load(photo, least_side_px=self.model.least_side_px)
-        [descriptor] = self.model.embed([picture])
-        return Query(descriptor, photo)
+    def _query(self, photo: Readable, options: QueryOptions) -> Query:
+        return describe_query(photo, self.model, options.panorama)
 
     def _own_model(self) -> Model:
         own = self._store.model

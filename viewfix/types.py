@@ -90,13 +90,15 @@ class View:
 
     `yaw_deg`, [0, 360), is the direction of the centre of the view, clockwise from the centre of the panorama;
     `pitch_deg`, [-90, 90], its angle above the horizon; `field_of_view_deg`, (0, 180), the horizontal angle that the
-    view spans. `time_s` is in seconds from the start of the video, 0 or more. Fields that do not apply are None.
+    view spans. `time_s` is in seconds from the start of the video, 0 or more. `roll_deg`, (-180, 180], is the clockwise
+    rotation of the view about its centre, for a panorama that was not level. Fields that do not apply are None.
     """
 
     yaw_deg: float | None = None
     pitch_deg: float | None = None
     field_of_view_deg: float | None = None
     time_s: float | None = None
+    roll_deg: float | None = None
 
     def __post_init__(self) -> None:
         for name, fits, wanted in (
@@ -108,6 +110,7 @@ class View:
                 "between 0 and 180",
             ),
             ("time_s", self.time_s is None or 0 <= self.time_s < math.inf, "0 or more"),
+            ("roll_deg", self.roll_deg is None or -180 < self.roll_deg <= 180, "above -180 and up to 180"),
         ):
             if not fits:
                 raise BadInput(f"A view's {name} must be {wanted}; got {getattr(self, name)}.")
@@ -159,7 +162,7 @@ class PointOfInterest:
     `id` is "node/123" or "way/5" for OpenStreetMap, otherwise the id of a GeoJSON feature or of a table row. `kind` is
     a key=value tag of OpenStreetMap. `names` maps language codes to names. `links` maps "wikipedia", "wikidata" and
     "website" to http or https URLs. `notability`, 0 or more, tells how well known the sight is; it has no unit and is
-    only good for comparing.
+    only good for comparing. `outline` has the corners of an area or line, (lat, lon) in degrees; empty for a point.
     """
 
     id: str
@@ -171,6 +174,7 @@ class PointOfInterest:
     notability: float = 0.0
     attribution: str | None = None
     licence: str | None = None
+    outline: tuple[tuple[float, float], ...] = ()
 
     def named(self, language: str | None) -> str:
         """The name in a language ("uk", "pt-BR"); if there is none, in English, and otherwise in the local language."""

@@ -107,7 +107,8 @@ GOOD: dict[str, Callable[[Path], None]] = {
     "schema-2": lambda file: make(file, 2),
     "schema-3": lambda file: make(file, 3),
     "schema-4": lambda file: make(file, 4),
-    "empty": lambda file: make(file, 4, photos=False),
+    "schema-5": lambda file: make(file, 5),
+    "empty": lambda file: make(file, 5, photos=False),
     "further-table": changed("CREATE TABLE notes (text TEXT)", "INSERT INTO meta VALUES ('later', '1')"),
     "unfinished-migration": changed(
         "CREATE TABLE migrating (row INTEGER PRIMARY KEY, vector BLOB NOT NULL)",

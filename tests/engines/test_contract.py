@@ -13,11 +13,12 @@ from urllib.parse import unquote
 import numpy as np
 import pytest
 
-from viewfix.errors import BadInput, ModelMismatch, ViewfixError
+from viewfix.errors import BadInput, ModelMismatch, StorageFailed, ViewfixError
 from viewfix.geo import Box, Circle
 from viewfix.map import Map
 from viewfix.search.open import open_search
 from viewfix.store.points import PointSource
+from viewfix.store.roads import RoadSource
 from viewfix.store.store import ModelIdentity, Record, Store
 from viewfix.types import Camera, Photo, PointOfInterest, Position, Skipped, View
 
@@ -301,7 +302,14 @@ def test_meta_stores_any_json_value(engine: Engine) -> None:
 def test_points_of_interest_are_replaced_file_by_file(engine: Engine) -> None:
     place = engine.place()
     church = PointOfInterest(
-        "node/1", "Church", "a=b", Position(60.0, 24.9), {"de": "Kirche"}, {"website": "https://a"}, 2.0
+        "node/1",
+        "Church",
+        "a=b",
+        Position(60.0, 24.9),
+        {"de": "Kirche"},
+        {"website": "https://a"},
+        2.0,
+        outline=((60.0, 24.9), (60.0, 24.91), (60.01, 24.9)),
     )
     with Store.create(place, TOY) as store:
         points = store.points
@@ -315,10 +323,33 @@ def test_points_of_interest_are_replaced_file_by_file(engine: Engine) -> None:
         assert len(points) == 1 and [s.file for s in points.sources()] == ["a.csv"]
         spots = points.spots(Circle(60.0, 24.9, 10.0))
         [found] = points.get(spots.numbers)
+        assert found.outline == church.outline
         assert found.names == {"de": "Kirche"} and found.attribution == "Me" and list(points.all()) == [found]
         with pytest.raises(BadInput, match="a.csv"):
             points.remove("b.csv")
         assert points.remove() == 1 and not len(points)
+
+
+def test_roads_are_replaced_file_by_file(engine: Engine) -> None:
+    place = engine.place()
+    with Store.create(place, TOY) as store:
+        assert not store.roads.sources() and store.info()["roads_km"] == 0
+        store.roads.replace(RoadSource("a.osm", "Me", "ODbL", 7, 1234.5), b"first")
+        store.roads.replace(RoadSource("b.osm", length_m=100.0), b"other")
+        store.roads.replace(RoadSource("a.osm", "Me", "ODbL", 8, 2000.0), b"second" * 1000)
+    with Store.open(place) as store:
+        other, mine = store.roads.sources()
+        assert (mine.file, mine.attribution, mine.licence, mine.edges, mine.length_m) == ("a.osm", "Me", "ODbL", 8, 2e3)
+        assert store.roads.load(mine) == b"second" * 1000 and store.roads.load(other) == b"other"
+        assert store.info()["roads_km"] == 2.1 and mine.added_at is not None
+        with pytest.raises(ViewfixError, match="write=True"):
+            store.roads.replace(mine, b"third")
+    with Store.open(place, write=True) as store:
+        with pytest.raises(BadInput, match=r"b\.osm, a\.osm"):
+            store.roads.remove("c.osm")
+        assert store.roads.remove("b.osm") == 1 and store.roads.remove() == 1 and store.roads.remove() == 0
+        with pytest.raises(StorageFailed, match="roads add"):
+            store.roads.load(mine)
 
 
 def test_local_features_belong_to_one_content(engine: Engine) -> None:

@@ -20,6 +20,7 @@ from viewfix.errors import BadInput, MapBusy, NotAMap, StorageFailed, ViewfixErr
 from viewfix.map import Map
 from viewfix.search.open import open_search
 from viewfix.store.points import PointSource
+from viewfix.store.roads import RoadSource
 from viewfix.store.store import ModelIdentity, Record, Store
 from viewfix.types import Camera, Photo, PointOfInterest, Position, Skipped, View
 
@@ -57,9 +58,16 @@ def rich(place: str) -> None:
             with store.points.replacing(PointSource(name, "Me", "ODbL")) as filling:
                 for n in range(3):
                     point = PointOfInterest(
-                        f"{name}/{n}", f"Church {n}", "a=b", Position(60.0 + n, 24.0), {"de": "Kirche"}
+                        f"{name}/{n}",
+                        f"Church {n}",
+                        "a=b",
+                        Position(60.0 + n, 24.0),
+                        {"de": "Kirche"},
+                        outline=((60.0, 24.0), (60.5, 24.5)),
                     )
                     filling.put(point, name_key=f"church {n}", wikidata=None)
+        for name in ("one.osm", "two.osm"):
+            store.roads.replace(RoadSource(name, "Me", "ODbL", 3, 1000.0), name.encode())
         features = store.local_features("xfeat")
         features.keep_all({(r.photo.id, r.content_hash): b"F" * 20 for r in records(50)})
 
@@ -78,8 +86,9 @@ def everything(place: str) -> dict[str, object]:
             "halves": halves,
             "photos": sorted(photos, key=lambda p: p.id),
             "skipped": store.skipped(),
-            "points": [(p.id, p.name, p.position, p.attribution, dict(p.names)) for p in store.points.all()],
+            "points": [(p.id, p.name, p.position, p.attribution, dict(p.names), p.outline) for p in store.points.all()],
             "sources": [(s.file, s.points, s.licence) for s in store.points.sources()],
+            "roads": [(s.file, s.licence, store.roads.load(s)) for s in store.roads.sources()],
             "model": store.model,
             "created_at": store.created_at,
             "changed since the calibration": version.last_row - calibration["last_row"] if calibration else None,
@@ -202,6 +211,7 @@ def test_damage_is_reported_and_the_copy_stays_unfinished(
         (lambda store: store.forget_skipped(["a.jpg"]), "skipped photo a.jpg"),
         (lambda store: store.put_skipped([Skipped("a.jpg", "late")]), "skipped photo a.jpg"),
         (lambda store: store.points.remove("two.csv"), "come from 1 files, where 2"),
+        (lambda store: store.roads.remove("two.osm"), "roads from two.osm"),
         (
             lambda store: store.local_features("xfeat").keep_all({(record(3).photo.id, record(3).content_hash): b"f"}),
             "other local features",

@@ -173,7 +173,7 @@ def written_and_asked_until_it_dies(store: Store, milvus: Milvus) -> list[int]:
             failed.append(error)
 
     store.put(records(20), first)
-    store._stamp()  # type: ignore[attr-defined]  # so that Milvus is asked, and not only the truth
+    store._note()  # type: ignore[attr-defined]  # so that Milvus is asked, and not only the truth
     search = open_search(store)
     threads = [threading.Thread(target=write), threading.Thread(target=ask)]
     for thread in threads:

@@ -48,7 +48,7 @@ def test_a_map_that_hangs_stops_neither_health_nor_metrics_nor_other_requests(
     gate = threading.Event()
 
     def hang(self: ServedMap, question: Any) -> Any:
-        gate.wait(30)
+        gate.wait(120)
         raise StorageFailed("it took too long")
 
     monkeypatch.setattr(ServedMap, "ask", hang)
@@ -62,16 +62,17 @@ def test_a_map_that_hangs_stops_neither_health_nor_metrics_nor_other_requests(
     for each in stuck:
         each.start()
     time.sleep(0.2)
-    began = time.monotonic()
-    assert client.get("/healthz").status_code == 200
-    assert client.get("/metrics").status_code == 200
-    assert client.get("/page/page.js").status_code == 200
-    assert time.monotonic() - began < 1.0
-    assert client.get("/readyz").status_code == 503
-    assert time.monotonic() - began < 3.0
-    gate.set()
-    for each in stuck:
-        each.join()
+    try:
+        began = time.monotonic()
+        assert client.get("/healthz").status_code == 200
+        assert client.get("/metrics").status_code == 200
+        assert client.get("/page/page.js").status_code == 200
+        assert client.get("/readyz").status_code == 503
+        assert time.monotonic() - began < 60  # whatever waited for the map would have taken 120 s
+    finally:
+        gate.set()
+        for each in stuck:
+            each.join()
 
 
 def test_numbers_are_for_prometheus(service: TestClient, photo: bytes) -> None:

@@ -6,14 +6,17 @@ import importlib
 import io
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import click
 
 from .. import __version__
 from ..errors import StorageFailed, ViewfixError
+from ..shell import shell_quoted
 
 COMMANDS = {  # name: one-line help; viewfix/cli/<name>.py is imported only when it is used
     "demo": "Draw a small town, map it, and locate photos in it. Needs no photos.",
+    "open": "Show a map, or a folder of photos, in the browser.",
     "build": "Build a map from photos, or continue one.",
     "add": "Add photos to a map.",
     "remove": "Remove photos from a map.",
@@ -27,6 +30,7 @@ COMMANDS = {  # name: one-line help; viewfix/cli/<name>.py is imported only when
     "info": "Show what is in a map.",
     "coverage": "Show where a map would find photos, where not, and what to photograph next.",
     "pois": "Add, list and remove the points of interest of a map.",
+    "roads": "Add, list and remove the roads of a map.",
     "export": "Write a map as GeoJSON, CSV, Parquet, KML, GPX, or for the TensorBoard projector.",
     "copy": "Copy a map between a file, PostgreSQL, Milvus and Parquet, and compare both.",
     "pack": "Write a map as an app that locates photos on a phone, without a network.",
@@ -65,7 +69,10 @@ class _Table(click.Group):
             from difflib import get_close_matches
 
             near = get_close_matches(name, COMMANDS, n=1)
-            ctx.fail(f"There is no command {name!r}." + (f" Did you mean {near[0]!r}?" if near else ""))
+            hint = f" Did you mean {near[0]!r}?" if near else ""
+            if Path(name).exists():
+                hint = f" To see {'these photos' if Path(name).is_dir() else 'it'}: viewfix open {shell_quoted(name)}"
+            ctx.fail(f"There is no command {name!r}.{hint}")
         return super().resolve_command(ctx, args)
 
 

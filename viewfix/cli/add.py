@@ -13,19 +13,21 @@ from .options import (
     map_argument,
     model_option,
     opened,
+    panorama_options,
     prefer_option,
     print_added,
     ray_options,
 )
 
 if TYPE_CHECKING:
-    from ..sources import Prefer
+    from ..sources import PanoramaMode, Prefer
 
 
 @click.command()
 @map_argument
 @click.argument("sources", metavar="SOURCE...", nargs=-1, required=True)
 @prefer_option
+@panorama_options
 @model_option
 @ray_options
 @json_option
@@ -34,6 +36,8 @@ def command(  # noqa: PLR0913  one for each option
     place: Address,
     sources: tuple[str, ...],
     prefer: Prefer,
+    panorama: PanoramaMode,
+    views: int,
     model: str | None,
     ray: str | None,
     ray_workers: int | None,
@@ -44,7 +48,9 @@ def command(  # noqa: PLR0913  one for each option
 
     A photo that is already in the map with the same content is left alone. One whose content changed is replaced.
     """
+    from ..sources import SourceOptions
+
     cluster = cluster_of(ray, ray_workers)
     with opened(place, model=model, quiet=quiet) as city:
-        added = city.add(*sources, prefer=prefer, cluster=cluster)
+        added = city.add(*sources, prefer=prefer, cluster=cluster, options=SourceOptions(panorama, views))
     print_added(added, place, as_json=as_json)

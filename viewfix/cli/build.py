@@ -17,19 +17,21 @@ from .options import (
     json_option,
     map_argument,
     model_option,
+    panorama_options,
     prefer_option,
     print_added,
     ray_options,
 )
 
 if TYPE_CHECKING:
-    from ..sources import Prefer
+    from ..sources import PanoramaMode, Prefer
 
 
 @click.command()
 @map_argument
 @click.argument("sources", metavar="SOURCE...", nargs=-1, required=True)
 @prefer_option
+@panorama_options
 @model_option
 @ray_options
 @blur_option
@@ -40,6 +42,8 @@ def command(  # noqa: PLR0913  one for each option
     place: Address,
     sources: tuple[str, ...],
     prefer: Prefer,
+    panorama: PanoramaMode,
+    views: int,
     model: str | None,
     blur: tuple[str, ...],
     ray: str | None,
@@ -59,6 +63,7 @@ def command(  # noqa: PLR0913  one for each option
     files stay as they are.
     """
     from ..map import Map
+    from ..sources import SourceOptions
 
     if place.file is not None and place.file.is_dir():
         raise BadInput(f"{place} is a folder, but the map's file comes first: viewfix build NEW.map {place}")
@@ -67,7 +72,8 @@ def command(  # noqa: PLR0913  one for each option
         raise BadInput("--blur works on this machine only. Leave out --ray, or blur the photos before.")
     used = described_after_blur(place, model, blur) if blur else model
     with console.progress(quiet=quiet) as report:
-        city = Map.build(place, *sources, prefer=prefer, model=used, progress=report, cluster=cluster)
+        options = SourceOptions(panorama, views)
+        city = Map.build(place, *sources, prefer=prefer, model=used, progress=report, cluster=cluster, options=options)
         missed = city.store_local_features() if local_features else 0
     with city:
         print_added(city.last_added, place, as_json=as_json)

@@ -56,6 +56,8 @@ def _numbers(counts: tuple[int, ...], form: str) -> Callable[..., tuple[float, .
               help="How to verify candidates by local features if similarity leaves a doubt.")  # fmt: skip
 @click.option("--budget-ms", type=click.FloatRange(0, min_open=True), metavar="MS",
               help="Start no verification that would end later than this after the photo was described.")  # fmt: skip
+@click.option("--panorama", default="ask", type=click.Choice(["ask", "yes", "no"]),
+              help="Whether PHOTOs are panoramas, of which every view is asked. Default: as GPano says.")  # fmt: skip
 @click.option("--explain", "explain", type=click.Path(path_type=Path), metavar="OUT.html",
               help="Write a page with the evidence. For several photos, OUT is a folder with a page each.")  # fmt: skip
 @blur_option

@@ -49,6 +49,14 @@ def prefer_option(command: Command) -> Command:
     return click.option("--prefer", type=choice, default="sidecar", show_default=True, help=text)(command)
 
 
+def panorama_options(command: Command) -> Command:
+    """The options for panoramas: which pictures are, and into how many views to cut them."""
+    which = "Cut pictures that are twice as wide as high into views, or none. Default: those with GPano metadata."
+    views = "The number of views of 90 degrees to cut out of a panorama."
+    command = click.option("--views", default=8, show_default=True, type=click.IntRange(1, 72), help=views)(command)
+    return click.option("--panorama", default="ask", type=click.Choice(["ask", "yes", "no"]), help=which)(command)
+
+
 def ray_options(command: Command) -> Command:
     """The options that choose a Ray cluster to embed on."""
     where = "Embed on a Ray cluster: auto, local, HOST:PORT or ray://HOST:PORT."

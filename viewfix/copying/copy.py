@@ -201,6 +201,7 @@ class _Copy:
         if (store := self._source.store) is not None:
             extras.skipped(store, self._target)
             extras.points(store, self._target, self._progress)
+            extras.roads(store, self._target)
             if self._features:
                 extras.features(store, self._target, self._progress)
             extras.model_file(store, self._target)

@@ -54,6 +54,17 @@ def points(source: Store, target: Store, progress: Progress) -> None:
     progress("copying points of interest", done, total)
 
 
+def roads(source: Store, target: Store) -> None:
+    """Copy the roads, file by file; those that are there already are not copied again."""
+    wanted, there = source.roads.sources(), {each.file: each.sha256 for each in target.roads.sources()}
+    if list(there) != [each.file for each in wanted[: len(there)]]:
+        target.roads.remove()
+        there = {}
+    for each in wanted:
+        if there.get(each.file) != each.sha256:
+            target.roads.replace(each, source.roads.load(each))
+
+
 def features(source: Store, target: Store, progress: Progress) -> None:
     """Copy the local features of all photos, if the source has them. Features copied earlier are not copied again."""
     known = source.meta(LOCAL_FEATURES) or {}
@@ -105,6 +116,9 @@ def differing(source: Store, target: Store, *, with_features: bool) -> Iterator[
         if left != right:
             yield f"the point of interest {(left or right).id} differs"
             break
+    yield from _differing_lists(
+        "roads from", *({e.file: e.sha256 for e in s.roads.sources()} for s in (source, target))
+    )
     if with_features:
         yield from _differing_features(source, target)
 

@@ -39,7 +39,7 @@ def start(source: Side, target: Store, *, new: bool) -> Marker:
     """
     found = Marker.of(target)
     if found is None:
-        if not new and (len(target) or target.skipped() or len(target.points)):
+        if not new and (len(target) or target.skipped() or len(target.points) or target.roads.sources()):
             raise _taken(target.address, len(target))
         target.model.check(source.model.name, source.model.fingerprint, str(target.address))
         found = Marker(source.name, source.identity, removals=source.version.removals)

@@ -76,6 +76,8 @@ def left_out(store: Store) -> Iterator[str]:
     """What the map stores but a Parquet file cannot."""
     if count := len(store.points):
         yield f"{count:,} points of interest"
+    if store.roads.sources():
+        yield "the roads"
     if count := len(store.skipped()):
         yield f"the reasons for {count:,} skipped photos"
     if (store.meta(LOCAL_FEATURES) or {}).get("all"):

@@ -17,8 +17,11 @@ import numpy.typing as npt
 from .. import photos
 from ..errors import UnreadablePhoto
 from ..models.model import Model
-from ..photos.views import load_view
+from ..photos.views import load_views
 from ..types import Photo, Skipped, View
+
+MOST_TOGETHER = 16
+"""Views of one file that are described by one core, one after the other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +76,9 @@ def content_hash(data: bytes, view: View | None = None) -> str:
     """The identity of the content of a photo: 128 bits of BLAKE2b over the bytes of its file and its view, in hex."""
     digest = hashlib.blake2b(data, digest_size=16)
     if view is not None:
-        numbers = (view.yaw_deg, view.pitch_deg, view.field_of_view_deg, view.time_s)
+        numbers: tuple[float | None, ...] = (view.yaw_deg, view.pitch_deg, view.field_of_view_deg, view.time_s)
+        if view.roll_deg is not None:  # maps from before there was a roll keep their hashes
+            numbers += (view.roll_deg,)
         digest.update(repr(tuple(None if n is None else float(n) for n in numbers)).encode())
     return digest.hexdigest()
 
@@ -102,37 +107,60 @@ def describe(work: Iterable[Work], model: Model, *, workers: int | None = None) 
         workers: the number of threads; None for one per core.
     """
     workers = workers or cores()
-    waiting: deque[Future[Described | Skipped] | Settled | Skipped] = deque()
+    waiting: deque[Future[list[Described | Skipped]] | Settled | Skipped] = deque()
     pool = ThreadPoolExecutor(workers, thread_name_prefix="embed")
     try:
-        for item in work:
-            waiting.append(pool.submit(describe_one, item, model) if isinstance(item, Pending) else item)
+        for item in together(work):
+            waiting.append(pool.submit(describe_together, item, model) if isinstance(item, list) else item)
             if len(waiting) >= 4 * workers:
-                yield _result(waiting.popleft())
+                yield from _results(waiting.popleft())
         while waiting:
-            yield _result(waiting.popleft())
+            yield from _results(waiting.popleft())
     finally:
         # After Ctrl-C or on a full disk, nothing that is still queued is needed.
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _result(item: Future[Described | Skipped] | Settled | Skipped) -> Outcome:
-    return item.result() if isinstance(item, Future) else item
+def _results(item: Future[list[Described | Skipped]] | Settled | Skipped) -> Sequence[Outcome]:
+    return item.result() if isinstance(item, Future) else [item]
 
 
-def describe_one(item: Pending, model: Model) -> Described | Skipped:
-    """Describe one photo. The descriptor is None if the content has the known hash."""
-    photo = item.photo
+def together(work: Iterable[Work]) -> Iterator[list[Pending] | Settled | Skipped]:
+    """Gather consecutive views of one file, up to MOST_TOGETHER, so that it is read and decoded once."""
+    group: list[Pending] = []
+    for item in work:
+        if group and not (isinstance(item, Pending) and _belongs(item, group)):
+            yield group
+            group = []
+        if isinstance(item, Pending):
+            group.append(item)
+        else:
+            yield item
+    if group:
+        yield group
+
+
+def _belongs(item: Pending, group: Sequence[Pending]) -> bool:
+    first = group[0].photo
+    is_view = first.view is not None and item.photo.view is not None
+    return is_view and item.photo.source == first.source and len(group) < MOST_TOGETHER
+
+
+def describe_together(items: Sequence[Pending], model: Model) -> list[Described | Skipped]:
+    """Describe photos that share one file, in order. The descriptor is None if the content has the known hash."""
+    source = items[0].photo.source
     try:
-        hint = content_hint(photo.source)  # before reading, so that the next run notices a change during the read
-        data = photos.read_bytes(photo.source)
-        found = content_hash(data, photo.view)
-        if found == item.known_hash:
-            return Described(photo, found, hint, None)
-        picture = load_view(data, photo.view, least_side_px=model.least_side_px)
+        hint = content_hint(source)  # before reading, so that the next run notices a change during the read
+        data = photos.read_bytes(source)
+        hashes = [content_hash(data, item.photo.view) for item in items]
+        new = [item.photo.view for item, found in zip(items, hashes, strict=True) if found != item.known_hash]
+        pictures = load_views(data, new, least_side_px=model.least_side_px)
+        return [
+            Described(item.photo, found, hint, None if found == item.known_hash else model.embed([next(pictures)])[0])
+            for item, found in zip(items, hashes, strict=True)
+        ]
     except UnreadablePhoto as error:
-        return Skipped(photo.id, str(error))
-    return Described(photo, found, hint, model.embed([picture])[0])
+        return [Skipped(item.photo.id, str(error)) for item in items]
 
 
 def describe_pictures(

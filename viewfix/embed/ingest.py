@@ -71,10 +71,11 @@ def ingest(
             batch.append(item)
         if len(batch) + len(fresh) >= BATCH:
             _commit(store, batch, fresh, tally)
-        progress("embedding", tally.done + len(batch) + len(fresh), total)
+        done = tally.done + len(batch) + len(fresh)
+        progress("embedding", done, None if total is None else max(total, done))  # a panorama is one file, many photos
     _commit(store, batch, fresh, tally)
     tally.notes = list(notes_of(stream).kept)
-    progress("embedding", tally.done, total)
+    progress("embedding", tally.done, None if total is None else max(total, tally.done))
     return tally
 
 

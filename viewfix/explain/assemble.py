@@ -18,8 +18,9 @@ from ..locate.context import MapContext
 from ..locate.decide import line_of
 from ..locate.evidence import Evidence
 from ..locate.options import QueryOptions
-from ..locate.query import Query, answer_with_evidence, query_features
+from ..locate.query import Query, answer_with_evidence
 from ..locate.verify import VerifiedCandidate
+from ..locate.views import QueryView, features_of
 from ..models.local import SEEN, LocalFeatures, Matcher
 from ..photos.views import load_view
 from ..types import Candidate, Fix, Position
@@ -58,11 +59,13 @@ def explain(query: Query, options: QueryOptions, context: MapContext, blur: Blur
     photo = query.photo
     if photo is None:
         raise BadInput("A descriptor cannot be explained. Pass the photo to Map.explain.")
-    picture = photos.load(photo, least_side_px=SEEN.least_side_px)
     fix, evidence = answer_with_evidence(query, options, context)
-    found = query_features(photo, context)
-    features = None if found is None else found.features
     shown, best = _shown(fix, evidence)
+    seen = _seen(query, shown[best] if shown else None, context)
+    picture = load_view(photo, seen.view, least_side_px=SEEN.least_side_px)
+    features = None
+    if context.verifier is not None:
+        features = features_of(context.verifier, photo, seen.view).features
     matcher: Matcher = "fast" if options.verify == "fast" else "accurate"
     verified: dict[str, VerifiedCandidate] = {}
     if context.verifier is not None and features is not None:
@@ -78,8 +81,26 @@ def explain(query: Query, options: QueryOptions, context: MapContext, blur: Blur
         numbers=_numbers(evidence, context.calibration),
         least_confidence=line_of(evidence, context.calibration, options),
         calibration=describe_calibration(context.calibration),
-        notes=_notes(evidence, verified),
+        notes=(*_notes(evidence, verified), *_view_note(seen)),
         best_pair=best,
+    )
+
+
+def _seen(query: Query, best: Candidate | None, context: MapContext) -> QueryView:
+    """The view of the query to show: of a panorama, the one that is most similar to the best candidate."""
+    rows = {} if best is None else context.store.rows_of([best.photo.id])
+    descriptors = context.store.descriptors(list(rows.values()))
+    if not len(descriptors):
+        return query.asked[0]
+    return max(query.asked, key=lambda view: float(view.descriptor @ descriptors[0]))
+
+
+def _view_note(seen: QueryView) -> tuple[str, ...]:
+    if seen.view is None:
+        return ()
+    return (
+        f"The photo is a panorama, and every view of it was asked. The one shown, {seen.yaw_deg:.0f} degrees clockwise "
+        "from its centre, is the most similar to the best candidate. The heading is that of the centre.",
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any, Literal, TypedDict, get_args
 
 from ..errors import BadInput
 from ..geo import Box, Circle, Region
+from ..sources import PanoramaMode
 from .confidence import LEAST_CONFIDENCE, Calibration
 
 Verify = Literal["accurate", "fast", "off"]
@@ -31,6 +32,7 @@ class LocateOptions(TypedDict, total=False):
     false_accepts: float | None
     verify: Verify
     budget_ms: float | None
+    panorama: PanoramaMode
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,7 @@ class QueryOptions:
     false_accepts: float | None = None
     verify: Verify = "accurate"
     budget_ms: float | None = None
+    panorama: PanoramaMode = "ask"
 
     def __post_init__(self) -> None:
         if isinstance(self.k, bool) or not isinstance(self.k, int) or self.k < 1:
@@ -60,6 +63,8 @@ class QueryOptions:
             raise BadInput(f"false_accepts must be more than 0 and less than 1; got {self.false_accepts}.")
         if self.verify not in get_args(Verify):
             raise BadInput(f"verify is {self.verify!r}. Pass one of: {', '.join(get_args(Verify))}.")
+        if self.panorama not in get_args(PanoramaMode):
+            raise BadInput(f"panorama is {self.panorama!r}. Pass one of: {', '.join(get_args(PanoramaMode))}.")
         if self.budget_ms is not None and not _number("budget_ms", self.budget_ms) > 0:
             raise BadInput(f"budget_ms must be more than 0, in milliseconds; got {self.budget_ms}.")
 

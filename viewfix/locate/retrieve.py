@@ -22,21 +22,27 @@ WIDEST = 10_000
 
 
 def retrieve(
-    store: Store, search: Search, descriptor: Descriptor, k: int, region: Region | None, *, without: str | None = None
+    store: Store,
+    search: Search,
+    descriptor: Descriptor,
+    k: int,
+    region: Region | None,
+    *,
+    without: frozenset[str] = frozenset(),
 ) -> tuple[Candidate, ...]:
     """Find the k photos most similar to a (dim,) descriptor of length 1, best first, in a region or in the whole map.
 
-    The photo with the id `without` is left out.
+    The photos with the ids `without` are left out.
 
     Raises:
         StorageFailed: the map has descriptors without photos.
     """
     for _ in range(ROUNDS):
-        rows, similarities = search.nearest(descriptor, k + (without is not None), region)
+        rows, similarities = search.nearest(descriptor, k + len(without), region)
         found = store.photos(rows)
         if len(found) == len(rows):  # otherwise another process removed a photo between the two calls: search again
             pairs = zip(found, similarities, strict=True)
-            return tuple(Candidate(p, float(s)) for p, s in pairs if p.id != without)[:k]
+            return tuple(Candidate(p, float(s)) for p, s in pairs if p.id not in without)[:k]
     raise StorageFailed(
         f"{store.address} has descriptors without photos: it is damaged, or being emptied. Try again; if this "
         "persists, restore it from a copy, or build it again: viewfix build NEW.map PHOTOS"

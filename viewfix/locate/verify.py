@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from ..models.local import LocalFeatures, LocalModel, Matcher, Pairs
+from ..models.local import LocalFeatures, LocalModel, Matcher, Pairs, shared
 from ..store.local_features import Identity, LocalFeatureCache
 from ..store.store import Store
 from ..types import Camera, Candidate, Photo, Progress, silent
@@ -92,7 +92,7 @@ class Verifier:
     def __init__(
         self, store: Store, model: LocalModel | None = None, *, cache: LocalFeatureCache | None = None
     ) -> None:
-        self.model = model or LocalModel()
+        self.model = model or shared()
         self.features = PhotoFeatures(store, self.model, cache)
         self._extraction_s, self._pair_s = EXTRACTION_S, PAIR_S
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import functools
 from pathlib import Path
 
 from ..errors import BadInput, UnknownModel
@@ -109,7 +110,14 @@ def named(name: str, *, threads: int | None = None) -> Model:
         UnknownModel: no model has that name.
         BadInput: a published model that was not fetched yet.
     """
-    return OnnxModel(_present(entry(name)), threads=threads)
+    known = entry(name)
+    return _shipped(_present(known), threads) if known.ships else OnnxModel(_present(known), threads=threads)
+
+
+@functools.cache
+def _shipped(file: Path, threads: int | None) -> OnnxModel:
+    """A shipped model, loaded once for each number of threads, however many maps of a process use it."""
+    return OnnxModel(file, threads=threads)
 
 
 def given(model: Model | str | Path | None) -> Model:

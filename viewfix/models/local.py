@@ -145,6 +145,12 @@ class LocalModel:
         return partner, probability > LEAST_PROBABILITY
 
 
+@functools.cache
+def shared() -> LocalModel:
+    """The local model that all open maps of this process share, so that each further map costs no memory for it."""
+    return LocalModel()
+
+
 def _centred(features: LocalFeatures) -> Floats:
     """Keypoints from the middle of the photo, its longer side from -1 to 1."""
     sides = np.array([features.width_px, features.height_px], np.float32)

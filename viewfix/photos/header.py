@@ -55,6 +55,11 @@ class Header:
         """The number of pixels."""
         return self.width_px * self.height_px
 
+    @property
+    def upright_px(self) -> tuple[int, int]:
+        """The width and height of the upright picture."""
+        return (self.height_px, self.width_px) if self.orientation >= 5 else (self.width_px, self.height_px)
+
 
 def read_header(photo: bytes | str | Path, name: str | None = None) -> Header:
     """Read the header of a photo, from its bytes or its path.

@@ -1,20 +1,20 @@
-"""Perspective views, cut out of equirectangular panoramas."""
+"""Loading of photos that are only a part of their file: views of a panorama."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
+from PIL import Image
 
 from ..errors import UnreadablePhoto
 from ..types import View
+from .header import read_header
 from .pixels import Readable, load
-
-Pixels = npt.NDArray[np.uint8]
-
-FIELD_OF_VIEW_DEG = 90.0
-"""The default horizontal angle of a view."""
+from .sphere import FIELD_OF_VIEW_DEG, Extent, Pixels, cut, extent_of
+from .xmp import panorama_in
 
 
 def load_view(photo: Readable, view: View | None, *, least_side_px: int | None = None) -> Pixels:
@@ -22,7 +22,7 @@ def load_view(photo: Readable, view: View | None, *, least_side_px: int | None =
 
     Args:
         photo: as for `load`.
-        view: a direction cut out of an equirectangular panorama of 360 x 180 degrees; None for the whole picture.
+        view: a direction cut out of an equirectangular panorama; None for the whole picture.
         least_side_px: the sides of the result need not be longer than this; None for the full resolution.
 
     Returns:
@@ -31,54 +31,45 @@ def load_view(photo: Readable, view: View | None, *, least_side_px: int | None =
     Raises:
         UnreadablePhoto: the picture cannot be read, or the view cannot be cut out of it.
     """
-    if view is None:
-        return load(photo, least_side_px=least_side_px)
-    if view.time_s is not None:
+    [picture] = load_views(photo, [view], least_side_px=least_side_px)
+    return picture
+
+
+def load_views(photo: Readable, views: Sequence[View | None], *, least_side_px: int | None = None) -> Iterator[Pixels]:
+    """Load several views of one photo, which is decoded only once. Arguments and errors as for `load_view`."""
+    if any(view is not None and view.time_s is not None for view in views):
         raise UnreadablePhoto("It is a moment of a video, and this version of viewfix does not read videos.")
-    field_deg = view.field_of_view_deg or FIELD_OF_VIEW_DEG
-    least = None if least_side_px is None else math.ceil(least_side_px * 180 / field_deg)
-    sphere = load(photo, least_side_px=least)
-    height_px, width_px = sphere.shape[:2]
-    if abs(width_px - 2 * height_px) > 0.02 * width_px:
+    cuts = [view for view in views if view is not None]
+    if not cuts:
+        whole = load(photo, least_side_px=least_side_px)
+        yield from (whole for _ in views)
+        return
+    if len(cuts) < len(views):
+        yield from (load_view(photo, view, least_side_px=least_side_px) for view in views)
+        return
+    narrowest_deg = min(view.field_of_view_deg or FIELD_OF_VIEW_DEG for view in cuts)
+    least = None if least_side_px is None else math.ceil(least_side_px * 180 / narrowest_deg)
+    panorama, extent = _load_panorama(photo, least)
+    yield from (cut(panorama, view, extent) for view in cuts)
+
+
+def _load_panorama(photo: Readable, least_height_px: int | None) -> tuple[Pixels, Extent]:
+    """Load a panorama, shrunk as far as the full sphere keeps this height: a view must not skip pixels."""
+    about, least = None, least_height_px
+    if isinstance(photo, str | Path | bytes):
+        header = read_header(photo)
+        about = panorama_in(header.xmp)
+        extent = extent_of(about, *header.upright_px)
+        if least is not None and extent is not None:
+            width_px, height_px = header.upright_px
+            least = max(1, math.ceil(least * extent.height * min(1.0, width_px / height_px)))
+    pixels = load(photo, least_side_px=least)
+    height_px, width_px = pixels.shape[:2]
+    extent = extent_of(about, width_px, height_px)
+    if extent is None:
         raise UnreadablePhoto(
             f"A view cannot be cut out of a picture with {width_px} x {height_px} pixels: an equirectangular panorama "
             "is twice as wide as it is high. Use a full panorama, or remove the view."
         )
-    return cut(sphere, view)
-
-
-def cut(sphere: Pixels, view: View) -> Pixels:
-    """Cut a square perspective picture out of a panorama, as a camera at its centre would take it.
-
-    Args:
-        sphere: (H, 2H, 3) uint8 RGB, equirectangular. Its middle column is yaw 0, its middle row the horizon.
-        view: the direction and the field of view.
-
-    Returns:
-        (S, S, 3) uint8 RGB, where S is the number of pixels that the panorama has over that angle at its horizon.
-    """
-    height_px, width_px = sphere.shape[:2]
-    field = math.radians(view.field_of_view_deg or FIELD_OF_VIEW_DEG)
-    side_px = max(1, round(width_px * field / (2 * math.pi)))
-    # Pixel centres on the plane at distance 1, in the camera's frame: x right, y down, z forward.
-    steps = ((np.arange(side_px) + 0.5) / side_px * 2 - 1) * math.tan(field / 2)
-    x, y = np.meshgrid(steps, steps)
-    pitch, yaw = math.radians(view.pitch_deg or 0.0), math.radians(view.yaw_deg or 0.0)
-    down, forward = y * math.cos(pitch) - math.sin(pitch), y * math.sin(pitch) + math.cos(pitch)
-    lon = np.arctan2(x, forward) + yaw
-    lat = np.arctan2(-down, np.hypot(x, forward))
-    column = (lon / (2 * math.pi) + 0.5) * width_px - 0.5
-    row = np.clip((0.5 - lat / math.pi) * height_px - 0.5, 0, height_px - 1)
-    return _sampled(sphere, column, row)
-
-
-def _sampled(sphere: Pixels, column: npt.NDArray[np.float64], row: npt.NDArray[np.float64]) -> Pixels:
-    """Sample bilinearly; columns wrap around the sphere."""
-    height_px, width_px = sphere.shape[:2]
-    left, top = np.floor(column).astype(np.int64), np.floor(row).astype(np.int64)
-    across, down = (column - left)[..., None].astype(np.float32), (row - top)[..., None].astype(np.float32)
-    below = np.minimum(top + 1, height_px - 1)
-    left, right = left % width_px, (left + 1) % width_px
-    upper = sphere[top, left] * (1 - across) + sphere[top, right] * across
-    lower = sphere[below, left] * (1 - across) + sphere[below, right] * across
-    return np.asarray(np.round(upper * (1 - down) + lower * down), np.uint8)
+    times = 1 if least_height_px is None else int(height_px / extent.height // least_height_px)
+    return (np.asarray(Image.fromarray(pixels).reduce(times)) if times > 1 else pixels), extent

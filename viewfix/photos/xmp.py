@@ -35,6 +35,13 @@ def from_xmp(packet: bytes) -> Metadata:
     )
 
 
+def panorama_in(packet: bytes) -> Panorama | None:
+    """The panorama that an XMP packet describes; None without one."""
+    if b"GPano" not in packet and b"ProjectionType" not in packet:  # parsing takes a millisecond, this almost nothing
+        return None
+    return _panorama(fields(packet).own)
+
+
 def _position(found: Fields) -> tuple[Position | None, str | None]:
     """The position of the camera: the photo's own, that of a drone, or that of LocationCreated, in this order."""
     own = found.own

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -10,7 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from ..errors import BadInput
-from ..geo import Box, wrap_lon_deg
+from ..geo import Box, widened
 from ..sources import existing_paths
 from ..sources.columns import readable
 from ..store.complete import require_complete
@@ -31,7 +30,7 @@ PROGRESS_EVERY = 1000
 MOST_SKIPPED = 1000
 """The number of skipped points whose reasons are kept; `skipped_count` counts them all."""
 
-AROUND_DEG = 0.05  # about 5 km
+AROUND_M = 5_500.0
 
 
 class HasAddress(Protocol):
@@ -177,16 +176,11 @@ def _add(
 
 
 def _around(store: Store) -> Box | None:
-    """The area of the photos and about 5 km around it; None for a map without photos."""
+    """The area of the photos and 5.5 km around it; None for a map without photos."""
     area = store.info()["area"]
     if area is None:
         return None
-    south, north = max(area["south"] - AROUND_DEG, -90.0), min(area["north"] + AROUND_DEG, 90.0)
-    wider_deg = AROUND_DEG / max(math.cos(math.radians(max(abs(south), abs(north)))), 0.01)
-    if (area["east"] - area["west"]) % 360.0 + 2 * wider_deg >= 360.0:
-        return Box(south, -180.0, north, 180.0)
-    west, east = wrap_lon_deg([area["west"] - wider_deg, area["east"] + wider_deg])
-    return Box(south, float(west), north, float(east))
+    return widened(Box(**area), AROUND_M)
 
 
 def _put(writer: PointWriter, point: PointOfInterest, outcome: AddedPoints) -> Skipped | None:

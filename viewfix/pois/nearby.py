@@ -126,4 +126,5 @@ def merged(a: PointOfInterest, b: PointOfInterest) -> PointOfInterest:
         notability=best.notability,
         attribution=best.attribution,
         licence=best.licence,
+        outline=best.outline or other.outline,
     )

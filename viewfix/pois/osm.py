@@ -6,7 +6,7 @@ So the order of its elements does not matter, and only what belongs to sights is
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from ..errors import BadInput
@@ -14,7 +14,7 @@ from ..sources.columns import readable
 from ..types import PointOfInterest, Position, Skipped
 from .links import LONGEST_NAME, links_of, names_of
 from .osm_elements import Element, Place, Read, Wanted, from_json, from_pbf, from_xml
-from .shapes import Ring, centre_of, middle_of_line, point_in_area, point_in_polygon
+from .shapes import Ring, centre_of, middle_of_line, outline_of, point_in_area, point_in_polygon
 from .sights import kind_of
 
 PBF_ENDINGS = (".osm.pbf", ".pbf")
@@ -81,14 +81,22 @@ def _placed(path: Path, read: Read, shapes: Mapping[str, Element]) -> Iterator[I
             if node.place is not None:
                 places.setdefault(node.id, node.place)
     for shape in shapes.values():
-        place = _way_place(shape, places) if shape.type == "way" else _relation_place(shape, ways, places)
+        lines = [_line(shape, places)] if shape.type == "way" else _outer_lines(shape, ways, places)
+        place = _way_place(shape, lines[0]) if shape.type == "way" else _relation_place(shape, ways, places)
         if place is None and shape.place is not None:  # the centre that Overpass wrote
             place = _position(shape.place)
-        yield _item(shape, place, "its outline is not in the file")
+        yield _item(shape, place, "its outline is not in the file", lines)
 
 
-def _way_place(way: Element, places: Mapping[int, Place]) -> Position | None:
-    line = _line(way, places)
+def _outer_lines(relation: Element, ways: Mapping[int, Element], places: Mapping[int, Place]) -> list[Ring]:
+    lines: list[Ring] = []
+    for member in relation.members:
+        if member.type == "way" and member.role != "inner":
+            lines.append(member.outline or (_line(ways[member.ref], places) if member.ref in ways else []))
+    return lines
+
+
+def _way_place(way: Element, line: Sequence[Place]) -> Position | None:
     if not line:
         return None
     return point_in_polygon([line]) if way.is_closed else middle_of_line(line)
@@ -122,7 +130,7 @@ def _position(place: Place) -> Position:
     return Position(place[1], place[0])
 
 
-def _item(element: Element, position: Position | None, why_not: str) -> Item:
+def _item(element: Element, position: Position | None, why_not: str, lines: Sequence[Ring] = ()) -> Item:
     name = element.tags["name"].strip()
     if len(name) > LONGEST_NAME:
         return Skipped(element.key, f"its name is longer than {LONGEST_NAME} characters: {readable(name, 120)}")
@@ -131,5 +139,5 @@ def _item(element: Element, position: Position | None, why_not: str) -> Item:
     sight = kind_of(element.tags)
     assert sight is not None, "only sights are kept"
     kind, notability = sight
-    tags = element.tags
-    return PointOfInterest(element.key, name, kind, position, names_of(tags), links_of(tags), notability)
+    texts = names_of(element.tags), links_of(element.tags)
+    return PointOfInterest(element.key, name, kind, position, *texts, notability, outline=outline_of(lines))

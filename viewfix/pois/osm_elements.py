@@ -57,15 +57,18 @@ class Element:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """The elements to read from a file: all with a name, or the ways or nodes with certain ids."""
+    """The elements to read from a file: all with a name, all ways with a tag, or the ways or nodes with certain ids."""
 
     named: bool = False
+    tagged: str | None = None
     ways: Set[int] = frozenset()
     nodes: Set[int] = frozenset()
 
     def allows(self, element: Element) -> bool:
         if self.named:
             return "name" in element.tags
+        if self.tagged is not None:
+            return element.type == "way" and self.tagged in element.tags
         return element.id in (self.ways if element.type == "way" else self.nodes if element.type == "node" else ())
 
 
@@ -90,6 +93,8 @@ def from_pbf(path: Path, wanted: Wanted) -> Iterator[Element]:
     osmium = optional("osmium")
     if wanted.named:
         file = osmium.FileProcessor(str(path)).with_filter(osmium.filter.KeyFilter("name"))
+    elif wanted.tagged is not None:
+        file = osmium.FileProcessor(str(path), osmium.osm.WAY).with_filter(osmium.filter.KeyFilter(wanted.tagged))
     else:
         kind, ids = (osmium.osm.WAY, wanted.ways) if wanted.ways else (osmium.osm.NODE, wanted.nodes)
         file = osmium.FileProcessor(str(path), kind).with_filter(

@@ -9,6 +9,9 @@ from ..geo import wrap_lon_deg
 from ..optional import optional
 from ..types import Position
 
+MOST_CORNERS = 24
+SIMPLIFY_DEG = 1e-5
+
 Ring = Sequence[tuple[float, float]]
 """(lon, lat) in degrees, in GeoJSON's order; closed or not."""
 
@@ -43,6 +46,29 @@ def point_in_area(outer_lines: Sequence[Ring], inner_lines: Sequence[Ring]) -> P
     start_deg = outer_lines[0][0][0]
     outer, inner = (_enclosed(shapely, lines, start_deg) for lines in (outer_lines, inner_lines))
     return None if outer.is_empty else _inside(outer.difference(inner), start_deg)
+
+
+def outline_of(lines: Sequence[Ring]) -> tuple[tuple[float, float], ...]:
+    """The corners of a line or ring, or of the hull of several, as (lat, lon); at most MOST_CORNERS of them.
+
+    Raises:
+        MissingExtra: shapely is not installed.
+    """
+    shapely = optional("shapely")
+    kept = [line for line in lines if len(line) > 1]
+    if not kept:
+        return ()
+    start_deg = kept[0][0][0]
+    flat = [_unwrapped(line, start_deg) for line in kept]
+    if len(flat) == 1:
+        shape = shapely.LineString(flat[0])
+    else:
+        hull = shapely.MultiPoint([point for line in flat for point in line]).convex_hull
+        shape = hull.exterior if hull.geom_type == "Polygon" else hull
+    reach_deg = SIMPLIFY_DEG
+    while shapely.get_num_coordinates(shape) > MOST_CORNERS:
+        shape, reach_deg = shapely.simplify(shape, reach_deg), 2 * reach_deg
+    return tuple((round(lat, 6), round(float(wrap_lon_deg(lon + start_deg)), 6)) for lon, lat in shape.coords)
 
 
 def middle_of_line(line: Ring) -> Position:

@@ -10,6 +10,7 @@ from fastapi import Request
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ..locate.options import NEAR_RADIUS_M, QueryOptions, Verify
+from ..sources import PanoramaMode
 from .errors import HttpError
 
 DEFAULTS = QueryOptions()
@@ -42,6 +43,9 @@ class BatchParameters(MapParameters):
     )
     k: int = Field(DEFAULTS.k, ge=1, le=MOST_K, description="how many candidates to list")
     verify: Verify | None = Field(None, description="how candidates are verified; if left out, as the operator set")
+    panorama: PanoramaMode = Field(
+        DEFAULTS.panorama, description="whether a photo is a panorama; ask: as its GPano metadata says"
+    )
     language: str | None = Field(
         None, pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8}){0,3}$", max_length=20,
         description="language of the names of sights, such as uk or de",

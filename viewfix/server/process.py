@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import signal
 import socket
@@ -86,7 +87,9 @@ def end_process(seconds: float, status: int) -> None:
     timer.start()
 
 
-def serve(app: FastAPI, host: str, port: int, on_listening: Callable[[int], None]) -> None:
+def serve(
+    app: FastAPI, host: str, port: int, on_listening: Callable[[int], None], *, log_level: int = logging.INFO
+) -> None:
     """Serve until SIGTERM or Ctrl-C. `on_listening` is called with the port; with port 0 the system picks a free one.
 
     Raises:
@@ -113,7 +116,7 @@ def serve(app: FastAPI, host: str, port: int, on_listening: Callable[[int], None
     config.connections = connections  # type: ignore[attr-defined]  # uvicorn hands its protocol nothing else of ours
     server = Server(config, context, connections)
     on_listening(listening.getsockname()[1])
-    to_stderr()
+    to_stderr(log_level)
     with listening:
         server.run(sockets=[listening])
     end_process(AFTER_GRACE_S, 0)  # Python waits for worker threads without an end

@@ -14,6 +14,8 @@ import numpy as np
 
 from ..errors import BadInput, ModelMismatch, StorageFailed
 from ..map import Map
+from ..models.model import Model
+from ..store.engines import with_statement_limit
 from ..store.store import Address, Place
 from ..types import Photo
 from .errors import not_found
@@ -49,19 +51,19 @@ class ServedMap:
 
     def __init__(self, name: str, address: Address, model: str | None, statement_s: float) -> None:
         self.name, self.address, self._model = name, address, model
-        self._reading_address = _with_time_limit(address, statement_s)
+        self._reading_address = with_statement_limit(address, statement_s)
         self._lock = threading.Lock()
         self._reopening = threading.Lock()
-        self._current = self._opened()
+        self._current = self._opened(model)
         self._refused: object = None
         self._refused_at = 0.0
         self.writing = threading.Lock()
         self.photos = len(self._current.city)
         """How many photos the map had when that was last asked; for metrics, which never wait for a database."""
 
-    def _opened(self) -> _Open:
+    def _opened(self, model: Model | str | None) -> _Open:
         stamp = _stamp(self.address)
-        city = Map.open(self._reading_address, model=self._model)
+        city = Map.open(self._reading_address, model=model)
         try:
             # Whatever is loaded at the first query is loaded now, so that no client waits for it.
             city.locate(np.zeros((32, 32, 3), np.uint8), verify="off")
@@ -124,7 +126,10 @@ class ServedMap:
     def reopen(self) -> None:
         """Open the map again; on failure the one that was open is served on."""
         with self._reopening:
-            fresh = self._opened()
+            try:
+                fresh = self._opened(self._current.city.model)  # loaded again, it would take its memory twice
+            except ModelMismatch:
+                fresh = self._opened(self._model)
             with self._lock:
                 before, self._current = self._current, fresh
                 before.is_retired = True
@@ -238,12 +243,3 @@ def _check_whole(address: Address) -> None:
         raise StorageFailed(f"it is damaged, or not a map ({error})") from None
     if found is None or found[0] != "ok":
         raise StorageFailed(f"it is damaged ({' '.join(str(found and found[0]).split())[:200]})")
-
-
-def _with_time_limit(address: Address, statement_s: float) -> Address:
-    """The same address, with a time limit for every statement where the map is in PostgreSQL."""
-    if not address.scheme.startswith("postgres"):
-        return address
-    limit = "options=" + quote(f"-c statement_timeout={round(1000 * statement_s)}")
-    urls = [url if "options=" in url else f"{url}{'&' if '?' in url else '?'}{limit}" for url in address.urls]
-    return Address(",".join(urls))

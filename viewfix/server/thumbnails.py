@@ -14,6 +14,7 @@ from ..blur import Blur
 from ..blur.blur import least_side_px
 from ..errors import UnreadablePhoto
 from ..photos.licences import Thumbnails, may_show
+from ..photos.views import load_view
 from ..types import Photo
 from .errors import not_found
 
@@ -35,7 +36,7 @@ class Thumbnailer:
 
     def __init__(self, thumbnails: Thumbnails, most_bytes: int = MOST_BYTES, blur: Blur | None = None) -> None:
         self._thumbnails, self._most_bytes, self._blur = thumbnails, most_bytes, blur
-        self._pictures: OrderedDict[tuple[str, str, int], bytes] = OrderedDict()
+        self._pictures: OrderedDict[tuple[Photo, int], bytes] = OrderedDict()
         self._bytes = 0
         self._lock = threading.Lock()
 
@@ -55,7 +56,7 @@ class Thumbnailer:
             HttpError: 404 where it may not be shown, or its file is gone.
         """
         self.check_shown(photo)
-        key = (photo.id, photo.source, longest_px)
+        key = (photo, longest_px)  # with its view: two photos of one file differ
         with self._lock:
             picture = self._pictures.get(key)
             if picture is not None:
@@ -69,13 +70,13 @@ class Thumbnailer:
         if photos.is_url(photo.source):
             raise not_found("picture", f"The picture of {photo.id!r} is on the web and is not fetched from there.")
         try:
-            pixels = photos.load(photo.source, least_side_px=least_side_px(longest_px, self._blur))
+            pixels = load_view(photo.source, photo.view, least_side_px=least_side_px(longest_px, self._blur))
             return small_jpeg(pixels if self._blur is None else self._blur(pixels), longest_px)
         except UnreadablePhoto:  # its message has a path of this machine
             line = f"The picture of {photo.id!r} is not available: its file is gone or cannot be read."
             raise not_found("picture", line) from None
 
-    def _keep(self, key: tuple[str, str, int], picture: bytes) -> None:
+    def _keep(self, key: tuple[Photo, int], picture: bytes) -> None:
         with self._lock:
             self._bytes += len(picture) - len(self._pictures.pop(key, b""))
             self._pictures[key] = picture

@@ -41,7 +41,14 @@ def located(data: bytes, asked: LocateParameters, served: ServedMap, most_pixels
     verify = asked.verify
     try:
         fix = served.ask(
-            lambda city: city.locate(photo, k=asked.k, near=asked.circle(), verify=verify, budget_ms=asked.budget_ms)
+            lambda city: city.locate(
+                photo,
+                k=asked.k,
+                near=asked.circle(),
+                verify=verify,
+                budget_ms=asked.budget_ms,
+                panorama=asked.panorama,
+            )
         )
     except UnreadablePhoto as error:
         raise unreadable(error) from None

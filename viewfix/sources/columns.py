@@ -27,6 +27,7 @@ NAMES = {  # the names that the column of each field may have, the best first
     "view_pitch_deg": "view_pitch_deg",
     "view_fov_deg": "view_fov_deg view_field_of_view_deg",
     "view_time_s": "view_time_s",
+    "view_roll_deg": "view_roll_deg",
     "focal_px": "focal_px",
     "focal_35mm": "focal_35mm focal_length_35mm focal_length_in_35mm_film",
     "width_px": "width_px image_width",

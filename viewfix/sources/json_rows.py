@@ -55,6 +55,8 @@ def items_of(path: Path | RemoteFile) -> Iterator[Any]:
                 yield from _unpacked(_with_floats(item)) if prefix == "" else (_with_floats(item),)
     except ijson.JSONError as error:
         raise ValueError(" ".join(str(error).split())[:160]) from error
+    except ArithmeticError as error:  # Decimal refuses an exponent of many digits
+        raise ValueError("it contains a number that is too large") from error
     except UnicodeDecodeError as error:
         raise ValueError("it is not written in UTF-8") from error
     except RecursionError as error:

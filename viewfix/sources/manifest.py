@@ -18,6 +18,7 @@ VIEW = {
     "pitch_deg": "view_pitch_deg",
     "field_of_view_deg": "view_fov_deg",
     "time_s": "view_time_s",
+    "roll_deg": "view_roll_deg",
 }
 CAMERA = ("focal_px", "focal_35mm", "width_px", "height_px", "pitch_deg", "roll_deg", "altitude_m")
 

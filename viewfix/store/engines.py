@@ -5,9 +5,11 @@ from __future__ import annotations
 import importlib
 import re
 from typing import Any
+from urllib.parse import quote
 
 from ..errors import BadInput
 from .address import Address
+from .milvus.url import MilvusUrl, with_records
 
 SEVERAL = "several URLs"
 ENGINES = {  # scheme of a URL: the class that stores such maps; its module is imported when one is used
@@ -17,6 +19,20 @@ ENGINES = {  # scheme of a URL: the class that stores such maps; its module is i
     "milvus": "milvus.store:MilvusStore",
     SEVERAL: "sharded.store:ShardedStore",
 }
+
+
+def with_statement_limit(address: Address, limit_s: float) -> Address:
+    """The same map, with a time limit for every statement where its records are in PostgreSQL.
+
+    A limit that the URL sets itself is left as it is.
+    """
+    if address.scheme == "milvus":
+        return with_records(address, with_statement_limit(MilvusUrl.of(address).records, limit_s))
+    if not address.scheme.startswith("postgres"):
+        return address
+    limit = "options=" + quote(f"-c statement_timeout={round(1000 * limit_s)}")
+    urls = [url if "options=" in url else f"{url}{'&' if '?' in url else '?'}{limit}" for url in address.urls]
+    return Address(",".join(urls))
 
 
 def engine_class(address: Address) -> Any:

@@ -21,8 +21,12 @@ from .regions import inside
 
 Floats = npt.NDArray[np.float64]
 
-COLUMNS = "points.id, name, kind, lat, lon, notability, names, links, attribution, licence"
-"""The columns for `to_point`, of the tables points and point_sources joined."""
+COLUMNS = "points.id, name, kind, lat, lon, notability, names, links, attribution, licence, outline"
+JOINED = "points JOIN point_sources USING (source) LEFT JOIN outlines USING (number)"
+"""The columns for `to_point`, and the tables that have them."""
+
+MOST_CORNERS = 100
+"""The limit for an outline."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,9 +121,21 @@ class PointWriter(ABC):
 
 def to_point(values: Sequence[Any]) -> PointOfInterest:
     """Parse the values of COLUMNS."""
-    key, name, kind, lat, lon, notability, names, links, attribution, licence = values
+    key, name, kind, lat, lon, notability, names, links, attribution, licence, outline = values
     at = Position(lat, lon)
-    return PointOfInterest(key, name, kind, at, json.loads(names), json.loads(links), notability, attribution, licence)
+    texts = json.loads(names), json.loads(links)
+    corners = () if outline is None else _corners(json.loads(outline))
+    return PointOfInterest(key, name, kind, at, *texts, notability, attribution, licence, corners)
+
+
+def _corners(value: Any) -> tuple[tuple[float, float], ...]:
+    corners = [Position(lat, lon) for lat, lon in value[:MOST_CORNERS]]  # which checks the numbers
+    return tuple((corner.lat, corner.lon) for corner in corners)
+
+
+def to_outline(point: PointOfInterest) -> str | None:
+    """The stored outline of a point, which is a row of its own; None if it has none."""
+    return json.dumps([[round(lat, 7), round(lon, 7)] for lat, lon in point.outline]) if point.outline else None
 
 
 def to_points(found: Iterable[Sequence[Any]], damage: DamageLog) -> Iterator[tuple[int, PointOfInterest]]:

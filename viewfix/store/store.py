@@ -23,6 +23,7 @@ from .migration import KEY as MIGRATION
 from .migration import Migration
 from .points import Points
 from .records import Floats, Halves, ModelIdentity, Record, Rows, Units, Version, to_model
+from .roads import Roads
 
 __all__ = ["Address", "Floats", "Halves", "ModelIdentity", "Place", "Record", "Rows", "Store", "Units", "Version"]
 
@@ -118,8 +119,7 @@ class Store(ABC):
     def version(self) -> Version:
         """The current state of the map. Cheap enough to check before every query.
 
-        Raises:
-            ModelMismatch: the map was migrated, or deleted and created again, while it was open.
+        Raises ModelMismatch if the map was migrated, or deleted and created again, while it was open.
         """
 
     @abstractmethod
@@ -208,20 +208,17 @@ class Store(ABC):
     ) -> Rows:
         """Store one batch: photos with their descriptors, and the photos that were skipped.
 
-        A photo replaces a stored one with the same id, under a new row. Of two with the same id in one batch, the last
-        one is stored.
+        A photo replaces a stored one with the same id, under a new row. Of two in one batch, the last one is stored.
 
         Args:
             records: N photos.
             descriptors: (N, dim) float32, without NaN, infinities or rows of zeros. Or float16 from another map, of
                 length 1 except for rounding: stored to the last bit.
             skipped: returned by `skipped` until a photo of that id is stored.
-            before_commit: called with the rows before they are visible to others; an exception from it undoes the
-                transaction. If a batch takes several transactions, it is called for each, with 0 for the rows of
-                the others.
+            before_commit: called with the rows before others see them; an exception from it undoes the transaction.
+                If a batch takes several, it is called for each, with 0 for the rows of the others.
 
-        Returns:
-            (N,) int64: the row of each.
+        Returns: (N,) int64, the row of each.
         """
 
     @abstractmethod
@@ -230,8 +227,7 @@ class Store(ABC):
 
         A photo that moved by more than rounding gets a new row, with which `before_commit` is called.
 
-        Raises:
-            BadInput: the map has no photo with that id.
+        Raises BadInput if the map has no photo with that id.
         """
 
     @abstractmethod
@@ -265,6 +261,11 @@ class Store(ABC):
     def points(self) -> Points:
         """The points of interest of this map."""
 
+    @property
+    @abstractmethod
+    def roads(self) -> Roads:
+        """The roads of this map."""
+
     @abstractmethod
     def local_features(self, fingerprint: str, *, limit_bytes: int | None = None) -> LocalFeatureCache:
         """The local features for the matcher with this fingerprint; `limit_bytes` defaults to LIMIT_BYTES."""
@@ -279,11 +280,7 @@ class Store(ABC):
         return None if found is None else to_model(found)
 
     def begin_migration(self, model: ModelIdentity) -> Migration:
-        """Begin a migration to `model`, or continue an interrupted one.
-
-        Raises:
-            BadInput: a migration to another model is not finished.
-        """
+        """Begin a migration to `model`, or continue an interrupted one. BadInput if one to another is not finished."""
         other = self.pending_migration()
         if other is not None and other.fingerprint != model.fingerprint:
             finish = shell_quoted(self.model_file(other) or other.name)

@@ -16,7 +16,7 @@ from ...models.model import Model
 from ...optional import optional
 from ...photos import is_url
 from ...types import Photo, Skipped
-from ..describe import Described, Pending, describe_one
+from ..describe import Described, Pending, describe_together, together
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,17 +61,20 @@ def describe_chunk(chunk: Sequence[Pending], job: Job) -> list[Result] | WorkerF
                 f"it has viewfix {__version__}, but the driver has {job.version}. Install one version on all machines."
             )
         model = _model(job)
-        return [_described(item, model) for item in chunk]
+        return [result for group in together(chunk) if isinstance(group, list) for result in _described(group, model)]
     except ViewfixError as error:
         return WorkerFailure(error, _host())
 
 
-def _described(item: Pending, model: Model) -> Result:
-    result = describe_one(item, model)
-    source = item.photo.source
-    if isinstance(result, Skipped) and not is_url(source) and not Path(source).exists():
-        return Absent(item.photo, result.reason, _host())
-    return result
+def _described(group: Sequence[Pending], model: Model) -> list[Result]:
+    results = describe_together(group, model)
+    source = group[0].photo.source
+    if is_url(source) or Path(source).exists():
+        return list(results)
+    return [
+        Absent(item.photo, result.reason, _host()) if isinstance(result, Skipped) else result
+        for item, result in zip(group, results, strict=True)
+    ]
 
 
 _loaded: dict[str, Model] = {}

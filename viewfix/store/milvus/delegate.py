@@ -15,6 +15,7 @@ from ..local_features import LocalFeatureCache
 from ..migration import Migration
 from ..points import Points
 from ..records import ModelIdentity, Record, Version
+from ..roads import Roads
 from ..store import Floats, Rows, Store, Units
 
 
@@ -93,6 +94,10 @@ class DelegatingStore(Store):
     @property
     def points(self) -> Points:
         return self.truth.points
+
+    @property
+    def roads(self) -> Roads:
+        return self.truth.roads
 
     def local_features(self, fingerprint: str, *, limit_bytes: int | None = None) -> LocalFeatureCache:
         return self.truth.local_features(fingerprint, limit_bytes=limit_bytes)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 
 from ...errors import BadInput
 from ..address import Address
@@ -65,6 +65,13 @@ class MilvusUrl:
             Address(given.get("records") or os.environ.get(RECORDS) or f"{name}.map"),
             index,
         )
+
+
+def with_records(address: Address, records: Address) -> Address:
+    """The same map, its records at another address."""
+    base, _, _ = address.text.partition("?")
+    options = {**_options(address), "records": records.text}
+    return Address(f"{base}?{urlencode(options)}")
 
 
 def _options(address: Address) -> dict[str, str]:

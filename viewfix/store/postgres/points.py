@@ -14,7 +14,18 @@ import numpy.typing as npt
 from ...errors import BadInput
 from ...geo import Region
 from ...types import PointOfInterest, Position
-from ..points import COLUMNS, Points, PointSource, PointWriter, Spots, to_point, to_points, to_values
+from ..points import (
+    COLUMNS,
+    JOINED,
+    Points,
+    PointSource,
+    PointWriter,
+    Spots,
+    to_outline,
+    to_point,
+    to_points,
+    to_values,
+)
 from ..regions import cover
 from .connections import Connections
 from .read import corners, one
@@ -22,7 +33,6 @@ from .read import corners, one
 if TYPE_CHECKING:
     from .connect import Connection
 
-_JOINED = "points JOIN point_sources USING (source)"
 _LAT_DEG_M = 110_500.0  # under the shortest degree of latitude on WGS84
 _VALUES = "id, name, name_key, kind, lat, lon, notability, wikidata, names, links"
 
@@ -54,14 +64,14 @@ class PostgresPoints(Points):
 
     def get(self, numbers: npt.ArrayLike) -> list[PointOfInterest]:
         asked = np.asarray(numbers, np.int64).tolist()
-        query = f"SELECT number, {COLUMNS} FROM {_JOINED} WHERE number = ANY(%s)"
+        query = f"SELECT number, {COLUMNS} FROM {JOINED} WHERE number = ANY(%s)"
         lines = self._connections.lines(query, (asked,))
         found = dict(to_points(lines, self._connections.damage))
         return [found[number] for number in asked if number in found]
 
     def all(self, chunk: int = 4096) -> Iterator[PointOfInterest]:
         after = 0
-        query = f"SELECT number, {COLUMNS} FROM {_JOINED} WHERE number > %s ORDER BY number LIMIT %s"
+        query = f"SELECT number, {COLUMNS} FROM {JOINED} WHERE number > %s ORDER BY number LIMIT %s"
         while True:
             found = self._connections.lines(query, (after, chunk))
             if not found:
@@ -112,7 +122,7 @@ class PostgresPointWriter(PointWriter):
         reach_deg = within_m / _LAT_DEG_M
         reach_lon_deg = reach_deg / max(math.cos(math.radians(abs(at.lat) + reach_deg)), 1e-9)
         query = (
-            f"SELECT number, {COLUMNS} FROM {_JOINED} WHERE {column} = %s AND lat BETWEEN %s AND %s "
+            f"SELECT number, {COLUMNS} FROM {JOINED} WHERE {column} = %s AND lat BETWEEN %s AND %s "
             "AND least(abs(lon - %s), 360 - abs(lon - %s)) <= %s AND source = %s"
         )
         asked = (value, at.lat - reach_deg, at.lat + reach_deg, at.lon, at.lon, reach_lon_deg, self._source)
@@ -121,16 +131,26 @@ class PostgresPointWriter(PointWriter):
     def put(self, point: PointOfInterest, *, name_key: str, wikidata: str | None) -> int:
         query = f"INSERT INTO points (source, {_VALUES}) VALUES (%s{', %s' * 10}) RETURNING number"
         (number,) = one(self._connection, query, (self._source, *to_values(point, name_key, wikidata)))
+        self._outline(int(number), point)
         self.count += 1
         return int(number)
 
     def change(self, number: int, point: PointOfInterest, *, name_key: str, wikidata: str | None) -> None:
         query = f"UPDATE points SET ({_VALUES}) = (%s{', %s' * 9}) WHERE number = %s"
         self._connection.execute(query, (*to_values(point, name_key, wikidata), number))
+        self._outline(number, point)
+
+    def _outline(self, number: int, point: PointOfInterest) -> None:
+        self._connection.execute("DELETE FROM outlines WHERE number = %s", (number,))
+        if (outline := to_outline(point)) is not None:
+            self._connection.execute("INSERT INTO outlines (number, outline) VALUES (%s, %s)", (number, outline))
 
 
 def _forget(connection: Connection, file: str) -> int:
     mine = "SELECT source FROM point_sources WHERE file = %s"
+    connection.execute(
+        f"DELETE FROM outlines WHERE number IN (SELECT number FROM points WHERE source = ({mine}))", (file,)
+    )
     gone = connection.execute(f"DELETE FROM points WHERE source = ({mine})", (file,)).rowcount
     connection.execute("DELETE FROM point_sources WHERE file = %s", (file,))
     return gone

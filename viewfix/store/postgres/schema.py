@@ -89,8 +89,19 @@ def _views(connection: Connection, values: Mapping[str, int]) -> None:
     connection.execute("ALTER TABLE photos ADD COLUMN view text, ADD COLUMN camera text")
 
 
+def _roads(connection: Connection, values: Mapping[str, int]) -> None:
+    """Add the roads, one row for each file; and the outlines of points that are areas: JSON [[lat, lon], ...]."""
+    connection.execute(
+        "CREATE TABLE roads (number bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, file text NOT NULL UNIQUE, "
+        "attribution text, licence text, added_at text NOT NULL, edges bigint NOT NULL, length_m float8 NOT NULL, "
+        "sha256 text NOT NULL, graph bytea NOT NULL)"
+    )
+    connection.execute("ALTER TABLE roads ALTER COLUMN graph SET STORAGE EXTERNAL")  # it is compressed already
+    connection.execute("CREATE TABLE outlines (number bigint PRIMARY KEY, outline text NOT NULL)")
+
+
 # STEPS[n] brings a map of schema n to schema n + 1. A released step is never edited: a change is a new step.
-STEPS: list[Callable[[Connection, Mapping[str, int]], None]] = [_first, _views]
+STEPS: list[Callable[[Connection, Mapping[str, int]], None]] = [_first, _views, _roads]
 
 
 def version() -> int:

@@ -29,6 +29,7 @@ from .info import read_info
 from .local_features import PostgresLocalFeatures
 from .migration import PostgresMigration
 from .points import PostgresPoints
+from .roads import PostgresRoads
 from .url import DatabaseUrl, check_size
 
 if TYPE_CHECKING:
@@ -227,6 +228,10 @@ class PostgresStore(TransactionalStore):
     @property
     def points(self) -> PostgresPoints:
         return PostgresPoints(self._connections)
+
+    @property
+    def roads(self) -> PostgresRoads:
+        return PostgresRoads(self._connections)
 
     def local_features(self, fingerprint: str, *, limit_bytes: int | None = None) -> PostgresLocalFeatures:
         limit_bytes = LIMIT_BYTES if limit_bytes is None else limit_bytes

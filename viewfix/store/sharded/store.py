@@ -16,6 +16,7 @@ from ..address import Address
 from ..points import Points
 from ..postgres.store import PostgresStore
 from ..records import Floats, Halves, ModelIdentity, Record, Rows, Units, Version, grouped, to_halves
+from ..roads import Roads
 from ..store import Store
 from .local_features import ShardedLocalFeatures
 from .migration import ShardedMigration
@@ -27,8 +28,8 @@ class ShardedStore(Store):
     """See `Store`.
 
     A hash of its id decides which server stores a photo: the servers have about the same number of photos, and an id
-    is found without querying all of them. The calibration, the points of interest and whatever else a map has only once
-    are on the first. A batch is one transaction on each server that it touches: if one of them fails, an error is
+    is found without querying all of them. The calibration, points of interest, roads and whatever else a map has only
+    once are on the first. A batch is one transaction on each server that it touches: if one of them fails, an error is
     raised, the others stay committed, and repeating the call completes the batch.
     """
 
@@ -192,6 +193,10 @@ class ShardedStore(Store):
     @property
     def points(self) -> Points:
         return self.shards[0].points
+
+    @property
+    def roads(self) -> Roads:
+        return self.shards[0].roads
 
     def local_features(self, fingerprint: str, *, limit_bytes: int | None = None) -> ShardedLocalFeatures:
         caches = [shard.local_features(fingerprint, limit_bytes=limit_bytes) for shard in self.shards]

@@ -11,7 +11,8 @@ from .path import MapPath
 
 _COUNTS = (
     "SELECT (SELECT photos FROM counts), (SELECT count(*) FROM skipped), "
-    "(SELECT coalesce(sum(points), 0) FROM point_sources)"
+    "(SELECT coalesce(sum(points), 0) FROM point_sources), "
+    "(SELECT coalesce(sum(length_m), 0) FROM roads)"
 )
 # Longitudes twice: as they are, and from 0 to 360 east, where an area across the 180th meridian is not split.
 # A damaged file may contain positions that are not on the globe.
@@ -23,7 +24,7 @@ _AREA = (
 
 def read_info(connection: sqlite3.Connection, path: MapPath) -> dict[str, Any]:
     """Read all of it, ready for JSON."""
-    photos, skipped, points = connection.execute(_COUNTS).fetchone()
+    photos, skipped, points, roads_m = connection.execute(_COUNTS).fetchone()
     south, north, west, east, west_360, east_360, first, last = connection.execute(_AREA).fetchone()
     if south is not None and east_360 - west_360 < east - west:
         west, east = ((lon + 180.0) % 360.0 - 180.0 for lon in (west_360, east_360))
@@ -34,6 +35,7 @@ def read_info(connection: sqlite3.Connection, path: MapPath) -> dict[str, Any]:
         "photos": photos,
         "skipped": skipped,
         "points_of_interest": points,
+        "roads_km": round(roads_m / 1000, 1),
         "area": area,
         "first_taken_at": first,
         "last_taken_at": last,

@@ -15,11 +15,21 @@ import numpy.typing as npt
 from ...errors import BadInput
 from ...geo import Region
 from ...types import PointOfInterest, Position
-from ..points import COLUMNS, Points, PointSource, PointWriter, Spots, to_point, to_points, to_values
+from ..points import (
+    COLUMNS,
+    JOINED,
+    Points,
+    PointSource,
+    PointWriter,
+    Spots,
+    to_outline,
+    to_point,
+    to_points,
+    to_values,
+)
 from ..regions import cover
 from .connections import Connections
 
-_JOINED = "points JOIN point_sources USING (source)"
 _IN_BOX = (
     "SELECT points.number, lat, lon, notability FROM point_places AS place JOIN points ON points.number = place.number "
     "WHERE place.south <= ? AND place.north >= ? AND place.west <= ? AND place.east >= ?"
@@ -62,7 +72,7 @@ class SqlitePoints(Points):
 
     def get(self, numbers: npt.ArrayLike) -> list[PointOfInterest]:
         asked = np.asarray(numbers, np.int64).tolist()
-        query = f"SELECT number, {COLUMNS} FROM {_JOINED} WHERE number IN (SELECT value FROM json_each(?))"
+        query = f"SELECT number, {COLUMNS} FROM {JOINED} WHERE number IN (SELECT value FROM json_each(?))"
         with self._connections.borrow() as connection:
             lines = connection.execute(query, (json.dumps(asked),))
             found = dict(to_points(lines, self._connections.damage))
@@ -70,7 +80,7 @@ class SqlitePoints(Points):
 
     def all(self, chunk: int = 4096) -> Iterator[PointOfInterest]:
         after = 0
-        query = f"SELECT number, {COLUMNS} FROM {_JOINED} WHERE number > ? ORDER BY number LIMIT ?"
+        query = f"SELECT number, {COLUMNS} FROM {JOINED} WHERE number > ? ORDER BY number LIMIT ?"
         while True:
             with self._connections.borrow() as connection:
                 found = connection.execute(query, (after, chunk)).fetchall()
@@ -123,7 +133,7 @@ class SqlitePointWriter(PointWriter):
         reach_lon_deg = reach_deg / max(math.cos(math.radians(abs(at.lat) + reach_deg)), 1e-9)
         # The plus keeps SQLite from using the index on the source and reading all of it: it has no statistics.
         query = (
-            f"SELECT number, {COLUMNS} FROM {_JOINED} WHERE {column} = ? AND lat BETWEEN ? AND ? "
+            f"SELECT number, {COLUMNS} FROM {JOINED} WHERE {column} = ? AND lat BETWEEN ? AND ? "
             "AND min(abs(lon - ?), 360 - abs(lon - ?)) <= ? AND +source = ?"
         )
         asked = (value, at.lat - reach_deg, at.lat + reach_deg, at.lon, at.lon, reach_lon_deg, self._source)
@@ -136,6 +146,7 @@ class SqlitePointWriter(PointWriter):
         number = self._connection.execute(query, values).lastrowid
         assert number is not None
         self._place(number, point.position)
+        self._outline(number, point)
         self.count += 1
         return number
 
@@ -144,6 +155,7 @@ class SqlitePointWriter(PointWriter):
         values = (*to_values(point, name_key, wikidata), number)
         self._connection.execute(f"UPDATE points SET ({columns}) = (?{', ?' * 9}) WHERE number = ?", values)
         self._connection.execute("DELETE FROM point_places WHERE number = ?", (number,))
+        self._outline(number, point)
         self._place(number, point.position)
 
     def _place(self, number: int, at: Position) -> None:
@@ -151,10 +163,16 @@ class SqlitePointWriter(PointWriter):
         place = (number, at.lat, at.lat, at.lon, at.lon)
         self._connection.execute("INSERT INTO point_places VALUES (?, ?, ?, ?, ?)", place)
 
+    def _outline(self, number: int, point: PointOfInterest) -> None:
+        self._connection.execute("DELETE FROM outlines WHERE number = ?", (number,))
+        if (outline := to_outline(point)) is not None:
+            self._connection.execute("INSERT INTO outlines (number, outline) VALUES (?, ?)", (number, outline))
+
 
 def _forget(connection: sqlite3.Connection, file: str) -> int:
     mine = "SELECT number FROM points WHERE source = (SELECT source FROM point_sources WHERE file = ?)"
-    connection.execute(f"DELETE FROM point_places WHERE number IN ({mine})", (file,))
+    for beside in ("point_places", "outlines"):
+        connection.execute(f"DELETE FROM {beside} WHERE number IN ({mine})", (file,))
     gone = connection.execute(f"DELETE FROM points WHERE number IN ({mine})", (file,)).rowcount
     connection.execute("DELETE FROM point_sources WHERE file = ?", (file,))
     return gone

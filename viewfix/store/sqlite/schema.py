@@ -101,8 +101,30 @@ def _views(connection: sqlite3.Connection) -> None:
     connection.execute("ALTER TABLE photos ADD COLUMN camera TEXT")
 
 
+# One row for each file. An outline is that of a point that is an area: JSON [[lat, lon], ...].
+_ROADS = """
+CREATE TABLE roads (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    file TEXT NOT NULL UNIQUE,
+    attribution TEXT,
+    licence TEXT,
+    added_at TEXT NOT NULL,
+    edges INTEGER NOT NULL,
+    length_m REAL NOT NULL,
+    sha256 TEXT NOT NULL,
+    graph BLOB NOT NULL
+);
+CREATE TABLE outlines (number INTEGER PRIMARY KEY, outline TEXT NOT NULL)
+"""
+
+
+def _roads(connection: sqlite3.Connection) -> None:
+    for statement in _ROADS.split(";\n"):
+        connection.execute(statement)
+
+
 # STEPS[n] brings a map of schema n to schema n + 1. A released step is never edited: a change is a new step.
-STEPS: list[Callable[[sqlite3.Connection], None]] = [_first, _local_features, _points, _views]
+STEPS: list[Callable[[sqlite3.Connection], None]] = [_first, _local_features, _points, _views, _roads]
 
 # A reader never changes a map. Temporary tables of the connection, where SQLite looks first, stand in for what an
 # older map lacks: (the first schema that has it, the stand-in for older ones).
@@ -114,6 +136,8 @@ _STAND_INS: list[tuple[int, str]] = [
     (3, "CREATE TEMP TABLE point_places (number, south, north, west, east)"),
     # Once another process migrates the map, its own columns come before these of the same name.
     (4, "CREATE TEMP VIEW photos AS SELECT *, NULL AS view, NULL AS camera FROM main.photos"),
+    (5, "CREATE TEMP TABLE roads (number, file, attribution, licence, added_at, edges, length_m, sha256, graph)"),
+    (5, "CREATE TEMP TABLE outlines (number, outline)"),
 ]  # fmt: skip
 
 

@@ -31,6 +31,7 @@ from .lock import WriterLock
 from .migration import SqliteMigration
 from .path import MapPath
 from .points import SqlitePoints
+from .roads import SqliteRoads
 from .schema_check import check
 
 
@@ -247,6 +248,10 @@ class SqliteStore(TransactionalStore):
     @property
     def points(self) -> SqlitePoints:
         return SqlitePoints(self._connections)
+
+    @property
+    def roads(self) -> SqliteRoads:
+        return SqliteRoads(self._connections)
 
     def local_features(self, fingerprint: str, *, limit_bytes: int | None = None) -> SqliteLocalFeatures:
         return SqliteLocalFeatures(self._connections, fingerprint, LIMIT_BYTES if limit_bytes is None else limit_bytes)

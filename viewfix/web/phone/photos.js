@@ -13,7 +13,10 @@ const MOST_DIM = 16_384;
 const WEIGHTS = ["bias", "similarity", "margin", "agreement", "density", "stranger"];
 /** The fields of a view and of a camera, and their ranges. @type {Record<string, Record<string, [number, number]>>} */
 const ORIGINS = {
-  views: { yaw_deg: [0, 360 - 1e-9], pitch_deg: [-90, 90], field_of_view_deg: [1e-9, 180 - 1e-9], time_s: [0, 1e308] },
+  views: {
+    yaw_deg: [0, 360 - 1e-9], pitch_deg: [-90, 90], field_of_view_deg: [1e-9, 180 - 1e-9], time_s: [0, 1e308],
+    roll_deg: [-180 + 1e-9, 180],
+  },
   cameras: {
     focal_px: [1e-308, 1e308], focal_35mm: [1e-308, 1e308], width_px: [1e-308, 1e308], height_px: [1e-308, 1e308],
     pitch_deg: [-90, 90], roll_deg: [-180, 180], altitude_m: [-1e6, 1e6],

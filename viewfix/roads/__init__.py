@@ -1,0 +1,15 @@
+"""Roads from OpenStreetMap in a map, and the way along them: on foot, by bicycle or by car.
+
+```python
+from viewfix import roads
+
+roads.add("home.map", "helsinki.osm.pbf")  # or a Map that is open; adding a file again replaces its roads
+roads.remove("home.map", "helsinki.osm.pbf")  # removes all roads if no file is passed
+```
+
+`Map.route` then finds the way from a photo to a sight.
+"""
+
+from .ingest import AddedRoads, add, remove
+
+__all__ = ["AddedRoads", "add", "remove"]
