@@ -10,7 +10,7 @@ import filelock
 import pytest
 from conftest import Toy
 
-from viewfix import BadInput, Fetched, Map, ServiceOptions, fetch, open_service
+from viewfix import BadInput, Fetched, Map, ServiceOptions, UnreadablePhoto, fetch, open_service
 from viewfix.cli import run
 from viewfix.photos.licences import is_open
 from viewfix.sources.services.fetch import outline
@@ -211,3 +211,19 @@ def test_a_folder_has_one_writer(panoramax: str, tmp_path: Path) -> None:
 
 def test_pictures_of_the_french_state_are_under_an_open_licence() -> None:
     assert is_open("etalab-2.0") and is_open("Licence Ouverte 2.0") and not is_open("etal")
+
+
+def test_pictures_are_changed_before_they_are_written(fake: Fake, panoramax: str, tmp_path: Path) -> None:
+    def blurred(content: bytes) -> bytes:
+        if content == fake.pictures[2].content:
+            raise UnreadablePhoto("it cannot be blurred")
+        return drawn(50)
+
+    made = fetch([open_service(panoramax)], tmp_path, change=blurred)
+    assert [each.reason for each in made.skipped] == ["it cannot be blurred"]
+    assert {file.read_bytes() for file in tmp_path.glob("panoramax/*.jpg")} == {drawn(50)} and made.downloaded == 11
+
+
+def test_a_detector_that_is_missing_is_one_line(panoramax: str, tmp_path: Path, capsys: Out) -> None:
+    assert run(["fetch", panoramax, "-o", str(tmp_path / "out"), "--blur", "no.onnx"]) == 2
+    assert capsys.readouterr().err.count("\n") == 1 and not (tmp_path / "out").exists()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ import click
 from .. import console
 from ..errors import BadInput
 from ..shell import shell_quoted
-from .options import SHOWN, json_line, json_option
+from .options import SHOWN, blur_option, json_line, json_option
 from .service_options import opened_services, print_outlines, service_options
 
 if TYPE_CHECKING:
@@ -27,14 +28,16 @@ if TYPE_CHECKING:
               help="Leave out pictures nearer than this to one with about the same direction.")  # fmt: skip
 @click.option("--manifest", "form", type=click.Choice(["csv", "parquet"]), default="csv", show_default=True,
               help="The format of the manifest.")  # fmt: skip
+@blur_option
 @click.option("--dry-run", is_flag=True, help="Only say how many pictures there are, how large, and whose.")
 @json_option
 @click.option("-q", "--quiet", is_flag=True, help="Show no progress bar.")
-def command(
+def command(  # noqa: PLR0913  one for each option
     specs: tuple[str, ...],
     folder: Path | None,
     choice: ServiceOptions,
     form: str,
+    blur: tuple[str, ...],
     dry_run: bool,
     quiet: bool,
     as_json: bool,
@@ -45,8 +48,11 @@ def command(
     SOUTH,WEST,NORTH,EAST in degrees, LAT,LON with --radius, a GeoJSON file, or the id of a
     collection of Panoramax. FOLDER/photos.csv lists the pictures with position, licence and
     credit, and is a source for `viewfix build`. You can stop at any time; the same command
-    continues, and nothing is downloaded twice.
+    continues, and nothing is downloaded twice. With --blur, pictures are blurred before they
+    are written.
     """
+    from ..blur import Blur
+    from ..blur.files import blurred_file
     from ..sources.services.fetch import fetch
     from ..sources.services.open import is_service
     from ..sources.services.source import ServiceSource
@@ -60,8 +66,10 @@ def command(
         return
     if folder is None:
         raise BadInput("There is no folder for the pictures. Add one: -o FOLDER")
+    services = [each for each in sources if isinstance(each, ServiceSource)]
+    change = functools.partial(blurred_file, blur=Blur.of(blur)) if blur else None
     with console.progress(quiet=quiet) as report:
-        made = fetch([each for each in sources if isinstance(each, ServiceSource)], folder, form=form, progress=report)
+        made = fetch(services, folder, form=form, change=change, progress=report)
     if as_json:
         click.echo(json_line({**dataclasses.asdict(made), "manifest": str(made.manifest)}))
         return

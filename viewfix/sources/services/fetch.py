@@ -27,6 +27,10 @@ AHEAD = 4
 """Pictures in memory or waiting for each one that is being downloaded."""
 
 
+Change = Callable[[bytes], bytes]
+"""A function that changes the bytes of a picture."""
+
+
 @dataclass(slots=True)
 class Fetched:
     """The outcome: the numbers of downloaded pictures and of those that were there already, and the skipped ones.
@@ -86,7 +90,12 @@ def outline(source: ServiceSource, *, progress: Progress = silent) -> Outline:
 
 
 def fetch(
-    sources: Sequence[ServiceSource], folder: str | Path, *, form: str = "csv", progress: Progress = silent
+    sources: Sequence[ServiceSource],
+    folder: str | Path,
+    *,
+    form: str = "csv",
+    change: Change | None = None,
+    progress: Progress = silent,
 ) -> Fetched:
     """Download the pictures of sources to a folder. Pictures that are there already are not downloaded again.
 
@@ -94,6 +103,7 @@ def fetch(
         sources: from `open_service`.
         folder: created if it is missing. The pictures of a service are in a folder of its name.
         form: of the manifest: "csv" or "parquet". Rows of an earlier run in the same folder are kept.
+        change: a function that changes the bytes of a picture before they are written, such as one that blurs faces.
         progress: called with the stage, the number done, and the total.
 
     Raises:
@@ -110,12 +120,14 @@ def fetch(
     _make(folder)
     try:
         with filelock.FileLock(folder / LOCK, timeout=0):
-            return _fetch(sources, folder, Fetched(folder / f"photos.{form}"), progress)
+            return _fetch(sources, folder, Fetched(folder / f"photos.{form}"), change, progress)
     except filelock.Timeout:
         raise BadInput(f"Another process is fetching to {folder}. Wait for it, or choose another folder.") from None
 
 
-def _fetch(sources: Sequence[ServiceSource], folder: Path, made: Fetched, progress: Progress) -> Fetched:
+def _fetch(
+    sources: Sequence[ServiceSource], folder: Path, made: Fetched, change: Change | None, progress: Progress
+) -> Fetched:
     before = read_rows(made.manifest)
     for part in folder.glob("*/.*.part"):  # of a run that was killed
         part.unlink(missing_ok=True)
@@ -131,7 +143,7 @@ def _fetch(sources: Sequence[ServiceSource], folder: Path, made: Fetched, progre
     wanted = {str(row["id"]): row for source in sources for row in _rows(source.listed().items)}
     write_rows(made.manifest, {**rows, **wanted}.values())
     for source in sources:
-        _fetch_one(source, folder, made, progress)
+        _fetch_one(source, folder, made, change, progress)
     there = {name: row for name, row in wanted.items() if (folder / str(row["file"])).is_file()}
     write_rows(made.manifest, {**rows, **there}.values())
     return made
@@ -160,7 +172,7 @@ def _size_of(source: ServiceSource, item: Item) -> int | None:
         return None
 
 
-def _fetch_one(source: ServiceSource, folder: Path, made: Fetched, progress: Progress) -> None:
+def _fetch_one(source: ServiceSource, folder: Path, made: Fetched, change: Change | None, progress: Progress) -> None:
     items = source.listed().items
     stage = f"pictures of {source.service.title}"
 
@@ -170,6 +182,8 @@ def _fetch_one(source: ServiceSource, folder: Path, made: Fetched, progress: Pro
         if file.is_file():
             return False
         content = source.downloads.fetched(item)
+        if change is not None:
+            content = change(content)
         try:
             file.parent.mkdir(exist_ok=True)
             write_whole(file, content)
