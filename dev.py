@@ -2,7 +2,8 @@
 """Set up and run the project: `python3 dev.py demo` shows viewfix at work, `python3 dev.py test` runs the tests.
 
 Needs Python 3.11 or newer and nothing else, on Linux, macOS and Windows. Every package is installed into a virtual
-environment beside this file; nothing outside this folder changes, except that root on Debian or Ubuntu gets Chromium.
+environment beside this file; nothing outside this folder changes, except that root on Debian or Ubuntu gets Chromium
+and, for every test, PostGIS.
 """
 
 from __future__ import annotations
@@ -27,13 +28,14 @@ USAGE = """usage: python3 dev.py COMMAND
   demo [OPTIONS]        draw a small town, map it, and find photos in it (viewfix demo)
   run ARGS...           run viewfix with these arguments
   test [PYTEST OPTIONS] run the tests that need neither PyTorch nor Ray nor Milvus
-  test --all [OPTIONS]  run every test; installs PyTorch, Ray and Milvus
+  test --all [OPTIONS]  run every test; installs PyTorch, Ray, Milvus and a Panoramax server
   check                 check the format, lint, and check the types
   docs [serve]           build the documentation site into site/, or serve it while you write
 """
 # Extras of pyproject.toml, each a part of the next, with what they take on a Linux PC.
 EXTRAS = {"": "100 MB to download, 0.3 GB on disk", "test": "310 MB to download, 1.0 GB on disk",
           "dev": "0.9 GB to download, 3.1 GB on disk"}  # fmt: skip
+GEOVISIO = "geovisio==2.15.1"
 LIGHT = "not slow and not heavy"  # the markers of pyproject.toml
 
 
@@ -152,11 +154,36 @@ def set_up_browser(environment: Environment) -> None:
     stamp.touch()  # a machine that cannot get Chromium is asked once, not at every run
 
 
+def set_up_geovisio() -> None:
+    """Get a Panoramax server for the tests of its connector. Without it those tests are skipped, and say so.
+
+    It has an environment of its own, because its packages contradict those of viewfix. PostgreSQL and PostGIS are those
+    of the system: root on Debian or Ubuntu gets them.
+    """
+    environment = Environment(".venv-geovisio")
+    stamp = environment.home / "asked-for-geovisio"
+    if os.environ.get("VIEWFIX_GEOVISIO") or sys.platform != "linux" or stamp.exists():
+        return
+    print("Installing GeoVisio for the tests of Panoramax: 60 MB to download, 400 MB on disk.", flush=True)
+    shutil.rmtree(environment.home, ignore_errors=True)
+    venv.create(environment.home, with_pip=True)
+    done = environment.run("pip", "install", "-q", "--disable-pip-version-check", "--no-compile", GEOVISIO) == 0
+    has_postgis = any(Path("/usr/share/postgresql").glob("*/extension/postgis.control"))
+    if done and not has_postgis and shutil.which("apt-get") and os.geteuid() == 0:
+        get = "apt-get install -qy --no-install-recommends postgresql postgresql-postgis"
+        done = subprocess.call(["sh", "-c", f"apt-get update -q && {get}"], cwd=ROOT) == 0
+    if not done:
+        print("A Panoramax server could not be installed: its tests will be skipped.", flush=True)
+    stamp.touch()
+
+
 def test(options: list[str]) -> int:
     everything = "--all" in options
     options = [option for option in options if option != "--all"]
     environment = set_up("dev" if everything else "test")
     set_up_browser(environment)
+    if everything:
+        set_up_geovisio()
     if not any(option.startswith("-m") for option in options):
         options = ["-m", "" if everything else LIGHT, *options]
     return environment.run("pytest", *options)

@@ -53,7 +53,8 @@ class Watch:
         total = 0
         for each in [self._process, *self._process.children(recursive=True)]:
             try:
-                total += each.memory_info().rss
+                # Shared pages count once, as they do for the limit of a control group.
+                total += each.memory_full_info().pss if sys.platform == "linux" else each.memory_info().rss
             except psutil.Error:
                 continue
         return total

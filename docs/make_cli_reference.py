@@ -34,7 +34,9 @@ _VIEWFIX_COMPLETE=fish_source viewfix | source             # ~/.config/fish/conf
 
 
 def errors(kind: type[ViewfixError] = ViewfixError) -> list[type[ViewfixError]]:
-    return [kind, *(below for child in kind.__subclasses__() for below in errors(child))]
+    """The documented errors; modules have kinds of their own for what they tell apart."""
+    below = [each for child in kind.__subclasses__() for each in errors(child)]
+    return [kind, *below] if kind.__module__ == ViewfixError.__module__ else below
 
 
 def reference() -> str:

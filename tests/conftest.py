@@ -17,7 +17,7 @@ SHARED = Path(os.environ.get("VIEWFIX_DATA", Path(__file__).parents[2] / "shared
 
 HEAVY_MODULES = {"torch", "onnxscript"}
 """A test module that imports one of these is heavy."""
-HEAVY_FIXTURES = {"milvus", "s3_server"}
+HEAVY_FIXTURES = {"milvus", "s3_server", "geovisio"}
 """Servers that only `python3 dev.py test --all` installs. Tests of one server run in one process of pytest-xdist."""
 
 

@@ -27,10 +27,10 @@ def osm(
     nodes: Mapping[int, tuple[float, float]],
     ways: Sequence[Way],
     node_tags: Mapping[int, Mapping[str, str]] | None = None,
-    plane: Plane = PLANE,
+    origin: Position = MIDDLE,
 ) -> str:
     """OpenStreetMap XML of nodes in metres and ways between them, numbered from 1."""
-    body = []
+    body, plane = [], Plane(origin)
     for number, (x_m, y_m) in nodes.items():
         place = at(x_m, y_m, plane)
         tags = _tags((node_tags or {}).get(number, {}))

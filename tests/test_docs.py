@@ -19,7 +19,6 @@ except ImportError:
 
 import viewfix
 from viewfix.cli import run
-from viewfix.geo import Plane
 from viewfix.types import Position
 
 ROOT = Path(__file__).parent.parent
@@ -54,7 +53,7 @@ def desk(street: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     noise = np.random.default_rng(0).integers(0, 256, (120, 160, 3)).astype(np.uint8)
     Image.fromarray(noise).save(tmp_path / "beach.jpg")
     (tmp_path / "sights.csv").write_text(SIGHTS, encoding="utf-8")
-    (tmp_path / "streets.osm").write_text(osm(GRID, STREETS, plane=Plane(Position(49.9986, 19.9985))), encoding="utf-8")
+    (tmp_path / "streets.osm").write_text(osm(GRID, STREETS, origin=Position(49.9986, 19.9985)), encoding="utf-8")
     if onnx is not None:  # a custom network, for the page about models
         tensor = onnx.helper.make_tensor_value_info
         ends = tensor("x", 1, ["n", 3, 322, 322]), tensor("y", 1, ["n", 3, 322, 322])

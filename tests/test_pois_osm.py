@@ -173,7 +173,8 @@ def test_the_link_is_in_the_language_of_the_name() -> None:
     assert best_link(church(), "de") == "https://www.wikidata.org/wiki/Special:GoToLinkedPage/enwiki/Q5"
     assert best_link(church(), None) == best_link(church(), "fi") == "https://fi.wikipedia.org/wiki/Kirkko"
     own = {"wikipedia": "https://fi.wikipedia.org/wiki/Kirkko", "website": "https://a.b"}
-    assert best_link(church(links=own), "uk") == own["wikipedia"], "nothing leads to the Ukrainian article"
+    assert best_link(church(links=own), "uk") == own["website"], "nothing leads to the Ukrainian article"
+    assert best_link(church(links={"wikipedia": own["wikipedia"]}), "en") is None, "not the Finnish article"
     assert best_link(church(links={}), "uk") is None
 
 

@@ -53,7 +53,7 @@ def of_text(path: Path, text: str) -> Graph:
         ({"highway": "service", "access": "private"}, 0),
         ({"highway": "service", "access": "private", "foot": "yes"}, WALK),
         ({"highway": "living_street", "motor_vehicle": "no"}, WALK | CYCLE),
-        ({"highway": "pedestrian", "area": "yes"}, WALK),
+        ({"highway": "pedestrian", "area": "yes"}, 0),
         ({"highway": "construction"}, 0),
         ({"railway": "rail"}, 0),
     ],
@@ -260,7 +260,7 @@ def test_a_road_across_the_180th_meridian_is_one_road(tmp_path: Path) -> None:
     assert abs(int(graph.lons[0]) - int(graph.lons[1])) == pytest.approx(2000, abs=2)
 
 
-@pytest.mark.parametrize(("name", "least_km"), [("Helsinki", 90), ("monaco", 400)])
+@pytest.mark.parametrize(("name", "least_km"), [("Helsinki", 85), ("monaco", 400)])
 def test_real_extracts_are_read(name: str, least_km: float) -> None:
     file = SHARED / "osm" / f"{name}.osm.pbf"
     if not file.exists():

@@ -27,6 +27,11 @@ if TYPE_CHECKING:
     from .map import Map
     from .models.model import Model
     from .pois.nearby import Reach
+    from .sources import SourceOptions
+    from .sources.services.fetch import Fetched, fetch
+    from .sources.services.open import open_service
+    from .sources.services.options import ServiceOptions
+    from .track.track import Track, TrackFix
 
 __version__ = "0.1.0"
 
@@ -37,10 +42,17 @@ _LAZY = {  # these bring numpy, ONNX Runtime or FAISS: imported when they are fi
     "Circle": "geo",
     "Evidence": "locate.evidence",
     "Explanation": "explain.explanation",
+    "Fetched": "sources.services.fetch",
     "Map": "map",
     "Model": "models.model",
     "Reach": "pois.nearby",
     "Region": "geo",
+    "ServiceOptions": "sources.services.options",
+    "SourceOptions": "sources",
+    "fetch": "sources.services.fetch",
+    "open_service": "sources.services.open",
+    "Track": "track.track",
+    "TrackFix": "track.track",
 }
 
 __all__ = [
@@ -53,6 +65,7 @@ __all__ = [
     "Circle",
     "Evidence",
     "Explanation",
+    "Fetched",
     "Fix",
     "Map",
     "MapBusy",
@@ -66,13 +79,19 @@ __all__ = [
     "Position",
     "Reach",
     "Region",
+    "ServiceOptions",
     "Skipped",
+    "SourceOptions",
     "StorageFailed",
+    "Track",
+    "TrackFix",
     "UnknownModel",
     "UnreadablePhoto",
     "View",
     "ViewfixError",
     "__version__",
+    "fetch",
+    "open_service",
 ]
 
 

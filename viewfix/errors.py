@@ -3,7 +3,8 @@
     ViewfixError               exit 1, HTTP 500
     ├── BadInput               exit 2, HTTP 400   a value, file or folder that was passed cannot be used
     │   ├── UnreadablePhoto    exit 2, HTTP 422   these bytes are not a picture that can be decoded
-    │   └── NotAMap            exit 2, HTTP 404   no such file, not a map, or written by a newer viewfix
+    │   ├── NotAMap            exit 2, HTTP 404   no such file, not a map, or written by a newer viewfix
+    │   └── NoRoute            exit 2, HTTP 404   there is no way, or no sight of that name
     ├── UnknownModel           exit 3, HTTP 404   no model has that name
     ├── MissingExtra           exit 4, HTTP 501   an optional package is not installed
     ├── ModelMismatch          exit 5, HTTP 409   descriptors of two models would be compared
@@ -40,6 +41,12 @@ class UnreadablePhoto(BadInput):
 
 class NotAMap(BadInput):
     """There is no map at this address, or a newer viewfix wrote it."""
+
+    http_status = 404
+
+
+class NoRoute(BadInput):
+    """There is no way along the roads of a map, or no sight of that name. Clients of a service read its message."""
 
     http_status = 404
 

@@ -22,7 +22,7 @@ from .explain.explanation import Explanation
 from .geo import Region
 from .locate import geometry
 from .locate.calibrate import keep_calibrated
-from .locate.confidence import PRIOR, Calibration
+from .locate.confidence import LEAST_CONFIDENCE, PRIOR, Calibration
 from .locate.context import MapContext
 from .locate.evidence import Evidence
 from .locate.many import in_order
@@ -36,6 +36,11 @@ from .pack import Packed, PackOptions, pack
 from .photos import Readable
 from .pois import with_nearby
 from .pois.nearby import USUAL_REACH, Reach
+from .pois.upcoming import USUAL_AHEAD, Ahead, Belief, Upcoming, upcoming
+from .roads.endpoints import Endpoint, Finder, route_between
+from .roads.route import Route
+from .roads.router import Router
+from .roads.speeds import Mode
 from .search.open import Search, open_search
 from .sources import USUAL_OPTIONS, Given, PanoramaMode, Prefer, SourceOptions, open_for_map
 from .store.complete import require_complete
@@ -44,6 +49,8 @@ from .store.open import open_or_create
 from .store.points import Points
 from .store.store import Address, ModelIdentity, Place, Store
 from .thin import RECALL_BUDGET, Thinning, plan_thinning
+from .track.context import TrackContext
+from .track.track import Track
 from .types import Fix, Photo, Progress, Skipped, silent
 
 
@@ -56,6 +63,8 @@ class Map:
         self._model: Model | None = None
         self._search: Search | None = None
         self._verifier: Verifier | None = None
+        self.router = Router(store)
+        self._tracking: TrackContext | None = None
         self._progress = progress
         self.last_added = Added()
         self._wrote = False
@@ -63,7 +72,7 @@ class Map:
     # Building and changing
 
     @classmethod
-    def build(
+    def build(  # noqa: PLR0913  the keywords of one build
         cls,
         place: Place,
         *sources: Given,
@@ -72,6 +81,7 @@ class Map:
         progress: Progress = silent,
         cluster: Where = None,
         options: SourceOptions = USUAL_OPTIONS,
+        local_features: bool = False,
     ) -> Map:
         """Build a map, or continue one. Photos that are already in the map are not embedded again.
 
@@ -84,6 +94,7 @@ class Map:
             progress: called with the current stage, the number done, and the total.
             cluster: the address of a Ray cluster to embed on; None for this machine.
             options: which pictures are panoramas, and into how many views to cut them.
+            local_features: see `store_local_features`; the pictures of a service are not downloaded again for them.
 
         Returns:
             The open map. Its `last_added` has the counts, and the skipped photos with their reasons.
@@ -106,6 +117,8 @@ class Map:
             city = on_failure.enter_context(
                 cls.open(place, model=used if used is not None else model, progress=progress)
             )
+            if local_features:
+                Verifier(writer).features.cache.keep_all({})
             city._add(stream, writer, on=cluster)
             if not len(city):
                 raise nothing_usable(sources, city.last_added)
@@ -163,10 +176,13 @@ class Map:
 
     def _add(self, stream: Iterable[Photo | Skipped], store: Store, calibrate: bool = True, on: Where = None) -> Added:
         self._wrote = True
-        self.last_added = ingest(stream, store, self.model, progress=self._progress, describe=describer(on))
+        features = Verifier(store).features
+        keep = features.store if geometry.available() and features.cache.complete else None
+        report, describe = self._progress, describer(on)
+        self.last_added = ingest(stream, store, self.model, progress=report, describe=describe, keep=keep)
         self._searching().refresh()
-        if (verifier := self.context.verifier) is not None and verifier.features.cache.complete:
-            Verifier(store).store_all(progress=self._progress)
+        if keep is not None:
+            features.store_all(progress=self._progress)
         if calibrate:
             self._calibrate(store)
         return self.last_added
@@ -258,6 +274,21 @@ class Map:
         options = QueryOptions(k, region, least_confidence, false_accepts, "off")
         return answer(Query(descriptor), options, self.context)
 
+    def track(
+        self, *, mode: str = "auto", state: bytes | None = None, least_confidence: float = LEAST_CONFIDENCE
+    ) -> Track:
+        """Track a moving camera: `with city.track() as track: fix = track.add("frame.jpg", at=12.5)`.
+
+        Args:
+            mode: how the camera moves: "walk", "cycle", "drive", "train", or "auto" if that is not known.
+            state: go on with a track that `Track.save` returned, in its mode; None for a new track.
+            least_confidence: below this probability, [0, 1], a fix has no position.
+
+        Raises:
+            BadInput: the map is empty, there is no such mode, or the state is damaged or of another map.
+        """
+        return Track(self.tracking, self._describe, mode=mode, state=state, least_confidence=least_confidence)
+
     def evidence(self, photo: Readable, *, places: int = 20, **options: Unpack[LocateOptions]) -> Evidence:
         """Gather the evidence for each place of the map, without deciding.
 
@@ -277,6 +308,39 @@ class Map:
         """
         made = query_options(**options)
         return explain(self._query(photo, made), made, self.context, blur)
+
+    def route(
+        self,
+        start: Endpoint,
+        to: Endpoint,
+        *,
+        mode: Mode = "walk",
+        heading_deg: float | None = None,
+        language: str | None = None,
+    ) -> Route:
+        """Find the way on the roads of the map, from where a photo was taken to a sight.
+
+        Args:
+            start: a photo, a `Position`, a `Fix`, (lat, lon), the text "LAT,LON", or the name of a sight.
+            to: the same.
+            mode: "walk", "cycle" or "drive".
+            heading_deg: where the camera looks at the start; None for what the photo shows.
+            language: the language of the name of the destination, such as uk; None for the local name.
+
+        Raises:
+            BadInput: the map has no roads or no such sight, the photo is not in the map, or there is no way.
+        """
+        finder = Finder(self.locate, self.points.all, language)
+        return route_between(start, to, finder, self.router, mode=mode, heading_deg=heading_deg)
+
+    def upcoming(self, belief: Belief, ahead: Ahead = USUAL_AHEAD) -> tuple[Upcoming, ...]:
+        """The sights that a moving camera will pass, the next one first.
+
+        Args:
+            belief: where the camera may be, and how it moves; `Belief.at` makes one of a position.
+            ahead: how far ahead to look, how sure to be, and which kinds of sights to name.
+        """
+        return upcoming(self.points, belief, ahead)
 
     # Contents
 
@@ -343,6 +407,13 @@ class Map:
             self._verifier = Verifier(self._store)
         return MapContext(self._store, self._searching(), self.calibration, self._verifier)
 
+    @property
+    def tracking(self) -> TrackContext:
+        """The parts of the map that tracks use."""
+        if self._tracking is None:
+            self._tracking = TrackContext(self._store, self._searching())
+        return self._tracking
+
     def photos(self) -> Iterator[Photo]:
         """Iterate over every photo of the map, in the order of adding."""
         return self._store.all_photos()
@@ -400,7 +471,7 @@ class Map:
         """Release the map's files and connections. Closing twice is allowed."""
         if self._search is not None:
             self._search.close()
-            self._search = None
+            self._search = self._tracking = None
         self._store.close()
         if self._wrote:
             self._wrote = False
@@ -416,6 +487,9 @@ class Map:
 
     def _query(self, photo: Readable, options: QueryOptions) -> Query:
         return describe_query(photo, self.model, options.panorama)
+
+    def _describe(self, photo: Readable) -> npt.NDArray[np.float32]:
+        return describe_query(photo, self.model, "no").descriptor
 
     def _own_model(self) -> Model:
         own = self._store.model

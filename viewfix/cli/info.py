@@ -14,12 +14,22 @@ from .options import json_line, map_argument, opened
 @map_argument
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.option("--skipped", is_flag=True, help="List every photo that was skipped, and why.")
-def command(place: Address, as_json: bool, skipped: bool) -> None:
+@click.option(
+    "--gone", "list_gone", is_flag=True, help="List the photos that are gone from their service, and since when."
+)
+def command(place: Address, as_json: bool, skipped: bool, list_gone: bool) -> None:
     """Show what is in MAP: photos, area, model, calibration, sizes on disk, skipped photos."""
+    from ..embed.gone import gone
+
     with opened(place, quiet=True) as city:
         facts = city.info()
+        marked = gone(city.store)
         left_out = city.store.skipped() if skipped else []
+    if marked:
+        facts["gone"] = len(marked)
     if as_json:
+        if list_gone:
+            facts["gone_photos"] = [{"id": photo_id, "since": day} for photo_id, day in marked.items()]
         if skipped:
             facts["skipped_photos"] = [{"id": s.id, "reason": s.reason} for s in left_out]
         click.echo(json_line(facts))
@@ -31,6 +41,8 @@ def command(place: Address, as_json: bool, skipped: bool) -> None:
         click.echo(f"{name:<{width}}  {'unknown' if value is None else value}")
     for photo in left_out:
         click.echo(f"skipped {photo.id}: {photo.reason}")
+    for photo_id, day in marked.items() if list_gone else ():
+        click.echo(f"gone {photo_id}: not listed by its service since {day}")
 
 
 def _area(area: dict[str, float] | None) -> str | None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
@@ -49,8 +50,33 @@ def prefer_option(command: Command) -> Command:
     return click.option("--prefer", type=choice, default="sidecar", show_default=True, help=text)(command)
 
 
-def panorama_options(command: Command) -> Command:
-    """The options for panoramas: which pictures are, and into how many views to cut them."""
+def source_options(command: Command) -> Command:
+    """The options for reading sources: panoramas, films, and tracks. They come together, as `reading`."""
+
+    @functools.wraps(command)
+    def with_options(*args: Any, **options: Any) -> Any:
+        from ..sources import SourceOptions
+
+        names = ("panorama", "views", "spacing_m", "gpx", "clock_offset_s", "camera_zone")
+        reading = SourceOptions(**{name: options.pop(name) for name in names})
+        return command(*args, reading=reading, **options)
+
+    return cast(Command, _track_options(_panorama_options(with_options)))
+
+
+def _track_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    zone = "The zone of the camera's local time, such as +02:00 or Europe/Helsinki."
+    offset = "What to add to the camera's times to make them those of the track, in seconds."
+    gpx = "A track, for films and for photos without a position."
+    spacing = "Metres between two frames of a film (5 by default), or two pictures of a service in one direction."
+    number = click.FloatRange(0, min_open=True)
+    command = click.option("--camera-zone", metavar="ZONE", help=zone)(command)
+    command = click.option("--clock-offset", "clock_offset_s", type=float, metavar="SECONDS", help=offset)(command)
+    command = click.option("--gpx", type=click.Path(path_type=Path), metavar="TRACK.gpx", help=gpx)(command)
+    return click.option("--spacing-m", type=number, metavar="METRES", help=spacing)(command)
+
+
+def _panorama_options(command: Callable[..., Any]) -> Callable[..., Any]:
     which = "Cut pictures that are twice as wide as high into views, or none. Default: those with GPano metadata."
     views = "The number of views of 90 degrees to cut out of a panorama."
     command = click.option("--views", default=8, show_default=True, type=click.IntRange(1, 72), help=views)(command)
@@ -142,6 +168,13 @@ def print_added(added: Added, place: Address, *, as_json: bool = False) -> None:
         return
     click.echo(str(added))
     print_skipped("skipped", added.skipped, place)
+    if added.gone:
+        click.echo(
+            f"  {counted(len(added.gone), 'photo')} of the map, such as {added.gone[0]}, "
+            f"{'is' if len(added.gone) == 1 else 'are'} gone from the service; "
+            f"remove them with: viewfix remove {place.typed} --gone",
+            err=True,
+        )
     for note in added.notes[:SHOWN]:
         click.echo(f"  note: {note}", err=True)
     if len(added.notes) > SHOWN:

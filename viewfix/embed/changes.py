@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from ..errors import UnreadablePhoto
-from ..photos import read_bytes
+from ..photos.views import identity_bytes
 from ..store.records import Record
 from ..store.store import Store
 from ..types import Photo, Position, Skipped, View
@@ -18,11 +18,22 @@ SAME_DEG = 1e-9
 """Positions within 0.1 mm count as equal, because the last bits of a sum differ between versions of Python."""
 
 
+Version = Callable[[str], "str | None"]
+"""A function from the address of a picture to the version that its service states; None for another source."""
+
+
+def _without_version(address: str) -> str | None:
+    return None
+
+
 class Changes:
     """A comparison of the photos of one run with a map that is open for writing."""
 
-    def __init__(self, store: Store, skipped_before: frozenset[str] = frozenset()) -> None:
+    def __init__(
+        self, store: Store, skipped_before: frozenset[str] = frozenset(), version: Version = _without_version
+    ) -> None:
         self._store = store
+        self._version = version
         self._skipped_before = skipped_before
         self._ids: set[str] = set()  # ids seen in this run
         self._first_photos: dict[tuple[str, View | None], Photo] = {}  # by file and view
@@ -51,16 +62,18 @@ class Changes:
             if _same_position(before.position, item.position):  # named twice: by a folder and by one of its subfolders
                 return Settled(item.id)
             return Skipped(item.id, f"the same file was passed before, as {before.id}, with another position")
-        named = _under_a_free_id(item, known)
+        version = self._version(item.source)
+        # The ids of a service are unique, so that no picture has to be downloaded to tell two of them apart.
+        named = item if version else _under_a_free_id(item, known)
         if isinstance(named, Skipped):
             return named
         if named.id in self._ids:
             return Skipped(named.id, "another photo of this run has the same id; use ids that differ")
         self._ids.add(named.id)
         record = known.get(named.id)
-        hint = content_hint(named.source)
+        hint = version or content_hint(named.source)
         if record is None or hint is None or hint != record.content_hint or named.view != record.photo.view:
-            return Pending(named, None if record is None else record.content_hash)
+            return Pending(named, None if record is None else record.content_hash, version)
         if named.id in self._skipped_before:
             self._store.forget_skipped([named.id])
         if same_photo(record.photo, named):
@@ -112,7 +125,7 @@ def _is_another(known: Record, item: Photo) -> bool:
     if known.photo.source == item.source or (known.content_hint and known.content_hint == content_hint(item.source)):
         return False
     try:
-        return content_hash(read_bytes(item.source), item.view) != known.content_hash
+        return content_hash(identity_bytes(item.source, item.view), item.view) != known.content_hash
     except UnreadablePhoto:
         return False  # embedding reads it again, and skips it with the reason
 

@@ -9,22 +9,29 @@ import numpy as np
 
 from ..errors import BadInput
 from ..models.model import Model
-from ..sources import Given, name_of, notes_of
+from ..sources import Given, name_of, notes_of, remotes_of
 from ..store.store import Record, Store
 from ..types import Photo, Progress, Skipped, silent
 from .changes import Changes, same_photo
 from .describe import Describe, Described, Settled
 from .describe import describe as on_this_machine
+from .gone import mark_gone
+from .remote import Keep, RemotePictures
 
 BATCH = 64
 """Photos per commit: about a second of work on two cores, the most that an interrupted build has to repeat."""
+
+
+LOOK_AHEAD = 16
+"""Photos that are compared with the map at once: few, because the frames of films wait in memory meanwhile."""
 
 
 @dataclass(slots=True)
 class Added:
     """The outcome of adding photos: the numbers of new, changed and known photos, and the skipped ones with reasons.
 
-    `notes` are remarks about photos that were used, such as a sidecar that disagrees with its photo.
+    `notes` are remarks about photos that were used, such as a sidecar that disagrees with its photo. `gone` are the ids
+    of photos of the map that a service does not list any more.
     """
 
     added: int = 0
@@ -32,6 +39,7 @@ class Added:
     unchanged: int = 0
     skipped: list[Skipped] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    gone: list[str] = field(default_factory=list)
 
     @property
     def done(self) -> int:
@@ -40,7 +48,8 @@ class Added:
 
     def __str__(self) -> str:
         replaced = f"{self.replaced} replaced, " if self.replaced else ""
-        return f"{self.added} added, {replaced}{self.unchanged} already there, {len(self.skipped)} skipped"
+        gone = f", {len(self.gone)} gone" if self.gone else ""
+        return f"{self.added} added, {replaced}{self.unchanged} already there, {len(self.skipped)} skipped{gone}"
 
 
 def ingest(
@@ -50,37 +59,54 @@ def ingest(
     *,
     progress: Progress = silent,
     describe: Describe = on_this_machine,
+    keep: Keep | None = None,
 ) -> Added:
     """Write photos to a store that is open for writing, one transaction per batch.
 
     An interruption loses at most the batch in progress. Repeat the call to continue: committed photos are recognised
     by id and content. Only this process writes, whichever machines `describe` uses, so no photo is committed twice.
+
+    Raises:
+        BadInput: a service is down or refuses to go on; what had arrived was written. Or its photos were to be
+            described by other machines.
     """
     tally = Added()
     batch: list[Described] = []
     fresh: list[Skipped] = []  # not stored yet
-    total = getattr(stream, "count", None)
-    changes = Changes(store, frozenset(each.id for each in store.skipped()))
-    for item in describe(changes.work(stream, BATCH), model):
-        if isinstance(item, Skipped):
-            fresh.append(item)
-        elif isinstance(item, Settled):
-            tally.replaced += item.replaced
-            tally.unchanged += not item.replaced
-        else:
-            batch.append(item)
-        if len(batch) + len(fresh) >= BATCH:
-            _commit(store, batch, fresh, tally)
-        done = tally.done + len(batch) + len(fresh)
-        progress("embedding", done, None if total is None else max(total, done))  # a panorama is one file, many photos
-    _commit(store, batch, fresh, tally)
+    remotes = remotes_of(stream)
+    if remotes and describe is not on_this_machine:
+        raise BadInput(
+            f"The pictures of {name_of(stream)} come through this machine, so a cluster cannot describe them. "
+            "Leave --ray out, or download them first with viewfix fetch."
+        )
+    with RemotePictures(remotes, progress) as pictures:
+        total = getattr(stream, "count", None)
+        changes = Changes(store, frozenset(each.id for each in store.skipped()), pictures.version)
+        for item in describe(pictures.downloaded(changes.work(stream, BATCH if remotes else LOOK_AHEAD)), model):
+            if isinstance(item, Skipped):
+                fresh.append(item)
+            elif isinstance(item, Settled):
+                tally.replaced += item.replaced
+                tally.unchanged += not item.replaced
+            else:
+                batch.append(item)
+            if len(batch) + len(fresh) >= BATCH:
+                pictures.release(_commit(store, batch, fresh, tally), keep)
+            done = tally.done + len(batch) + len(fresh)
+            progress("embedding", done, None if total is None else max(total, done))  # a panorama is many photos
+        pictures.release(_commit(store, batch, fresh, tally), keep)
+        pictures.check()
     tally.notes = list(notes_of(stream).kept)
+    tally.gone = mark_gone(store, remotes)
     progress("embedding", tally.done, None if total is None else max(total, tally.done))
     return tally
 
 
-def _commit(store: Store, batch: list[Described], skipped: list[Skipped], tally: Added) -> None:
-    """Commit the photos with a new descriptor in one transaction; update the records of those with known content."""
+def _commit(store: Store, batch: list[Described], skipped: list[Skipped], tally: Added) -> list[Described]:
+    """Commit the photos with a new descriptor in one transaction; update the records of those with known content.
+
+    Returns what was committed.
+    """
     known = store.known([*(item.photo.id for item in batch), *(each.id for each in skipped)])
     new = [item for item in batch if item.descriptor is not None]
     noted = [each for each in skipped if each.id not in known]
@@ -101,8 +127,10 @@ def _commit(store: Store, batch: list[Described], skipped: list[Skipped], tally:
             tally.replaced += changed
             tally.unchanged += not changed
     tally.skipped.extend(skipped)
+    committed = list(batch)
     batch.clear()
     skipped.clear()
+    return committed
 
 
 def nothing_usable(sources: Sequence[Given], added: Added) -> BadInput:

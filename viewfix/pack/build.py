@@ -13,6 +13,8 @@ from ..geojson import to_json
 from ..locate.confidence import Calibration
 from ..models.model import Model
 from ..photos.licences import Thumbnails as Rule
+from ..roads.combined import combined
+from ..roads.graph import encode
 from ..types import PointOfInterest, Progress, silent
 from . import app
 from .check import check_of
@@ -21,7 +23,7 @@ from .defaults import query_defaults
 from .folder import Stored, manifest_of, refuse_others, version_of, write
 from .model import PackedModel, packed_model
 from .parts import PART_BYTES, parts_of
-from .photos import Content, PhotoStore, calibration_of, content_of, photos_bundle
+from .photos import Content, PhotoStore, calibration_of, content_of, photos_bundle, track_model_of
 from .text import whole_characters
 from .thumbnails import Thumbnails, thumbnails_of
 
@@ -130,12 +132,15 @@ def pack(
         "check": check_of(model),
         "calibration": calibration_of(calibration),
         "query": query_defaults(),
+        "track": track_model_of(store).to_json(),
     }
     parted = {
         **({"thumbnails.bin": thumbnails.content} if thumbnails and thumbnails.shown else {}),
         **({"basemap.pmtiles": basemap} if basemap else {}),
     }
     own = _data_files(content, packed, points, about, thumbnails)
+    if (graph := combined(store.roads)) is not None:
+        own["roads.bin"] = encode(graph)
     files = list(_stored(own, options, parted, progress))
     beside = app.at_root(title)
     version = version_of(files, app.page_template().encode(), *beside.values())
@@ -211,9 +216,10 @@ def _basemap(path: Path | None) -> bytes | None:
 
 def _sizes(files: list[Stored], *, manifest_bytes: int) -> dict[str, int]:
     """Bytes to download, by purpose."""
-    sizes = dict.fromkeys(("engine", "app", "model", "photos", "points of interest", "thumbnails", "base map"), 0)
+    sizes = dict.fromkeys(("engine", "app", "model", "photos", "points of interest", "roads", "thumbnails",
+                           "base map"), 0)  # fmt: skip
     kinds = {"vendor/": "engine", "model.": "model", "photos.": "photos", "points.": "points of interest",
-             "thumbnails.": "thumbnails", "basemap.": "base map"}  # fmt: skip
+             "roads.": "roads", "thumbnails.": "thumbnails", "basemap.": "base map"}  # fmt: skip
     for file in files:
         kind = next((kind for start, kind in kinds.items() if file.path.startswith(start)), "app")
         sizes[kind] += len(file.content)

@@ -13,5 +13,18 @@ pois.remove("home.map", "monaco.osm.pbf")  # removes all points if no file is pa
 from .ingest import AddedPoints, add, remove
 from .lookup import with_nearby, within
 from .nearby import Reach
+from .upcoming import Ahead, Announcer, Belief, Upcoming, upcoming
 
-__all__ = ["AddedPoints", "Reach", "add", "remove", "with_nearby", "within"]
+__all__ = [
+    "AddedPoints",
+    "Ahead",
+    "Announcer",
+    "Belief",
+    "Reach",
+    "Upcoming",
+    "add",
+    "remove",
+    "upcoming",
+    "with_nearby",
+    "within",
+]

@@ -9,6 +9,7 @@ from urllib.parse import quote, urlsplit
 from ..types import PointOfInterest
 
 LONGEST = 2000
+ENGLISH = "en.wikipedia.org"
 LONGEST_NAME = 500
 _ITEM = re.compile(r"\s*(?:https?://(?:www\.)?wikidata\.org/wiki/)?(Q[1-9]\d{0,11})\b", re.I)
 _WIKIS = {"nb": "no"}
@@ -84,13 +85,18 @@ def wikipedia_url(tags: Mapping[str, str]) -> str | None:
 def best_link(point: PointOfInterest, language: str | None) -> str | None:
     """The most informative link of a point, in the language of the name that is shown.
 
-    If the article that the file names is in another language, the link goes through Wikidata to the right one.
+    If the article that the file names is in another language, the link goes through Wikidata to the right one; without
+    an item, it is an article in English, or the website, or None: no name in English leads to an article in Finnish.
     """
     _, name_language = point.name_and_language(language)
     article, item = point.links.get("wikipedia"), point.links.get("wikidata")
-    if article is not None and item is not None and name_language is not None:
+    if article is not None and name_language is not None:
         wiki = name_language.partition("-")[0].lower()
         wiki = _WIKIS.get(wiki, wiki)
         if urlsplit(article).hostname != f"{wiki}.wikipedia.org":
+            if item is None and urlsplit(article).hostname != ENGLISH:
+                return point.links.get("website")
+            if item is None:
+                return article
             return f"https://www.wikidata.org/wiki/Special:GoToLinkedPage/{wiki}wiki/{item.rpartition('/')[2]}"
     return article or point.links.get("website") or item

@@ -10,6 +10,8 @@ roads.remove("home.map", "helsinki.osm.pbf")  # removes all roads if no file is 
 `Map.route` then finds the way from a photo to a sight.
 """
 
+from .guidance import RouteStep
 from .ingest import AddedRoads, add, remove
+from .route import Route
 
-__all__ = ["AddedRoads", "add", "remove"]
+__all__ = ["AddedRoads", "Route", "RouteStep", "add", "remove"]

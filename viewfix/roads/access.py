@@ -11,14 +11,14 @@ WALK, CYCLE, DRIVE = 0b000011, 0b001100, 0b110000
 
 ALONG, AGAINST = 0b010101, 0b101010
 
-_CAR_ROADS = {
+CAR_ROADS = {
     "motorway", "motorway_link", "trunk", "trunk_link", "primary", "primary_link", "secondary", "secondary_link",
     "tertiary", "tertiary_link", "unclassified", "residential", "living_street", "service", "road",
 }  # fmt: skip
 _FAST_ROADS = {"motorway", "motorway_link"}
-_PATHS = {"footway", "path", "pedestrian", "steps", "track", "cycleway", "corridor", "platform", "bridleway"}
+_PATHS = {"footway", "path", "pedestrian", "steps", "track", "cycleway", "corridor", "bridleway"}
 _CYCLE_PATHS = {"path", "track", "cycleway"}
-CLASSES = frozenset(_CAR_ROADS | _PATHS)
+CLASSES = frozenset(CAR_ROADS | _PATHS)
 """The values of `highway` that become roads; anything else, such as construction or bus_guideway, is left out."""
 
 _OPEN = {"yes", "designated", "permissive", "destination", "customers", "official", "public"}
@@ -37,12 +37,11 @@ _MAY_PASS = {  # barrier: the modes that it lets through without any further tag
 def access_of(tags: Tags) -> int:
     """The access mask of a way; 0 if it is not a road, or closed to everyone."""
     road = tags.get("highway", "")
-    if road not in CLASSES:
+    if road not in CLASSES or tags.get("area") == "yes":  # the edge of a square is not a way across it
         return 0
-    area = tags.get("area") == "yes"
     mask = WALK if _may_walk(road, tags) else 0
-    mask |= CYCLE if not area and _may_cycle(road, tags) else 0
-    mask |= DRIVE if not area and _may_drive(road, tags) else 0
+    mask |= CYCLE if _may_cycle(road, tags) else 0
+    mask |= DRIVE if _may_drive(road, tags) else 0
     return mask & _directions(road, tags)
 
 
@@ -85,14 +84,14 @@ def _may_walk(road: str, tags: Tags) -> bool:
 def _may_cycle(road: str, tags: Tags) -> bool:
     if road == "steps" or tags.get("bicycle") == "dismount":
         return False
-    if road in _CAR_ROADS or road in _CYCLE_PATHS:
+    if road in CAR_ROADS or road in _CYCLE_PATHS:
         verdict = _verdict(tags, ("bicycle", "vehicle", "access"))
         return verdict if verdict is not None else road not in _FAST_ROADS and tags.get("motorroad") != "yes"
     return tags.get("bicycle") in ("yes", "designated", "permissive")
 
 
 def _may_drive(road: str, tags: Tags) -> bool:
-    if road not in _CAR_ROADS:
+    if road not in CAR_ROADS:
         return False
     if road == "service" and tags.get("service") == "emergency_access":
         return False

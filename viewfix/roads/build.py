@@ -10,10 +10,11 @@ import numpy as np
 
 from ..geo import lengths_m, wrap_lon_deg
 from ..optional import optional
-from .access import CYCLE, DRIVE, WALK, reversed_access
+from .access import CAR_ROADS, CYCLE, DRIVE, WALK, reversed_access
 from .components import labels_of
 from .graph import GATE, MOST_EDGES, STEP_DEG, Graph, Ints, Kind
 from .osm import RoadData
+from .sidewalks import names_beside
 
 LEAST_COMPONENT_M = 2000.0
 """Roads that connect to less than this of other roads, such as a courtyard behind a gate, are left out."""
@@ -21,6 +22,7 @@ LEAST_COMPONENT_M = 2000.0
 SIMPLIFY_M = 1.5
 """How far a simplified shape may be from the road as it was drawn. Lengths are those of the drawn road."""
 
+SIDEWALKS = {"footway", "path", "cycleway", "pedestrian"}
 METRES_A_DEGREE = 111_320.0
 CELLS_A_DEGREE = 400
 
@@ -53,7 +55,9 @@ def build(data: RoadData, attribution: str | None = None, licence: str | None = 
     if not edges:
         return None
     _keep_connected(edges, data)
-    edges = _joined([edge for edge in edges if edge.access])
+    edges = [edge for edge in edges if edge.access]
+    _name_sidewalks(edges, data)
+    edges = _joined(edges)
     while len(kept := _without_dead_gates(edges)) < len(edges):
         edges = _joined(kept)
     return _numbered(edges, data, attribution, licence) if edges else None
@@ -116,6 +120,21 @@ def _keep_connected(edges: Iterable[_Edge], data: RoadData) -> None:
         for start, end, edge in zip(starts, ends, edges, strict=True):
             if labels[start] != labels[end] or labels[start] not in kept:
                 edge.access &= ~mode
+
+
+def _name_sidewalks(edges: Sequence[_Edge], data: RoadData) -> None:
+    lat0, lon0 = data.places[edges[0].nodes[0]][1], data.places[edges[0].nodes[0]][0]
+    scale_lon = METRES_A_DEGREE * float(np.cos(np.radians(lat0)))
+
+    def line(edge: _Edge) -> list[tuple[float, float]]:
+        places = (data.places[node] for node in edge.nodes)
+        return [(float(wrap_lon_deg(lon - lon0)) * scale_lon, (lat - lat0) * METRES_A_DEGREE) for lon, lat in places]
+
+    paths = [edge for edge in edges if not edge.name and edge.road in SIDEWALKS]
+    streets = [edge for edge in edges if edge.name and edge.road in CAR_ROADS]
+    names = names_beside([line(e) for e in paths], [line(e) for e in streets], [e.name for e in streets])
+    for edge, name in zip(paths, names, strict=True):
+        edge.name = name
 
 
 def _joined(edges: list[_Edge]) -> list[_Edge]:

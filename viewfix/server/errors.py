@@ -11,6 +11,7 @@ from ..errors import (
     MapBusy,
     MissingExtra,
     ModelMismatch,
+    NoRoute,
     NotAMap,
     StorageFailed,
     UnknownModel,
@@ -76,6 +77,8 @@ def public_form(error: Exception, request_id: str | None) -> tuple[int, str, str
     """The status, code, message and headers with which an error is answered. Nothing of the operator is in them."""
     if isinstance(error, HttpError):
         return error.status, error.code, str(error), error.headers
+    if isinstance(error, NoRoute):
+        return error.http_status, "no_route", str(error), {}
     for kind, message in _PUBLIC.items():
         if type(error) is kind or (kind is not BadInput and isinstance(error, kind)):
             retry = {"Retry-After": "10"} if kind in (MapBusy, StorageFailed, NotAMap) else {}

@@ -10,7 +10,10 @@ from fastapi import Request
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ..locate.options import NEAR_RADIUS_M, QueryOptions, Verify
+from ..pois.upcoming import Ahead, Belief
+from ..roads.speeds import Mode
 from ..sources import PanoramaMode
+from ..types import Position
 from .errors import HttpError
 
 DEFAULTS = QueryOptions()
@@ -20,6 +23,15 @@ LAT = r"[+-]?(90(\.0*)?|[0-8]?\d(\.\d*)?)"
 LON = r"[+-]?(180(\.0*)?|(1[0-7]\d|\d?\d)(\.\d*)?)"
 
 Parameters = TypeVar("Parameters", bound=BaseModel)
+
+
+def _language() -> Any:
+    return Field(
+        None,
+        pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8}){0,3}$",
+        max_length=20,
+        description="language of the names of sights, such as uk or de",
+    )
 
 
 class MapParameters(BaseModel):
@@ -46,10 +58,7 @@ class BatchParameters(MapParameters):
     panorama: PanoramaMode = Field(
         DEFAULTS.panorama, description="whether a photo is a panorama; ask: as its GPano metadata says"
     )
-    language: str | None = Field(
-        None, pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8}){0,3}$", max_length=20,
-        description="language of the names of sights, such as uk or de",
-    )  # fmt: skip
+    language: str | None = _language()
 
     @model_validator(mode="after")
     def _radius_needs_near(self) -> Self:
@@ -74,6 +83,53 @@ class LocateParameters(BatchParameters):
     form: Literal["geojson", "geopose"] = Field(
         "geojson", alias="format", description="geojson, or geopose for AR clients"
     )
+
+
+class RouteParameters(MapParameters):
+    """Where to go, and how."""
+
+    to: str | None = Field(
+        None, min_length=1, max_length=300, examples=["Sibelius Monument"],
+        description="the destination, required: the name of a sight, or latitude,longitude",
+    )  # fmt: skip
+    mode: Mode = Field("walk", description="how to go")
+    heading_deg: float | None = Field(
+        None, ge=0, le=360, description="where the camera looks at the start, clockwise from north"
+    )
+    language: str | None = _language()
+    form: Literal["geojson", "gpx"] = Field("geojson", alias="format", description="geojson, or gpx for navigators")
+
+
+class RouteFromParameters(RouteParameters):
+    """A route between two places, without a photo."""
+
+    start: str = Field(
+        alias="from", pattern=rf"^{LAT}, ?{LON}$", max_length=80, examples=["60.1699,24.9384"],
+        description="latitude,longitude of the start",
+    )  # fmt: skip
+
+
+class UpcomingParameters(MapParameters):
+    """Where a camera is, how it moves, and what to name."""
+
+    at: str = Field(pattern=rf"^{LAT}, ?{LON}$", max_length=80, description="latitude,longitude of the camera")
+    radius_m: float = Field(0.0, ge=0, le=10_000, description="how far from there the camera may be")
+    heading_deg: float = Field(ge=0, le=360, description="direction of travel, clockwise from north")
+    speed_mps: float = Field(ge=0, le=140, description="metres a second; below 0.3 nothing comes")
+    horizon_s: float = Field(Ahead().horizon_s, ge=1, le=600, description="how far ahead, in seconds")
+    sight_m: float = Field(Ahead().sight_m, ge=5, le=2000, description="how far to the side")
+    kinds: str | None = Field(
+        None, max_length=500, examples=["historic,tourism=museum"], description="only these kinds, separated by commas"
+    )
+    language: str | None = _language()
+
+    def belief(self) -> Belief:
+        lat, lon = (float(part) for part in self.at.split(","))
+        return Belief.at(Position(lat, lon, self.radius_m), self.heading_deg, self.speed_mps)
+
+    def ahead(self) -> Ahead:
+        kinds = tuple(filter(None, (kind.strip() for kind in (self.kinds or "").split(","))))
+        return Ahead(self.horizon_s, self.sight_m, kinds=kinds)
 
 
 class InliersParameters(MapParameters):

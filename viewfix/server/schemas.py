@@ -151,6 +151,69 @@ class PhotosReply(BaseModel):
     approximate: bool
 
 
+class Line(BaseModel):
+    type: Literal["LineString"]
+    coordinates: list[list[float]] = Field(description="longitude, latitude: GeoJSON's order")
+
+
+class StepReply(BaseModel):
+    instruction: str = Field(description="in English, such as: turn left, 80 m along Mannerheimintie")
+    turn: str | None = Field(
+        description="ahead, slightly right, right, sharp right, around, sharp left, left, slightly left or arrive; the "
+        "first one is relative to where the camera looks, null where that is unknown"
+    )
+    street: str | None
+    surface: Literal["stairs", "path", "road"]
+    distance_m: float
+    duration_s: float
+    bearing_deg: float
+    position: At
+    side: Literal["ahead", "right", "behind", "left"] | None = Field(
+        description="where the destination lies at the end"
+    )
+
+
+class RouteProperties(BaseModel):
+    mode: Literal["walk", "cycle", "drive"]
+    destination: str
+    start: At
+    end: At
+    distance_m: float
+    duration_s: float
+    steps: list[StepReply]
+    attribution: str | None = Field(description="must be shown with the route")
+    map: str
+    took_ms: float
+
+
+class RouteReply(BaseModel):
+    """The way along roads, as a GeoJSON Feature."""
+
+    type: Literal["Feature"]
+    geometry: Line
+    properties: RouteProperties
+
+
+class UpcomingSight(BaseModel):
+    id: str
+    name: str
+    kind: str
+    position: At
+    in_s: float = Field(description="when it is passed")
+    side: Literal["ahead", "left", "right"]
+    distance_m: float = Field(description="how far to the side it is then")
+    probability: float
+    link: str | None = Field(description="in the language of the name")
+    attribution: str | None
+
+
+class UpcomingReply(BaseModel):
+    """The sights that come, the next one first."""
+
+    map: str
+    sights: list[UpcomingSight]
+
+
 class Sides(BaseModel):
     width: int
     height: int

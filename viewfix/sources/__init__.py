@@ -6,9 +6,10 @@ from .folder import Files, Folder, Prefer
 from .manifest import Manifest
 from .open import existing_paths, image_files, open_source, open_sources, pictures_in
 from .options import USUAL_OPTIONS, PanoramaMode, SourceOptions
-from .panoramas import Panoramas, open_for_map, views_of_panorama
+from .panorama_views import views_of_panorama
+from .panoramas import Panoramas, open_for_map
 from .paths import Given
-from .source import Chain, Notes, Source, name_of, notes_of
+from .source import Chain, Notes, Remote, Source, name_of, notes_of, remotes_of
 from .utm import utm_folder
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "PanoramaMode",
     "Panoramas",
     "Prefer",
+    "Remote",
     "Source",
     "SourceOptions",
     "existing_paths",
@@ -32,6 +34,7 @@ __all__ = [
     "open_source",
     "open_sources",
     "pictures_in",
+    "remotes_of",
     "utm_folder",
     "views_of_panorama",
 ]

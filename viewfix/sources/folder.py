@@ -15,6 +15,7 @@ from ..geo import distance_m, wrap_heading_deg
 from ..photos import Metadata, RemoteFile
 from ..types import Photo, Position, Skipped
 from . import takeout
+from .geotag import Geotag
 from .sidecars import Siblings, read_xmp, xmp_files
 from .source import Notes
 from .walk import walk
@@ -30,11 +31,15 @@ SAME_M = 1.0
 
 @dataclass(frozen=True, slots=True)
 class ReadContext:
-    """What the reader of one photo needs besides its file: its id, the preferred position, and a place for notes."""
+    """What the reader of one photo needs besides its file: its id, the preferred position, a place for notes, a track.
+
+    Without a track, `geotag` is None.
+    """
 
     prefer: Prefer = "sidecar"
     notes: Notes = field(default_factory=Notes)
     photo_id: str = ""
+    geotag: Geotag | None = None
 
 
 Read = Callable[[Path, Siblings, ReadContext], Metadata]
@@ -99,6 +104,8 @@ def read_photo(path: Path, photo_id: str, siblings: Siblings, read: Read, contex
         found = read(path, siblings, replace(context, photo_id=photo_id))
     except UnreadablePhoto as error:
         return Skipped(photo_id, str(error))
+    if context.geotag is not None:
+        found = context.geotag.located(found)
     if found.position is None:
         return Skipped(photo_id, f"{found.no_position or 'it carries no GPS position'}. {HINT}")
     return Photo(
@@ -121,6 +128,7 @@ class Folder:
     read: Read = from_files
     prefer: Prefer = "sidecar"
     notes: Notes = field(default_factory=Notes, compare=False)
+    geotag: Geotag | None = None
 
     @property
     def name(self) -> str:
@@ -133,7 +141,7 @@ class Folder:
 
     def __iter__(self) -> Iterator[Photo | Skipped]:
         self.notes.clear()
-        context = ReadContext(self.prefer, self.notes)
+        context = ReadContext(self.prefer, self.notes, geotag=self.geotag)
         root = self.root.resolve()
         for listing in walk(root):
             if listing.trouble:
@@ -153,6 +161,7 @@ class Files:
     paths: Sequence[Path]
     prefer: Prefer = "sidecar"
     notes: Notes = field(default_factory=Notes, compare=False)
+    geotag: Geotag | None = None
 
     @property
     def name(self) -> str:
@@ -164,7 +173,7 @@ class Files:
 
     def __iter__(self) -> Iterator[Photo | Skipped]:
         self.notes.clear()
-        context = ReadContext(self.prefer, self.notes)
+        context = ReadContext(self.prefer, self.notes, geotag=self.geotag)
         listed: dict[Path, Siblings] = {}
         paths = list(dict.fromkeys(path.absolute() for path in self.paths))
         for path, photo_id in zip(paths, distinct_tails(paths), strict=True):

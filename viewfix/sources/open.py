@@ -5,18 +5,24 @@ from __future__ import annotations
 import itertools
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
 from ..errors import BadInput
 from ..photos import RemoteFile
+from ..photos.film import is_film
+from ..telemetry import Track
+from ..telemetry.clock import ClockOptions
 from ..types import Photo, Skipped
+from .films import FilmSource
 from .folder import Files, Folder, Prefer, distinct_tails, printable
+from .geotag import Geotag
 from .gsv_cities import gsv_cities_folder, is_gsv_cities_name
 from .manifest import Manifest
 from .msls import Msls, sides_of
+from .options import USUAL_OPTIONS, SourceOptions
 from .paths import Found, Given, distinct, flattened
 from .source import Chain, Notes, Source, is_source, name_of, notes_of
 from .tables import ENDINGS
@@ -33,6 +39,7 @@ class Stream:
 
     items: Iterable[Any]
     prefer: Prefer = "sidecar"
+    options: SourceOptions = USUAL_OPTIONS
 
     @property
     def count(self) -> int | None:
@@ -52,7 +59,7 @@ class Stream:
             if isinstance(item, Photo | Skipped):
                 yield item
             elif isinstance(item, str | os.PathLike):
-                yield from open_sources([item], prefer=self.prefer)
+                yield from open_sources([item], prefer=self.prefer, options=self.options)
             else:
                 raise BadInput(
                     f"A source yielded {type(item).__name__} {str(item)[:60]!r}. Yield Photo, Skipped or paths."
@@ -68,7 +75,7 @@ def open_source(given: Given, *, prefer: Prefer = "sidecar") -> Source:
     return open_sources([given], prefer=prefer)
 
 
-def open_sources(given: Given, *, prefer: Prefer = "sidecar") -> Source:
+def open_sources(given: Given, *, prefer: Prefer = "sidecar", options: SourceOptions = USUAL_OPTIONS) -> Source:
     """Open several sources as one.
 
     With several sources, the ids of each folder or manifest begin with its name, so that files named `1.jpg` in two
@@ -78,6 +85,7 @@ def open_sources(given: Given, *, prefer: Prefer = "sidecar") -> Source:
         given: paths (folders, manifests, photos, patterns such as "*.jpg"), files that were opened from a path,
             iterables of Photo and Skipped, or lists of any of these.
         prefer: which position to use if a photo and its sidecar disagree.
+        options: the track for photos without a position, and how to read films. Panoramas are cut by `open_for_map`.
 
     Raises:
         BadInput: nothing was passed, a path does not exist, or it contains no photo.
@@ -92,15 +100,32 @@ def open_sources(given: Given, *, prefer: Prefer = "sidecar") -> Source:
     files = [path for path in paths if isinstance(path, Path) and not _is_container(path) and is_picture(path)]
     chosen = set(files)
     others = [path for path in paths if path not in chosen]
-    opened = [_opened(path, prefer) for path in others]
+    track = options.track()
+    geotag = None if track is None else Geotag(track, ClockOptions(options.clock_offset_s, options.camera_zone))
+    opened = [_film(path, options, track) or _opened(path, prefer, geotag) for path in others]
     chained: list[tuple[str, Source]] = []
     if len(others) == 1 and not files:
         chained = [("", opened[0])]
     elif others:
-        chained = list(zip(distinct_tails([path.resolve() for path in others]), opened, strict=True))
-    chained += [("", Files(files, prefer))] if files else []
-    chained += [("", cast(Source, each) if is_source(each) else Stream(each, prefer)) for each in streams]
+        chained = list(zip(_prefixes(others), opened, strict=True))
+    chained += [("", Files(files, prefer, geotag=geotag))] if files else []
+    chained += [("", cast(Source, each) if is_source(each) else Stream(each, prefer, options)) for each in streams]
     return chained[0][1] if len(chained) == 1 else Chain(chained)
+
+
+def _film(path: Found, options: SourceOptions, track: Track | None) -> Source | None:
+    return FilmSource(path.absolute(), options, track) if isinstance(path, Path) and _is_film(path) else None
+
+
+def _is_film(path: Found) -> bool:
+    return isinstance(path, Path) and is_film(path.name) and path.is_file()
+
+
+def _prefixes(paths: Sequence[Found]) -> list[str]:
+    """What the ids of each source begin with. Those of a film begin with its name already."""
+    tails = distinct_tails([path.resolve() for path in paths])
+    folders = [tail.rpartition("/")[0] for tail in tails]
+    return [folder if _is_film(path) else tail for path, tail, folder in zip(paths, tails, folders, strict=True)]
 
 
 def pictures_in(given: Given) -> Iterator[Path | Skipped]:
@@ -162,20 +187,20 @@ def _is_container(path: Path) -> bool:
     return path.is_dir() or path.suffix.lower() in ENDINGS
 
 
-def _opened(path: Found, prefer: Prefer) -> Source:
+def _opened(path: Found, prefer: Prefer, geotag: Geotag | None) -> Source:
     if isinstance(path, RemoteFile):
         return Manifest(path)
     if path.is_dir():
-        return _folder(path, prefer)
+        return _folder(path, prefer, geotag)
     if path.suffix.lower() in ENDINGS:
         return Manifest(path)
     raise BadInput(
-        f"{path} is neither a folder, nor a photo, nor a manifest that can be read. "
-        f"Pass a folder, a photo, or a manifest whose name ends in {', '.join(ENDINGS)}."
+        f"{path} is neither a folder, nor a photo, nor a film, nor a manifest that can be read. "
+        f"Pass a folder, a photo, a film, or a manifest whose name ends in {', '.join(ENDINGS)}."
     )
 
 
-def _folder(path: Path, prefer: Prefer) -> Source:
+def _folder(path: Path, prefer: Prefer, geotag: Geotag | None) -> Source:
     if sides_of(path):
         return Msls(path)
     names = list(itertools.islice((name for listing in walk(path) for name in listing.pictures), SAMPLE))
@@ -184,7 +209,7 @@ def _folder(path: Path, prefer: Prefer) -> Source:
     for named_so, folder in ((is_utm_name, utm_folder), (is_gsv_cities_name, gsv_cities_folder)):
         if sum(map(named_so, names)) * 2 > len(names):
             return folder(path, prefer)
-    return Folder(path, prefer=prefer)
+    return Folder(path, prefer=prefer, geotag=geotag)
 
 
 def _no_photos(path: Path) -> BadInput:

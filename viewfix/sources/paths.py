@@ -13,6 +13,7 @@ from typing import IO, Any, TypeAlias, cast
 from ..errors import BadInput
 from ..photos import RemoteFile, is_remote, is_url
 from ..types import Photo, Skipped
+from .services.open import is_service, open_service
 from .sidecars import key_of
 from .source import Source, is_source
 from .tables import ENDINGS
@@ -29,7 +30,9 @@ def flattened(given: Given) -> Iterator[Found | Iterable[Photo | Skipped]]:
     Raises:
         BadInput: a path does not exist, a pattern matches nothing, or something is neither.
     """
-    if isinstance(given, str | os.PathLike):
+    if isinstance(given, str) and is_service(given):
+        yield open_service(given)
+    elif isinstance(given, str | os.PathLike):
         yield from existing(given)
     elif isinstance(given, Photo | Skipped):
         yield [given]

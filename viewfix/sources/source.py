@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from pathlib import Path
+from typing import Protocol, cast
 
-from ..types import Photo, Skipped
+from ..geo import Region
+from ..types import Photo, Progress, Skipped
 
 MOST_NOTES = 1000
 
@@ -47,6 +49,45 @@ class Source(Protocol):
     def __iter__(self) -> Iterator[Photo | Skipped]: ...
 
 
+class Downloads(Protocol):
+    """Pictures that are downloaded before they are described. `at_once` is the number of downloads at one time."""
+
+    at_once: int
+    received_bytes: int
+
+    def version(self, address: str) -> str | None:
+        """A text that changes when the picture at an address changes; None for an address of another source."""
+
+    def get(self, address: str) -> Path:
+        """Download a picture, unless it is there already, and return its file."""
+
+    def release(self, address: str) -> None:
+        """Say that the file of a picture is not needed any more."""
+
+    def close(self, *, complete: bool) -> None:
+        """End the run; `complete`: no file is needed by a later one."""
+
+
+class Remote(Protocol):
+    """A source that lists what a service has at present, and downloads it."""
+
+    @property
+    def downloads(self) -> Downloads: ...
+
+    @property
+    def regions(self) -> Sequence[Region]:
+        """The area of the list."""
+
+    def prepare(self, progress: Progress) -> None:
+        """Request the list."""
+
+    def is_panorama(self, photo: Photo) -> bool | None:
+        """Whether a photo is a panorama; None if it is not one of this source."""
+
+    def is_gone(self, photo: Photo) -> bool:
+        """Whether a photo of a map would be listed if the service still had it, and is not."""
+
+
 @dataclass(frozen=True)
 class Chain:
     """Several sources, one after the other. The ids of each begin with its prefix, so that no two are equal."""
@@ -84,6 +125,16 @@ def notes_of(source: object) -> Notes:
     """The notes that a source collected when it was last read; empty for a source without notes."""
     notes = getattr(source, "notes", None)
     return notes if isinstance(notes, Notes) else Notes()
+
+
+def remotes_of(source: object) -> list[Remote]:
+    """The sources among these that download their photos."""
+    if isinstance(source, Chain):
+        return [remote for _, part in source.parts for remote in remotes_of(part)]
+    if hasattr(source, "is_gone"):
+        return [cast(Remote, source)]
+    inner = getattr(source, "source", None)  # that of a source around another one, such as Panoramas
+    return [] if inner is None else remotes_of(inner)
 
 
 def is_source(given: object) -> bool:

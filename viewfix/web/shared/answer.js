@@ -163,14 +163,16 @@ function links(nearby) {
 
 /**
  * The link that tells most about a sight, in the language of its name: where the article is in another one, Wikidata leads
- * to the article in this one. The same as best_link in viewfix/pois/links.py.
+ * to the article in this one; without an item only one in English will do. The same as best_link in viewfix/pois/links.py.
  * @param {import("./types.js").Nearby} nearby
  * @returns {["wikipedia" | "website" | "wikidata", string] | [null, ""]}
  */
 function bestLink(nearby) {
   const { wikipedia: article, website, wikidata: item } = Object.fromEntries(LINKS.map((kind) => [kind, webAddress(nearby.links?.[kind])]));
   const [, code] = nameAndLanguage(nearby);
-  if (article && item && code && new URL(article).hostname !== `${code}.wikipedia.org`) {
+  if (article && code && new URL(article).hostname !== `${code}.wikipedia.org`) {
+    if (!item && new URL(article).hostname === "en.wikipedia.org") return ["wikipedia", article];
+    if (!item) return website ? ["website", website] : [null, ""];
     return ["wikipedia", `https://www.wikidata.org/wiki/Special:GoToLinkedPage/${code}wiki/${item.split("/").pop()}`];
   }
   if (article) return ["wikipedia", article];

@@ -1,0 +1,152 @@
+"""Compare routes with those of valhalla on random pairs of places, and time them.
+
+pip install pyvalhalla==3.9.1          # in an environment of its own, with Python 3.12 or newer
+python benchmarks/routes.py --valhalla PATH/TO/THAT/python
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import statistics
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+from truth import DATA
+
+from viewfix.errors import BadInput
+from viewfix.roads.build import build
+from viewfix.roads.graph import STEP_DEG, Graph, compress, decompress
+from viewfix.roads.network import Network
+from viewfix.roads.osm import read_roads
+from viewfix.roads.router import _route
+from viewfix.roads.speeds import Mode
+from viewfix.types import Position
+
+EXTRACTS = ("Helsinki", "monaco")
+COSTING: dict[Mode, str] = {"walk": "pedestrian", "cycle": "bicycle", "drive": "auto"}
+
+ORACLE = """
+import json, subprocess, sys
+from pathlib import Path
+import valhalla
+from valhalla.config import get_config
+folder, pbf, asked = Path(sys.argv[1]), sys.argv[2], json.load(open(sys.argv[3]))
+(folder / "tiles").mkdir()
+(folder / "tiles.tar").touch()
+config = get_config(tile_extract=str(folder / "tiles.tar"), tile_dir=str(folder / "tiles"), verbose=False)
+config["mjolnir"].update(admin="", timezone="", concurrency=2)
+(folder / "v.json").write_text(json.dumps(config))
+program = Path(valhalla.__file__).parent / "bin" / "valhalla_build_tiles"
+subprocess.run([str(program), "-c", str(folder / "v.json"), pbf], check=True, capture_output=True)
+tar = Path(sys.executable).parent / "valhalla_build_extract"
+subprocess.run([str(tar), "-c", str(folder / "v.json"), "-O"], check=True, capture_output=True)
+actor, found = valhalla.Actor(config), []
+for (a, b), costing, options in asked:
+    places = [{"lat": lat, "lon": lon, "radius": 0} for lat, lon in (a, b)]
+    query = {"locations": places, "costing": costing, "directions_options": {"units": "km"}}
+    if options:
+        query["costing_options"] = {costing: options}
+    try:
+        found.append(actor.route(query)["trip"]["summary"]["length"] * 1000)
+    except Exception:
+        found.append(None)
+json.dump(found, sys.stdout)
+"""
+
+
+def pairs(graph: Graph, mode: Mode, count: int, seed: int) -> list[tuple[Position, Position]]:
+    """Random pairs of junctions of the largest part of the network, 200 m to 3 km apart."""
+    network, rng, found = Network(graph, mode), random.Random(seed), []
+    while len(found) < count:
+        ends = [
+            Position(float(graph.lats[n]) * STEP_DEG, float(graph.lons[n]) * STEP_DEG)
+            for n in rng.sample(range(len(graph.lats)), 2)
+        ]
+        placed = network.ends_between(ends[0], ends[1])
+        if placed is None or placed[0].away_m > 1 or placed[1].away_m > 1:
+            continue
+        way = network.way(*placed)
+        if way is not None and 200 <= sum(map(network.length_of, way)) <= 3000:
+            found.append((ends[0], ends[1]))
+    return found
+
+
+def valhalla(python: Path, pbf: Path, asked: list[object]) -> list[float | None]:
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "asked.json"
+        file.write_text(json.dumps(asked))
+        (Path(folder) / "oracle.py").write_text(ORACLE)
+        command = [str(python), str(Path(folder) / "oracle.py"), folder, str(pbf.resolve()), str(file)]
+        done = subprocess.run(command, check=True, capture_output=True, text=True)
+    answer: list[float | None] = json.loads(done.stdout.splitlines()[-1])
+    return answer
+
+
+def measure(name: str, graph: Graph, mode: Mode, count: int, seed: int) -> tuple[list[object], list[float]]:
+    network, lengths, taken_ms = Network(graph, mode), [], []
+    asked: list[object] = []
+    for start, end in pairs(graph, mode, count, seed):
+        began = time.perf_counter()
+        placed = network.ends_between(start, end)
+        assert placed is not None
+        pieces = network.way(*placed)
+        if pieces is None:
+            raise BadInput("a pair of one part is not connected")
+        route = _route(network, pieces, (start, end), 0.0, "there")
+        taken_ms.append(1000 * (time.perf_counter() - began))
+        lengths.append(route.distance_m)
+        asked.append([[[start.lat, start.lon], [end.lat, end.lon]], COSTING[mode], {}])
+    middle = [ms for ms, metres in zip(taken_ms, lengths, strict=True) if 1000 <= metres <= 2000]
+    print(
+        f"{name} {mode}: {count} routes of {min(lengths):.0f} to {max(lengths):.0f} m; 1 to 2 km ({len(middle)}): "
+        f"median {statistics.median(middle):.1f} ms, 95th percentile {np.quantile(middle, 0.95):.1f} ms"
+    )
+    return asked, lengths
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--valhalla", type=Path, help="the Python that has pyvalhalla")
+    parser.add_argument("--pairs", type=int, default=200)
+    parser.add_argument("--modes", nargs="*", default=["walk", "cycle", "drive"])
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
+    for name in EXTRACTS:
+        pbf = DATA / "osm" / f"{name}.osm.pbf"
+        began = time.perf_counter()
+        data = read_roads(pbf)
+        read_s = time.perf_counter() - began
+        graph = build(data)
+        assert graph is not None
+        built_s, stored = time.perf_counter() - began - read_s, compress(graph)
+        began = time.perf_counter()
+        decompress(stored)
+        load_ms = 1000 * (time.perf_counter() - began)
+        print(
+            f"{name}: {graph.length_m / 1000:.1f} km, {len(graph.lats)} junctions, {len(graph.starts)} pieces, "
+            f"stored in {len(stored) / 1000:.1f} kB; "
+            f"read in {read_s:.1f} s, built in {built_s:.1f} s, loaded in {load_ms:.1f} ms"
+        )
+        for mode in options.modes:
+            asked, lengths = measure(name, graph, mode, options.pairs, options.seed)
+            if options.valhalla is None:
+                continue
+            for what, extra in (("as it is", {}), ("told to be short", {"shortest": True})):
+                theirs = valhalla(options.valhalla, pbf, [[*each[:2], extra] for each in asked])  # type: ignore[index]
+                both = [(a, b) for a, b in zip(lengths, theirs, strict=True) if b]
+                ratios = np.array([a / b for a, b in both])
+                apart = np.abs(ratios - 1)
+                within, share = np.count_nonzero(apart <= 0.05), sum(a for a, _ in both) / sum(b for _, b in both)
+                print(
+                    f"  valhalla {what}: {len(both)} routes, sum {share:.3f} of theirs, {within} within 5 %, "
+                    f"{np.count_nonzero(ratios > 1.05)} longer, median {np.median(apart):.3f}"
+                )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Street-level picture services as sources: Panoramax, Mapillary and KartaView."""

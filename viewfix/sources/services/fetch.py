@@ -1,0 +1,208 @@
+"""Fetch the pictures of services to a folder, with a manifest that names position, licence and credit of each."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+import filelock
+
+from ...errors import BadInput, StorageFailed, UnreadablePhoto
+from ...files import write_whole
+from ...types import Progress, Skipped, silent
+from .manifest import Row, read_rows, rows_of, write_rows
+from .service import Item
+from .source import ServiceSource
+
+LOCK = ".viewfix-fetch.lock"
+
+SAMPLE = 16
+"""How many pictures are asked for their size, where the list does not say it."""
+
+AHEAD = 4
+"""Pictures in memory or waiting for each one that is being downloaded."""
+
+
+@dataclass(slots=True)
+class Fetched:
+    """The outcome: the numbers of downloaded pictures and of those that were there already, and the skipped ones.
+
+    `manifest` is the file to build a map from.
+    """
+
+    manifest: Path
+    downloaded: int = 0
+    unchanged: int = 0
+    received_bytes: int = 0
+    skipped: list[Skipped] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        megabytes = f"{self.received_bytes / 1e6:.1f} MB"
+        return (
+            f"{self.downloaded} downloaded ({megabytes}), {self.unchanged} already there, {len(self.skipped)} skipped"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """What a download would bring. `size_bytes` is None if no size is known; `measured`: it was estimated from some.
+
+    `by_licence` and `by_producer` count the pictures; None is unknown. `taken` is the first and the last time.
+    """
+
+    pictures: int
+    photos: int
+    size_bytes: int | None
+    measured: bool
+    by_licence: Counter[str | None]
+    by_producer: Counter[str | None]
+    taken: tuple[datetime, datetime] | None
+    skipped: int
+
+
+def outline(source: ServiceSource, *, progress: Progress = silent) -> Outline:
+    """List the pictures without downloading any."""
+    listed = source.listed(progress)
+    known = [item.size_bytes for item in listed.items if item.size_bytes is not None]
+    without = [item for item in listed.items if item.size_bytes is None]
+    sample = without[:: max(1, len(without) // SAMPLE)][:SAMPLE]
+    sizes = [size for item in sample if (size := _size_of(source, item)) is not None]
+    total = sum(known) + (round(sum(sizes) / len(sizes) * len(without)) if sizes else 0)
+    times = sorted(item.taken_at for item in listed.items if item.taken_at is not None)
+    return Outline(
+        pictures=len(listed.items),
+        photos=listed.photos,
+        size_bytes=total if known or sizes else None,
+        measured=bool(without),
+        by_licence=Counter(item.licence for item in listed.items),
+        by_producer=Counter(item.producer for item in listed.items),
+        taken=(times[0], times[-1]) if times else None,
+        skipped=len(listed.skipped),
+    )
+
+
+def fetch(
+    sources: Sequence[ServiceSource], folder: str | Path, *, form: str = "csv", progress: Progress = silent
+) -> Fetched:
+    """Download the pictures of sources to a folder. Pictures that are there already are not downloaded again.
+
+    Args:
+        sources: from `open_service`.
+        folder: created if it is missing. The pictures of a service are in a folder of its name.
+        form: of the manifest: "csv" or "parquet". Rows of an earlier run in the same folder are kept.
+        progress: called with the stage, the number done, and the total.
+
+    Raises:
+        BadInput: an area is too large or empty; the folder has a file photos.csv that is something else; or another
+            process is fetching to it.
+        ServiceStopped: a service is down, or refuses the token. What has arrived is kept.
+        StorageFailed: the disk is full or read-only.
+    """
+    folder = Path(folder)
+    for source in sources:
+        listed = source.listed(progress)
+        if not listed.items and not listed.skipped:
+            raise source.nothing_there()
+    _make(folder)
+    try:
+        with filelock.FileLock(folder / LOCK, timeout=0):
+            return _fetch(sources, folder, Fetched(folder / f"photos.{form}"), progress)
+    except filelock.Timeout:
+        raise BadInput(f"Another process is fetching to {folder}. Wait for it, or choose another folder.") from None
+
+
+def _fetch(sources: Sequence[ServiceSource], folder: Path, made: Fetched, progress: Progress) -> Fetched:
+    before = read_rows(made.manifest)
+    for part in folder.glob("*/.*.part"):  # of a run that was killed
+        part.unlink(missing_ok=True)
+    versions = {str(row["address"]): str(row["version"]) for row in before}
+    rows: dict[str, Row] = {str(row["id"]): row for row in before if (folder / str(row["file"])).is_file()}
+    for source in sources:
+        listed = source.listed()
+        made.skipped += listed.skipped
+        for item in listed.items:
+            if versions.get(item.address, item.version) != item.version:
+                (folder / _file(item)).unlink(missing_ok=True)  # the picture has changed
+    # Written before the pictures arrive, too: if this run is killed, a map can be built from those that did.
+    wanted = {str(row["id"]): row for source in sources for row in _rows(source.listed().items)}
+    write_rows(made.manifest, {**rows, **wanted}.values())
+    for source in sources:
+        _fetch_one(source, folder, made, progress)
+    there = {name: row for name, row in wanted.items() if (folder / str(row["file"])).is_file()}
+    write_rows(made.manifest, {**rows, **there}.values())
+    return made
+
+
+def _rows(items: Iterable[Item]) -> Iterator[Row]:
+    for item in items:
+        yield from rows_of(item, _file(item))
+
+
+def _file(item: Item) -> str:
+    return f"{item.id}.jpg"  # viewfix tells formats by their first bytes
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageFailed(f"The folder {folder} cannot be created ({error.strerror}). Choose another.") from error
+
+
+def _size_of(source: ServiceSource, item: Item) -> int | None:
+    try:
+        return source.service.size_of(item)
+    except UnreadablePhoto:
+        return None
+
+
+def _fetch_one(source: ServiceSource, folder: Path, made: Fetched, progress: Progress) -> None:
+    items = source.listed().items
+    stage = f"pictures of {source.service.title}"
+
+    def one(item: Item) -> bool:
+        """Download a picture unless it is there; returns whether it was downloaded."""
+        file = folder / _file(item)
+        if file.is_file():
+            return False
+        content = source.downloads.fetched(item)
+        try:
+            file.parent.mkdir(exist_ok=True)
+            write_whole(file, content)
+        except OSError as error:
+            raise StorageFailed(f"{file} cannot be written ({error.strerror}). Free some space.") from error
+        return True
+
+    for done, (item, result) in enumerate(in_order(items, one, source.downloads.at_once), start=1):
+        try:
+            was_downloaded = result.result()
+        except UnreadablePhoto as error:
+            made.skipped.append(Skipped(item.id, str(error)))
+        else:
+            made.downloaded += was_downloaded
+            made.unchanged += not was_downloaded
+        progress(stage, done, len(items))
+        progress("megabytes", round((made.received_bytes + source.downloads.received_bytes) / 1e6), None)
+    made.received_bytes += source.downloads.received_bytes
+
+
+def in_order(
+    items: Iterable[Item], function: Callable[[Item], bool], at_once: int
+) -> Iterator[tuple[Item, Future[bool]]]:
+    """Call a function for items in `at_once` threads, a bounded number ahead, and yield the results in order."""
+    waiting: deque[tuple[Item, Future[bool]]] = deque()
+
+    pool = ThreadPoolExecutor(at_once, thread_name_prefix="fetch")
+    try:
+        for item in items:
+            waiting.append((item, pool.submit(function, item)))
+            if len(waiting) >= AHEAD * at_once:
+                yield waiting.popleft()
+        while waiting:
+            yield waiting.popleft()
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
