@@ -7,10 +7,12 @@ import json
 from pathlib import Path
 
 import filelock
+import numpy as np
 import pytest
 from conftest import Toy
 
-from viewfix import BadInput, Fetched, Map, ServiceOptions, fetch, open_service
+from viewfix import BadInput, Fetched, Map, ServiceOptions, fetch, open_service, photos
+from viewfix.blur import Blur
 from viewfix.cli import run
 from viewfix.photos.licences import is_open
 from viewfix.sources.services.fetch import outline
@@ -51,6 +53,22 @@ def test_what_was_fetched_becomes_a_map_with_licence_and_credit(
         assert photo.camera == other.camera and photo.view == other.view
     credits = {photo.attribution for photo in photos.values()}
     assert credits == {"Panoramax, Ada", 'Panoramax, =Åsa, "of" Lund'}
+
+
+def test_pictures_are_blurred_before_they_are_written(fake: Fake, panoramax: str, tmp_path: Path) -> None:
+    class Everything:
+        """A detector that finds the whole picture."""
+
+        def find(self, pixels: np.ndarray) -> np.ndarray:
+            return np.array([[0, 0, pixels.shape[1], pixels.shape[0], 1.0]], np.float32)
+
+    sharp = fetch([open_service(panoramax)], tmp_path / "sharp")
+    soft = fetch([open_service(panoramax)], tmp_path / "soft", blur=Blur([Everything()]))
+    assert rows(soft) == rows(sharp) and soft.downloaded == 12
+    for row in rows(soft):
+        one, other = (photos.load(made.manifest.parent / row["file"]).astype(int) for made in (sharp, soft))
+        assert one.shape == other.shape
+        assert np.abs(np.diff(other, axis=1)).max() < np.abs(np.diff(one, axis=1)).max() / 3  # no sharp edge is left
 
 
 def test_a_panorama_is_one_file_and_eight_rows(fake: Fake, panoramax: str, tmp_path: Path) -> None:

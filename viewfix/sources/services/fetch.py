@@ -11,6 +11,7 @@ from pathlib import Path
 
 import filelock
 
+from ...blur import Blur, blurred_file
 from ...errors import BadInput, StorageFailed, UnreadablePhoto
 from ...files import write_whole
 from ...types import Progress, Skipped, silent
@@ -86,7 +87,12 @@ def outline(source: ServiceSource, *, progress: Progress = silent) -> Outline:
 
 
 def fetch(
-    sources: Sequence[ServiceSource], folder: str | Path, *, form: str = "csv", progress: Progress = silent
+    sources: Sequence[ServiceSource],
+    folder: str | Path,
+    *,
+    form: str = "csv",
+    blur: Blur | None = None,
+    progress: Progress = silent,
 ) -> Fetched:
     """Download the pictures of sources to a folder. Pictures that are there already are not downloaded again.
 
@@ -94,6 +100,7 @@ def fetch(
         sources: from `open_service`.
         folder: created if it is missing. The pictures of a service are in a folder of its name.
         form: of the manifest: "csv" or "parquet". Rows of an earlier run in the same folder are kept.
+        blur: applied to every picture before it is written; those that an earlier run wrote stay as they are.
         progress: called with the stage, the number done, and the total.
 
     Raises:
@@ -110,12 +117,14 @@ def fetch(
     _make(folder)
     try:
         with filelock.FileLock(folder / LOCK, timeout=0):
-            return _fetch(sources, folder, Fetched(folder / f"photos.{form}"), progress)
+            return _fetch(sources, folder, Fetched(folder / f"photos.{form}"), blur, progress)
     except filelock.Timeout:
         raise BadInput(f"Another process is fetching to {folder}. Wait for it, or choose another folder.") from None
 
 
-def _fetch(sources: Sequence[ServiceSource], folder: Path, made: Fetched, progress: Progress) -> Fetched:
+def _fetch(
+    sources: Sequence[ServiceSource], folder: Path, made: Fetched, blur: Blur | None, progress: Progress
+) -> Fetched:
     before = read_rows(made.manifest)
     for part in folder.glob("*/.*.part"):  # of a run that was killed
         part.unlink(missing_ok=True)
@@ -131,7 +140,7 @@ def _fetch(sources: Sequence[ServiceSource], folder: Path, made: Fetched, progre
     wanted = {str(row["id"]): row for source in sources for row in _rows(source.listed().items)}
     write_rows(made.manifest, {**rows, **wanted}.values())
     for source in sources:
-        _fetch_one(source, folder, made, progress)
+        _fetch_one(source, folder, made, blur, progress)
     there = {name: row for name, row in wanted.items() if (folder / str(row["file"])).is_file()}
     write_rows(made.manifest, {**rows, **there}.values())
     return made
@@ -160,7 +169,7 @@ def _size_of(source: ServiceSource, item: Item) -> int | None:
         return None
 
 
-def _fetch_one(source: ServiceSource, folder: Path, made: Fetched, progress: Progress) -> None:
+def _fetch_one(source: ServiceSource, folder: Path, made: Fetched, blur: Blur | None, progress: Progress) -> None:
     items = source.listed().items
     stage = f"pictures of {source.service.title}"
 
@@ -170,6 +179,8 @@ def _fetch_one(source: ServiceSource, folder: Path, made: Fetched, progress: Pro
         if file.is_file():
             return False
         content = source.downloads.fetched(item)
+        if blur is not None:
+            content = blurred_file(content, blur)
         try:
             file.parent.mkdir(exist_ok=True)
             write_whole(file, content)
