@@ -21,8 +21,9 @@ import onnxruntime
 import pytest
 from conftest import Toy
 from PIL import Image
+from streets import GRID, STREETS, osm
 
-from viewfix import Map, photos
+from viewfix import Map, photos, roads
 from viewfix.cli import run
 from viewfix.errors import BadInput
 from viewfix.locate.confidence import LEAST_CONFIDENCE, PRIOR
@@ -33,6 +34,7 @@ from viewfix.pack import pack as pack_store
 from viewfix.pack.text import whole_characters
 from viewfix.pois.nearby import Reach
 from viewfix.store.address import Address
+from viewfix.store.roads import RoadSource
 from viewfix.store.store import ModelIdentity, Store
 from viewfix.types import Camera, Photo, PointOfInterest, Position, View
 
@@ -309,9 +311,13 @@ class OnlyStored:
         self.made = made
         self.address = Address.of("home.map")
         self.points = NoPoints()
+        self.roads = NoRoads()
 
     def __len__(self) -> int:
         return len(self.made)
+
+    def meta(self, key: str) -> None:
+        """Nothing is stored."""
 
     def rows(self) -> np.ndarray:
         return np.arange(len(self.made))
@@ -321,6 +327,14 @@ class OnlyStored:
 
     def present(self, rows: object) -> tuple[np.ndarray, np.ndarray]:
         return self.rows(), np.eye(len(self.made), 512, dtype=np.float32)
+
+
+class NoRoads:
+    def sources(self) -> list[RoadSource]:
+        return []
+
+    def load(self, source: RoadSource) -> bytes:
+        raise AssertionError("there are none")
 
 
 class NoPoints:
@@ -393,3 +407,20 @@ def test_only_a_pack_is_replaced(tmp_path: Path) -> None:
     assert not folder.is_pack(tmp_path)
     (tmp_path / "pack.json").write_text('{"format": 1, "version": "0123456789abcdef"}')
     assert folder.is_pack(tmp_path)
+
+
+def test_the_roads_of_all_files_are_packed(tmp_path: Path, real_map: Path) -> None:
+    pytest.importorskip("shapely")
+    path = Path(shutil.copy(real_map, tmp_path / "town.map"))
+    with Map.open(path) as city:
+        at = next(city.photos()).position
+    for n, origin in enumerate((at, Position(at.lat + 0.005, at.lon))):
+        file = tmp_path / f"{n}.osm"
+        file.write_text(osm(GRID, STREETS, origin=origin), encoding="utf-8")
+        roads.add(path, file)
+    with Map.open(path) as city:
+        packed = city.pack(tmp_path / "app")
+    assert 0 < packed.sizes["roads"] < 2000
+    graph = read_pack(tmp_path / "app").roads
+    assert graph is not None and graph.length_m == pytest.approx(8000, rel=1e-3) and len(graph.name_table) == 11
+    assert graph.credit == "© OpenStreetMap contributors, ODbL"

@@ -21,6 +21,9 @@ def test_a_good_sample_is_read(sample: Path) -> None:
     assert content.photos.count == content.manifest["photos"] == 4
     assert content.photos.arrays["lats"][1] == 500001000
     assert [each["name"] for each in content.points] == (["Clock Tower"] if sample.name == "pack-full" else [])
+    assert (content.roads is not None) == (sample.name == "pack-full")
+    if content.roads is not None:
+        assert content.roads.length_m == 133.5 and content.roads.name_table == ("", "Long Street")
 
 
 @pytest.mark.parametrize("sample", BROKEN, ids=lambda sample: sample.name)

@@ -68,7 +68,7 @@ def test_a_shrunk_panorama_gives_the_same_view_without_skipping_pixels() -> None
 
 def test_a_jpeg_is_decoded_at_a_fraction_of_its_size_for_a_small_view() -> None:
     data = saved(sphere(2048))
-    assert load_view(data, View(90.0, 0.0, 90.0), least_side_px=100).shape == (128, 128, 3)
+    assert load_view(data, View(90.0, 0.0, 90.0), least_side_px=100).shape == (100, 100, 3)
     assert load_view(data, View(90.0, 0.0, 90.0)).shape == (512, 512, 3)
 
 
@@ -183,6 +183,13 @@ def test_a_picture_shaped_like_a_panorama_raises_a_question_that_an_option_answe
     assert len(read(file, panorama="yes")) == 8
     [whole] = read(file, panorama="no")
     assert isinstance(whole, Photo) and whole.view is None
+
+
+def test_a_panorama_without_a_pose_is_used_without_headings_and_named(tmp_path: Path) -> None:
+    source = open_for_map(save_panorama(tmp_path / "p.jpg", sphere(1024)))
+    assert [item.heading_deg for item in source if isinstance(item, Photo)] == [None] * 8
+    [note] = source.notes.kept
+    assert note.startswith("p.jpg: its metadata does not say where the panorama looks")
 
 
 def test_a_wide_photo_of_a_phone_is_not_asked_about(tmp_path: Path) -> None:

@@ -11,6 +11,8 @@ from typing import Any, Unpack
 import numpy as np
 import numpy.typing as npt
 
+from .align import Alignment, plan_alignment
+from .blur import Blur
 from .coverage import SAMPLE, Coverage, survey
 from .embed.ingest import Added, discard_if_empty, ingest, nothing_usable
 from .embed.ray import Where, describer
@@ -46,6 +48,7 @@ from .store.export import export
 from .store.open import open_or_create
 from .store.points import Points
 from .store.store import Address, ModelIdentity, Place, Store
+from .thin import RECALL_BUDGET, Thinning, plan_thinning
 from .track.context import TrackContext
 from .track.track import Track
 from .types import Fix, Photo, Progress, Skipped, silent
@@ -69,7 +72,7 @@ class Map:
     # Building and changing
 
     @classmethod
-    def build(
+    def build(  # noqa: PLR0913  the keywords of one build
         cls,
         place: Place,
         *sources: Given,
@@ -78,6 +81,7 @@ class Map:
         progress: Progress = silent,
         cluster: Where = None,
         options: SourceOptions = USUAL_OPTIONS,
+        local_features: bool = False,
     ) -> Map:
         """Build a map, or continue one. Photos that are already in the map are not embedded again.
 
@@ -90,6 +94,7 @@ class Map:
             progress: called with the current stage, the number done, and the total.
             cluster: the address of a Ray cluster to embed on; None for this machine.
             options: which pictures are panoramas, and into how many views to cut them.
+            local_features: see `store_local_features`; the pictures of a service are not downloaded again for them.
 
         Returns:
             The open map. Its `last_added` has the counts, and the skipped photos with their reasons.
@@ -112,6 +117,8 @@ class Map:
             city = on_failure.enter_context(
                 cls.open(place, model=used if used is not None else model, progress=progress)
             )
+            if local_features:
+                Verifier(writer).features.cache.keep_all({})
             city._add(stream, writer, on=cluster)
             if not len(city):
                 raise nothing_usable(sources, city.last_added)
@@ -169,10 +176,13 @@ class Map:
 
     def _add(self, stream: Iterable[Photo | Skipped], store: Store, calibrate: bool = True, on: Where = None) -> Added:
         self._wrote = True
-        self.last_added = ingest(stream, store, self.model, progress=self._progress, describe=describer(on))
+        features = Verifier(store).features
+        keep = features.store if geometry.available() and features.cache.complete else None
+        report, describe = self._progress, describer(on)
+        self.last_added = ingest(stream, store, self.model, progress=report, describe=describe, keep=keep)
         self._searching().refresh()
-        if (verifier := self.context.verifier) is not None and verifier.features.cache.complete:
-            Verifier(store).store_all(progress=self._progress)
+        if keep is not None:
+            features.store_all(progress=self._progress)
         if calibrate:
             self._calibrate(store)
         return self.last_added
@@ -279,13 +289,14 @@ class Map:
         made = query_options(**options)
         return gather(self._query(photo, made), made, self.context, places=places)
 
-    def explain(self, photo: Readable, **options: Unpack[LocateOptions]) -> Explanation:
+    def explain(self, photo: Readable, *, blur: Blur | None = None, **options: Unpack[LocateOptions]) -> Explanation:
         """Locate a photo and explain the answer: `city.explain("a.jpg").save("why.html")`.
 
-        Takes the keywords of `locate`, and raises the same errors. A notebook displays the explanation.
+        Takes the keywords of `locate`, and raises the same errors. A notebook displays the explanation. `blur`, such as
+        `Blur.of(["faces"])`, is applied to the pictures that it shows.
         """
         made = query_options(**options)
-        return explain(self._query(photo, made), made, self.context)
+        return explain(self._query(photo, made), made, self.context, blur)
 
     def route(
         self,
@@ -414,6 +425,21 @@ class Map:
             seed: seed of the random choice of these photos.
         """
         return survey(self.context, sample=sample, seed=seed, progress=self._progress)
+
+    def alignment(self) -> Alignment:
+        """Find photos whose heading or position contradicts their neighbours. Nothing is changed.
+
+        Pass its `corrections` to `viewfix.align.apply_alignment`, which keeps what was there before.
+        """
+        return plan_alignment(self.context, progress=self._progress)
+
+    def thinning(self, *, recall_budget: float = RECALL_BUDGET) -> Thinning:
+        """Find the photos that the map does not need. Nothing is changed; pass `removed` to `remove` to take them out.
+
+        Args:
+            recall_budget: the largest loss of Recall@1, [0, 1), for photos taken between those of the map.
+        """
+        return plan_thinning(self.context, recall_budget=recall_budget, progress=self._progress)
 
     def __repr__(self) -> str:
         return f"<Map {self.address}: {len(self)} photos, {self._store.model.name}>"

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ from viewfix.pack.compress import compressed
 from viewfix.pack.defaults import query_defaults
 from viewfix.pack.folder import Stored, manifest_of, version_of
 from viewfix.pack.photos import DEGREE, NO_HEADING, quantized
+from viewfix.roads.graph import Graph, Kind, encode
+from viewfix.track.model import TrackModel
 
 SAMPLES = Path(__file__).with_name("samples")
 DIM, COUNT = 8, 4
@@ -32,6 +35,17 @@ POINT = {
     "names": {"uk": "Годинникова вежа"}, "links": {"wikipedia": "https://en.wikipedia.org/wiki/Clock_tower"},
     "notability": 2.0, "attribution": "drawn for this sample", "licence": "CC0-1.0",
 }  # fmt: skip
+
+
+def roads_of() -> Graph:
+    """Three streets that meet, one of them bent, with a bollard at the end of one."""
+    column = [np.array(each, np.int64) for each in (
+        [5000000, 5000000, 5000050, 5000050], [2000000, 2000100, 2000000, 2000000],  # junctions
+        [0, 0, 2], [1, 2, 3], [0, 1, 2], [1, 0, 0], [715, 620, 0], [0, 1, 0], [5000020], [2000010],
+    )]  # fmt: skip
+    kinds = (Kind("residential", 63), Kind("footway", 3), Kind("gate", 15))
+    return Graph(*column, kinds, ("", "Long Street"), "drawn for this sample", "CC0-1.0")
+
 
 About, Arrays, Files, Manifest = dict[str, Any], dict[str, Any], dict[str, bytes], dict[str, Any]
 
@@ -80,6 +94,7 @@ def more_about() -> About:
         "views": [None, {"yaw_deg": 90.0, "pitch_deg": 0.0, "field_of_view_deg": 70.0}, {"time_s": 1.5}, None],
         "cameras": [None, {"focal_35mm": 26.0, "width_px": 4000, "height_px": 3000}],
         "camera_of": [0, 1, 1, 0],
+        "track": TrackModel(said=(0.0, 0.5, 1.0), true=(0.0, 0.4, 1.0)).to_json(),
     }
 
 
@@ -97,6 +112,7 @@ class Sample:
             self.points = [POINT]
             self.about["title"] = "Sample " * 20  # long enough to be compressed
             self.thumbnails = bytes(range(30))  # a reader of the data does not decode them
+        self.roads = encode(roads_of()) if full else None
         self.change_photos: Callable[[bytes], bytes] = lambda content: content
         self.change_compressed: Callable[[bytes], bytes] = lambda content: content
         self.change_manifest: Callable[[Manifest], None] = lambda manifest: None
@@ -113,6 +129,8 @@ class Sample:
             ),
             Stored("points.json", points, len(points)),
         ]
+        if self.roads is not None:
+            files.append(Stored("roads.bin", self.roads, len(self.roads)))
         part_bytes = 16  # 1 MiB in real packs
         whole = self.thumbnails
         for number, start in enumerate(range(0, len(whole), part_bytes)):
@@ -194,9 +212,22 @@ def broken() -> dict[str, Sample]:
     in_about("preprocessing", lambda about: about.update(model=_with_width(about["model"], 100_000)))
     in_about("check", lambda about: about["check"].update(side_px=100_000))
     in_about("query", lambda about: about["query"].update(voters=0))
+    in_about("track-number", lambda about: about["track"].update(slope=None))
+    in_about("track-curve", lambda about: about["track"].update(true=[0.0, 1.0, 0.4]))
     in_about("points-count", lambda about: about.update(points=2))
     sample("point-position").points = [{**POINT, "position": {"lat": 91, "lon": 0}}]
     sample("point-name").points = [{**POINT, "name": None}]
+    roads = encode(roads_of())
+    sample("roads-magic").roads = b"HTML" + roads[4:]
+    sample("roads-header").roads = roads.replace(b'"edges":3', b'"edges":x')
+    sample("roads-cut-off").roads = roads[:-1]
+    sample("roads-too-long").roads = roads + b"\x00"
+    sample("roads-kind").roads = roads.replace(b'["footway",3]', b'["<b>way",3]')
+    sample("roads-access").roads = roads.replace(b'["footway",3]', b'["footway",64]')
+    sample("roads-name").roads = roads.replace(b'"Long Street"', b"3            ")
+    sample("roads-junction").roads = roads.replace(b'"junctions":4', b'"junctions":3')
+    sample("roads-position").roads = encode(replace(roads_of(), lats=np.array([5000000, 5000000, 9100000, 5000050])))
+    sample("roads-number-too-long").roads = roads[:-1] + b"\x80\x80\x80\x80\x80\x01"
     return made
 
 

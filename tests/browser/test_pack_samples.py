@@ -16,8 +16,8 @@ from .static_server import served
 SAMPLES = sorted((Path(__file__).parents[2] / "docs" / "spec" / "samples").glob("pack-*"))
 READ = """async given => {
     const bytes = text => Uint8Array.from(atob(text), letter => letter.charCodeAt(0));
-    const [{ checkedManifest }, { verify }, { unpack }, { Photos }] = await Promise.all(
-        ["manifest", "install", "lzma", "photos"].map(name => import(`/phone/${name}.js`)));
+    const [{ checkedManifest }, { verify }, { unpack }, { Photos }, { readRoads }] = await Promise.all(
+        ["manifest", "install", "lzma", "photos", "roads"].map(name => import(`/phone/${name}.js`)));
     const files = Object.fromEntries(Object.entries(given).map(([path, content]) => [path, bytes(content)]));
     const json = content => JSON.parse(new TextDecoder().decode(content));
     try {
@@ -31,8 +31,9 @@ READ = """async given => {
             if (whole[file.path].length !== file.bytes) throw new Error(`${file.path} has another size`);
         }
         const photos = new Photos(whole["photos.bin"].buffer, json(whole["points.json"]), manifest);
-        return [photos.count, photos.points.all.length, null];
-    } catch (error) { return [0, 0, String(error)]; } }"""
+        const roads = whole["roads.bin"] ? readRoads(whole["roads.bin"].buffer) : null;
+        return [photos.count, photos.points.all.length, roads?.starts.length ?? 0, null];
+    } catch (error) { return [0, 0, 0, String(error)]; } }"""
 
 
 @pytest.fixture(scope="module")
@@ -51,8 +52,9 @@ def test_the_app_reads_what_is_good_and_refuses_what_is_broken(page: Page, sampl
         for path in sample.rglob("*")
         if path.is_file()
     }
-    count, points, refused = page.evaluate(READ, files)
+    count, points, edges, refused = page.evaluate(READ, files)
     if sample.name.startswith("pack-broken-"):
         assert refused, "it was read as if it were good"
     else:
         assert (count, points, refused) == (4, int(sample.name == "pack-full"), None)
+        assert edges == (3 if sample.name == "pack-full" else 0)

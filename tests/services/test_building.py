@@ -13,9 +13,10 @@ from drawn import saved, scene
 from viewfix import BadInput, Map, ServiceOptions, open_service
 from viewfix.cli import run
 from viewfix.embed.gone import gone
+from viewfix.locate.verify import Verifier
 
 from .conftest import drawn, street_of
-from .fake import Fake, Request, Response
+from .fake import Fake, Request, Response, reply
 
 Out = pytest.CaptureFixture[str]
 
@@ -69,6 +70,10 @@ def test_only_what_the_spec_covers_can_be_gone(fake: Fake, panoramax: str, tmp_p
         assert not city.add(elsewhere).gone
         assert not city.add(open_service(panoramax, options)).gone
         assert len(city.add(open_service(panoramax, ServiceOptions(max_photos=1))).gone) == 9
+    unusable = all_of_them[5].moved(lat=0.0, lon=0.0)
+    fake.fault = lambda request: reply({"features": [fake.item(p) for p in [*fake.pictures, unusable]]})
+    with Map.open(tmp_path / "a.map", model=toy) as city:
+        assert len(city.add(panoramax).gone) == 8  # what is listed without a position is not gone
     other = Fake()
     other.pictures = all_of_them[:1]
     with Map.open(tmp_path / "a.map", model=toy) as city:
@@ -183,3 +188,14 @@ def test_an_area_without_pictures_makes_no_map(fake: Fake, tmp_path: Path, toy: 
     with pytest.raises(BadInput, match="There are no photos in panoramax.*, so the map is empty"):
         Map.build(tmp_path / "a.map", f"panoramax+{fake.url}/api:1,2,3,2.1", model=toy)
     assert not (tmp_path / "a.map").exists()
+
+
+def test_local_features_are_stored_while_the_pictures_are_there(
+    fake: Fake, panoramax: str, tmp_path: Path, toy: Toy
+) -> None:
+    with Map.build(tmp_path / "a.map", panoramax, model=toy, local_features=True) as city:
+        assert not list(city.store.local_features(Verifier(city.store).model.fingerprint).missing())
+        fake.pictures += street_of(14)[12:]
+        city.add(panoramax)
+        assert not list(city.store.local_features(Verifier(city.store).model.fingerprint).missing())
+    assert set(fake.downloads().values()) == {1} and not left_over(tmp_path)

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from .. import photos
 from ..errors import UnreadablePhoto
 from ..models.model import Model
+from ..photos.recent_frames import RECENT
 from ..photos.views import identity_bytes, load_views
 from ..types import Photo, Skipped, View
 
@@ -51,7 +52,7 @@ class Described:
 
     `content_hash` identifies the bytes of the file and the view that is cut out of it. `content_hint` (size and
     modification time, or the version that a service states) lets a later run recognise the file without reading it;
-    None for another URL. `descriptor` is (dim,)
+    None for another URL. `copy` is the file that a picture of a service was downloaded to. `descriptor` is (dim,)
     float32 of length 1; None if the content has the known hash.
     """
 
@@ -59,6 +60,7 @@ class Described:
     content_hash: str
     content_hint: str | None
     descriptor: npt.NDArray[np.float32] | None
+    copy: str | None = None
 
 
 Work = Pending | Settled | Skipped
@@ -114,17 +116,22 @@ def describe(work: Iterable[Work], model: Model, *, workers: int | None = None) 
     """
     workers = workers or cores()
     waiting: deque[Future[list[Described | Skipped]] | Settled | Skipped] = deque()
+    ahead = 0  # photos that are waiting, so that long groups do not run farther ahead than single photos
     pool = ThreadPoolExecutor(workers, thread_name_prefix="embed")
     try:
         for item in together(work):
             waiting.append(pool.submit(describe_together, item, model) if isinstance(item, list) else item)
-            if len(waiting) >= 4 * workers:
-                yield from _results(waiting.popleft())
+            ahead += len(item) if isinstance(item, list) else 1
+            while ahead >= 4 * workers and len(waiting) > workers:
+                results = _results(waiting.popleft())
+                ahead -= len(results)
+                yield from results
         while waiting:
             yield from _results(waiting.popleft())
     finally:
         # After Ctrl-C or on a full disk, nothing that is still queued is needed.
         pool.shutdown(wait=True, cancel_futures=True)
+        RECENT.clear()
 
 
 def _results(item: Future[list[Described | Skipped]] | Settled | Skipped) -> Sequence[Outcome]:
@@ -164,13 +171,20 @@ def describe_together(items: Sequence[Pending], model: Model) -> list[Described 
         is_frame = items[0].photo.view is not None and items[0].photo.view.time_s is not None
         pictures = load_views(items[0].copy or source if is_frame else data, new, least_side_px=model.least_side_px)
         return [
-            Described(item.photo, found, hint, None if found == item.known_hash else model.embed([next(pictures)])[0])
+            Described(item.photo, found, hint, _described(found, item, pictures, model), item.copy)
             for item, found in zip(items, hashes, strict=True)
         ]
     except UnreadablePhoto as error:
         if len(items) > 1:  # one damaged frame of a film must not cost the others
             return [each for item in items for each in describe_together([item], model)]
         return [Skipped(items[0].photo.id, str(error))]
+
+
+def _described(
+    found: str, item: Pending, pictures: Iterator[npt.NDArray[np.uint8]], model: Model
+) -> npt.NDArray[np.float32] | None:
+    """The descriptor of the next picture; None if the content has the known hash, and so no picture."""
+    return None if found == item.known_hash else np.asarray(model.embed([next(pictures)])[0])
 
 
 def describe_pictures(

@@ -7,11 +7,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from ..blur import Blur
 from ..errors import BadInput
 from ..geojson import to_json
 from ..locate.confidence import Calibration
 from ..models.model import Model
 from ..photos.licences import Thumbnails as Rule
+from ..roads.combined import combined
+from ..roads.graph import encode
 from ..types import PointOfInterest, Progress, silent
 from . import app
 from .check import check_of
@@ -20,7 +23,7 @@ from .defaults import query_defaults
 from .folder import Stored, manifest_of, refuse_others, version_of, write
 from .model import PackedModel, packed_model
 from .parts import PART_BYTES, parts_of
-from .photos import Content, PhotoStore, calibration_of, content_of, photos_bundle
+from .photos import Content, PhotoStore, calibration_of, content_of, photos_bundle, track_model_of
 from .text import whole_characters
 from .thumbnails import Thumbnails, thumbnails_of
 
@@ -34,7 +37,7 @@ class PackOptions:
 
     `title` is the app's name on a phone; None for the map's name. `thumbnails_px` is the longer side of thumbnails, 0
     for none, and `rule` decides which photos get one. `basemap` is a .pmtiles file. `webgpu` adds the engine for
-    graphics processors.
+    graphics processors. `blur` is what is blurred in thumbnails: "faces", or .onnx files of your own.
     """
 
     title: str | None = None
@@ -42,6 +45,7 @@ class PackOptions:
     rule: Rule = "licensed"
     basemap: Path | None = None
     webgpu: bool = False
+    blur: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.thumbnails_px and not LEAST_THUMBNAIL_PX <= self.thumbnails_px <= MOST_THUMBNAIL_PX:
@@ -115,7 +119,7 @@ def pack(
     points = [_point(point) for point in store.points.all()]
     thumbnails = None
     if options.thumbnails_px:
-        made = thumbnails_of(content.photos, options.thumbnails_px, options.rule, progress)
+        made = thumbnails_of(content.photos, options.thumbnails_px, options.rule, progress, Blur.of_any(options.blur))
         thumbnails = made if made.shown else Thumbnails(b"", made.ends, 0, made.unread)
     name = whole_characters(store.address.stem[:LONGEST_TITLE])
     title = whole_characters(options.title or name)
@@ -128,12 +132,15 @@ def pack(
         "check": check_of(model),
         "calibration": calibration_of(calibration),
         "query": query_defaults(),
+        "track": track_model_of(store).to_json(),
     }
     parted = {
         **({"thumbnails.bin": thumbnails.content} if thumbnails and thumbnails.shown else {}),
         **({"basemap.pmtiles": basemap} if basemap else {}),
     }
     own = _data_files(content, packed, points, about, thumbnails)
+    if (graph := combined(store.roads)) is not None:
+        own["roads.bin"] = encode(graph)
     files = list(_stored(own, options, parted, progress))
     beside = app.at_root(title)
     version = version_of(files, app.page_template().encode(), *beside.values())
@@ -209,9 +216,10 @@ def _basemap(path: Path | None) -> bytes | None:
 
 def _sizes(files: list[Stored], *, manifest_bytes: int) -> dict[str, int]:
     """Bytes to download, by purpose."""
-    sizes = dict.fromkeys(("engine", "app", "model", "photos", "points of interest", "thumbnails", "base map"), 0)
+    sizes = dict.fromkeys(("engine", "app", "model", "photos", "points of interest", "roads", "thumbnails",
+                           "base map"), 0)  # fmt: skip
     kinds = {"vendor/": "engine", "model.": "model", "photos.": "photos", "points.": "points of interest",
-             "thumbnails.": "thumbnails", "basemap.": "base map"}  # fmt: skip
+             "roads.": "roads", "thumbnails.": "thumbnails", "basemap.": "base map"}  # fmt: skip
     for file in files:
         kind = next((kind for start, kind in kinds.items() if file.path.startswith(start)), "app")
         sizes[kind] += len(file.content)

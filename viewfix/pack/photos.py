@@ -12,6 +12,9 @@ import numpy.typing as npt
 from ..errors import BadInput
 from ..locate.confidence import Calibration
 from ..store.address import Address
+from ..store.roads import RoadSource
+from ..track.context import META_KEY
+from ..track.model import TrackModel
 from ..types import Camera, Photo, PointOfInterest, View
 from .bundle import bundled
 
@@ -30,6 +33,14 @@ class Points(Protocol):
         """Every point, always in the same order."""
 
 
+class Roads(Protocol):
+    """The part of a map's roads that is packed."""
+
+    def sources(self) -> list[RoadSource]: ...
+
+    def load(self, source: RoadSource) -> bytes: ...
+
+
 class PhotoStore(Protocol):
     """The part of a map's store that is packed; every `Store` has it."""
 
@@ -39,7 +50,13 @@ class PhotoStore(Protocol):
     @property
     def points(self) -> Points: ...
 
+    @property
+    def roads(self) -> Roads: ...
+
     def __len__(self) -> int: ...
+
+    def meta(self, key: str) -> Any:
+        """The JSON value that is stored under a key; None if there is none."""
 
     def rows(self) -> Rows:
         """The number of every photo, ascending."""
@@ -97,6 +114,12 @@ def calibration_of(calibration: Calibration) -> dict[str, Any]:
         "radius_m": calibration.radius_m,
         "photos": calibration.inside,
     }
+
+
+def track_model_of(store: PhotoStore) -> TrackModel:
+    """The numbers of the filter that follows a moving camera: those fitted for this map, or the shipped ones."""
+    stored = store.meta(META_KEY)
+    return TrackModel.from_json(stored) if stored else TrackModel()
 
 
 def photos_bundle(content: Content, about: dict[str, Any], thumbnails: npt.NDArray[np.uint32] | None) -> bytes:

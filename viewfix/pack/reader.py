@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import BadInput
+from ..roads.graph import Graph, decode
 from .checks import integer_of, list_of, object_of, parsed, refuse, text_of
 from .compress import SUFFIX
 from .contents import PhotoData, points_of, read_photos
@@ -25,11 +26,12 @@ _VERSION, _SHA256 = re.compile(r"[0-9a-f]{16}"), re.compile(r"[0-9a-f]{64}")
 
 @dataclass(frozen=True, slots=True)
 class PackContent:
-    """The data of a pack, checked: the manifest, the photos, the points of interest, and the large files by name."""
+    """The data of a pack, checked: the manifest, photos, points of interest, roads, and the large files by name."""
 
     manifest: Mapping[str, Any]
     photos: PhotoData
     points: list[Any]
+    roads: Graph | None
     whole: Mapping[str, bytes]
 
 
@@ -50,7 +52,14 @@ def read_pack(folder: Path) -> PackContent:
     points = points_of(parsed(files["points.json"], "points.json"))
     if manifest["photos"] != photos.count or photos.about["points"] != len(points):
         refuse("the counts of photos or points of interest do not agree")
-    return PackContent(manifest, photos, points, whole)
+    return PackContent(manifest, photos, points, _roads(files.get("roads.bin")), whole)
+
+
+def _roads(content: bytes | None) -> Graph | None:
+    try:
+        return None if content is None else decode(content)
+    except BadInput as error:
+        refuse(str(error).partition(". ")[0])
 
 
 def checked_manifest(value: Any) -> dict[str, Any]:

@@ -20,6 +20,8 @@ METRES_A_DEGREE = 111_320.0
 SNAP_M = (40.0, 150.0, 1000.0)
 """How far from a road a place may be; the smallest distance within which both ends are connected is used."""
 
+SAME_M = 0.001
+
 HURRY = 0.97
 """The estimate of A* is a little less than the straight line: positions are rounded, and the plane is flat."""
 
@@ -82,8 +84,7 @@ class Network:
         best: dict[int, OnRoad] = {}
         for edge in np.flatnonzero(near).tolist():
             found = self._nearest_on(edge, lat, lon)
-            known = best.get(found.component)
-            if found.away_m <= reach_m and (known is None or found.away_m < known.away_m):
+            if found.away_m <= reach_m and self._is_better(found, best.get(found.component)):
                 best[found.component] = found
         return sorted(best.values(), key=lambda place: place.away_m)
 
@@ -165,6 +166,14 @@ class Network:
             *((lat * STEP_DEG, lon * STEP_DEG) for lat, lon in inner),
             (self._lats[end], self._lons[end]),
         ]
+
+    def _is_better(self, found: OnRoad, known: OnRoad | None) -> bool:
+        """Whether a place is nearer than another one; at a junction, where many are equal, a two-way road is better."""
+        if known is None or found.away_m < known.away_m - SAME_M:
+            return True
+        both = (self._masks[found.edge], self._masks[known.edge])
+        two_way = [bool(mask & ALONG and mask & AGAINST) for mask in both]
+        return found.away_m < known.away_m + SAME_M and two_way[0] and not two_way[1]
 
     def _direct(self, start: OnRoad, end: OnRoad) -> float:
         """The cost along one edge, if both places are on it and the direction is allowed."""

@@ -71,8 +71,8 @@ class TrackContext:
             return self._places[mode.name]
 
     def describe(self, photo: Readable) -> npt.NDArray[np.float32]:
-        """The (dim,) float32 descriptor of a frame. Of a panorama, its first view is used."""
-        return describe_query(photo, self._describing()).descriptor
+        """The (dim,) float32 descriptor of a frame. A panorama is taken as the picture that it is."""
+        return describe_query(photo, self._describing(), "no").descriptor
 
     def sight(self, descriptor: npt.NDArray[np.float32], places: Places) -> tuple[Sight, Ints, Floats]:
         """Compare a (dim,) float32 descriptor of length 1 with the map.
