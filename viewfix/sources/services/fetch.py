@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -100,7 +100,8 @@ def fetch(
         sources: from `open_service`.
         folder: created if it is missing. The pictures of a service are in a folder of its name.
         form: of the manifest: "csv" or "parquet". Rows of an earlier run in the same folder are kept.
-        blur: applied to every picture before it is written; those that an earlier run wrote stay as they are.
+        blur: applied before a picture is written, such as `Blur.of(["faces"])`. Pictures of an earlier run without it
+            are replaced, and the other way round.
         progress: called with the stage, the number done, and the total.
 
     Raises:
@@ -133,17 +134,23 @@ def _fetch(
     for source in sources:
         listed = source.listed()
         made.skipped += listed.skipped
-        for item in listed.items:
+        for item in _items(source, blur):
             if versions.get(item.address, item.version) != item.version:
                 (folder / _file(item)).unlink(missing_ok=True)  # the picture has changed
     # Written before the pictures arrive, too: if this run is killed, a map can be built from those that did.
-    wanted = {str(row["id"]): row for source in sources for row in _rows(source.listed().items)}
+    wanted = {str(row["id"]): row for source in sources for row in _rows(_items(source, blur))}
     write_rows(made.manifest, {**rows, **wanted}.values())
     for source in sources:
         _fetch_one(source, folder, made, blur, progress)
     there = {name: row for name, row in wanted.items() if (folder / str(row["file"])).is_file()}
     write_rows(made.manifest, {**rows, **there}.values())
     return made
+
+
+def _items(source: ServiceSource, blur: Blur | None) -> list[Item]:
+    """The pictures to fetch. One that is to be blurred is another version than the same picture as it is."""
+    items = source.listed().items
+    return list(items) if blur is None else [replace(item, version=f"{item.version} blurred") for item in items]
 
 
 def _rows(items: Iterable[Item]) -> Iterator[Row]:
@@ -169,8 +176,16 @@ def _size_of(source: ServiceSource, item: Item) -> int | None:
         return None
 
 
+def _blurred(content: bytes, blur: Blur) -> bytes:
+    """The picture after blurring. One that cannot be blurred is never kept as it is."""
+    try:
+        return blurred_file(content, blur)
+    except BadInput as error:
+        raise UnreadablePhoto(str(error)) from error
+
+
 def _fetch_one(source: ServiceSource, folder: Path, made: Fetched, blur: Blur | None, progress: Progress) -> None:
-    items = source.listed().items
+    items = _items(source, blur)
     stage = f"pictures of {source.service.title}"
 
     def one(item: Item) -> bool:
@@ -180,7 +195,7 @@ def _fetch_one(source: ServiceSource, folder: Path, made: Fetched, blur: Blur | 
             return False
         content = source.downloads.fetched(item)
         if blur is not None:
-            content = blurred_file(content, blur)
+            content = _blurred(content, blur)
         try:
             file.parent.mkdir(exist_ok=True)
             write_whole(file, content)
