@@ -11,6 +11,7 @@ from typing import Any, Unpack
 import numpy as np
 import numpy.typing as npt
 
+from .align import Alignment, plan_alignment
 from .blur import Blur
 from .coverage import SAMPLE, Coverage, survey
 from .embed.ingest import Added, discard_if_empty, ingest, nothing_usable
@@ -442,6 +443,13 @@ class Map:
             seed: seed of the random choice of these photos.
         """
         return survey(self.context, sample=sample, seed=seed, progress=self._progress)
+
+    def alignment(self) -> Alignment:
+        """Find photos whose heading or position contradicts their neighbours. Nothing is changed.
+
+        Pass its `corrections` to `viewfix.align.apply_alignment`, which keeps what was there before.
+        """
+        return plan_alignment(self.context, progress=self._progress)
 
     def thinning(self, *, recall_budget: float = RECALL_BUDGET) -> Thinning:
         """Find the photos that the map does not need. Nothing is changed; pass `removed` to `remove` to take them out.
