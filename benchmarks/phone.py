@@ -2,6 +2,7 @@
 
     python benchmarks/phone.py                  # generated descriptors; photos of cambridge/test or drawn ones
     python benchmarks/phone.py --pack pocket/   # your own pack
+    python benchmarks/phone.py --live           # frames a second: descriptor, filter and drawing
     python benchmarks/phone.py --rates          # the effect of fewer bits per photo, on cambridge
 
 The generated descriptors are noise, which cannot be compressed, so real ones take no more space.
@@ -10,6 +11,7 @@ The generated descriptors are noise, which cannot be compressed, so real ones ta
 from __future__ import annotations
 
 import argparse
+import base64
 import statistics
 import sys
 import tempfile
@@ -86,6 +88,53 @@ def drive(folder: Path, files: Sequence[Path]) -> None:
         print(f"{what}: fastest {each[0]:.1f} ms, median {middle:.1f} ms, p95 {p95:.1f} ms")
 
 
+LIVE = """async given => {
+    const folder = new URL(`v-${document.documentElement.dataset.version}/`, location.href);
+    const module = name => import(new URL(name, folder));
+    const [{ FixMap }, { Path }, { LiveCard }, { Voice }] = await Promise.all(
+        ["fixmap", "path", "live", "voice"].map(name => module(`shared/${name}.js`)));
+    const place = document.body.appendChild(document.createElement("div"));
+    place.className = "map";
+    const drawing = await FixMap.make(place, { basemap: null, dark: false, language: "en" });
+    const card = new LiveCard(new Voice());
+    document.body.append(card.element);
+    const path = new Path();
+    const photos = given.map(data => new Blob([Uint8Array.from(atob(data), letter => letter.charCodeAt(0))]));
+    const frames = await Promise.all(photos.map(photo => createImageBitmap(photo)));
+    const spent = { follow: [], draw: [] };
+    for (const [i, frame] of frames.entries()) {
+        const began = performance.now();
+        const asked = { frame, timeS: i, isFirst: i === 0, near: null, mode: "auto" };
+        const answer = await globalThis.testEngine.ask("follow", asked, [frame]);
+        const answered = performance.now();
+        path.add(answer.geometry?.coordinates ?? [20 + 1e-4 * i, 50], i); // the path is drawn in any case
+        card.show(answer, true);
+        drawing.showAnswer(answer);
+        drawing.showPath(path.collection());
+        await new Promise(done => drawing.map.once("render", done));
+        spent.follow.push(answered - began);
+        spent.draw.push(performance.now() - answered);
+    }
+    return spent; }"""
+
+
+def live(folder: Path, files: Sequence[Path]) -> None:
+    """Follow the photos as if they were the frames of a camera, drawing each answer, and print the frames a second."""
+    with sync_playwright() as playwright, served(folder) as serving:
+        browser = playwright.chromium.launch(executable_path=executable(), args=QUIET)
+        phone = opened(browser, serving)
+        about = engine(phone.page)
+        print(f"engine: {about['engine']}; {about['photos']} photos; Chromium {browser.version}")
+        given = [base64.b64encode(file.read_bytes()).decode() for file in [*files[:WARM], *files]]
+        spent = {what: np.array(each[WARM:]) for what, each in phone.page.evaluate(LIVE, given).items()}
+        browser.close()
+    whole = spent["follow"] + spent["draw"]
+    for what, each in (*spent.items(), ("together", whole)):
+        p95 = np.quantile(each, 0.95)
+        print(f"{what}: fastest {each.min():.0f} ms, median {np.median(each):.0f} ms, p95 {p95:.0f} ms")
+    print(f"{1000 / np.median(whole):.1f} frames a second in the median, {1000 / whole.mean():.1f} over all")
+
+
 def rates(data: Path) -> None:
     """The share of queries that keep their best candidate if descriptors are stored with fewer bits per number."""
     model = catalogue.load(None, threads=1)
@@ -110,6 +159,7 @@ def main() -> None:
     parser.add_argument("--photos", type=int, default=10_000, help="photos in the generated map")
     parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--pack", type=Path, help="an existing pack to measure")
+    parser.add_argument("--live", action="store_true", help="measure the live camera instead of single photos")
     parser.add_argument("--rates", action="store_true", help="measure only the effect of fewer bits per photo")
     given = parser.parse_args()
     if given.rates:
@@ -128,7 +178,7 @@ def main() -> None:
                 f"{packed.photos} photos: {packed.bytes_in_all / 1e6:.2f} MB to download, "
                 f"{packed.bytes_without_engine / 1e6:.2f} MB without engine and app"
             )
-        drive(target, asked_photos(given.data, folder))
+        (live if given.live else drive)(target, asked_photos(given.data, folder))
 
 
 if __name__ == "__main__":

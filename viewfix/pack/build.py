@@ -132,7 +132,7 @@ def pack(
         "check": check_of(model),
         "calibration": calibration_of(calibration),
         "query": query_defaults(),
-        "track": track_model_of(store).to_json(),
+        "track": track_model_of(store, model.name).to_json(),
     }
     parted = {
         **({"thumbnails.bin": thumbnails.content} if thumbnails and thumbnails.shown else {}),

@@ -11,10 +11,11 @@ import numpy.typing as npt
 
 from ..errors import BadInput
 from ..locate.confidence import Calibration
+from ..models.catalogue import DEFAULT
 from ..store.address import Address
 from ..store.roads import RoadSource
 from ..track.context import META_KEY
-from ..track.model import TrackModel
+from ..track.model import OTHER, SHIPPED, TrackModel
 from ..types import Camera, Photo, PointOfInterest, View
 from .bundle import bundled
 
@@ -116,10 +117,12 @@ def calibration_of(calibration: Calibration) -> dict[str, Any]:
     }
 
 
-def track_model_of(store: PhotoStore) -> TrackModel:
-    """The numbers of the filter that follows a moving camera: those fitted for this map, or the shipped ones."""
+def track_model_of(store: PhotoStore, model_name: str) -> TrackModel:
+    """The numbers of the filter that follows a moving camera: those fitted for this map, or the usual ones."""
     stored = store.meta(META_KEY)
-    return TrackModel.from_json(stored) if stored else TrackModel()
+    if stored:
+        return TrackModel.from_json(stored)
+    return SHIPPED if model_name == DEFAULT else OTHER
 
 
 def photos_bundle(content: Content, about: dict[str, Any], thumbnails: npt.NDArray[np.uint32] | None) -> bytes:

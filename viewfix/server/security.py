@@ -15,6 +15,7 @@ def security_headers(settings: Settings) -> dict[str, str]:
         "script-src": "'self' 'wasm-unsafe-eval'",
         "worker-src": "'self' blob:",
         "img-src": f"'self' data: blob: {hosts}",
+        "media-src": "'self' blob:",  # a recording that the user chose
         "connect-src": f"'self' blob: data: {hosts}",
         "style-src": "'self'",  # MapLibre places its controls through the object model, which needs no exception
         "frame-ancestors": "'none'",

@@ -10,6 +10,7 @@ import { share } from "./share.js";
 import { listenForPhotos } from "./photo_input.js";
 import { deviceLocation } from "./location.js";
 import { MapView, WIDE } from "./mapview.js";
+import { Moving } from "./moving.js";
 import { say, toast } from "./messages.js";
 import { Service, ServiceError } from "./service.js";
 import { Sheet } from "./sheet.js";
@@ -29,6 +30,13 @@ class Page {
       onCandidate: (index) => this.chooseCandidate(index, true),
       onSight: (index) => this.shown?.point(index),
       onFailure: toast,
+    });
+    this.moving = new Moving({
+      service: this.service,
+      mapView: this.mapView,
+      say,
+      show: (made) => this.show({ view: "moving", made }),
+      end: (words) => (this.restart(), words && toast(words)),
     });
     this.keepsQueries = false;
     this.near = false;
@@ -56,7 +64,7 @@ class Page {
     byId("open-settings").addEventListener("click", () =>
       openSettings({ ways: this.map?.verify ?? [], verify: this.verify, hasKey: this.service.key !== null }));
     byId("map-choice").addEventListener("change", (event) => this.chooseMap(event.target.value));
-    listenForPhotos(byId("dropping"), (photo) => this.map && document.querySelector("dialog[open]") === null && this.locate(photo));
+    listenForPhotos(byId("dropping"), (photo) => this.map && document.querySelector("dialog[open]") === null && this.locate(photo), (files) => this.map && this.record(files));
     addEventListener("hashchange", () => this.openLink());
     onTheme((dark) => this.mapView.drawing?.setLook({ dark, language: language() }));
     await this.load();
@@ -105,6 +113,7 @@ class Page {
 
   /** @param {File} photo */
   async locate(photo, { near = this.near, verify = this.verify } = {}) {
+    this.moving.stop();
     this.asking.abort();
     this.asking = new AbortController();
     const { signal } = this.asking;
@@ -129,6 +138,27 @@ class Page {
     } catch (error) {
       if (!signal.aborted) this.fail(error, again);
     }
+  }
+
+  live() {
+    this.begin();
+    withKey(this.service, () => this.moving.live(this.map.name)).catch((error) => this.fail(error, () => this.live()));
+  }
+
+  /** @param {File[]} files a film, or photos in time */
+  async record(files) {
+    this.begin();
+    try {
+      await withKey(this.service, () => this.moving.recording(files, this.map.name));
+    } catch (error) {
+      if (!this.moving.asking.signal.aborted) this.fail(error, () => this.record(files));
+    }
+  }
+
+  begin() {
+    this.asking.abort();
+    this.forgetLink();
+    this.mapView.drawing?.showAnswer(null);
   }
 
   async around() {
@@ -157,6 +187,7 @@ class Page {
   /** Go back to the start. */
   restart({ focus = true } = {}) {
     this.asking.abort();
+    this.moving.stop();
     this.forgetLink();
     this.mapView.drawing?.showAnswer(null);
     this.show({ view: "intake" }, { focus });
@@ -207,14 +238,14 @@ class Page {
 
   /** Draw the state; again when the language changes. */
   render() {
-    const makers = { intake: () => this.intake(), busy: () => this.busy(), answer: () => this.answer(), failure: () => this.failure(), empty: emptyView };
+    const makers = { intake: () => this.intake(), busy: () => this.busy(), answer: () => this.answer(), failure: () => this.failure(), moving: () => this.state.made, empty: emptyView };
     this.shown = makers[this.state.view]?.() ?? null;
     byId("content").replaceChildren(...(this.shown ? [this.shown.element] : []));
     document.title = `${this.shown?.heading?.textContent ?? t("page.title")} · viewfix`;
   }
 
   intake() {
-    return intakeView(this.map, { near: this.near, isKept: this.keepsQueries, onPhoto: (photo) => this.locate(photo), onNear: (near) => (this.near = near) });
+    return intakeView(this.map, { near: this.near, isKept: this.keepsQueries, onPhoto: (photo) => this.locate(photo), onNear: (near) => (this.near = near), onLive: () => this.live(), onRecording: (files) => this.record(files) });
   }
 
   busy() {

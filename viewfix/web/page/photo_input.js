@@ -1,12 +1,14 @@
-/** Photos that are dropped anywhere on the page, or pasted. */
+/** Photos that are dropped anywhere on the page, or pasted; and recordings. */
+import { isRecording } from "./recording.js";
 
 const PICTURE_ENDING = /\.(jpe?g|png|webp|heic|heif|avif|tiff?|bmp|gif)$/i;
 
 /**
  * @param {HTMLElement} veil shown over the page while a file is dragged over it
  * @param {(photo: File) => void} take
+ * @param {(files: File[]) => void} takeRecording a film, or several photos
  */
-export function listenForPhotos(veil, take) {
+export function listenForPhotos(veil, take, takeRecording) {
   let depth = 0; // dragenter and dragleave come for every element that is crossed
   const done = () => {
     depth = 0;
@@ -29,6 +31,8 @@ export function listenForPhotos(veil, take) {
     if (!holdsFiles(event.dataTransfer)) return;
     event.preventDefault();
     done();
+    const files = [...(event.dataTransfer?.files ?? [])];
+    if (isRecording(files)) return takeRecording(files);
     const photo = photoAmong(event.dataTransfer?.files);
     if (photo) take(photo);
   });

@@ -68,6 +68,19 @@ export class Service {
     return this.send(`v1/locate?${asked}`, photo, how);
   }
 
+  /**
+   * The next frame of a moving camera, with the state of the answer before.
+   * @param {Blob} frame @param {{map: string, timeS: number, state: string | null}} question @param {AbortSignal} signal
+   * @returns {Promise<any>} an answer with the next `state`
+   */
+  async track(frame, { map, timeS, state }, signal) {
+    const form = new FormData();
+    form.set("photo", frame, "frame.jpg");
+    if (state !== null) form.set("state", new Blob([state]), "state");
+    const asked = new URLSearchParams({ map, at_s: String(timeS) });
+    return this.json(`v1/track?${asked}`, { method: "POST", body: form, headers: { Accept: "application/json" }, signal });
+  }
+
   /** @param {Blob} photo @param {string} map @param {string} id @param {AbortSignal} signal */
   async inliers(photo, map, id, signal) {
     return this.send(`v1/inliers?${new URLSearchParams({ map, photo: id })}`, photo, { signal });

@@ -8,9 +8,10 @@ const ACCEPTED = "image/*,.heic,.heif,.avif";
 /**
  * The start: choose a photo.
  * @param {any} map one of GET v1/maps
- * @param {{near: boolean, isKept: boolean, onPhoto: (photo: File) => void, onNear: (near: boolean) => void}} how
+ * @param {{near: boolean, isKept: boolean, onPhoto: (photo: File) => void, onNear: (near: boolean) => void,
+ *   onLive: () => void, onRecording: (files: File[]) => void}} how
  */
-export function intakeView(map, { near, isKept, onPhoto, onNear }) {
+export function intakeView(map, { near, isKept, onPhoto, onNear, onLive, onRecording }) {
   const heading = element("h2", { tabindex: "-1" }, t("page.title"));
   const nearBox = element("input", { type: "checkbox", "aria-describedby": "near-help", onchange: () => onNear(nearBox.checked) });
   /** @type {HTMLInputElement} */ (nearBox).checked = near;
@@ -24,6 +25,9 @@ export function intakeView(map, { near, isKept, onPhoto, onNear }) {
       element("div", { class: "actions" },
         fileButton("choose-photo", "picture", t("intake.choose"), "button", onPhoto),
         fileButton("take-photo", "camera", t("intake.take"), "button quiet touch-only", onPhoto, { capture: "environment" }))),
+    element("div", { class: "actions moving-ways" },
+      navigator.mediaDevices ? button(t("phone.live"), "camera", onLive) : null,
+      filesButton(onRecording)),
     "geolocation" in navigator
       ? element("label", { class: "switch" }, nearBox, element("span", {}, t("intake.near"), element("small", { id: "near-help" }, t("intake.near_help"))))
       : null,
@@ -42,6 +46,17 @@ export function fileButton(id, drawing, label, look, onPhoto, attributes = {}) {
     if (photo) onPhoto(photo);
   });
   return element("label", { class: `${look} file-button`, for: id }, input, icon(drawing), label);
+}
+
+/** A button for a film, or for several photos. @param {(files: File[]) => void} onFiles */
+function filesButton(onFiles) {
+  const input = /** @type {HTMLInputElement} */ (element("input", { type: "file", id: "choose-recording", accept: `video/*,${ACCEPTED}`, multiple: true, class: "unseen" }));
+  input.addEventListener("change", () => {
+    const files = [...(input.files ?? [])];
+    input.value = "";
+    if (files.length) onFiles(files);
+  });
+  return element("label", { class: "button quiet file-button", for: "choose-recording", title: t("recording.help") }, input, icon("again"), t("recording.choose"));
 }
 
 /** @param {any} map */

@@ -56,6 +56,7 @@ class App {
       ask: (frame, at) => this.follow(frame, at),
       onAnswer: (answer, path, isLost) => this.followed(answer, path, isLost),
       tell: (words) => (this.parts.said.textContent = words),
+      failed: (error) => t("phone.failed", { message: /** @type {Error} */ (error).message }),
       onEnd: () => this.cameraEnded(),
     });
     this.updates = new Updates(version, (state, asked) => this.messages.tellUpdate(state, asked));

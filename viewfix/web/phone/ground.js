@@ -91,16 +91,10 @@ export class Ground {
 
   /** Follow a moving fix: the map moves only when the fix comes near the edge. @param {import("../shared/types.js").Answer} answer */
   follow(answer) {
-    const map = this.drawing?.map;
     const isFirst = !this.drawing?.answer?.geometry;
     this.show(answer, { look: isFirst });
-    if (!map || !answer.geometry || isFirst) return;
-    const { x, y } = map.project(answer.geometry.coordinates);
-    const { top, right, bottom, left } = this.margins();
-    const { clientWidth, clientHeight } = map.getContainer();
-    const [wide, high] = [clientWidth - left - right, clientHeight - top - bottom];
-    const isInside = x > left + wide * 0.2 && x < left + wide * 0.8 && y > top + high * 0.2 && y < top + high * 0.8;
-    if (!isInside) this.drawing?.lookAt(answer.geometry.coordinates);
+    if (!answer.geometry || isFirst) return;
+    if (!this.drawing?.isInView(answer.geometry.coordinates)) this.drawing?.lookAt(answer.geometry.coordinates);
   }
 
   /** @param {number} index */

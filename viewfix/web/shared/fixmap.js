@@ -141,6 +141,15 @@ export class FixMap {
     this.lookAtBox(boxAround(at, Math.max(LEAST_SHOWN_M, 1.6 * (this.answer?.properties.radius_m ?? 0))));
   }
 
+  /** Whether a point lies well inside the part of the map that can be seen. @param {[number, number]} at */
+  isInView(at) {
+    const { x, y } = this.map.project(at);
+    const { top, right, bottom, left } = this.options.margins?.() ?? { top: 0, right: 0, bottom: 0, left: 0 };
+    const { clientWidth, clientHeight } = this.map.getContainer();
+    const [wide, high] = [clientWidth - left - right, clientHeight - top - bottom];
+    return x > left + wide * 0.2 && x < left + wide * 0.8 && y > top + high * 0.2 && y < top + high * 0.8;
+  }
+
   /** Move to a point, without zooming out. @param {[number, number]} at longitude, latitude */
   lookAt(at) {
     this.map.easeTo({ center: at, zoom: Math.max(this.map.getZoom(), 16), padding: this.margins(), retainPadding: false });

@@ -18,10 +18,12 @@ export class Journey {
    * @param {(frame: ImageBitmap, at: {timeS: number, isFirst: boolean}) => Promise<Answer>} options.ask
    * @param {(answer: Answer, path: Path, isLost: boolean) => void} options.onAnswer
    * @param {(words: string) => void} options.tell tells a screen reader that the place was lost or found
+   * @param {(error: unknown) => string} options.failed what to say if a frame cannot be answered
    * @param {() => void} options.onEnd the camera was taken away
    */
-  constructor({ video, ask, onAnswer, tell, onEnd }) {
+  constructor({ video, ask, onAnswer, tell, failed, onEnd }) {
     this.ask = ask;
+    this.failed = failed;
     this.onAnswer = onAnswer;
     this.tell = tell;
     this.voice = new Voice();
@@ -69,7 +71,13 @@ export class Journey {
     const isFirst = this.lastS === 0;
     this.lastS = Math.max(this.lastS, Date.now() / 1000); // clocks are put back at times
     const timeS = this.lastS;
-    const answer = await this.ask(frame, { timeS, isFirst });
+    let answer;
+    try {
+      answer = await this.ask(frame, { timeS, isFirst });
+    } catch (error) {
+      if (card !== null && this.card === card) card.waiting(this.failed(error)); // the next frame tries again
+      return;
+    }
     if (card === null || this.card !== card) return; // switched off, or on again, meanwhile
     const isFound = answer.geometry !== null;
     this.missing = isFound ? 0 : this.missing + 1;

@@ -73,12 +73,40 @@ export function expanded(belief, places) {
   return { ...belief, places, on, off, views };
 }
 
+/** The value above which all are kept: LEAST, or the one after which MOST_VALUES are left. @param {Float64Array} on @param {Float64Array} off */
+function lineOf(on, off) {
+  const above = new Float64Array(on.length + off.length);
+  let count = 0;
+  for (const part of [on, off]) for (let i = 0; i < part.length; i++) if (part[i] > LEAST) above[count++] = part[i];
+  return count > MOST_VALUES ? nth(above, count - MOST_VALUES, count) : LEAST;
+}
+
+/** The value at a place, if the first `count` were in order; some are moved. @param {Float64Array} values @param {number} wanted @param {number} count */
+function nth(values, wanted, count) {
+  let [low, high] = [0, count - 1];
+  while (low < high) {
+    const middle = values[(low + high) >> 1];
+    let [i, j] = [low, high];
+    while (i <= j) {
+      while (values[i] < middle) i++;
+      while (values[j] > middle) j--;
+      if (i > j) break;
+      const moved = values[i];
+      values[i++] = values[j];
+      values[j--] = moved;
+    }
+    if (wanted <= j) high = j;
+    else if (wanted >= i) low = i;
+    else break;
+  }
+  return values[wanted];
+}
+
 /** Give small probabilities back to the rest, and round the others to 32 bits. @param {Belief} belief @returns {Belief} */
 export function pruned(belief) {
   const { speeds, on, off, places } = belief;
   const size = DIRECTIONS * speeds;
-  const above = [...on, ...off].filter((value) => value > LEAST);
-  const line = above.length > MOST_VALUES ? Float64Array.from(above).sort()[above.length - MOST_VALUES] : LEAST;
+  const line = lineOf(on, off);
   const kept = (/** @type {number} */ value) => (value > line ? Math.fround(value) : 0);
   const keep = places.length > MOST_PLACES ? largest(weights(belief), MOST_PLACES).sort((a, b) => a - b) : [...places.keys()];
   const isSome = (/** @type {number} */ place) => {

@@ -6,7 +6,6 @@ import { MODES } from "./modes.js";
 import { moved } from "./motion.js";
 import { seen, turnOf } from "./observe.js";
 
-const LONGEST_S = 12 * 3600; // after a longer pause, the track begins again
 const GPS_OUTLIER = 1e-3; // the share of GPS positions that are simply wrong, such as between high buildings
 const COMPASS_DEG = 25;
 const STEP_M = 0.7;
@@ -39,8 +38,7 @@ export function stepped(state, frame, timeS, places, model, { gps = null, compas
   const mode = MODES[state.mode];
   const elapsedS = state.timeS === null ? 0 : timeS - state.timeS;
   if (!(elapsedS >= 0)) throw new RangeError(`This frame is ${-elapsedS} s older than the one before.`);
-  const before = elapsedS <= LONGEST_S ? state.belief : unknown(mode.speeds.length);
-  let belief = moved(before, places, mode, elapsedS, frame.places);
+  let belief = moved(state.belief, places, mode, elapsedS, frame.places);
   if (steps !== null && elapsedS > 0) belief = withSteps(belief, mode.speeds, (steps * STEP_M) / elapsedS);
   belief = seen(belief, frame, model);
   if (compassDeg !== null) belief = withCompass(belief, compassDeg);

@@ -3,14 +3,16 @@
 
 import { BIN_DEG, DIRECTIONS, expanded, largest, sum, union, weights } from "./belief.js";
 
-const LEAVE_S = 3000;
-const RETURN_S = 200;
+const LEAVE_S = 600;
+const RETURN_S = 100;
+const FOLLOWED_S = 60;
+const FORGOTTEN_S = 300;
 const LEAST_LANDING = 0.3;
 const LEAST_WAY = 0.02;
 const TAIL = 0.001;
 const ANYWHERE = 0.001;
-const STOP = 0.01;
-const ANY_SPEED = 0.01;
+const STOP = 0.003;
+const ANY_SPEED = 0.003;
 const ANY_WAY = 0.5;
 const VIEW_KEPT = 0.7;
 const VIEW_TURN_DEG = 40;
@@ -69,11 +71,12 @@ function landing({ speeds }, elapsedS, spacingM) {
  */
 export function moved(belief, places, mode, elapsedS, seen) {
   const mixed = exchanged(belief, elapsedS);
-  if (elapsedS === 0 || !belief.places.length) return seeded(expanded(mixed, union(belief.places, seen)), places);
+  const followedS = Math.min(elapsedS, FOLLOWED_S);
+  if (followedS === 0 || !belief.places.length) return seeded(expanded(mixed, union(belief.places, seen)), places);
   const likely = largest(weights(belief), MOVED_SOURCES).map((i) => belief.places[i]);
-  const reached = places.near(likely, likelyReach(belief, mode, elapsedS, places.spacingM));
+  const reached = places.near(likely, likelyReach(belief, mode, followedS, places.spacingM));
   const wide = expanded(mixed, union(belief.places, seen, reached));
-  return seeded(displaced(wide, places, mode, elapsedS), places);
+  return seeded(displaced(wide, places, mode, followedS), places);
 }
 
 /** How far the camera has come if it is not faster than it is likely to be. @param {Belief} belief @param {Mode} mode @param {number} elapsedS @param {number} spacingM */
@@ -88,13 +91,15 @@ function likelyReach({ on, off, speeds: bins }, { speeds }, elapsedS, spacingM) 
 
 /** Exchange between on and off the map, and with the rest. @param {Belief} belief @param {number} elapsedS @returns {Belief} */
 function exchanged(belief, elapsedS) {
-  const leave = 1 - Math.exp(-elapsedS / LEAVE_S);
-  const back = 1 - Math.exp(-elapsedS / RETURN_S);
+  const changed = 1 - Math.exp(-elapsedS * (1 / LEAVE_S + 1 / RETURN_S));
+  const leave = (changed * RETURN_S) / (LEAVE_S + RETURN_S);
+  const back = (changed * LEAVE_S) / (LEAVE_S + RETURN_S);
+  const keep = (1 - ANYWHERE) * Math.exp(-Math.max(elapsedS - FOLLOWED_S, 0) / FORGOTTEN_S);
   const on = belief.on.map((each, i) => each * (1 - leave) + belief.off[i] * back);
   const off = belief.off.map((each, i) => each * (1 - back) + belief.on[i] * leave);
-  const restOn = belief.restOn * (1 - leave) + belief.restOff * back + ANYWHERE * sum(on);
-  const restOff = belief.restOff * (1 - back) + belief.restOn * leave + ANYWHERE * sum(off);
-  const kept = (/** @type {number} */ each) => each * (1 - ANYWHERE);
+  const restOn = belief.restOn * (1 - leave) + belief.restOff * back + (1 - keep) * sum(on);
+  const restOff = belief.restOff * (1 - back) + belief.restOn * leave + (1 - keep) * sum(off);
+  const kept = (/** @type {number} */ each) => each * keep;
   return { ...belief, on: on.map(kept), off: off.map(kept), restOn, restOff };
 }
 
