@@ -115,7 +115,8 @@ export class Ground {
     this.drawing?.showWay(points);
     if (!points || !look) return;
     const [lons, lats] = [points.map(([lon]) => lon), points.map(([, lat]) => lat)];
-    this.drawing?.lookAtBox([[Math.min(...lons), Math.min(...lats)], [Math.max(...lons), Math.max(...lats)]]);
+    const spare = (Math.max(...lons) - Math.min(...lons)) * 0.2; // the buttons of the map lie over its right edge
+    this.drawing?.lookAtBox([[Math.min(...lons), Math.min(...lats)], [Math.max(...lons) + spare, Math.max(...lats)]]);
   }
 
   /** Open a popup with something to choose. @param {[number, number]} at longitude, latitude @param {HTMLElement} content */

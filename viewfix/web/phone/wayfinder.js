@@ -139,7 +139,9 @@ export class Wayfinder {
     this.route = route;
     this.options.onLine(route?.line ?? null, look);
     this.show();
-    if (focus) this.card.focus({ preventScroll: true });
+    if (!focus) return;
+    this.card.focus({ preventScroll: true });
+    this.card.scrollIntoView({ block: "start" });
   }
 
   /** Write the card: undefined is a way without a start, null no way at all. */
