@@ -28,7 +28,7 @@ USAGE = """usage: python3 dev.py COMMAND
   demo [OPTIONS]        draw a small town, map it, and find photos in it (viewfix demo)
   run ARGS...           run viewfix with these arguments
   test [PYTEST OPTIONS] run the tests that need neither PyTorch nor Ray nor Milvus
-  test --all [OPTIONS]  run every test; installs PyTorch, Ray and Milvus
+  test --all [OPTIONS]  run every test; installs PyTorch, Ray, Milvus and a Panoramax server
   check                 check the format, lint, and check the types
   docs [serve]           build the documentation site into site/, or serve it while you write
 """

@@ -21,8 +21,8 @@ from viewfix.store.store import Store
 PUBLIC = {
     "Added", "BadInput", "Box", "Calibration", "Camera", "Candidate", "Circle", "Evidence", "Explanation", "Fetched",
     "Fix", "Map", "MapBusy", "MissingExtra", "Model", "ModelMismatch", "Nearby", "NotAMap", "Photo", "PointOfInterest",
-    "Position", "Reach", "Region", "ServiceOptions", "Skipped", "StorageFailed", "UnknownModel", "UnreadablePhoto",
-    "View", "ViewfixError", "__version__", "fetch", "open_service",
+    "Position", "Reach", "Region", "ServiceOptions", "Skipped", "StorageFailed", "Track", "TrackFix",
+    "UnknownModel", "UnreadablePhoto", "View", "ViewfixError", "__version__", "fetch", "open_service",
 }  # fmt: skip
 
 

@@ -20,7 +20,7 @@ LAYERS = [  # a folder may import those of the layers above it, never those belo
     {"store"},
     {"embed", "search"},
     {"locate", "pois"},
-    {"roads"},
+    {"roads", "track"},
     {"explain", "copying", "coverage", "pack"},
     {"map", "compare"},
     {"migrate", "evaluate"},

@@ -106,6 +106,21 @@ def test_each_way_to_run_the_tests_installs_and_selects_its_own(
     assert seen == [extra, ["pytest", *expected]]
 
 
+def test_a_panoramax_server_that_cannot_be_had_is_asked_for_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Out
+) -> None:
+    dev, commands = script("dev"), []
+    monkeypatch.setattr(dev, "ROOT", tmp_path)
+    monkeypatch.setattr(dev.sys, "platform", "linux")
+    monkeypatch.delenv("VIEWFIX_GEOVISIO", raising=False)
+    monkeypatch.setattr(dev.venv, "create", lambda folder, with_pip: folder.mkdir())
+    monkeypatch.setattr(dev.subprocess, "call", lambda command, cwd: commands.append(command) or 1)
+    dev.set_up_geovisio()
+    dev.set_up_geovisio()
+    assert len(commands) == 1 and commands[0][-1].startswith("geovisio==")
+    assert capsys.readouterr().out.count("its tests will be skipped") == 1
+
+
 def test_a_larger_environment_serves_the_smaller_needs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     dev, installed = script("dev"), []
     monkeypatch.setattr(dev, "ROOT", tmp_path)

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from .sources.services.fetch import Fetched, fetch
     from .sources.services.open import open_service
     from .sources.services.options import ServiceOptions
+    from .track.track import Track, TrackFix
 
 __version__ = "0.1.0"
 
@@ -48,6 +49,8 @@ _LAZY = {  # these bring numpy, ONNX Runtime or FAISS: imported when they are fi
     "ServiceOptions": "sources.services.options",
     "fetch": "sources.services.fetch",
     "open_service": "sources.services.open",
+    "Track": "track.track",
+    "TrackFix": "track.track",
 }
 
 __all__ = [
@@ -77,6 +80,8 @@ __all__ = [
     "ServiceOptions",
     "Skipped",
     "StorageFailed",
+    "Track",
+    "TrackFix",
     "UnknownModel",
     "UnreadablePhoto",
     "View",

@@ -43,6 +43,12 @@ def wrap_lon_deg(lon: npt.ArrayLike) -> Floats:
     return (np.asarray(lon, dtype=np.float64) + 180.0) % 360.0 - 180.0
 
 
+def lon_differences_deg(lons: Floats, others: Floats) -> Floats:
+    """`lons` minus `others`, in degrees, the short way round: [-180, 180]. Arrays of any shape that broadcast."""
+    apart = lons - others
+    return np.asarray(apart - 360.0 * np.rint(apart / 360.0))
+
+
 def wrap_heading_deg(heading: float) -> float:
     """Bring a heading of any size into [0, 360)."""
     wrapped = heading % 360.0
@@ -84,6 +90,17 @@ def moved(start: Position, bearing_deg: float, distance_m: float) -> Position:
     """The position `distance_m` metres from `start` in the direction `bearing_deg`."""
     lon, lat, _ = _geod().fwd(start.lon, start.lat, bearing_deg, distance_m)
     return Position(float(lat), float(wrap_lon_deg(lon)))
+
+
+def metres_per_degree(lats: npt.ArrayLike) -> tuple[Floats, Floats]:
+    """The length of a degree at each latitude, in metres: (N,) of latitude and (N,) of longitude, on WGS84.
+
+    Series of the meridian and of the parallel, good to a metre a degree: for distances of a few kilometres.
+    """
+    lat = np.radians(np.asarray(lats, np.float64))
+    north = 111_132.954 - 559.822 * np.cos(2 * lat) + 1.175 * np.cos(4 * lat)
+    east = 111_412.84 * np.cos(lat) - 93.5 * np.cos(3 * lat) + 0.118 * np.cos(5 * lat)
+    return np.asarray(north), np.asarray(east)
 
 
 @dataclass(frozen=True)

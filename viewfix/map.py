@@ -20,7 +20,7 @@ from .explain.explanation import Explanation
 from .geo import Region
 from .locate import geometry
 from .locate.calibrate import keep_calibrated
-from .locate.confidence import PRIOR, Calibration
+from .locate.confidence import LEAST_CONFIDENCE, PRIOR, Calibration
 from .locate.context import MapContext
 from .locate.evidence import Evidence
 from .locate.many import in_order
@@ -46,6 +46,8 @@ from .store.export import export
 from .store.open import open_or_create
 from .store.points import Points
 from .store.store import Address, ModelIdentity, Place, Store
+from .track.context import TrackContext
+from .track.track import Track
 from .types import Fix, Photo, Progress, Skipped, silent
 
 
@@ -59,6 +61,7 @@ class Map:
         self._search: Search | None = None
         self._verifier: Verifier | None = None
         self.router = Router(store)
+        self._tracking: TrackContext | None = None
         self._progress = progress
         self.last_added = Added()
         self._wrote = False
@@ -66,7 +69,7 @@ class Map:
     # Building and changing
 
     @classmethod
-    def build(
+    def build(  # noqa: PLR0913  the keywords of one build
         cls,
         place: Place,
         *sources: Given,
@@ -75,6 +78,7 @@ class Map:
         progress: Progress = silent,
         cluster: Where = None,
         options: SourceOptions = USUAL_OPTIONS,
+        local_features: bool = False,
     ) -> Map:
         """Build a map, or continue one. Photos that are already in the map are not embedded again.
 
@@ -87,6 +91,7 @@ class Map:
             progress: called with the current stage, the number done, and the total.
             cluster: the address of a Ray cluster to embed on; None for this machine.
             options: which pictures are panoramas, and into how many views to cut them.
+            local_features: see `store_local_features`; the pictures of a service are not downloaded again for them.
 
         Returns:
             The open map. Its `last_added` has the counts, and the skipped photos with their reasons.
@@ -109,6 +114,8 @@ class Map:
             city = on_failure.enter_context(
                 cls.open(place, model=used if used is not None else model, progress=progress)
             )
+            if local_features:
+                Verifier(writer).features.cache.keep_all({})
             city._add(stream, writer, on=cluster)
             if not len(city):
                 raise nothing_usable(sources, city.last_added)
@@ -166,10 +173,13 @@ class Map:
 
     def _add(self, stream: Iterable[Photo | Skipped], store: Store, calibrate: bool = True, on: Where = None) -> Added:
         self._wrote = True
-        self.last_added = ingest(stream, store, self.model, progress=self._progress, describe=describer(on))
+        features = Verifier(store).features
+        keep = features.store if geometry.available() and features.cache.complete else None
+        report, describe = self._progress, describer(on)
+        self.last_added = ingest(stream, store, self.model, progress=report, describe=describe, keep=keep)
         self._searching().refresh()
-        if (verifier := self.context.verifier) is not None and verifier.features.cache.complete:
-            Verifier(store).store_all(progress=self._progress)
+        if keep is not None:
+            features.store_all(progress=self._progress)
         if calibrate:
             self._calibrate(store)
         return self.last_added
@@ -260,6 +270,21 @@ class Map:
         """Locate by a (dim,) float32 descriptor of length 1 from this map's model, without verification."""
         options = QueryOptions(k, region, least_confidence, false_accepts, "off")
         return answer(Query(descriptor), options, self.context)
+
+    def track(
+        self, *, mode: str = "auto", state: bytes | None = None, least_confidence: float = LEAST_CONFIDENCE
+    ) -> Track:
+        """Track a moving camera: `with city.track() as track: fix = track.add("frame.jpg", at=12.5)`.
+
+        Args:
+            mode: how the camera moves: "walk", "cycle", "drive", "train", or "auto" if that is not known.
+            state: go on with a track that `Track.save` returned, in its mode; None for a new track.
+            least_confidence: below this probability, [0, 1], a fix has no position.
+
+        Raises:
+            BadInput: the map is empty, there is no such mode, or the state is damaged or of another map.
+        """
+        return Track(self.tracking, self._describe, mode=mode, state=state, least_confidence=least_confidence)
 
     def evidence(self, photo: Readable, *, places: int = 20, **options: Unpack[LocateOptions]) -> Evidence:
         """Gather the evidence for each place of the map, without deciding.
@@ -378,6 +403,13 @@ class Map:
             self._verifier = Verifier(self._store)
         return MapContext(self._store, self._searching(), self.calibration, self._verifier)
 
+    @property
+    def tracking(self) -> TrackContext:
+        """The parts of the map that tracks use."""
+        if self._tracking is None:
+            self._tracking = TrackContext(self._store, self._searching())
+        return self._tracking
+
     def photos(self) -> Iterator[Photo]:
         """Iterate over every photo of the map, in the order of adding."""
         return self._store.all_photos()
@@ -420,7 +452,7 @@ class Map:
         """Release the map's files and connections. Closing twice is allowed."""
         if self._search is not None:
             self._search.close()
-            self._search = None
+            self._search = self._tracking = None
         self._store.close()
         if self._wrote:
             self._wrote = False
@@ -436,6 +468,9 @@ class Map:
 
     def _query(self, photo: Readable, options: QueryOptions) -> Query:
         return describe_query(photo, self.model, options.panorama)
+
+    def _describe(self, photo: Readable) -> npt.NDArray[np.float32]:
+        return describe_query(photo, self.model, "no").descriptor
 
     def _own_model(self) -> Model:
         own = self._store.model

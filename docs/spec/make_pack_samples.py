@@ -22,6 +22,7 @@ from viewfix.pack.defaults import query_defaults
 from viewfix.pack.folder import Stored, manifest_of, version_of
 from viewfix.pack.photos import DEGREE, NO_HEADING, quantized
 from viewfix.roads.graph import Graph, Kind, encode
+from viewfix.track.model import TrackModel
 
 SAMPLES = Path(__file__).with_name("samples")
 DIM, COUNT = 8, 4
@@ -93,6 +94,7 @@ def more_about() -> About:
         "views": [None, {"yaw_deg": 90.0, "pitch_deg": 0.0, "field_of_view_deg": 70.0}, {"time_s": 1.5}, None],
         "cameras": [None, {"focal_35mm": 26.0, "width_px": 4000, "height_px": 3000}],
         "camera_of": [0, 1, 1, 0],
+        "track": TrackModel(said=(0.0, 0.5, 1.0), true=(0.0, 0.4, 1.0)).to_json(),
     }
 
 
@@ -210,6 +212,8 @@ def broken() -> dict[str, Sample]:
     in_about("preprocessing", lambda about: about.update(model=_with_width(about["model"], 100_000)))
     in_about("check", lambda about: about["check"].update(side_px=100_000))
     in_about("query", lambda about: about["query"].update(voters=0))
+    in_about("track-number", lambda about: about["track"].update(slope=None))
+    in_about("track-curve", lambda about: about["track"].update(true=[0.0, 1.0, 0.4]))
     in_about("points-count", lambda about: about.update(points=2))
     sample("point-position").points = [{**POINT, "position": {"lat": 91, "lon": 0}}]
     sample("point-name").points = [{**POINT, "name": None}]

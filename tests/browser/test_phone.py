@@ -227,7 +227,7 @@ def test_names_and_links_of_sights_are_those_of_the_core(chromium: Browser, fold
         const properties = { found: true, confidence: 0.9, radius_m: 9, heading_deg: null, reason: "", map: "",
             attribution: [], candidates: [], nearby: [sight] };
         const answer = { type: "Feature", geometry: { type: "Point", coordinates: [20, 50] }, properties };
-        return [named(sight), answerView(answer).element.querySelector("a")?.href ?? null]; }"""
+        return [named(sight), answerView(answer).element.querySelector("a.sight-link")?.href ?? null]; }"""
     uk, item = "https://uk.wikipedia.org/wiki/T", "https://www.wikidata.org/wiki/Q1"
     for names, links in (
         ({"de": "Stadtturm", "en": "Town Tower"}, {"wikipedia": uk}),

@@ -239,10 +239,11 @@ def test_a_map_of_an_older_schema_is_brought_up_to_date_once(
     with Store.create(server.url(name), TOY) as store:
         store.put(records(3), descriptors(3))
 
-    def second(connection: Any, values: Mapping[str, int]) -> None:
+    def next_step(connection: Any, values: Mapping[str, int]) -> None:
         connection.execute(f"CREATE TABLE later AS SELECT {values['dim']} AS dim")
 
-    monkeypatch.setattr(schema, "STEPS", [*schema.STEPS, second])
+    newest = len(schema.STEPS) + 1
+    monkeypatch.setattr(schema, "STEPS", [*schema.STEPS, next_step])
     opened: list[Store] = []
     threads = [
         threading.Thread(target=lambda: opened.append(Store.open(server.url(name), write=True))) for _ in range(3)
@@ -252,7 +253,7 @@ def test_a_map_of_an_older_schema_is_brought_up_to_date_once(
     for thread in threads:
         thread.join(30)
     assert len(opened) == 3 and {len(store) for store in opened} == {3}
-    assert opened[0].info()["schema_version"] == 3 == opened[0].schema_version
+    assert opened[0].info()["schema_version"] == newest == opened[0].schema_version
     assert opened[0].lines("SELECT dim FROM later") == [(DIM,)]  # type: ignore[attr-defined]
     for store in opened:
         store.close()

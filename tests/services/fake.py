@@ -78,7 +78,7 @@ class Fake:
         self.limit = 10_000
         self.generation = 0
         """Of the addresses of thumbnails of Mapillary: those of an older one have expired."""
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._server = _Server(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
         threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
 
@@ -277,6 +277,11 @@ class Fake:
         if picture is None:
             return Response(404, b"<html>not found</html>", {"Content-Type": "text/html"})
         return Response(200, picture.content, {"Content-Type": "image/jpeg"})
+
+
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, *_: Any) -> None:
+        """Say nothing when a client is gone: some are killed."""
 
 
 def reply(value: Any) -> Response:

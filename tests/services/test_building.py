@@ -13,6 +13,7 @@ from drawn import saved, scene
 from viewfix import BadInput, Map, ServiceOptions, open_service
 from viewfix.cli import run
 from viewfix.embed.gone import gone
+from viewfix.locate.verify import Verifier
 
 from .conftest import drawn, street_of
 from .fake import Fake, Request, Response
@@ -183,3 +184,14 @@ def test_an_area_without_pictures_makes_no_map(fake: Fake, tmp_path: Path, toy: 
     with pytest.raises(BadInput, match="There are no photos in panoramax.*, so the map is empty"):
         Map.build(tmp_path / "a.map", f"panoramax+{fake.url}/api:1,2,3,2.1", model=toy)
     assert not (tmp_path / "a.map").exists()
+
+
+def test_local_features_are_stored_while_the_pictures_are_there(
+    fake: Fake, panoramax: str, tmp_path: Path, toy: Toy
+) -> None:
+    with Map.build(tmp_path / "a.map", panoramax, model=toy, local_features=True) as city:
+        assert not list(city.store.local_features(Verifier(city.store).model.fingerprint).missing())
+        fake.pictures += street_of(14)[12:]
+        city.add(panoramax)
+        assert not list(city.store.local_features(Verifier(city.store).model.fingerprint).missing())
+    assert set(fake.downloads().values()) == {1} and not left_over(tmp_path)

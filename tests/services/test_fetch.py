@@ -6,11 +6,13 @@ import csv
 import json
 from pathlib import Path
 
+import filelock
 import pytest
 from conftest import Toy
 
 from viewfix import BadInput, Fetched, Map, ServiceOptions, fetch, open_service
 from viewfix.cli import run
+from viewfix.photos.licences import is_open
 from viewfix.sources.services.fetch import outline
 from viewfix.sources.services.selection import thinned
 
@@ -190,3 +192,22 @@ def test_the_command_prints_what_it_did(fake: Fake, panoramax: str, tmp_path: Pa
     assert "Make a map: viewfix build NEW.map" in said.out and "it is a web page or XML" in said.err
     assert run(["fetch", panoramax, "-o", str(tmp_path / "out"), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["unchanged"] == 11
+
+
+def test_what_a_killed_run_left_unfinished_is_deleted(panoramax: str, tmp_path: Path) -> None:
+    (tmp_path / "panoramax").mkdir()
+    unfinished = tmp_path / "panoramax" / ".a.jpg.0123abcd.part"
+    unfinished.write_bytes(b"half")
+    assert fetched(panoramax, tmp_path).downloaded == 12 and not unfinished.exists()
+
+
+def test_a_folder_has_one_writer(panoramax: str, tmp_path: Path) -> None:
+    with (
+        filelock.FileLock(tmp_path / ".viewfix-fetch.lock"),
+        pytest.raises(BadInput, match=r"Another process is fetching to .*\. Wait for it"),
+    ):
+        fetched(panoramax, tmp_path)
+
+
+def test_pictures_of_the_french_state_are_under_an_open_licence() -> None:
+    assert is_open("etalab-2.0") and is_open("Licence Ouverte 2.0") and not is_open("etal")

@@ -131,11 +131,11 @@ HOSTILE = [
     7,
     [],
     {"id": "../../etc/passwd", "geometry": {"type": "Point", "coordinates": [24.94, 60.17]}},
-    {"id": "a", "geometry": None},
-    {"id": "a", "geometry": {"type": "Point", "coordinates": [float("nan"), 60.17]}},
-    {"id": "a", "geometry": {"type": "Point", "coordinates": [True, False]}},
-    {"id": "a", "geometry": {"type": "Point", "coordinates": [0, 0]}},
-    {"id": "a", "geometry": {"type": "Point", "coordinates": "60"}},
+    {"id": str(uuid.UUID(int=9)), "geometry": None},
+    {"id": str(uuid.UUID(int=9)), "geometry": {"type": "Point", "coordinates": [float("nan"), 60.17]}},
+    {"id": str(uuid.UUID(int=9)), "geometry": {"type": "Point", "coordinates": [True, False]}},
+    {"id": str(uuid.UUID(int=9)), "geometry": {"type": "Point", "coordinates": [0, 0]}},
+    {"id": str(uuid.UUID(int=9)), "geometry": {"type": "Point", "coordinates": "60"}},
     {"id": "a" * 200, "geometry": {"type": "Point", "coordinates": [24.94, 60.17]}},
 ]
 

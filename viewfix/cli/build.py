@@ -74,7 +74,16 @@ def command(  # noqa: PLR0913  one for each option
         print_outlines(opened, quiet=quiet, as_json=as_json)
         return
     with console.progress(quiet=quiet) as report:
-        city = Map.build(place, *opened, prefer=prefer, model=model, progress=report, cluster=cluster, options=reading)
+        city = Map.build(
+            place,
+            *opened,
+            prefer=prefer,
+            model=model,
+            progress=report,
+            cluster=cluster,
+            options=reading,
+            local_features=local_features,
+        )
         missed = city.store_local_features() if local_features else 0
     with city:
         print_added(city.last_added, place, as_json=as_json)

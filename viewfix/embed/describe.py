@@ -51,7 +51,7 @@ class Described:
 
     `content_hash` identifies the bytes of the file and the view that is cut out of it. `content_hint` (size and
     modification time, or the version that a service states) lets a later run recognise the file without reading it;
-    None for another URL. `descriptor` is (dim,)
+    None for another URL. `copy` is the file that a picture of a service was downloaded to. `descriptor` is (dim,)
     float32 of length 1; None if the content has the known hash.
     """
 
@@ -59,6 +59,7 @@ class Described:
     content_hash: str
     content_hint: str | None
     descriptor: npt.NDArray[np.float32] | None
+    copy: str | None = None
 
 
 Work = Pending | Settled | Skipped
@@ -164,13 +165,20 @@ def describe_together(items: Sequence[Pending], model: Model) -> list[Described 
         is_frame = items[0].photo.view is not None and items[0].photo.view.time_s is not None
         pictures = load_views(items[0].copy or source if is_frame else data, new, least_side_px=model.least_side_px)
         return [
-            Described(item.photo, found, hint, None if found == item.known_hash else model.embed([next(pictures)])[0])
+            Described(item.photo, found, hint, _described(found, item, pictures, model), item.copy)
             for item, found in zip(items, hashes, strict=True)
         ]
     except UnreadablePhoto as error:
         if len(items) > 1:  # one damaged frame of a film must not cost the others
             return [each for item in items for each in describe_together([item], model)]
         return [Skipped(items[0].photo.id, str(error))]
+
+
+def _described(
+    found: str, item: Pending, pictures: Iterator[npt.NDArray[np.uint8]], model: Model
+) -> npt.NDArray[np.float32] | None:
+    """The descriptor of the next picture; None if the content has the known hash, and so no picture."""
+    return None if found == item.known_hash else np.asarray(model.embed([next(pictures)])[0])
 
 
 def describe_pictures(

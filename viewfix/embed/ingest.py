@@ -16,7 +16,7 @@ from .changes import Changes, same_photo
 from .describe import Describe, Described, Settled
 from .describe import describe as on_this_machine
 from .gone import mark_gone
-from .remote import RemotePictures
+from .remote import Keep, RemotePictures
 
 BATCH = 64
 """Photos per commit: about a second of work on two cores, the most that an interrupted build has to repeat."""
@@ -55,6 +55,7 @@ def ingest(
     *,
     progress: Progress = silent,
     describe: Describe = on_this_machine,
+    keep: Keep | None = None,
 ) -> Added:
     """Write photos to a store that is open for writing, one transaction per batch.
 
@@ -86,10 +87,10 @@ def ingest(
             else:
                 batch.append(item)
             if len(batch) + len(fresh) >= BATCH:
-                pictures.release(_commit(store, batch, fresh, tally))
+                pictures.release(_commit(store, batch, fresh, tally), keep)
             done = tally.done + len(batch) + len(fresh)
             progress("embedding", done, None if total is None else max(total, done))  # a panorama is many photos
-        _commit(store, batch, fresh, tally)
+        pictures.release(_commit(store, batch, fresh, tally), keep)
         pictures.check()
     tally.notes = list(notes_of(stream).kept)
     tally.gone = mark_gone(store, remotes)
@@ -97,10 +98,10 @@ def ingest(
     return tally
 
 
-def _commit(store: Store, batch: list[Described], skipped: list[Skipped], tally: Added) -> list[str]:
+def _commit(store: Store, batch: list[Described], skipped: list[Skipped], tally: Added) -> list[Described]:
     """Commit the photos with a new descriptor in one transaction; update the records of those with known content.
 
-    Returns the sources of the photos, one for each.
+    Returns what was committed.
     """
     known = store.known([*(item.photo.id for item in batch), *(each.id for each in skipped)])
     new = [item for item in batch if item.descriptor is not None]
@@ -122,10 +123,10 @@ def _commit(store: Store, batch: list[Described], skipped: list[Skipped], tally:
             tally.replaced += changed
             tally.unchanged += not changed
     tally.skipped.extend(skipped)
-    sources = [item.photo.source for item in batch]
+    committed = list(batch)
     batch.clear()
     skipped.clear()
-    return sources
+    return committed
 
 
 def nothing_usable(sources: Sequence[Given], added: Added) -> BadInput:

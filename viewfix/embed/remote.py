@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -12,8 +12,11 @@ from types import TracebackType
 
 from ..errors import BadInput, UnreadablePhoto
 from ..sources import Remote
-from ..types import Progress, Skipped
-from .describe import Pending, Work
+from ..types import Photo, Progress, Skipped
+from .describe import Described, Pending, Work
+
+Keep = Callable[[Sequence[Photo], Mapping[str, str]], object]
+"""A function that is called with photos that were just stored, and the file of each by its id, before it is deleted."""
 
 AHEAD = 8
 """Photos that wait for each download in progress: a slow one must not hold up the others."""
@@ -64,14 +67,16 @@ class RemotePictures:
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
 
-    def release(self, addresses: Iterable[str]) -> None:
-        """Say that the map has a photo of each of these addresses."""
-        for address in addresses:
-            if address in self._waiting:
-                self._waiting[address] -= 1
-                if not self._waiting[address] and (self._latest is None or address != self._latest[0]):
-                    del self._waiting[address]
-                    self._remote(address).downloads.release(address)
+    def release(self, stored: Sequence[Described], keep: Keep | None) -> None:
+        """Delete the pictures of photos that the map has now, after `keep` was called with them."""
+        copies = {item.photo.id: item.copy for item in stored if item.copy is not None}
+        if keep is not None and copies:
+            keep([item.photo for item in stored if item.copy is not None], copies)
+        for address in (item.photo.source for item in stored if item.copy is not None):
+            self._waiting[address] -= 1
+            if not self._waiting[address] and (self._latest is None or address != self._latest[0]):
+                del self._waiting[address]
+                self._remote(address).downloads.release(address)
 
     def check(self) -> None:
         """Raise the error of a service that has stopped."""

@@ -58,7 +58,7 @@ class PhotoFeatures:
 
         None also for a photo at a URL, because a query does not wait for a download.
         """
-        return None if photos.is_url(photo.source) else self._from_source(photo, identity)
+        return None if photos.is_url(photo.source) else self._from_source(photo, identity, photo.source)
 
     def keep(self, fresh: Mapping[Identity, LocalFeatures]) -> None:
         """Keep new features in memory and, if no other process is writing, in the map."""
@@ -74,16 +74,25 @@ class PhotoFeatures:
         batches: Iterable[list[Photo]] = self.cache.missing(chunk=64)
         self.cache.keep_all({})  # from now on the map stores the features of all photos, even if none is missing now
         done = missed = 0
-        with ThreadPoolExecutor(cores(), thread_name_prefix="features") as pool:
-            for batch in batches:
-                known = self.identities([photo.id for photo in batch])
-                identities = [known[photo.id] for photo in batch]  # safe: no other process can remove photos meanwhile
-                found = dict(zip(identities, pool.map(self._from_source, batch, identities), strict=True))
-                self.cache.keep_all({identity: each.pack() for identity, each in found.items() if each is not None})
-                missed += sum(each is None for each in found.values())
-                done += len(batch)
-                progress("local features", done, None)
+        for batch in batches:
+            missed += self.store(batch)
+            done += len(batch)
+            progress("local features", done, None)
         return missed
+
+    def store(self, batch: Sequence[Photo], files: Mapping[str, str] | None = None) -> int:
+        """Compute and store the features of some photos. The map must be open for writing.
+
+        `files` are local files of pictures, by the id of the photo, to be read instead of their sources. Returns the
+        number of photos whose features could not be computed.
+        """
+        known = self.identities([photo.id for photo in batch])
+        identities = [known[photo.id] for photo in batch]  # safe: no other process can remove photos meanwhile
+        sources = [(files or {}).get(photo.id, photo.source) for photo in batch]
+        with ThreadPoolExecutor(cores(), thread_name_prefix="features") as pool:
+            found = dict(zip(identities, pool.map(self._from_source, batch, identities, sources), strict=True))
+        self.cache.keep_all({identity: each.pack() for identity, each in found.items() if each is not None})
+        return sum(each is None for each in found.values())
 
     def _remember(self, features: Mapping[Identity, LocalFeatures]) -> None:
         with self._lock:
@@ -91,9 +100,9 @@ class PhotoFeatures:
             while len(self._memory) > REMEMBERED:
                 self._memory.popitem(last=False)
 
-    def _from_source(self, photo: Photo, identity: Identity) -> LocalFeatures | None:
+    def _from_source(self, photo: Photo, identity: Identity, source: str) -> LocalFeatures | None:
         try:
-            data = identity_bytes(photo.source, photo.view)
+            data = identity_bytes(source, photo.view)
             if content_hash(data, photo.view) != identity[1]:
                 return None
             is_frame = photo.view is not None and photo.view.time_s is not None

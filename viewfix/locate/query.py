@@ -106,7 +106,7 @@ def gather(
     wanted = max(options.k, VOTERS)
     asked: list[tuple[QueryView, Sequence[Candidate]]] = []
     for view in query.asked:
-        _check(view.descriptor, store.model.dim)
+        check_descriptor(view.descriptor, store.model.dim)
         asked.append((view, retrieve(store, search, view.descriptor, wanted, options.region, without=without)))
     seen = merged(asked, wanted)
     elsewhere = _rivals(query, seen, options, context)
@@ -144,7 +144,12 @@ def depth(probability: float) -> int:
     return DEPTHS["likely" if probability >= DOUBTFUL else "doubtful"]
 
 
-def _check(descriptor: npt.NDArray[np.float32], dim: int) -> None:
+def check_descriptor(descriptor: npt.NDArray[np.float32], dim: int) -> None:
+    """Refuse a descriptor that the model of the map cannot have made.
+
+    Raises:
+        BadInput: it has another length than `dim`, or is not finite.
+    """
     if not isinstance(descriptor, np.ndarray) or descriptor.dtype.kind not in "fiu":
         raise BadInput(f"The descriptor is a {type(descriptor).__name__}. Pass {dim} finite numbers in a numpy array.")
     if descriptor.shape != (dim,) or not np.isfinite(descriptor).all():

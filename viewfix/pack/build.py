@@ -22,7 +22,7 @@ from .defaults import query_defaults
 from .folder import Stored, manifest_of, refuse_others, version_of, write
 from .model import PackedModel, packed_model
 from .parts import PART_BYTES, parts_of
-from .photos import Content, PhotoStore, calibration_of, content_of, photos_bundle
+from .photos import Content, PhotoStore, calibration_of, content_of, photos_bundle, track_model_of
 from .text import whole_characters
 from .thumbnails import Thumbnails, thumbnails_of
 
@@ -130,6 +130,7 @@ def pack(
         "check": check_of(model),
         "calibration": calibration_of(calibration),
         "query": query_defaults(),
+        "track": track_model_of(store).to_json(),
     }
     parted = {
         **({"thumbnails.bin": thumbnails.content} if thumbnails and thumbnails.shown else {}),

@@ -21,6 +21,8 @@ from .photos import DEGREE, MOST_PHOTOS, NO_HEADING
 MOST_DIM = 16_384
 KINDS = {"int8": 1, "uint8": 1, "uint16": 2, "int32": 4, "uint32": 4, "float32": 4}
 WEIGHTS = ("bias", "similarity", "margin", "agreement", "density", "stranger")
+TRACK = ("slope", "bias", "temper", "foreign_bias", "foreign_slope")
+MOST_CURVE = 1000
 QUERY = {  # name: least, most
     "k": (1, 1000),
     "least_confidence": (0, 1),
@@ -197,12 +199,27 @@ def _check_numbers(about: Mapping[str, Any], dim: int) -> None:
         Preprocessing.read(object_of(model.get("preprocessing"), "model.preprocessing"))
     except BadInput as error:
         refuse(str(error).rstrip("."))
+    if "track" in about:
+        _check_track(object_of(about["track"], "track"))
     if "query" in about:
         query = object_of(about["query"], "query")
         for name, (least, most) in QUERY.items():
             number_of(query.get(name), f"query.{name}", least, most)
         for name, (least, most) in NEARBY.items():
             number_of(object_of(query.get("nearby"), "query.nearby").get(name), f"query.nearby.{name}", least, most)
+
+
+def _check_track(track: Mapping[str, Any]) -> None:
+    for name in TRACK:
+        number_of(track.get(name), f"track.{name}", -1000, 1000)
+    number_of(track.get("most_foreign"), "track.most_foreign", 0, 1000)
+    said = list_of(track.get("said"), "track.said", most=MOST_CURVE)
+    true = list_of(track.get("true"), "track.true", len(said))
+    for name, curve in (("said", said), ("true", true)):
+        for before, value in zip([0.0, *curve], curve, strict=False):
+            number_of(value, f"a value of track.{name}", before, 1)
+    if len(said) < 2:
+        refuse("track.said has fewer than 2 values")
 
 
 def points_of(value: Any) -> list[Any]:

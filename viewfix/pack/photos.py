@@ -13,6 +13,8 @@ from ..errors import BadInput
 from ..locate.confidence import Calibration
 from ..store.address import Address
 from ..store.roads import RoadSource
+from ..track.context import META_KEY
+from ..track.model import TrackModel
 from ..types import Camera, Photo, PointOfInterest, View
 from .bundle import bundled
 
@@ -52,6 +54,9 @@ class PhotoStore(Protocol):
     def roads(self) -> Roads: ...
 
     def __len__(self) -> int: ...
+
+    def meta(self, key: str) -> Any:
+        """The JSON value that is stored under a key; None if there is none."""
 
     def rows(self) -> Rows:
         """The number of every photo, ascending."""
@@ -109,6 +114,12 @@ def calibration_of(calibration: Calibration) -> dict[str, Any]:
         "radius_m": calibration.radius_m,
         "photos": calibration.inside,
     }
+
+
+def track_model_of(store: PhotoStore) -> TrackModel:
+    """The numbers of the filter that follows a moving camera: those fitted for this map, or the shipped ones."""
+    stored = store.meta(META_KEY)
+    return TrackModel.from_json(stored) if stored else TrackModel()
 
 
 def photos_bundle(content: Content, about: dict[str, Any], thumbnails: npt.NDArray[np.uint32] | None) -> bytes:

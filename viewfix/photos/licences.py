@@ -13,6 +13,7 @@ Thumbnails = Literal["none", "licensed", "all"]
 # Creative Commons in all its variants, public domain, and the open data licences that photo collections use.
 _OPEN = re.compile(
     r"^\s*(cc[\s_-]?0|cc[\s_-]by|creative\s?commons|public\s?domain|pd\b|odbl|odc-by|open\s?database|"
+    r"etalab|licence\s?ouverte|"
     r"https?://(www\.)?(creativecommons|opendatacommons)\.org/)",
     re.IGNORECASE,
 )

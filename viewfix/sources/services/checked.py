@@ -16,7 +16,9 @@ from ..columns import decimal, readable, utc_from_seconds
 LONGEST_TEXT = 300
 """Names and licences are cut after this many characters."""
 
-_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
+_KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_DIGITS = re.compile(r"[0-9]{1,30}")
 
 
 def object_of(value: Any) -> dict[str, Any]:
@@ -35,9 +37,19 @@ def text(value: Any) -> str | None:
 
 
 def key(value: Any) -> str | None:
-    """An id that may be a part of a file name and of a URL: letters, digits, dashes and underscores."""
+    """An id that may be a part of a URL: letters, digits, dashes and underscores."""
+    return value if isinstance(value, str) and _KEY.fullmatch(value) else None
+
+
+def uuid(value: Any) -> str | None:
+    """A UUID in its usual form, in lower case."""
+    return value.lower() if isinstance(value, str) and _UUID.fullmatch(value.lower()) else None
+
+
+def digits(value: Any) -> str | None:
+    """An id of digits, written as a text or a number."""
     found = str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
-    return found if _ID.fullmatch(found) else None
+    return found if _DIGITS.fullmatch(found) else None
 
 
 def number(value: Any, least: float = -math.inf, most: float = math.inf) -> float | None:

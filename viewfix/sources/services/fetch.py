@@ -9,12 +9,16 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from ...errors import StorageFailed, UnreadablePhoto
+import filelock
+
+from ...errors import BadInput, StorageFailed, UnreadablePhoto
 from ...files import write_whole
 from ...types import Progress, Skipped, silent
 from .manifest import Row, read_rows, rows_of, write_rows
 from .service import Item
 from .source import ServiceSource
+
+LOCK = ".viewfix-fetch.lock"
 
 SAMPLE = 16
 """How many pictures are asked for their size, where the list does not say it."""
@@ -93,26 +97,38 @@ def fetch(
         progress: called with the stage, the number done, and the total.
 
     Raises:
-        BadInput: an area is too large or empty; or the folder has a file photos.csv that is something else.
+        BadInput: an area is too large or empty; the folder has a file photos.csv that is something else; or another
+            process is fetching to it.
         ServiceStopped: a service is down, or refuses the token. What has arrived is kept.
         StorageFailed: the disk is full or read-only.
     """
     folder = Path(folder)
-    made = Fetched(folder / f"photos.{form}")
-    before = read_rows(made.manifest)
-    versions = {str(row["address"]): str(row["version"]) for row in before}
-    rows: dict[str, Row] = {str(row["id"]): row for row in before if (folder / str(row["file"])).is_file()}
     for source in sources:
         listed = source.listed(progress)
         if not listed.items and not listed.skipped:
             raise source.nothing_there()
+    _make(folder)
+    try:
+        with filelock.FileLock(folder / LOCK, timeout=0):
+            return _fetch(sources, folder, Fetched(folder / f"photos.{form}"), progress)
+    except filelock.Timeout:
+        raise BadInput(f"Another process is fetching to {folder}. Wait for it, or choose another folder.") from None
+
+
+def _fetch(sources: Sequence[ServiceSource], folder: Path, made: Fetched, progress: Progress) -> Fetched:
+    before = read_rows(made.manifest)
+    for part in folder.glob("*/.*.part"):  # of a run that was killed
+        part.unlink(missing_ok=True)
+    versions = {str(row["address"]): str(row["version"]) for row in before}
+    rows: dict[str, Row] = {str(row["id"]): row for row in before if (folder / str(row["file"])).is_file()}
+    for source in sources:
+        listed = source.listed()
         made.skipped += listed.skipped
         for item in listed.items:
             if versions.get(item.address, item.version) != item.version:
                 (folder / _file(item)).unlink(missing_ok=True)  # the picture has changed
     # Written before the pictures arrive, too: if this run is killed, a map can be built from those that did.
     wanted = {str(row["id"]): row for source in sources for row in _rows(source.listed().items)}
-    _make(folder)
     write_rows(made.manifest, {**rows, **wanted}.values())
     for source in sources:
         _fetch_one(source, folder, made, progress)

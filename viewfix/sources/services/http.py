@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 USER_AGENT = "viewfix/0.1 (visual place recognition; Python urllib3)"
 
-MOST_JSON_BYTES = 64 << 20
-"""The largest answer that is read: a full list has about 10 MB."""
+MOST_JSON_BYTES = 32 << 20
+"""The largest answer that is read: a full list has about 4 MB."""
 
 MOST_ERROR_BYTES = 1 << 16
 CONNECT_S, READ_S, WHOLE_S = 10.0, 60.0, 300.0

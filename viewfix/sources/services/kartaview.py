@@ -82,9 +82,9 @@ class KartaView:
 
     def _item(self, said: Any) -> Item | Skipped:
         found = checked.object_of(said)
-        picture_id = checked.key(found.get("id"))
+        picture_id = checked.digits(found.get("id"))
         if picture_id is None:
-            return Skipped("kartaview/?", "KartaView lists a picture whose id is missing or has other characters")
+            return Skipped("kartaview/?", "KartaView lists a picture without a valid id")
         position = checked.position(found.get("lng"), found.get("lat"))
         address = self._address(found)
         if position is None or address is None:

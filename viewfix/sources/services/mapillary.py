@@ -175,9 +175,9 @@ def _check_token(said: Any, status: int) -> None:
 
 def _item(said: Any) -> Item | Skipped:
     found = checked.object_of(said)
-    picture_id = checked.key(found.get("id"))
+    picture_id = checked.digits(found.get("id"))
     if picture_id is None:
-        return Skipped("mapillary/?", "Mapillary lists a picture whose id is missing or has other characters")
+        return Skipped("mapillary/?", "Mapillary lists a picture without a valid id")
     position = checked.point(found.get("computed_geometry")) or checked.point(found.get("geometry"))
     if position is None:
         return Skipped(f"mapillary/{picture_id}", "Mapillary gives no position for it")

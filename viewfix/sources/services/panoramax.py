@@ -123,9 +123,9 @@ class Panoramax:
     def _item(self, feature: Any) -> Item | Skipped:
         found = checked.object_of(feature)
         about = checked.object_of(found.get("properties"))
-        picture_id = checked.key(found.get("id"))
+        picture_id = checked.uuid(found.get("id"))
         if picture_id is None:
-            return Skipped("panoramax/?", "Panoramax lists a picture whose id is missing or has other characters")
+            return Skipped("panoramax/?", "Panoramax lists a picture without a valid id")
         position = checked.point(
             found.get("geometry"), checked.number(about.get("quality:horizontal_accuracy"), 1e-6, 1e6)
         )

@@ -13,8 +13,9 @@ if TYPE_CHECKING:
 
 _COUNTS = (
     "SELECT (SELECT photos FROM counts), (SELECT count(*) FROM skipped), "
-    "(SELECT coalesce(sum(points), 0)::bigint FROM point_sources), (SELECT coalesce(sum(length_m), 0) FROM roads)"
+    "(SELECT coalesce(sum(points), 0)::bigint FROM point_sources)"
 )
+_ROADS = "SELECT coalesce(sum(length_m), 0) FROM roads"
 # Longitudes twice: as they are, and from 0 to 360 east, where an area across the 180th meridian is not split.
 # A damaged map may contain positions that are not on the globe.
 _AREA = (
@@ -28,9 +29,10 @@ _SIZES = (
 )
 
 
-def read_info(connection: Connection, url: DatabaseUrl) -> dict[str, Any]:
+def read_info(connection: Connection, url: DatabaseUrl, has_roads: bool) -> dict[str, Any]:
     """Read all of it, ready for JSON."""
-    photos, skipped, points, roads_m = one(connection, _COUNTS)
+    photos, skipped, points = one(connection, _COUNTS)
+    roads_m = one(connection, _ROADS)[0] if has_roads else 0
     south, north, west, east, west_360, east_360, first, last = one(connection, _AREA)
     if south is not None and east_360 - west_360 < east - west:
         west, east = ((lon + 180.0) % 360.0 - 180.0 for lon in (west_360, east_360))

@@ -34,14 +34,19 @@ if TYPE_CHECKING:
     from .connect import Connection
 
 _LAT_DEG_M = 110_500.0  # under the shortest degree of latitude on WGS84
+_SELECT = f"SELECT number, {COLUMNS} FROM {JOINED}"
+_SELECT_OLDER = (  # a reader does not migrate a map
+    f"SELECT number, {COLUMNS} FROM (SELECT *, NULL AS outline FROM points) AS points JOIN point_sources USING (source)"
+)
 _VALUES = "id, name, name_key, kind, lat, lon, notability, wikidata, names, links"
 
 
 class PostgresPoints(Points):
     """See `Points`."""
 
-    def __init__(self, connections: Connections) -> None:
+    def __init__(self, connections: Connections, has_outlines: bool) -> None:
         self._connections = connections
+        self._select = _SELECT if has_outlines else _SELECT_OLDER
 
     def __len__(self) -> int:
         query = "SELECT coalesce(sum(points), 0)::bigint FROM point_sources"
@@ -64,14 +69,14 @@ class PostgresPoints(Points):
 
     def get(self, numbers: npt.ArrayLike) -> list[PointOfInterest]:
         asked = np.asarray(numbers, np.int64).tolist()
-        query = f"SELECT number, {COLUMNS} FROM {JOINED} WHERE number = ANY(%s)"
+        query = f"{self._select} WHERE number = ANY(%s)"
         lines = self._connections.lines(query, (asked,))
         found = dict(to_points(lines, self._connections.damage))
         return [found[number] for number in asked if number in found]
 
     def all(self, chunk: int = 4096) -> Iterator[PointOfInterest]:
         after = 0
-        query = f"SELECT number, {COLUMNS} FROM {JOINED} WHERE number > %s ORDER BY number LIMIT %s"
+        query = f"{self._select} WHERE number > %s ORDER BY number LIMIT %s"
         while True:
             found = self._connections.lines(query, (after, chunk))
             if not found:
@@ -122,7 +127,7 @@ class PostgresPointWriter(PointWriter):
         reach_deg = within_m / _LAT_DEG_M
         reach_lon_deg = reach_deg / max(math.cos(math.radians(abs(at.lat) + reach_deg)), 1e-9)
         query = (
-            f"SELECT number, {COLUMNS} FROM {JOINED} WHERE {column} = %s AND lat BETWEEN %s AND %s "
+            f"{_SELECT} WHERE {column} = %s AND lat BETWEEN %s AND %s "
             "AND least(abs(lon - %s), 360 - abs(lon - %s)) <= %s AND source = %s"
         )
         asked = (value, at.lat - reach_deg, at.lat + reach_deg, at.lon, at.lon, reach_lon_deg, self._source)

@@ -26,20 +26,27 @@ _CONTENT = "content_hash, content_hint"
 
 
 class Columns(NamedTuple):
-    """The columns of a photo and of a record, in the order of `records.COLUMNS`; a point is (lon, lat)."""
+    """The columns of a photo and of a record, in the order of `records.COLUMNS`; a point is (lon, lat).
+
+    `has_roads`: whether the map has tables of roads and outlines; false for an older schema.
+    """
 
     photo: str
     record: str
+    has_roads: bool
 
     @classmethod
     def of_table(cls, connection: Connection) -> Columns:
         """The columns of a map, which may have an older schema, or foreign tables: a reader does not migrate it."""
+        has_roads = bool(
+            one(connection, "SELECT to_regclass('roads') IS NOT NULL AND to_regclass('outlines') IS NOT NULL")[0]
+        )
         query = "SELECT 1 FROM pg_attribute WHERE attrelid = 'photos'::regclass AND attname = 'camera' AND attnum > 0"
         if connection.execute(f"{query} AND NOT attisdropped").fetchone() is not None:
-            return cls(f"{_PHOTO}, view, camera", f"{_PHOTO}, view, camera, {_CONTENT}")
+            return cls(f"{_PHOTO}, view, camera", f"{_PHOTO}, view, camera, {_CONTENT}", has_roads)
         # NULL where the columns are missing, and correct as soon as another process adds them.
         late = "to_jsonb(photos) ->> 'view', to_jsonb(photos) ->> 'camera'"
-        return cls(f"{_PHOTO}, {late}", f"{_PHOTO}, {late}, {_CONTENT}")
+        return cls(f"{_PHOTO}, {late}", f"{_PHOTO}, {late}, {_CONTENT}", has_roads)
 
 
 def version(connection: Connection, map_id: str) -> Version:

@@ -9,10 +9,12 @@ from .connections import Connections
 class PostgresRoads(Roads):
     """See `Roads`."""
 
-    def __init__(self, connections: Connections) -> None:
-        self._connections = connections
+    def __init__(self, connections: Connections, has_table: bool) -> None:
+        self._connections, self._has_table = connections, has_table
 
     def sources(self) -> list[RoadSource]:
+        if not self._has_table:  # a map of an older schema
+            return []
         return to_sources(self._connections.lines(f"SELECT {COLUMNS} FROM roads ORDER BY number"))
 
     def replace(self, source: RoadSource, content: bytes) -> None:

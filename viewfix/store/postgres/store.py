@@ -198,7 +198,7 @@ class PostgresStore(TransactionalStore):
         return [Skipped(*values) for values in found]
 
     def info(self) -> dict[str, Any]:
-        return self.read(read_info, self.url)
+        return self.read(read_info, self.url, self._columns.has_roads)
 
     # Writing: one transaction each, all of it or nothing
 
@@ -227,11 +227,11 @@ class PostgresStore(TransactionalStore):
 
     @property
     def points(self) -> PostgresPoints:
-        return PostgresPoints(self._connections)
+        return PostgresPoints(self._connections, self._columns.has_roads)
 
     @property
     def roads(self) -> PostgresRoads:
-        return PostgresRoads(self._connections)
+        return PostgresRoads(self._connections, self._columns.has_roads)
 
     def local_features(self, fingerprint: str, *, limit_bytes: int | None = None) -> PostgresLocalFeatures:
         limit_bytes = LIMIT_BYTES if limit_bytes is None else limit_bytes

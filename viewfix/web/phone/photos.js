@@ -5,6 +5,7 @@ import { integerOf, listOf, numberOf, objectOf, refuse, textOf, textOrNull } fro
 import { checkedPoints, pointsOf } from "./nearby.js";
 import { checkedQuery } from "./query.js";
 import { Index } from "./search.js";
+import { checkedTrackModel } from "./track/model.js";
 
 const DEGREE = 1e7; // one step is about a centimetre
 const NO_HEADING = 65535;
@@ -43,6 +44,8 @@ export class Photos {
     checkNumbers(about, dim);
     this.calibration = about.calibration;
     this.query = checkedQuery(about.query);
+    /** The numbers that a moving camera is followed by; null in packs that were written before there were any. */
+    this.track = about.track === undefined ? null : checkedTrackModel(about.track);
     this.lats = Float64Array.from(arrays.lats, (each) => each / DEGREE);
     this.lons = Float64Array.from(arrays.lons, (each) => each / DEGREE);
     this.headings = arrays.headings;

@@ -1,0 +1,105 @@
+"""The parts of an open map that tracks use: search, places, headings, and photos to compare each frame with."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import BadInput
+from ..search.search import Search
+from ..store.records import Version
+from ..store.store import Store
+from .model import TrackModel
+from .modes import Mode
+from .observe import Sight, sight
+from .places import Floats, Ints, Places
+
+CANDIDATES = 100
+"""The number of the most similar photos that are weighed for each frame."""
+
+REFERENCE = 512
+"""The number of photos, spread over the map, that show how similar a frame is to any photo at all."""
+
+META_KEY = "track"
+"""Where a map stores a track model that was fitted for it."""
+
+
+class TrackContext:
+    """What tracks on one map share. Any number of threads and tracks may use it."""
+
+    def __init__(self, store: Store, search: Search) -> None:
+        self.store, self.search = store, search
+        self._lock = threading.Lock()
+        self._version: Version | None = None
+        self._positions: tuple[Ints, Floats, Floats] | None = None
+        self._places: dict[str, Places] = {}
+        self._headings: dict[int, float] = {}
+        self._reference = np.empty((0, 0), np.float32)
+        self._model = TrackModel()
+
+    @property
+    def map_id(self) -> str:
+        """The id of the map."""
+        return self.store.map_id
+
+    @property
+    def model(self) -> TrackModel:
+        """The fitted numbers of this map, or the shipped ones."""
+        self._refresh()
+        return self._model
+
+    def places(self, mode: Mode) -> Places:
+        """The places of the map for a mode of travel.
+
+        Raises:
+            BadInput: the map is empty.
+        """
+        self._refresh()
+        if self._positions is None or not len(self._positions[0]):
+            raise BadInput(f"{self.store.address} has no photos, so nothing can be tracked on it. Add photos first.")
+        with self._lock:
+            if mode.name not in self._places:
+                self._places[mode.name] = Places.of(*self._positions, mode.cell_m)
+            return self._places[mode.name]
+
+    def sight(self, descriptor: npt.NDArray[np.float32], places: Places) -> tuple[Sight, Ints, Floats]:
+        """Compare a (dim,) float32 descriptor of length 1 with the map.
+
+        Returns:
+            The sight; and the rows, (K,) int64, and cosines, (K,) float64, of the most similar photos, best first.
+        """
+        rows, cosines = self.search.nearest(descriptor, CANDIDATES)
+        of = places.places_of_rows(rows)
+        rows, similarities, of = rows[of >= 0], cosines[of >= 0].astype(np.float64), of[of >= 0]
+        if not len(rows):
+            raise BadInput(f"{self.store.address} has changed while it was tracked. Begin the track again.")
+        reference = (self._reference @ descriptor).astype(np.float64)
+        return sight(of, self._headings_deg(rows.tolist()), similarities, reference), rows, similarities
+
+    def _headings_deg(self, rows: Sequence[int]) -> Floats:
+        missing = [row for row in rows if row not in self._headings]
+        if missing:
+            photos = self.store.photos(missing)
+            found = self.store.rows_of([photo.id for photo in photos])
+            for photo in photos:
+                if photo.id in found:
+                    self._headings[found[photo.id]] = np.nan if photo.heading_deg is None else photo.heading_deg
+        return np.array([self._headings.get(row, np.nan) for row in rows])
+
+    def _refresh(self) -> None:
+        """Read the positions again if the map has changed."""
+        version = self.store.version
+        with self._lock:
+            if version == self._version:
+                return
+            self._positions = self.store.positions()
+            self._places, self._headings = {}, {}
+            rows = self._positions[0]
+            chosen = rows[np.unique(np.linspace(0, len(rows) - 1, min(len(rows), REFERENCE)).astype(np.int64))]
+            self._reference = self.store.descriptors(chosen) if len(chosen) else np.empty((0, 0), np.float32)
+            stored = self.store.meta(META_KEY)
+            self._model = TrackModel.from_json(stored) if stored else TrackModel()
+            self._version = version

@@ -1,0 +1,126 @@
+// The belief of a track: how likely each place, direction of travel and speed is, on the map and off it.
+// The same as viewfix/track/belief.py; a test compares both.
+
+/** The bins of the direction of travel, and of the direction of the camera: north, north-east, and so on. */
+export const DIRECTIONS = 8;
+export const BIN_DEG = 360 / DIRECTIONS;
+
+const MOST_PLACES = 300;
+const MOST_VALUES = 4096;
+const LEAST = 1e-7;
+
+/**
+ * Probabilities that sum to 1: those of `on`, `off`, `restOn` and `restOff` together. `on` and `off` hold DIRECTIONS times
+ * `speeds` numbers for each place: the camera is there, or it has left the map and was last near there. `restOn` and
+ * `restOff` are what is left for all places alike. `views` holds DIRECTIONS numbers for each place, the direction of the
+ * camera if it is there; those of one place sum to 1.
+ * @typedef {{places: Int32Array, speeds: number, on: Float64Array, off: Float64Array, views: Float64Array, restOn: number, restOff: number}} Belief
+ *   `places` ascending
+ */
+
+/** Anywhere, on the map or off it. @param {number} speeds @returns {Belief} */
+export function unknown(speeds) {
+  const none = new Float64Array(0);
+  return { places: new Int32Array(0), speeds, on: none, off: none, views: none, restOn: 0.5, restOff: 0.5 };
+}
+
+/** @param {Float64Array} values @param {number} [from] @param {number} [to] */
+export function sum(values, from = 0, to = values.length) {
+  let total = 0;
+  for (let i = from; i < to; i++) total += values[i];
+  return total;
+}
+
+/** The probability of each place on the map, without the rest. @param {Belief} belief */
+export function onPlaces({ places, on, speeds }) {
+  const size = DIRECTIONS * speeds;
+  return Float64Array.from(places, (_, i) => sum(on, i * size, (i + 1) * size));
+}
+
+/** The probability of each place, on the map and off it. @param {Belief} belief */
+export function weights({ places, on, off, speeds }) {
+  const size = DIRECTIONS * speeds;
+  return Float64Array.from(places, (_, i) => sum(on, i * size, (i + 1) * size) + sum(off, i * size, (i + 1) * size));
+}
+
+/** The probability of being off the map. @param {Belief} belief */
+export function offMap({ off, restOff }) {
+  return sum(off) + restOff;
+}
+
+/** The indices of the `most` largest values, the largest first. @param {Float64Array} values @param {number} most */
+export function largest(values, most) {
+  return Array.from(values, (_, i) => i).sort((a, b) => values[b] - values[a] || a - b).slice(0, most);
+}
+
+/** All places of both lists, once each, ascending. @param {Int32Array[]} lists */
+export function union(...lists) {
+  return Int32Array.from(new Set(lists.flatMap((list) => [...list]))).sort();
+}
+
+/** The same belief with more places, all with probability 0. @param {Belief} belief @param {Int32Array} places which contain the present ones, ascending @returns {Belief} */
+export function expanded(belief, places) {
+  const size = DIRECTIONS * belief.speeds;
+  const on = new Float64Array(places.length * size);
+  const off = new Float64Array(places.length * size);
+  const views = new Float64Array(places.length * DIRECTIONS).fill(1 / DIRECTIONS);
+  for (let i = 0, at = 0; i < belief.places.length; i++, at++) {
+    while (places[at] !== belief.places[i]) at++;
+    on.set(belief.on.subarray(i * size, (i + 1) * size), at * size);
+    off.set(belief.off.subarray(i * size, (i + 1) * size), at * size);
+    views.set(belief.views.subarray(i * DIRECTIONS, (i + 1) * DIRECTIONS), at * DIRECTIONS);
+  }
+  return { ...belief, places, on, off, views };
+}
+
+/** Give small probabilities back to the rest, and round the others to 32 bits. @param {Belief} belief @returns {Belief} */
+export function pruned(belief) {
+  const { speeds, on, off, places } = belief;
+  const size = DIRECTIONS * speeds;
+  const above = [...on, ...off].filter((value) => value > LEAST);
+  const line = above.length > MOST_VALUES ? Float64Array.from(above).sort()[above.length - MOST_VALUES] : LEAST;
+  const kept = (/** @type {number} */ value) => (value > line ? Math.fround(value) : 0);
+  const keep = places.length > MOST_PLACES ? largest(weights(belief), MOST_PLACES).sort((a, b) => a - b) : [...places.keys()];
+  const isSome = (/** @type {number} */ place) => {
+    for (let i = place * size; i < (place + 1) * size; i++) if (on[i] > line || off[i] > line) return true;
+    return false;
+  };
+  const some = keep.filter(isSome);
+  const part = (/** @type {Float64Array} */ values, /** @type {number} */ wide, /** @type {(value: number) => number} */ as) => {
+    const made = new Float64Array(some.length * wide);
+    some.forEach((place, i) => {
+      for (let at = 0; at < wide; at++) made[i * wide + at] = as(values[place * wide + at]);
+    });
+    return made;
+  };
+  const [newOn, newOff] = [part(on, size, kept), part(off, size, kept)];
+  return {
+    places: Int32Array.from(some, (i) => places[i]),
+    speeds,
+    on: newOn,
+    off: newOff,
+    views: part(belief.views, DIRECTIONS, Math.fround),
+    restOn: Math.max(belief.restOn + sum(on) - sum(newOn), 0),
+    restOff: Math.max(belief.restOff + sum(off) - sum(newOff), 0),
+  };
+}
+
+/**
+ * Multiply by likelihoods, and make the sum 1 again.
+ * @param {Belief} belief
+ * @param {(place: number, speed: number) => number} likely of being on the map; `place` counts those of the belief
+ * @param {number} restOn of being anywhere else on the map @param {number} off of being off the map
+ * @returns {Belief}
+ */
+export function scaled(belief, likely, restOn, off) {
+  const { speeds } = belief;
+  const on = belief.on.map((value, i) => value * likely(Math.floor(i / (DIRECTIONS * speeds)), i % speeds));
+  const total = sum(on) + (sum(belief.off) + belief.restOff) * off + belief.restOn * restOn;
+  return {
+    ...belief,
+    on: on.map((each) => each / total),
+    off: belief.off.map((each) => (each * off) / total),
+    restOn: (belief.restOn * restOn) / total,
+    restOff: (belief.restOff * off) / total,
+  };
+}

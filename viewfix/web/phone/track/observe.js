@@ -1,0 +1,74 @@
+// What one frame says: the likelihood of each place and camera direction, and of not being on the map.
+// The same as viewfix/track/observe.py; a test compares both.
+
+import { BIN_DEG, DIRECTIONS, sum } from "./belief.js";
+import { foreignLikelihood, likelihood } from "./model.js";
+import { median } from "./places.js";
+
+const LOOK_APART_DEG = 45; // photos that look this far apart show different things
+const ROBUST = 1.4826; // the median distance from the median, in standard deviations
+const LEAST_SPREAD = 1e-6;
+
+/** @typedef {import("./belief.js").Belief} Belief */
+/** @typedef {import("./model.js").TrackModel} TrackModel */
+/**
+ * One frame, compared with the map.
+ * @typedef {{places: Int32Array, standing: Float64Array, least: number, most: number}} Sight
+ *   `standing` holds DIRECTIONS numbers for each place: how far the most similar photo of that place and direction stands
+ *   out of the frame's similarities; `least` and `most` are those of the least and the most similar photo found
+ */
+
+/** @param {number} angle degrees, any */
+export const turnOf = (angle) => Math.abs(((((angle + 180) % 360) + 360) % 360) - 180);
+
+/**
+ * @param {{place: number, heading: number | null, similarity: number}[]} found the most similar photos
+ * @param {Float64Array} reference the similarities of the frame with photos spread over the whole map; put in order
+ * @returns {Sight}
+ */
+export function sight(found, reference) {
+  const middle = median(reference);
+  const spread = Math.max(ROBUST * median(reference.map((each) => Math.abs(each - middle))), LEAST_SPREAD);
+  const places = Int32Array.from(new Set(found.map(({ place }) => place))).sort();
+  const at = new Map([...places].map((place, i) => [place, i]));
+  const standing = new Float64Array(places.length * DIRECTIONS).fill(-Infinity);
+  let [least, most] = [Infinity, -Infinity];
+  for (const { place, heading, similarity } of found) {
+    const z = (similarity - middle) / spread;
+    [least, most] = [Math.min(least, z), Math.max(most, z)];
+    const from = (at.get(place) ?? 0) * DIRECTIONS;
+    for (let a = 0; a < DIRECTIONS; a++) {
+      if (heading === null || turnOf(heading - a * BIN_DEG) <= LOOK_APART_DEG) standing[from + a] = Math.max(standing[from + a], z);
+    }
+  }
+  return { places, standing, least, most };
+}
+
+/** Take one frame into account; all places of the sight are in the belief. @param {Belief} belief @param {Sight} frame @param {TrackModel} model @returns {Belief} */
+export function seen(belief, frame, model) {
+  const least = likelihood(model, frame.least);
+  const foreign = foreignLikelihood(model, frame.most);
+  const size = DIRECTIONS * belief.speeds;
+  const [on, views] = [belief.on.slice(), belief.views.map((each) => each * least)];
+  const at = new Map([...belief.places].map((place, i) => [place, i]));
+  frame.places.forEach((place, p) => {
+    const from = (at.get(place) ?? 0) * DIRECTIONS;
+    for (let a = 0; a < DIRECTIONS; a++) {
+      views[from + a] = belief.views[from + a] * likelihood(model, Math.max(frame.standing[p * DIRECTIONS + a], frame.least));
+    }
+  });
+  for (let i = 0; i < belief.places.length; i++) {
+    const likely = sum(views, i * DIRECTIONS, (i + 1) * DIRECTIONS);
+    for (let a = i * DIRECTIONS; a < (i + 1) * DIRECTIONS; a++) views[a] /= likely;
+    for (let v = i * size; v < (i + 1) * size; v++) on[v] *= likely;
+  }
+  const total = sum(on) + sum(belief.off) * foreign + belief.restOn * least + belief.restOff * foreign;
+  return {
+    ...belief,
+    on: on.map((each) => each / total),
+    off: belief.off.map((each) => (each * foreign) / total),
+    views,
+    restOn: (belief.restOn * least) / total,
+    restOff: (belief.restOff * foreign) / total,
+  };
+}
