@@ -7,20 +7,26 @@ python benchmarks/routes.py --valhalla PATH/TO/THAT/python
 from __future__ import annotations
 
 import argparse
+import base64
 import json
+import lzma
 import random
 import statistics
 import subprocess
 import tempfile
+import threading
 import time
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
 from truth import DATA
 
 from viewfix.errors import BadInput
+from viewfix.pack.app import WEB
 from viewfix.roads.build import build
-from viewfix.roads.graph import STEP_DEG, Graph, compress, decompress
+from viewfix.roads.graph import STEP_DEG, Graph, compress, decompress, encode
 from viewfix.roads.network import Network
 from viewfix.roads.osm import read_roads
 from viewfix.roads.router import _route
@@ -109,9 +115,48 @@ def measure(name: str, graph: Graph, mode: Mode, count: int, seed: int) -> tuple
     return asked, lengths
 
 
+PHONE = """async ([data, asked]) => {
+    const bytes = Uint8Array.from(atob(data), letter => letter.charCodeAt(0));
+    const [{ readRoads }, { Router }] = await Promise.all(["roads", "route"].map(name => import(`/phone/${name}.js`)));
+    const began = performance.now();
+    const router = new Router(readRoads(bytes.buffer));
+    router.network("walk");
+    const ready = performance.now() - began;
+    const routes = asked.map(([from, to]) => {
+        const start = performance.now();
+        const { distance_m } = router.route(from, to, { mode: "walk", heading: 0 });
+        return [distance_m, performance.now() - start];
+    });
+    return { ready, routes }; }"""
+
+
+def phone(name: str, graph: Graph, asked: list[object]) -> None:
+    """Time the same routes in Chromium, by the code of the phone app."""
+    from playwright.sync_api import sync_playwright
+
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(WEB))) as server, sync_playwright() as play:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        page = play.chromium.launch(args=["--no-sandbox"]).new_page()
+        page.goto(f"http://127.0.0.1:{server.server_address[1]}/package.json")
+        places = [each[0] for each in asked]  # type: ignore[index]
+        found = page.evaluate(PHONE, [base64.b64encode(encode(graph)).decode(), places])
+        server.shutdown()
+    taken = [ms for metres, ms in found["routes"] if 1000 <= metres <= 2000]
+    packed = len(lzma.compress(encode(graph), format=lzma.FORMAT_ALONE))
+    print(
+        f"  in Chromium: {packed / 1000:.1f} kB in a pack, ready in {found['ready']:.0f} ms; routes of 1 to 2 km: median "
+        f"{statistics.median(taken):.1f} ms, 95th percentile {np.quantile(taken, 0.95):.1f} ms"
+    )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--valhalla", type=Path, help="the Python that has pyvalhalla")
+    parser.add_argument("--phone", action="store_true", help="also time the phone's code in Chromium")
     parser.add_argument("--pairs", type=int, default=200)
     parser.add_argument("--modes", nargs="*", default=["walk", "cycle", "drive"])
     parser.add_argument("--seed", type=int, default=1)
@@ -134,6 +179,8 @@ def main() -> None:
         )
         for mode in options.modes:
             asked, lengths = measure(name, graph, mode, options.pairs, options.seed)
+            if options.phone and mode == "walk":
+                phone(name, graph, asked)
             if options.valhalla is None:
                 continue
             for what, extra in (("as it is", {}), ("told to be short", {"shortest": True})):
