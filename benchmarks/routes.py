@@ -13,25 +13,29 @@ import lzma
 import random
 import statistics
 import subprocess
+import sys
 import tempfile
-import threading
 import time
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
+from playwright.sync_api import sync_playwright
 from truth import DATA
 
-from viewfix.errors import BadInput
-from viewfix.pack.app import WEB
-from viewfix.roads.build import build
-from viewfix.roads.graph import STEP_DEG, Graph, compress, decompress, encode
-from viewfix.roads.network import Network
-from viewfix.roads.osm import read_roads
-from viewfix.roads.router import _route
-from viewfix.roads.speeds import Mode
-from viewfix.types import Position
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
+
+from browser.conftest import QUIET, executable  # noqa: E402
+from browser.static_server import served  # noqa: E402
+
+from viewfix.errors import BadInput  # noqa: E402
+from viewfix.pack.app import WEB  # noqa: E402
+from viewfix.roads.build import build  # noqa: E402
+from viewfix.roads.graph import STEP_DEG, Graph, compress, decompress, encode  # noqa: E402
+from viewfix.roads.network import Network  # noqa: E402
+from viewfix.roads.osm import read_roads  # noqa: E402
+from viewfix.roads.router import _route  # noqa: E402
+from viewfix.roads.speeds import Mode  # noqa: E402
+from viewfix.types import Position  # noqa: E402
 
 EXTRACTS = ("Helsinki", "monaco")
 COSTING: dict[Mode, str] = {"walk": "pedestrian", "cycle": "bicycle", "drive": "auto"}
@@ -132,24 +136,16 @@ PHONE = """async ([data, asked]) => {
 
 def phone(name: str, graph: Graph, asked: list[object]) -> None:
     """Time the same routes in Chromium, by the code of the phone app."""
-    from playwright.sync_api import sync_playwright
-
-    class Quiet(SimpleHTTPRequestHandler):
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(WEB))) as server, sync_playwright() as play:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        page = play.chromium.launch(args=["--no-sandbox"]).new_page()
-        page.goto(f"http://127.0.0.1:{server.server_address[1]}/package.json")
+    with served(WEB) as folder, sync_playwright() as play:
+        page = play.chromium.launch(executable_path=executable(), args=QUIET).new_page()
+        page.goto(folder.url + "package.json")
         places = [each[0] for each in asked]  # type: ignore[index]
         found = page.evaluate(PHONE, [base64.b64encode(encode(graph)).decode(), places])
-        server.shutdown()
     taken = [ms for metres, ms in found["routes"] if 1000 <= metres <= 2000]
     packed = len(lzma.compress(encode(graph), format=lzma.FORMAT_ALONE))
     print(
-        f"  in Chromium: {packed / 1000:.1f} kB in a pack, ready in {found['ready']:.0f} ms; routes of 1 to 2 km: median "
-        f"{statistics.median(taken):.1f} ms, 95th percentile {np.quantile(taken, 0.95):.1f} ms"
+        f"  in Chromium: {packed / 1000:.1f} kB in a pack, ready in {found['ready']:.0f} ms; routes of 1 to 2 km: "
+        f"median {statistics.median(taken):.1f} ms, 95th percentile {np.quantile(taken, 0.95):.1f} ms"
     )
 
 
