@@ -21,7 +21,7 @@ from viewfix.store.store import Store
 PUBLIC = {
     "Added", "BadInput", "Box", "Calibration", "Camera", "Candidate", "Circle", "Evidence", "Explanation", "Fetched",
     "Fix", "Map", "MapBusy", "MissingExtra", "Model", "ModelMismatch", "Nearby", "NotAMap", "Photo", "PointOfInterest",
-    "Position", "Reach", "Region", "ServiceOptions", "Skipped", "StorageFailed", "Track", "TrackFix",
+    "Position", "Reach", "Region", "ServiceOptions", "Skipped", "SourceOptions", "StorageFailed", "Track", "TrackFix",
     "UnknownModel", "UnreadablePhoto", "View", "ViewfixError", "__version__", "fetch", "open_service",
 }  # fmt: skip
 
@@ -204,7 +204,7 @@ def test_adding_asks_the_store_a_few_times_a_batch_and_not_a_photo(
     with Store.open(city.path, write=True) as store:
         added = ingest_module.ingest(city.photos(), store, city.model)
     assert added.unchanged == count
-    assert len(calls) <= 4 * (1 + count // ingest_module.BATCH)
+    assert len(calls) <= 4 * (1 + count // ingest_module.LOOK_AHEAD)
 
 
 def test_the_help_of_every_first_step_needs_no_numpy() -> None:

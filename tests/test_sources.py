@@ -241,7 +241,7 @@ def test_a_folder_without_photos_is_refused_with_its_contents(tmp_path: Path) ->
     write(tmp_path, "film.mp4", data=b"\0\0\0\x20ftypisom")
     with pytest.raises(BadInput, match="2 x .gif, 1 x .mp4. Pass a folder with JPEG"):
         open_source(tmp_path)
-    with pytest.raises(BadInput, match="neither a folder, nor a photo, nor a manifest"):
+    with pytest.raises(BadInput, match="neither a folder, nor a photo, nor a film, nor a manifest"):
         open_source(tmp_path / "a.gif")
 
 

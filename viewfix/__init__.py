@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from .map import Map
     from .models.model import Model
     from .pois.nearby import Reach
+    from .sources import SourceOptions
     from .sources.services.fetch import Fetched, fetch
     from .sources.services.open import open_service
     from .sources.services.options import ServiceOptions
@@ -47,6 +48,7 @@ _LAZY = {  # these bring numpy, ONNX Runtime or FAISS: imported when they are fi
     "Reach": "pois.nearby",
     "Region": "geo",
     "ServiceOptions": "sources.services.options",
+    "SourceOptions": "sources",
     "fetch": "sources.services.fetch",
     "open_service": "sources.services.open",
     "Track": "track.track",
@@ -79,6 +81,7 @@ __all__ = [
     "Region",
     "ServiceOptions",
     "Skipped",
+    "SourceOptions",
     "StorageFailed",
     "Track",
     "TrackFix",

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from .. import photos
 from ..errors import UnreadablePhoto
 from ..models.model import Model
+from ..photos.recent_frames import RECENT
 from ..photos.views import identity_bytes, load_views
 from ..types import Photo, Skipped, View
 
@@ -115,17 +116,22 @@ def describe(work: Iterable[Work], model: Model, *, workers: int | None = None) 
     """
     workers = workers or cores()
     waiting: deque[Future[list[Described | Skipped]] | Settled | Skipped] = deque()
+    ahead = 0  # photos that are waiting, so that long groups do not run farther ahead than single photos
     pool = ThreadPoolExecutor(workers, thread_name_prefix="embed")
     try:
         for item in together(work):
             waiting.append(pool.submit(describe_together, item, model) if isinstance(item, list) else item)
-            if len(waiting) >= 4 * workers:
-                yield from _results(waiting.popleft())
+            ahead += len(item) if isinstance(item, list) else 1
+            while ahead >= 4 * workers and len(waiting) > workers:
+                results = _results(waiting.popleft())
+                ahead -= len(results)
+                yield from results
         while waiting:
             yield from _results(waiting.popleft())
     finally:
         # After Ctrl-C or on a full disk, nothing that is still queued is needed.
         pool.shutdown(wait=True, cancel_futures=True)
+        RECENT.clear()
 
 
 def _results(item: Future[list[Described | Skipped]] | Settled | Skipped) -> Sequence[Outcome]:

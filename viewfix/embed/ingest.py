@@ -22,6 +22,10 @@ BATCH = 64
 """Photos per commit: about a second of work on two cores, the most that an interrupted build has to repeat."""
 
 
+LOOK_AHEAD = 16
+"""Photos that are compared with the map at once: few, because the frames of films wait in memory meanwhile."""
+
+
 @dataclass(slots=True)
 class Added:
     """The outcome of adding photos: the numbers of new, changed and known photos, and the skipped ones with reasons.
@@ -78,7 +82,7 @@ def ingest(
     with RemotePictures(remotes, progress) as pictures:
         total = getattr(stream, "count", None)
         changes = Changes(store, frozenset(each.id for each in store.skipped()), pictures.version)
-        for item in describe(pictures.downloaded(changes.work(stream, BATCH)), model):
+        for item in describe(pictures.downloaded(changes.work(stream, BATCH if remotes else LOOK_AHEAD)), model):
             if isinstance(item, Skipped):
                 fresh.append(item)
             elif isinstance(item, Settled):

@@ -38,6 +38,11 @@ class Frame:
     def __init__(self, decoded: Any, time_s: float) -> None:
         self._decoded, self.time_s = decoded, time_s
 
+    @property
+    def size_bytes(self) -> int:
+        """The memory that it takes."""
+        return sum(plane.buffer_size for plane in self._decoded.planes)
+
     def pixels(self) -> Pixels:
         """(H, W, 3) uint8 RGB, upright, in full resolution."""
         rgb: Pixels = self._decoded.to_ndarray(format="rgb24")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -12,9 +13,10 @@ from PIL import Image
 from ..errors import UnreadablePhoto
 from ..types import View
 from .content import read_bytes
-from .film import Film, film_identity
+from .film import Film, Frame, film_identity
 from .header import read_header
 from .pixels import Readable, load
+from .recent_frames import RECENT
 from .sphere import FIELD_OF_VIEW_DEG, Extent, Pixels, cut, extent_of, is_whole_sphere
 from .xmp import panorama_in
 
@@ -65,19 +67,26 @@ def _moments(photo: Readable, views: Sequence[View | None]) -> Iterator[Pixels]:
     if not isinstance(photo, str | Path):
         raise UnreadablePhoto("A moment of a film can only be read from its file. Pass the path of the film.")
     frame, at_s = None, None
-    with Film(photo) as film:
+    with contextlib.ExitStack() as opened:
+        film: Film | None = None
         for view in views:
             if view is None or view.time_s is None:
                 raise UnreadablePhoto(f"{photo} is a film. Pass the time of a frame: View(time_s=...).")
             if view.time_s != at_s:
-                found = film.at(view.time_s)
-                if found is None or abs(found.time_s - view.time_s) > MOST_MISSED_S:
-                    raise UnreadablePhoto(
-                        f"{photo} has no frame at {view.time_s:.2f} s: it ends before, or is damaged."
-                    )
+                found = RECENT.take(str(photo), view.time_s)
+                if not isinstance(found, Frame):
+                    film = film or opened.enter_context(Film(photo))
+                    found = _frame(film, view.time_s)
                 frame, at_s = found.pixels(), view.time_s
             assert frame is not None, "decoded for the first view of a moment"
             yield _part(frame, view)
+
+
+def _frame(film: Film, time_s: float) -> Frame:
+    found = film.at(time_s)
+    if found is None or abs(found.time_s - time_s) > MOST_MISSED_S:
+        raise UnreadablePhoto(f"{film.path} has no frame at {time_s:.2f} s: it ends before, or is damaged.")
+    return found
 
 
 def _part(frame: Pixels, view: View) -> Pixels:
@@ -116,5 +125,8 @@ def _load_panorama(photo: Readable, least_height_px: int | None) -> tuple[Pixels
             f"A view cannot be cut out of a picture with {width_px} x {height_px} pixels: an equirectangular panorama "
             "is twice as wide as it is high. Use a full panorama, or remove the view."
         )
-    times = 1 if least_height_px is None else int(height_px / extent.height // least_height_px)
-    return (np.asarray(Image.fromarray(pixels).reduce(times)) if times > 1 else pixels), extent
+    share = 1.0 if least_height_px is None else least_height_px / (height_px / extent.height)
+    if share >= 1.0:
+        return pixels, extent
+    size = max(1, math.ceil(width_px * share)), max(1, math.ceil(height_px * share))
+    return np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.BILINEAR)), extent

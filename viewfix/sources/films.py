@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ..errors import BadInput, UnreadablePhoto
 from ..photos.film import EAC, Film, Frame
+from ..photos.recent_frames import RECENT as RECENT_FRAMES
 from ..photos.sphere import is_whole_sphere
 from ..telemetry import Track, film_track
 from ..telemetry.clock import ClockOptions, film_begins
@@ -126,6 +127,7 @@ class FilmSource:
             if fixed is None or frame.time_s <= last_s:
                 continue
             last_s = frame.time_s
+            RECENT_FRAMES.add(str(self.path), frame.time_s, frame, frame.size_bytes)
             taken_at = track.moment(frame.time_s + shift_s)
             if taken_at is None and about.created_at is not None:
                 taken_at = about.created_at + timedelta(seconds=frame.time_s)
