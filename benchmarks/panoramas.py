@@ -4,8 +4,8 @@
     python benchmarks/panoramas.py --time
 
 The rings are made of a set of street-level photos: the four headings of each point are joined into an equirectangular
-panorama, and cut into views again. `train` is for choosing, `test` for measuring once. With --verify, a map is built
-and calibrated, and verifies candidates where similarity leaves a doubt. With --time, a panorama of 4096 x 2048 pixels
+panorama, and cut into views again. `train` is for choosing, `test` for measuring once. With --verify, candidates
+are also verified where similarity leaves a doubt. With --time, a panorama of 4096 x 2048 pixels
 is described.
 """
 
@@ -28,10 +28,13 @@ from PIL import Image
 
 from viewfix import Map, Photo, Position
 from viewfix.embed.describe import Described, Pending, describe
+from viewfix.embed.ingest import ingest
 from viewfix.geo import distances_m
 from viewfix.models import catalogue
 from viewfix.models.model import Model
 from viewfix.sources import views_of_panorama
+from viewfix.store.open import open_or_create
+from viewfix.store.store import ModelIdentity
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 FOUND_M = 25.0
@@ -121,13 +124,17 @@ def by_similarity(photos: Sequence[Photo], folder: Path, queries: Sequence[Row],
 
 
 def verified(photos: Sequence[Photo], folder: Path, queries: Sequence[Row], scratch: Path) -> float:
-    """The same by a calibrated map that verifies where similarity leaves a doubt."""
+    """The same by a map that verifies where similarity leaves a doubt, by the calibration that ships with viewfix."""
 
     def one(row: Row) -> bool:
         evidence = city.evidence(folder / row["file"], places=1)
         return bool(evidence.candidates) and right(row, evidence.candidates[0].photo)
 
-    with Map.build(scratch / f"{len(photos)}.map", photos) as city, ThreadPoolExecutor(os.cpu_count()) as pool:
+    path, model = scratch / f"{len(photos)}.map", catalogue.named(catalogue.DEFAULT, threads=1)
+    writer, _ = open_or_create(path, ModelIdentity(model.name, model.fingerprint, model.dim))
+    with writer:
+        ingest(photos, writer, model)
+    with Map.open(path, model=model) as city, ThreadPoolExecutor(os.cpu_count()) as pool:
         return 100 * float(np.mean(list(pool.map(one, queries))))
 
 

@@ -34,6 +34,7 @@ from viewfix.cli import run
 from viewfix.geo import distance_m
 from viewfix.photos import film as film_module
 from viewfix.photos.film import Film, film_identity
+from viewfix.photos.recent_frames import RecentFrames
 from viewfix.photos.views import load_view, load_views
 from viewfix.reports.pictures import thumbnail
 from viewfix.sources import SourceOptions, notes_of, open_for_map
@@ -108,6 +109,19 @@ def test_the_identity_of_a_film_changes_with_its_content_and_needs_only_its_ends
     with large.open("wb") as file:
         file.truncate(5_000_000_000)
     assert len(film_identity(large)) < 3_000_000
+
+
+def test_frames_that_wait_are_bounded_and_forgotten_if_nothing_asks_for_them() -> None:
+    kept = RecentFrames(most_bytes=10)
+    kept.add("a", 1.0, "one", 4)
+    kept.add("a", 2.0, "two", 4)
+    kept.add("a", 3.0, "three", 4)
+    assert kept.take("a", 3.0) is None, "no room"
+    assert (kept.take("a", 1.0), kept.take("a", 1.0)) == ("one", None)
+    kept.add("a", 4.0, "four", 6)
+    for number in range(101):
+        kept.add("b", float(number), "large", 100)
+    assert kept.take("a", 2.0) is None and kept.take("a", 4.0) is None
 
 
 # Photos of films

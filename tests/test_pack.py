@@ -316,6 +316,9 @@ class OnlyStored:
     def __len__(self) -> int:
         return len(self.made)
 
+    def meta(self, key: str) -> None:
+        """Nothing is stored."""
+
     def rows(self) -> np.ndarray:
         return np.arange(len(self.made))
 

@@ -185,6 +185,13 @@ def test_a_picture_shaped_like_a_panorama_raises_a_question_that_an_option_answe
     assert isinstance(whole, Photo) and whole.view is None
 
 
+def test_a_panorama_without_a_pose_is_used_without_headings_and_named(tmp_path: Path) -> None:
+    source = open_for_map(save_panorama(tmp_path / "p.jpg", sphere(1024)))
+    assert [item.heading_deg for item in source if isinstance(item, Photo)] == [None] * 8
+    [note] = source.notes.kept
+    assert note.startswith("p.jpg: its metadata does not say where the panorama looks")
+
+
 def test_a_wide_photo_of_a_phone_is_not_asked_about(tmp_path: Path) -> None:
     file = tmp_path / "wide.jpg"
     with_focal = with_exif(GPS, {0xA405: 26})

@@ -11,6 +11,8 @@ from typing import Any, Unpack
 import numpy as np
 import numpy.typing as npt
 
+from .align import Alignment, plan_alignment
+from .blur import Blur
 from .coverage import SAMPLE, Coverage, survey
 from .embed.ingest import Added, discard_if_empty, ingest, nothing_usable
 from .embed.ray import Where, describer
@@ -45,6 +47,7 @@ from .store.export import export
 from .store.open import open_or_create
 from .store.points import Points
 from .store.store import Address, ModelIdentity, Place, Store
+from .thin import RECALL_BUDGET, Thinning, plan_thinning
 from .track.context import TrackContext
 from .track.track import Track
 from .types import Fix, Photo, Progress, Skipped, silent
@@ -290,13 +293,14 @@ class Map:
         made = query_options(**options)
         return gather(self._query(photo, made), made, self.context, places=places)
 
-    def explain(self, photo: Readable, **options: Unpack[LocateOptions]) -> Explanation:
+    def explain(self, photo: Readable, *, blur: Blur | None = None, **options: Unpack[LocateOptions]) -> Explanation:
         """Locate a photo and explain the answer: `city.explain("a.jpg").save("why.html")`.
 
-        Takes the keywords of `locate`, and raises the same errors. A notebook displays the explanation.
+        Takes the keywords of `locate`, and raises the same errors. A notebook displays the explanation. `blur`, such as
+        `Blur.of(["faces"])`, is applied to the pictures that it shows.
         """
         made = query_options(**options)
-        return explain(self._query(photo, made), made, self.context)
+        return explain(self._query(photo, made), made, self.context, blur)
 
     def route(self, start: Endpoint, to: Endpoint, **options: Unpack[RouteOptions]) -> Route:
         """Find the way on the roads of the map, from where a photo was taken to a sight, say. See `route_between`.
@@ -411,6 +415,21 @@ class Map:
             seed: seed of the random choice of these photos.
         """
         return survey(self.context, sample=sample, seed=seed, progress=self._progress)
+
+    def alignment(self) -> Alignment:
+        """Find photos whose heading or position contradicts their neighbours. Nothing is changed.
+
+        Pass its `corrections` to `viewfix.align.apply_alignment`, which keeps what was there before.
+        """
+        return plan_alignment(self.context, progress=self._progress)
+
+    def thinning(self, *, recall_budget: float = RECALL_BUDGET) -> Thinning:
+        """Find the photos that the map does not need. Nothing is changed; pass `removed` to `remove` to take them out.
+
+        Args:
+            recall_budget: the largest loss of Recall@1, [0, 1), for photos taken between those of the map.
+        """
+        return plan_thinning(self.context, recall_budget=recall_budget, progress=self._progress)
 
     def __repr__(self) -> str:
         return f"<Map {self.address}: {len(self)} photos, {self._store.model.name}>"

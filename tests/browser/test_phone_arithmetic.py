@@ -32,6 +32,8 @@ from viewfix.pack.photos import calibration_of, quantized
 from viewfix.photos import load
 from viewfix.pois.lookup import SPARE
 from viewfix.pois.nearby import Reach, choose, score
+from viewfix.pois.upcoming import Announcer, Belief, Upcoming, upcoming
+from viewfix.store.points import Spots
 from viewfix.types import Candidate, Fix, Nearby, Photo, PointOfInterest, Position
 
 from .static_server import served
@@ -444,3 +446,70 @@ def test_the_scan_of_codes_finds_the_most_similar_photos(page: Page) -> None:
     at = np.array([[each["index"] for each in mine] for mine in found])
     np.testing.assert_allclose(similarities, np.einsum("qd,qkd->qk", queries, units[at]), atol=0.003)
     assert math.isclose(similarities[0, 0], 1.0, abs_tol=0.6)
+
+
+@pytest.mark.parametrize("lat", [0.5, 60.2])
+def test_sights_that_come_are_those_of_the_core(page: Page, lat: float) -> None:
+    rng = np.random.default_rng(8)
+    plane = Plane(Position(lat, 24.9))
+    spots = rng.uniform((-300, -300), (300, 900), (120, 2))
+    sights = [
+        PointOfInterest(str(i), f"Sight {i % 110}", "tourism=museum", plane.to_position(*map(float, xy)),
+                        notability=float(rng.choice([0.2, 1.0, 2.0, 3.5])))
+        for i, xy in enumerate(spots)
+    ]  # fmt: skip
+    places = [plane.to_position(float(x), float(y)) for x, y in rng.normal(0, 6, (40, 2))]
+    weights = rng.uniform(0.5, 1, 40)
+    weights *= 0.95 / weights.sum()
+    for heading_deg, speed_mps in ((0.0, 10.0), (23.0, 1.4), (200.0, 5.0), (0.0, 0.1)):
+        lats, lons = (np.array([getattr(p, name) for p in places]) for name in ("lat", "lon"))
+        belief = Belief(lats, lons, weights, np.full(40, heading_deg), np.full(40, speed_mps))
+        wanted = upcoming(OnlyPoints(sights), belief)  # type: ignore[arg-type]  # all that is asked of them
+        assert wanted or speed_mps < 5
+        given = {"lats": lats.tolist(), "lons": lons.tolist(), "weights": weights.tolist(),
+                 "heading": heading_deg, "speed": speed_mps}  # fmt: skip
+        points = [to_feature_point(each) for each in sights]
+        body = """(m, points, belief, rules) => import("/phone/nearby.js").then(
+            n => m.upcoming(n.pointsOf(points), belief, rules))"""
+        found = call(page, "upcoming", body, points, given, query_defaults()["nearby"])
+        assert [(each["id"], each["side"]) for each in found] == [(each.point.id, each.side) for each in wanted]
+        for mine, core in zip(found, wanted, strict=True):
+            assert (mine["in_s"], mine["distance_m"]) == pytest.approx((core.in_s, core.distance_m), abs=0.02)
+            assert mine["probability"] == pytest.approx(core.probability, abs=1e-9)
+
+
+def test_the_phone_says_a_sight_when_the_core_does(page: Page) -> None:
+    rng = np.random.default_rng(9)
+    sights = [PointOfInterest(str(i), f"Sight {i}", "a=b", Position(0, 0.1 * i), notability=i % 5) for i in range(30)]
+    core, moments, wanted = Announcer(), [], []
+    for at_s in range(0, 300, 7):
+        coming = [Upcoming(each, float(rng.uniform(0, 60)), "left", 20.0, 0.9)
+                  for each in rng.choice(np.array(sights, object), 6, replace=False)]  # fmt: skip
+        wanted.append([each.point.id for each in core.now(coming, float(at_s))])
+        moments.append([[{**to_feature_point(each.point), "in_s": each.in_s} for each in coming], at_s])
+    body = """(m, moments, rules) => { const made = new m.Announcer(rules);
+        return moments.map(([coming, at]) => made.now(coming, at).map(each => each.id)); }"""
+    assert call(page, "upcoming", body, moments, query_defaults()["nearby"]) == wanted
+    assert max(map(len, wanted)) > 1 and sum(map(len, wanted)) > 10
+
+
+class OnlyPoints:
+    """The part of a map's points of interest that is asked for the sights that come."""
+
+    def __init__(self, made: list[PointOfInterest]) -> None:
+        self.made = made
+
+    def spots(self, circle: Circle) -> Spots:
+        lats, lons = (np.array([getattr(p.position, name) for p in self.made]) for name in ("lat", "lon"))
+        at = np.flatnonzero(circle.contains(lats, lons))
+        return Spots(at, lats[at], lons[at], np.array([self.made[i].notability for i in at]))
+
+    def get(self, numbers: np.ndarray) -> list[PointOfInterest]:
+        return [self.made[i] for i in numbers]
+
+
+def to_feature_point(point: PointOfInterest) -> dict[str, Any]:
+    """A point of interest as a pack holds it."""
+    return {"id": point.id, "name": point.name, "kind": point.kind, "names": {}, "links": {},
+            "position": {"lat": point.position.lat, "lon": point.position.lon}, "notability": point.notability,
+            "attribution": None, "licence": None}  # fmt: skip

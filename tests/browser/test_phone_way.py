@@ -24,6 +24,7 @@ pytest.importorskip("shapely")
 pytestmark = pytest.mark.skipif(
     not (app.VENDOR / "made-from.sha256").exists(), reason="viewfix was built without the libraries of its pages"
 )
+expect.set_options(timeout=30_000)  # the machine may be busy with other tests
 SHOTS = os.environ.get("VIEWFIX_SHOTS")
 
 

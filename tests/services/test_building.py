@@ -16,7 +16,7 @@ from viewfix.embed.gone import gone
 from viewfix.locate.verify import Verifier
 
 from .conftest import drawn, street_of
-from .fake import Fake, Request, Response
+from .fake import Fake, Request, Response, reply
 
 Out = pytest.CaptureFixture[str]
 
@@ -70,6 +70,10 @@ def test_only_what_the_spec_covers_can_be_gone(fake: Fake, panoramax: str, tmp_p
         assert not city.add(elsewhere).gone
         assert not city.add(open_service(panoramax, options)).gone
         assert len(city.add(open_service(panoramax, ServiceOptions(max_photos=1))).gone) == 9
+    unusable = all_of_them[5].moved(lat=0.0, lon=0.0)
+    fake.fault = lambda request: reply({"features": [fake.item(p) for p in [*fake.pictures, unusable]]})
+    with Map.open(tmp_path / "a.map", model=toy) as city:
+        assert len(city.add(panoramax).gone) == 8  # what is listed without a position is not gone
     other = Fake()
     other.pictures = all_of_them[:1]
     with Map.open(tmp_path / "a.map", model=toy) as city:

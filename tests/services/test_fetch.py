@@ -7,11 +7,16 @@ import json
 from pathlib import Path
 
 import filelock
+import numpy as np
+import numpy.typing as npt
 import pytest
 from conftest import Toy
+from drawn import saved, scene
 
 from viewfix import BadInput, Fetched, Map, ServiceOptions, fetch, open_service
+from viewfix.blur import Blur
 from viewfix.cli import run
+from viewfix.photos import load, metadata
 from viewfix.photos.licences import is_open
 from viewfix.sources.services.fetch import outline
 from viewfix.sources.services.selection import thinned
@@ -211,3 +216,34 @@ def test_a_folder_has_one_writer(panoramax: str, tmp_path: Path) -> None:
 
 def test_pictures_of_the_french_state_are_under_an_open_licence() -> None:
     assert is_open("etalab-2.0") and is_open("Licence Ouverte 2.0") and not is_open("etal")
+
+
+class Everything:
+    """A detector that finds the whole picture."""
+
+    def find(self, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        height_px, width_px = pixels.shape[:2]
+        return np.array([[0, 0, width_px, height_px, 1.0]], np.float32)
+
+
+def test_pictures_are_blurred_before_they_are_written_also_those_of_an_earlier_run(
+    fake: Fake, panoramax: str, tmp_path: Path
+) -> None:
+    made = fetched(panoramax, tmp_path)
+    files = sorted((tmp_path / "panoramax").glob("*.jpg"))
+    plain = [file.read_bytes() for file in files]
+    for downloaded in (12, 0):  # the second run finds them blurred
+        made = fetch([open_service(panoramax)], tmp_path, blur=Blur([Everything()]))
+        assert (made.downloaded, len(made.skipped)) == (downloaded, 0)
+        for file, before in zip(files, plain, strict=True):
+            assert load(file).std() < load(before).std() / 2
+            assert metadata(file).position == metadata(before).position
+    assert fetched(panoramax, tmp_path).downloaded == 12
+    assert [file.read_bytes() for file in files] == plain
+
+
+def test_a_picture_that_cannot_be_blurred_is_not_kept(fake: Fake, panoramax: str, tmp_path: Path) -> None:
+    fake.pictures[4] = fake.pictures[4].moved(content=saved(scene(), "TIFF"))
+    made = fetch([open_service(panoramax)], tmp_path, blur=Blur([Everything()]))
+    assert made.downloaded == 11 and "cannot be written after blurring" in made.skipped[0].reason
+    assert not (tmp_path / f"panoramax/{fake.pictures[4].uuid}.jpg").exists()

@@ -21,6 +21,8 @@ COMMANDS = {  # name: one-line help; viewfix/cli/<name>.py is imported only when
     "add": "Add photos to a map.",
     "fetch": "Download pictures of Panoramax, Mapillary or KartaView to a folder.",
     "remove": "Remove photos from a map.",
+    "thin": "Take out photos that a map does not need.",
+    "align": "Correct headings and positions of map photos by their neighbours.",
     "migrate": "Re-embed the photos of a map with another model, in place.",
     "adapt": "Fine-tune the model of a map on its photos, and keep it if it finds more.",
     "locate": "Say where photos were taken.",

@@ -10,8 +10,10 @@ from .. import console
 from ..errors import BadInput
 from ..store.address import Address
 from .options import (
+    blur_option,
     cluster_of,
     counted,
+    described_after_blur,
     json_option,
     map_argument,
     model_option,
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
 @ray_options
 @service_options
 @click.option("--dry-run", is_flag=True, help="Services: only say how many pictures there are, how large, and whose.")
+@blur_option
 @json_option
 @click.option("--local-features", is_flag=True, help="Store the local features of all photos, 35 KB each.")
 @click.option("-q", "--quiet", is_flag=True, help="Show no progress bar.")
@@ -45,6 +48,7 @@ def command(  # noqa: PLR0913  one for each option
     prefer: Prefer,
     reading: SourceOptions,
     model: str | None,
+    blur: tuple[str, ...],
     ray: str | None,
     ray_workers: int | None,
     choice: ServiceOptions,
@@ -62,7 +66,8 @@ def command(  # noqa: PLR0913  one for each option
     pass through, and only the map stays. Panoramas are cut into views. You can stop a build at
     any time; the same command continues it, and photos that are already in the map are not
     embedded again. With --local-features the map can verify candidates without the photo
-    files. With --ray, many machines embed and this one writes.
+    files. With --ray, many machines embed and this one writes. With --blur, photos are
+    described after blurring; their files stay as they are.
     """
     from ..map import Map
 
@@ -73,12 +78,15 @@ def command(  # noqa: PLR0913  one for each option
     if dry_run:
         print_outlines(opened, quiet=quiet, as_json=as_json)
         return
+    if blur and cluster is not None:
+        raise BadInput("--blur works on this machine only. Leave out --ray, or blur the photos before.")
+    used = described_after_blur(place, model, blur) if blur else model
     with console.progress(quiet=quiet) as report:
         city = Map.build(
             place,
             *opened,
             prefer=prefer,
-            model=model,
+            model=used,
             progress=report,
             cluster=cluster,
             options=reading,

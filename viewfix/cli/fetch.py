@@ -11,7 +11,7 @@ import click
 from .. import console
 from ..errors import BadInput
 from ..shell import shell_quoted
-from .options import SHOWN, json_line, json_option
+from .options import SHOWN, blur_option, json_line, json_option
 from .service_options import opened_services, print_outlines, service_options
 
 if TYPE_CHECKING:
@@ -25,15 +25,17 @@ if TYPE_CHECKING:
 @service_options
 @click.option("--spacing-m", type=click.FloatRange(0, min_open=True), metavar="METRES",
               help="Leave out pictures nearer than this to one with about the same direction.")  # fmt: skip
+@blur_option
 @click.option("--manifest", "form", type=click.Choice(["csv", "parquet"]), default="csv", show_default=True,
               help="The format of the manifest.")  # fmt: skip
 @click.option("--dry-run", is_flag=True, help="Only say how many pictures there are, how large, and whose.")
 @json_option
 @click.option("-q", "--quiet", is_flag=True, help="Show no progress bar.")
-def command(
+def command(  # noqa: PLR0913  one for each option
     specs: tuple[str, ...],
     folder: Path | None,
     choice: ServiceOptions,
+    blur: tuple[str, ...],
     form: str,
     dry_run: bool,
     quiet: bool,
@@ -47,6 +49,7 @@ def command(
     credit, and is a source for `viewfix build`. You can stop at any time; the same command
     continues, and nothing is downloaded twice.
     """
+    from ..blur import Blur
     from ..sources.services.fetch import fetch
     from ..sources.services.open import is_service
     from ..sources.services.source import ServiceSource
@@ -60,8 +63,10 @@ def command(
         return
     if folder is None:
         raise BadInput("There is no folder for the pictures. Add one: -o FOLDER")
+    blurring = Blur.of_any(blur)
+    opened = [each for each in sources if isinstance(each, ServiceSource)]
     with console.progress(quiet=quiet) as report:
-        made = fetch([each for each in sources if isinstance(each, ServiceSource)], folder, form=form, progress=report)
+        made = fetch(opened, folder, form=form, blur=blurring, progress=report)
     if as_json:
         click.echo(json_line({**dataclasses.asdict(made), "manifest": str(made.manifest)}))
         return

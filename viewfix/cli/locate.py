@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,7 +14,10 @@ from ..links import NAMES
 from ..store.address import Address
 from ..types import Candidate, Fix, Skipped
 from .nearby import language_option, line_of
-from .options import counted, json_line, map_argument, model_option, opened
+from .options import blur_option, counted, json_line, map_argument, model_option, opened
+
+if TYPE_CHECKING:
+    from ..blur import Blur
 
 # The same as in locate/options.py, which imports numpy and would slow down --help. A test compares them.
 CANDIDATES, NEAR_RADIUS_M = 5, 500.0
@@ -57,6 +60,7 @@ def _numbers(counts: tuple[int, ...], form: str) -> Callable[..., tuple[float, .
               help="Whether PHOTOs are panoramas, of which every view is asked. Default: as GPano says.")  # fmt: skip
 @click.option("--explain", "explain", type=click.Path(path_type=Path), metavar="OUT.html",
               help="Write a page with the evidence. For several photos, OUT is a folder with a page each.")  # fmt: skip
+@blur_option
 @click.option("--links", "with_links", is_flag=True,
               help="Print links to each place in OpenStreetMap, Google Maps, Street View and Apple Maps.")  # fmt: skip
 @click.option("-v", "--verbose", is_flag=True, help="Print the reason and the candidates below every answer.")
@@ -88,6 +92,7 @@ def command(
     failed = skipped = 0
     credits: dict[str, None] = {}
     reach = Reach(options.pop("nearby_m"), options.pop("limit"))
+    blur = explain_blur(options.pop("blur"), explain)
     details = {name: options.pop(name) for name in ("verbose", "with_links")}
     with opened(place, model=model) as city:
         page_of = _Pages(explain, single=len(queries) == 1 and not Path(queries[0]).is_dir())
@@ -99,7 +104,7 @@ def command(
                 fix = city.locate(_read(query), nearby=reach, **options)
                 page = page_of.next(query)
                 if page is not None:
-                    city.explain(_read(query), **options).save(page)
+                    city.explain(_read(query), blur=blur, **options).save(page)
             except UnreadablePhoto as error:
                 failed += 1
                 click.echo(f"viewfix: {query}: {error}" if query not in str(error) else f"viewfix: {error}", err=True)
@@ -118,6 +123,15 @@ def command(
     if credits:
         click.echo(f"Points of interest: {'; '.join(credits)}")
     return BadInput.exit_code if failed else 0
+
+
+def explain_blur(names: tuple[str, ...], explain: Path | None) -> Blur | None:
+    """What to blur on the pages of --explain."""
+    if names and explain is None:
+        raise BadInput("--blur is for the pictures of a page. Add --explain OUT.html")
+    from ..blur import Blur
+
+    return Blur.of_any(names)
 
 
 def _pictures(queries: Sequence[str]) -> Iterator[str | Skipped]:

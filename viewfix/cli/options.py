@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ..embed.ingest import Added
     from ..embed.ray import Cluster
     from ..map import Map
+    from ..models.model import Model
     from ..types import Skipped
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -120,6 +121,35 @@ def writable_picture(output: Path, endings: tuple[str, ...], inputs: Sequence[Pa
 def counted(number: int, noun: str) -> str:
     """A number with its noun: "1 photo", "2 photos"."""
     return f"{number} {noun}" + ("" if number == 1 else "s")
+
+
+def blur_option(command: Command) -> Command:
+    """What to blur in pictures before they are kept or shown."""
+    text = "Blur faces, or what a detector of your own finds, such as plates.onnx. May be given twice; docs/privacy.md."
+    return click.option("--blur", "blur", multiple=True, metavar="faces|FILE.onnx", help=text)(command)
+
+
+def described_after_blur(place: Address, model: str | None, blur: Sequence[str]) -> Model:
+    """The model of a map, or of a new one, that blurs pictures before it describes them."""
+    from ..blur import Blur, BlurringModel
+    from ..map import Map
+    from ..models import catalogue
+    from ..store.store import Store
+
+    blurring = Blur.of(blur)
+    if not Store.exists(place):
+        return BlurringModel(catalogue.given(model), blurring)
+    with Map.open(place, model=model) as city:
+        return BlurringModel(city.model, blurring)
+
+
+def percent(ctx: click.Context, param: click.Parameter, value: str) -> float:
+    """Read a share: "1%", "1 %" or "0.01"."""
+    text = value.strip()
+    try:
+        return float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+    except ValueError:
+        raise click.BadParameter(f"{value!r} is not a share such as 1% or 0.01") from None
 
 
 def json_option(command: Command) -> Command:

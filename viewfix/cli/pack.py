@@ -11,7 +11,7 @@ import click
 from .. import console
 from ..photos.licences import Thumbnails as Rule
 from ..store.address import Address
-from .options import counted, json_line, json_option, map_argument
+from .options import blur_option, counted, json_line, json_option, map_argument
 
 
 @click.command()
@@ -23,6 +23,7 @@ from .options import counted, json_line, json_option, map_argument
               help="Pack thumbnails whose longer side is PX pixels. 160 is a good size, about 4 KB each.")  # fmt: skip
 @click.option("--thumbnails-of", "rule", default="licensed", show_default=True, type=click.Choice(get_args(Rule)),
               help="Photos that get thumbnails: those under an open licence, or all if you may show them.")  # fmt: skip
+@blur_option
 @click.option("--basemap", metavar="FILE.pmtiles", type=click.Path(path_type=Path),
               help="A base map with streets and names.  [default: a plain background]")  # fmt: skip
 @click.option("--webgpu", is_flag=True, help="Add the WebGPU engine, 3.8 MB.")

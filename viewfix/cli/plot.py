@@ -10,7 +10,7 @@ import click
 from .. import console
 from ..errors import BadInput, StorageFailed
 from ..store.address import Address
-from .options import map_argument, writable_picture
+from .options import blur_option, map_argument, writable_picture
 
 
 @click.command()
@@ -23,10 +23,17 @@ from .options import map_argument, writable_picture
               help="tsne keeps look-alikes together, pca keeps distances.")  # fmt: skip
 @click.option("--thumbnails/--no-thumbnails", default=True, show_default=True,
               help="Draw some of the photos themselves.")  # fmt: skip
+@blur_option
 def command(
-    place: Address, output: Path, colour: Literal["place", "position"] | None, method: str, thumbnails: bool
+    place: Address,
+    output: Path,
+    colour: Literal["place", "position"] | None,
+    method: str,
+    thumbnails: bool,
+    blur: tuple[str, ...],
 ) -> None:
     """Draw the photos of MAP in two dimensions: photos that look alike are close together."""
+    from ..blur import Blur
     from ..compare.scatter import draw_map
     from ..store.complete import require_complete
     from ..store.store import Store
@@ -36,7 +43,8 @@ def command(
         if store.ids_of_source(str(output.resolve())):
             raise BadInput(f"{output} is a photo of the map and would be overwritten. Choose another name.")
         try:
-            draw_map(store, output, method=method, colour=colour, thumbnails=thumbnails, progress=report)
+            draw_map(store, output, method=method, colour=colour, thumbnails=thumbnails, blur=Blur.of_any(blur),
+                     progress=report)  # fmt: skip
         except OSError as error:
             raise StorageFailed(
                 f"Cannot write {output} ({error}). Free some space, or choose another folder."

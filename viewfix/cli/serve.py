@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from ..errors import BadInput
+from .options import blur_option
 
 
 @click.command()
@@ -29,6 +30,7 @@ from ..errors import BadInput
               help="How to verify candidates if a request does not say.  [default: accurate]")  # fmt: skip
 @click.option("--thumbnails", type=click.Choice(["none", "licensed", "all"]), default="licensed", show_default=True,
               help="Show thumbnails of photos under an open licence, or of all if you may show them.")  # fmt: skip
+@blur_option
 @click.option("--write", is_flag=True, help="Let keys with write permission add and remove photos.")
 @click.option("--photos-folder", type=click.Path(path_type=Path), metavar="FOLDER", help="Folder for added photos.")
 @click.option("--keep-queries", type=click.Path(path_type=Path), metavar="FOLDER",
@@ -66,7 +68,7 @@ def command(maps: tuple[str, ...], host: str, port: int, model: str | None, **gi
     keys = None if given["keys"] is None else Keys(given["keys"])
     chosen = {name: given[name] for name in ("workers", "verify") if given[name] is not None}
     same = ("waiting", "per_minute", "connections_per_client", "thumbnails", "write", "photos_folder", "keep_queries",
-            "cors")  # fmt: skip
+            "cors", "blur")  # fmt: skip
     settings = Settings(
         **chosen,
         **{name: given[name] for name in same},

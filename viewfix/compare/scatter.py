@@ -10,6 +10,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from ..blur import Blur
+from ..blur.blur import least_side_px
 from ..errors import BadInput, UnreadablePhoto
 from ..files import replacing
 from ..geo import Plane
@@ -63,6 +65,7 @@ def draw_map(
     method: str = "tsne",
     colour: Colour | None = None,
     thumbnails: bool = True,
+    blur: Blur | None = None,
     progress: Progress = silent,
 ) -> None:
     """Draw the photos of a map.
@@ -73,6 +76,7 @@ def draw_map(
         method: see `lay_out`.
         colour: "place" (the first folder of a photo's id), "position", or None for whichever is more informative.
         thumbnails: draw some of the photos themselves, spread over the plot.
+        blur: applied to these photos.
         progress: called with the progress.
     """
     matplotlib = optional("matplotlib")
@@ -100,7 +104,7 @@ def draw_map(
         axes.scatter(*points.T, s=14, color=colours)
         _draw_key(axes)
     if thumbnails:
-        _draw_thumbnails(axes, points, photos, colours, progress)
+        _draw_thumbnails(axes, points, photos, colours, blur, progress)
     label = f"{store.address.name}: {len(points)} of {total} photos, {method}, by {colour}"
     axes.set(xticks=[], yticks=[], xlabel=label)
     progress("writing the picture", 0, None)
@@ -137,14 +141,19 @@ def _draw_places(axes: Any, points: npt.NDArray[np.float32], names: Sequence[str
 
 
 def _draw_thumbnails(
-    axes: Any, points: npt.NDArray[np.float32], photos: Sequence[Photo], colours: Floats, progress: Progress
+    axes: Any,
+    points: npt.NDArray[np.float32],
+    photos: Sequence[Photo],
+    colours: Floats,
+    blur: Blur | None,
+    progress: Progress,
 ) -> None:
     """Draw some photos, framed in the colour of their points. A photo without a readable local file stays a point."""
     boxes = optional("matplotlib.offsetbox")
     chosen = spread_over_grid(points)
     for done, row in enumerate(chosen, start=1):
         progress("drawing thumbnails", done, len(chosen))
-        thumbnail = _thumbnail(photos[row])
+        thumbnail = _thumbnail(photos[row], blur)
         if thumbnail is None:
             continue
         image = boxes.OffsetImage(np.asarray(thumbnail), zoom=THUMBNAIL_POINTS / max(thumbnail.size))
@@ -152,13 +161,14 @@ def _draw_thumbnails(
         axes.add_artist(boxes.AnnotationBbox(image, tuple(points[row]), pad=0, bboxprops=frame))
 
 
-def _thumbnail(photo: Photo) -> Image.Image | None:
+def _thumbnail(photo: Photo, blur: Blur | None) -> Image.Image | None:
     if is_url(photo.source):  # no photo is downloaded for a plot
         return None
     try:
-        picture = Image.fromarray(load_view(photo.source, photo.view, least_side_px=THUMBNAIL_PX))
+        pixels = load_view(photo.source, photo.view, least_side_px=least_side_px(THUMBNAIL_PX, blur))
     except UnreadablePhoto:
         return None
+    picture = Image.fromarray(pixels if blur is None else blur(pixels))
     picture.thumbnail((THUMBNAIL_PX, THUMBNAIL_PX))
     return picture
 

@@ -10,12 +10,11 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from .. import photos
 from ..embed.describe import content_hash, cores
 from ..errors import BadInput, UnreadablePhoto
 from ..map import Map
 from ..models.model import Model
-from ..photos.views import load_view
+from ..photos.views import identity_bytes, load_view
 from ..store.records import to_units
 from ..types import Position, Progress, Skipped, View, silent
 
@@ -108,8 +107,9 @@ def _results(
 ) -> Iterator[tuple[Descriptors, str] | Skipped]:
     def one(picture: PictureInfo) -> tuple[Descriptors, str] | Skipped:
         try:
-            data = photos.read_bytes(picture.source)
-            pixels = load_view(data, picture.view, least_side_px=model.least_side_px)
+            data = identity_bytes(picture.source, picture.view)
+            is_frame = picture.view is not None and picture.view.time_s is not None
+            pixels = load_view(picture.source if is_frame else data, picture.view, least_side_px=model.least_side_px)
         except UnreadablePhoto as error:
             return Skipped(picture.id, str(error))
         # In batches of one: a model that looks at the other pictures of a batch must not benefit from that.

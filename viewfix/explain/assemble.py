@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from .. import photos
+from ..blur import Blur
 from ..errors import BadInput, UnreadablePhoto
 from ..geo import Circle
 from ..locate.confidence import Calibration
@@ -39,7 +41,7 @@ MEANINGS = {
 }
 
 
-def explain(query: Query, options: QueryOptions, context: MapContext) -> Explanation:
+def explain(query: Query, options: QueryOptions, context: MapContext, blur: Blur | None = None) -> Explanation:
     """Answer a query again and collect everything that the answer is based on.
 
     The candidates that are shown are verified, whether the answer needed that or not.
@@ -48,6 +50,7 @@ def explain(query: Query, options: QueryOptions, context: MapContext) -> Explana
         query: the query, with its photo.
         options: the options of the answer to explain.
         context: the context of the map.
+        blur: applied to the pictures that are shown; the answer rests on the photos as they are.
 
     Raises:
         BadInput: the query has no photo.
@@ -70,9 +73,9 @@ def explain(query: Query, options: QueryOptions, context: MapContext) -> Explana
     size_px = picture.shape[1], picture.shape[0]
     return Explanation(
         name=Path(photo).name if isinstance(photo, str | Path) else "the photo",
-        query=picture,
+        query=picture if blur is None else blur(picture),
         fix=fix,
-        pairs=tuple(_pair(features, size_px, each, verified.get(each.photo.id)) for each in shown),
+        pairs=tuple(_blurred(_pair(features, size_px, each, verified.get(each.photo.id)), blur) for each in shown),
         photos_around=_photos_around(context, fix, shown[best] if shown else None),
         photos_in_map=len(context.store),
         numbers=_numbers(evidence, context.calibration),
@@ -112,6 +115,10 @@ def _shown(fix: Fix, evidence: Evidence) -> tuple[Sequence[Candidate], int]:
     best = evidence.candidates[evidence.places[0].consensus.best]
     at = next((n for n, each in enumerate(shown) if each.photo.id == best.photo.id), None)
     return (shown, at) if at is not None else ((*shown, best), len(shown))
+
+
+def _blurred(pair: Pair, blur: Blur | None) -> Pair:
+    return pair if blur is None or pair.picture is None else replace(pair, picture=blur(pair.picture))
 
 
 def _pair(

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from ..blur import Blur
 from ..errors import BadInput
 from ..geojson import to_json
 from ..locate.confidence import Calibration
@@ -36,7 +37,7 @@ class PackOptions:
 
     `title` is the app's name on a phone; None for the map's name. `thumbnails_px` is the longer side of thumbnails, 0
     for none, and `rule` decides which photos get one. `basemap` is a .pmtiles file. `webgpu` adds the engine for
-    graphics processors.
+    graphics processors. `blur` is what is blurred in thumbnails: "faces", or .onnx files of your own.
     """
 
     title: str | None = None
@@ -44,6 +45,7 @@ class PackOptions:
     rule: Rule = "licensed"
     basemap: Path | None = None
     webgpu: bool = False
+    blur: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.thumbnails_px and not LEAST_THUMBNAIL_PX <= self.thumbnails_px <= MOST_THUMBNAIL_PX:
@@ -117,7 +119,7 @@ def pack(
     points = [_point(point) for point in store.points.all()]
     thumbnails = None
     if options.thumbnails_px:
-        made = thumbnails_of(content.photos, options.thumbnails_px, options.rule, progress)
+        made = thumbnails_of(content.photos, options.thumbnails_px, options.rule, progress, Blur.of_any(options.blur))
         thumbnails = made if made.shown else Thumbnails(b"", made.ends, 0, made.unread)
     name = whole_characters(store.address.stem[:LONGEST_TITLE])
     title = whole_characters(options.title or name)

@@ -10,6 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import photos
+from ..blur import Blur
+from ..blur.blur import least_side_px
 from ..errors import UnreadablePhoto
 from ..photos.licences import Thumbnails as Rule
 from ..photos.licences import may_show
@@ -32,13 +34,15 @@ class Thumbnails:
     unread: int
 
 
-def thumbnails_of(every: Sequence[Photo], side_px: int, rule: Rule, progress: Progress) -> Thumbnails:
+def thumbnails_of(
+    every: Sequence[Photo], side_px: int, rule: Rule, progress: Progress, blur: Blur | None = None
+) -> Thumbnails:
     """Make thumbnails of the photos that the rule allows, with `side_px` as the longer side and no metadata."""
     pieces: list[bytes] = []
     unread = 0
     for done, photo in enumerate(every):
         progress("thumbnails", done, len(every))
-        piece = _small(photo, side_px) if may_show(photo.licence, rule) else b""
+        piece = _small(photo, side_px, blur) if may_show(photo.licence, rule) else b""
         unread += piece is None
         pieces.append(piece or b"")
     progress("thumbnails", len(every), len(every))
@@ -46,16 +50,17 @@ def thumbnails_of(every: Sequence[Photo], side_px: int, rule: Rule, progress: Pr
     return Thumbnails(b"".join(pieces), ends, sum(map(bool, pieces)), unread)
 
 
-def _small(photo: Photo, side_px: int) -> bytes | None:
+def _small(photo: Photo, side_px: int, blur: Blur | None) -> bytes | None:
     """The photo as WebP, which every browser that can run the app reads, a third smaller than JPEG."""
     from PIL import Image
 
     if photos.is_url(photo.source):
         return None
     try:
-        picture = Image.fromarray(load_view(photo.source, photo.view, least_side_px=side_px))
+        pixels = load_view(photo.source, photo.view, least_side_px=least_side_px(side_px, blur))
     except UnreadablePhoto:
         return None
+    picture = Image.fromarray(pixels if blur is None else blur(pixels))
     picture.thumbnail((side_px, side_px))
     written = io.BytesIO()
     picture.save(written, "WEBP", quality=QUALITY, method=6)

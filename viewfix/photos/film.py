@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import bisect
 import contextlib
+import functools
+import itertools
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -30,6 +32,7 @@ SHARPNESS_PX = 640
 """Frames are compared for blur at this width: in less, the blur of motion disappears."""
 
 IDENTITY_BYTES = 1 << 20
+FIRST_ENTRIES = 64
 
 
 class Frame:
@@ -64,13 +67,14 @@ class Film:
 
     Args:
         path: its file.
+        in_order: many frames will be read, one after the other; decode them on all cores, some ahead.
 
     Raises:
         UnreadablePhoto: it cannot be read, has no pictures, or its codec is not available.
         MissingExtra: the package av is not installed.
     """
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, *, in_order: bool = False) -> None:
         self.path = Path(path)
         av = optional("av")
         self._errors: tuple[type[Exception], ...] = (av.FFmpegError, EOFError, ValueError, IndexError)
@@ -89,13 +93,13 @@ class Film:
         except BaseException:
             self._container.close()
             raise
-        self._stream.thread_type = "AUTO"
+        # Threads decode frames ahead, which is wasted where only a single frame is wanted.
+        self._stream.thread_type = "AUTO" if in_order else "NONE"
         self._begins = self._stream.start_time or 0
         self._base: Fraction = self._stream.time_base
         # The index has the times at which frames are decoded, which is before they are shown if some are shown earlier.
-        entries = getattr(self._stream, "index_entries", None) or ()
+        entries = itertools.islice(getattr(self._stream, "index_entries", None) or (), FIRST_ENTRIES)
         self._lead = max(0, self._begins - min((entry.timestamp for entry in entries), default=self._begins))
-        self._keys_s = sorted(self._seconds(each.timestamp + self._lead) for each in entries if each.is_keyframe)
         self._decoding: Iterator[Frame] | None = None
         self._reached_s = -1.0
 
@@ -124,6 +128,12 @@ class Film:
             "repair it with the program of the camera, or copy it again"
         )
 
+    @functools.cached_property
+    def _keys_s(self) -> list[float]:
+        """The times of the frames that can be decoded alone, as far as the index of the file knows them."""
+        entries = getattr(self._stream, "index_entries", None) or ()
+        return sorted(self._seconds(each.timestamp + self._lead) for each in entries if each.is_keyframe)
+
     @property
     def duration_s(self) -> float:
         """The length by the index; 0 if it is not known."""
@@ -151,7 +161,11 @@ class Film:
         """The frame that is shown at a time; None after the end of the film, and where it is damaged."""
         wanted_s = time_s - self.frame_s / 2
         if self._decoding is None or wanted_s <= self._reached_s or self._key_before(time_s) > self._reached_s + 1e-6:
-            self._seek(time_s, wanted_s)
+            found = self._after_seek(time_s, wanted_s)
+            if found is None or found.time_s <= time_s + self.frame_s:
+                return found
+            # Some containers seek by the time of decoding, which is earlier than that of showing: begin farther ahead.
+            return self._after_seek(time_s, wanted_s, earlier=self._lead + round(1 / self._base))
         return next((frame for frame in self._following() if frame.time_s >= wanted_s), None)
 
     def following(self) -> Frame | None:
@@ -168,12 +182,13 @@ class Film:
         at = bisect.bisect_right(self._keys_s, time_s + self.frame_s / 2)
         return self._keys_s[at - 1] if at else -1.0
 
-    def _seek(self, time_s: float, wanted_s: float) -> None:
-        target = self._begins - self._lead + int(max(0.0, time_s + self.frame_s / 4) / self._base)
+    def _after_seek(self, time_s: float, wanted_s: float, *, earlier: int = 0) -> Frame | None:
+        target = self._begins + max(0, int((time_s + self.frame_s / 4) / self._base) - earlier)
         with contextlib.suppress(*self._errors):  # then decoding goes on from where it was, or finds nothing
             self._container.seek(target, stream=self._stream, backward=True)
         self._reached_s = -1.0
         self._decoding = self._decoded(wanted_s)
+        return next((frame for frame in self._following() if frame.time_s >= wanted_s), None)
 
     def _following(self) -> Iterator[Frame]:
         while self._decoding is not None:

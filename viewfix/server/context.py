@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from starlette.requests import Request
 
+from ..blur import Blur
 from .health import Health
 from .kept_queries import KeptQueries
 from .metrics import Metrics
@@ -52,7 +53,7 @@ class Context:
             receiver,
             Metrics(maps, locators, receiver),
             Health(maps, settings.probe_s),
-            Thumbnailer(settings.thumbnails),
+            Thumbnailer(settings.thumbnails, blur=Blur.of_any(settings.blur)),
             PhotoWriter(maps, folder, settings.most_pixels) if folder else None,
             KeptQueries(settings.keep_queries) if settings.keep_queries else None,
         )

@@ -30,6 +30,7 @@ class Settings:
 
     `keys`: who may read and write; None lets everybody read. `write` lets photos be added, into `photos_folder`, and
     removed. `keep_queries`: a folder where every query is stored; tell the people who send them.
+    `blur`: what is blurred in small pictures: "faces", or .onnx files of your own.
     `grace_s`: how long accepted requests may take once the service is told to stop. `statement_s`: how long a database
     may take for one statement. `trusted_proxies`: whose X-Forwarded-For is believed.
     """
@@ -55,6 +56,7 @@ class Settings:
     per_minute: int | None = None
     trusted_proxies: TrustedProxies = field(default_factory=TrustedProxies)
     thumbnails: Thumbnails = "licensed"
+    blur: tuple[str, ...] = ()
     write: bool = False
     photos_folder: Path | None = None
     keep_queries: Path | None = None

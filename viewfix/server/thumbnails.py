@@ -10,6 +10,8 @@ from enum import IntEnum
 from typing import Any
 
 from .. import photos
+from ..blur import Blur
+from ..blur.blur import least_side_px
 from ..errors import UnreadablePhoto
 from ..photos.licences import Thumbnails, may_show
 from ..photos.views import load_view
@@ -32,8 +34,8 @@ MOST_BYTES = 64 * 2**20
 class Thumbnailer:
     """Makes small pictures, and keeps the latest ones in memory. Thread-safe."""
 
-    def __init__(self, thumbnails: Thumbnails, most_bytes: int = MOST_BYTES) -> None:
-        self._thumbnails, self._most_bytes = thumbnails, most_bytes
+    def __init__(self, thumbnails: Thumbnails, most_bytes: int = MOST_BYTES, blur: Blur | None = None) -> None:
+        self._thumbnails, self._most_bytes, self._blur = thumbnails, most_bytes, blur
         self._pictures: OrderedDict[tuple[Photo, int], bytes] = OrderedDict()
         self._bytes = 0
         self._lock = threading.Lock()
@@ -68,7 +70,8 @@ class Thumbnailer:
         if photos.is_url(photo.source):
             raise not_found("picture", f"The picture of {photo.id!r} is on the web and is not fetched from there.")
         try:
-            return small_jpeg(load_view(photo.source, photo.view, least_side_px=longest_px), longest_px)
+            pixels = load_view(photo.source, photo.view, least_side_px=least_side_px(longest_px, self._blur))
+            return small_jpeg(pixels if self._blur is None else self._blur(pixels), longest_px)
         except UnreadablePhoto:  # its message has a path of this machine
             line = f"The picture of {photo.id!r} is not available: its file is gone or cannot be read."
             raise not_found("picture", line) from None

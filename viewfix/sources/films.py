@@ -63,7 +63,7 @@ class FilmSource:
             yield Skipped(self.path.name, f"{reason}.")
             return
         try:
-            with Film(self.path) as film:
+            with Film(self.path, in_order=True) as film:
                 yield from self._photos(film, film_track(self.path))
         except UnreadablePhoto as error:
             yield Skipped(self.path.name, str(error))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import UnreadablePhoto
@@ -15,7 +15,7 @@ from .open import open_sources
 from .options import USUAL_OPTIONS, SourceOptions
 from .panorama_views import question, views_of_panorama
 from .paths import Given
-from .source import Notes, Source, name_of, notes_of, remotes_of
+from .source import MOST_NOTES, Notes, Source, name_of, notes_of, remotes_of
 
 TOO_LITTLE = "it is a panorama that shows too little of the sphere to cut out a view. Use one that is cropped less."
 
@@ -26,6 +26,7 @@ class Panoramas:
 
     source: Source
     options: SourceOptions
+    own_notes: Notes = field(default_factory=Notes, compare=False)
 
     @property
     def count(self) -> int | None:
@@ -38,9 +39,11 @@ class Panoramas:
 
     @property
     def notes(self) -> Notes:
-        return notes_of(self.source)
+        theirs = notes_of(self.source)
+        return Notes([*theirs.kept, *self.own_notes.kept][:MOST_NOTES], theirs.count + self.own_notes.count)
 
     def __iter__(self) -> Iterator[Photo | Skipped]:
+        self.own_notes.clear()
         for item in self.source:
             if isinstance(item, Skipped) or item.view is not None or self.options.panorama == "no":
                 yield item
@@ -61,6 +64,10 @@ class Panoramas:
         if found.is_told or (self.options.panorama == "yes" and found.extent is not None):
             assert found.extent is not None, "a picture that tells its extent has one"
             views = views_of_panorama(photo, count=self.options.views, extent=found.extent)
+            if photo.heading_deg is None and views:
+                self.own_notes.add(
+                    f"{photo.id}: its metadata does not say where the panorama looks, so its views have no heading"
+                )
             yield from views
             if not views:
                 yield Skipped(photo.id, TOO_LITTLE)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
 import filelock
 
+from ...blur import Blur, blurred_file
 from ...errors import BadInput, StorageFailed, UnreadablePhoto
 from ...files import write_whole
 from ...types import Progress, Skipped, silent
@@ -86,7 +87,12 @@ def outline(source: ServiceSource, *, progress: Progress = silent) -> Outline:
 
 
 def fetch(
-    sources: Sequence[ServiceSource], folder: str | Path, *, form: str = "csv", progress: Progress = silent
+    sources: Sequence[ServiceSource],
+    folder: str | Path,
+    *,
+    form: str = "csv",
+    blur: Blur | None = None,
+    progress: Progress = silent,
 ) -> Fetched:
     """Download the pictures of sources to a folder. Pictures that are there already are not downloaded again.
 
@@ -94,6 +100,8 @@ def fetch(
         sources: from `open_service`.
         folder: created if it is missing. The pictures of a service are in a folder of its name.
         form: of the manifest: "csv" or "parquet". Rows of an earlier run in the same folder are kept.
+        blur: applied before a picture is written, such as `Blur.of(["faces"])`. Pictures of an earlier run without it
+            are replaced, and the other way round.
         progress: called with the stage, the number done, and the total.
 
     Raises:
@@ -110,12 +118,14 @@ def fetch(
     _make(folder)
     try:
         with filelock.FileLock(folder / LOCK, timeout=0):
-            return _fetch(sources, folder, Fetched(folder / f"photos.{form}"), progress)
+            return _fetch(sources, folder, Fetched(folder / f"photos.{form}"), blur, progress)
     except filelock.Timeout:
         raise BadInput(f"Another process is fetching to {folder}. Wait for it, or choose another folder.") from None
 
 
-def _fetch(sources: Sequence[ServiceSource], folder: Path, made: Fetched, progress: Progress) -> Fetched:
+def _fetch(
+    sources: Sequence[ServiceSource], folder: Path, made: Fetched, blur: Blur | None, progress: Progress
+) -> Fetched:
     before = read_rows(made.manifest)
     for part in folder.glob("*/.*.part"):  # of a run that was killed
         part.unlink(missing_ok=True)
@@ -124,17 +134,23 @@ def _fetch(sources: Sequence[ServiceSource], folder: Path, made: Fetched, progre
     for source in sources:
         listed = source.listed()
         made.skipped += listed.skipped
-        for item in listed.items:
+        for item in _items(source, blur):
             if versions.get(item.address, item.version) != item.version:
                 (folder / _file(item)).unlink(missing_ok=True)  # the picture has changed
     # Written before the pictures arrive, too: if this run is killed, a map can be built from those that did.
-    wanted = {str(row["id"]): row for source in sources for row in _rows(source.listed().items)}
+    wanted = {str(row["id"]): row for source in sources for row in _rows(_items(source, blur))}
     write_rows(made.manifest, {**rows, **wanted}.values())
     for source in sources:
-        _fetch_one(source, folder, made, progress)
+        _fetch_one(source, folder, made, blur, progress)
     there = {name: row for name, row in wanted.items() if (folder / str(row["file"])).is_file()}
     write_rows(made.manifest, {**rows, **there}.values())
     return made
+
+
+def _items(source: ServiceSource, blur: Blur | None) -> list[Item]:
+    """The pictures to fetch. One that is to be blurred is another version than the same picture as it is."""
+    items = source.listed().items
+    return list(items) if blur is None else [replace(item, version=f"{item.version} blurred") for item in items]
 
 
 def _rows(items: Iterable[Item]) -> Iterator[Row]:
@@ -160,8 +176,16 @@ def _size_of(source: ServiceSource, item: Item) -> int | None:
         return None
 
 
-def _fetch_one(source: ServiceSource, folder: Path, made: Fetched, progress: Progress) -> None:
-    items = source.listed().items
+def _blurred(content: bytes, blur: Blur) -> bytes:
+    """The picture after blurring. One that cannot be blurred is never kept as it is."""
+    try:
+        return blurred_file(content, blur)
+    except BadInput as error:
+        raise UnreadablePhoto(str(error)) from error
+
+
+def _fetch_one(source: ServiceSource, folder: Path, made: Fetched, blur: Blur | None, progress: Progress) -> None:
+    items = _items(source, blur)
     stage = f"pictures of {source.service.title}"
 
     def one(item: Item) -> bool:
@@ -170,6 +194,8 @@ def _fetch_one(source: ServiceSource, folder: Path, made: Fetched, progress: Pro
         if file.is_file():
             return False
         content = source.downloads.fetched(item)
+        if blur is not None:
+            content = _blurred(content, blur)
         try:
             file.parent.mkdir(exist_ok=True)
             write_whole(file, content)

@@ -78,11 +78,13 @@ class ServiceSource:
 
     def is_gone(self, photo: Photo) -> bool:
         """Whether a photo of a map would be listed if the service still had it, and is not."""
+        listed = self.listed()
         return (
             self.service.lists(photo.source)
-            and photo.source not in self.listed().addresses
+            and photo.source not in listed.addresses
             and self.area.contains(photo.position)
             and in_period(photo.taken_at, self.options.period)
+            and photo.id.partition("#")[0] not in {each.id for each in listed.skipped}  # listed, but not usable now
         )
 
     @property

@@ -2,15 +2,15 @@
 
 import { answerView, spoken } from "../shared/answer.js";
 import { element } from "../shared/dom.js";
+import { Journey } from "../shared/journey.js";
+import { keep, kept } from "../shared/kept.js";
 import { distance, language, speak, t, translate } from "../shared/language.js";
 import { asAnswer, readShared } from "../shared/share.js";
 import { setTheme, startTheme, theme } from "../shared/theme.js";
-import { Camera } from "./camera.js";
 import { Engine } from "./engine.js";
 import { Gps } from "./gps.js";
 import { Ground } from "./ground.js";
 import { layout } from "./layout.js";
-import { LiveCard } from "./live.js";
 import { Messages } from "./messages.js";
 import { shareButtons } from "./share.js";
 import { makeSheet } from "./sheet.js";
@@ -48,13 +48,17 @@ class App {
     this.prepared = null;
     /** @type {{answer: any, photo: Blob | null, address: string | null, near: any} | null} no photo: from a link */
     this.answered = null;
-    /** @type {LiveCard | null} */
-    this.card = null;
     this.shown = null;
     this.asked = 0;
     this.messages = new Messages(this.parts);
     this.gps = new Gps(() => this.tellGps());
-    this.camera = new Camera(this.parts.video, (frame) => this.seen(frame), () => this.cameraEnded());
+    this.journey = new Journey({
+      video: this.parts.video,
+      ask: (frame, at) => this.follow(frame, at),
+      onAnswer: (answer, path, isLost) => this.followed(answer, path, isLost),
+      tell: (words) => (this.parts.said.textContent = words),
+      onEnd: () => this.cameraEnded(),
+    });
     this.updates = new Updates(version, (state, asked) => this.messages.tellUpdate(state, asked));
     /** @type {Map<number, Promise<string>>} */
     this.pictures = new Map();
@@ -94,7 +98,7 @@ class App {
 
   listen() {
     const { parts } = this;
-    parts.live.addEventListener("click", () => (this.card ? this.stopLive() : this.startLive()));
+    parts.live.addEventListener("click", () => (this.journey.isOn ? this.stopLive() : this.startLive()));
     parts.file.addEventListener("change", () => {
       const [photo] = parts.file.files ?? [];
       if (photo) this.locate(photo);
@@ -105,20 +109,23 @@ class App {
       parts.settings.updateWords.textContent = "";
       parts.settings.dialog.showModal();
     });
-    const { language: choice, dialog, update } = parts.settings;
+    const { language: choice, dialog, mode, update } = parts.settings;
     choice.addEventListener("change", async () => {
       await speak(choice.value, { remember: true });
       this.inWords();
       this.ground?.changeLanguage();
       this.way?.inWords();
       if (this.answered) this.showAnswer(this.answered, { focus: false });
-      else if (!this.card) this.invite();
+      else if (!this.journey.isOn) this.invite();
     });
     for (const each of dialog.querySelectorAll("input[name=theme]")) {
       const radio = /** @type {HTMLInputElement} */ (each);
       radio.checked = radio.value === theme();
       radio.addEventListener("change", () => setTheme(radio.value));
     }
+    mode.value = kept("viewfix.mode") ?? "auto";
+    if (mode.value === "") mode.value = "auto"; // what was kept is none of them
+    mode.addEventListener("change", () => keep("viewfix.mode", mode.value));
     update.addEventListener("click", () => this.updates.look({ asked: true }));
   }
 
@@ -164,6 +171,7 @@ class App {
     const address = (isSame && this.answered?.address) || URL.createObjectURL(photo);
     const near = everywhere ? null : this.gps.near();
     this.tellGps();
+    this.ground?.showPath(null, false);
     this.busy(address);
     try {
       const { answer } = await this.engine.ask("locate", { photo, near });
@@ -263,15 +271,17 @@ class App {
 
   async startLive() {
     this.asked++;
-    const card = (this.card = new LiveCard());
-    this.parts.content.replaceChildren(this.card.element);
+    const card = this.journey.open();
+    this.parts.content.replaceChildren(card.element);
+    this.ground?.show(null);
+    this.ground?.showPath(null, false);
     this.parts.preview.hidden = false;
     this.labelLive();
     try {
-      await this.camera.start();
+      await this.journey.start();
     } catch (error) {
       console.warn(error);
-      if (this.card !== card) return; // it was switched off meanwhile
+      if (this.journey.card !== card) return; // it was switched off meanwhile
       this.stopLive();
       this.invite(t("phone.live_none"));
     }
@@ -285,9 +295,9 @@ class App {
   }
 
   stopLive() {
-    if (!this.card) return;
-    this.camera.stop();
-    this.card = null;
+    if (!this.journey.isOn) return;
+    this.journey.stop();
+    this.ground?.showPath(this.journey.path, false);
     this.parts.preview.hidden = true;
     this.labelLive();
     if (!this.asked || !this.answered) this.invite();
@@ -296,19 +306,22 @@ class App {
 
   labelLive() {
     const words = this.parts.live.querySelector("span");
-    if (words) words.textContent = t(this.card ? "phone.live_stop" : "phone.live");
-    this.parts.live.classList.toggle("is-on", this.card !== null);
+    if (words) words.textContent = t(this.journey.isOn ? "phone.live_stop" : "phone.live");
+    this.parts.live.classList.toggle("is-on", this.journey.isOn);
   }
 
-  /** @param {ImageBitmap} frame */
-  async seen(frame) {
-    const { card } = this;
+  /** @param {ImageBitmap} frame @param {{timeS: number, isFirst: boolean}} at */
+  follow(frame, at) {
     this.tellGps();
-    const { answer } = await this.engine.ask("locate", { photo: frame, near: this.gps.near() }, [frame]);
-    if (!card || this.card !== card) return; // switched off, or on again, meanwhile
-    card.show(answer);
+    const mode = this.parts.settings.mode.value;
+    return this.engine.ask("follow", { frame, near: this.gps.near(), mode, ...at }, [frame]);
+  }
+
+  /** @param {import("../shared/types.js").Answer} answer @param {import("../shared/path.js").Path} path @param {boolean} isLost */
+  followed(answer, path, isLost) {
     this.way?.fixed(answer);
-    if (answer.properties.found) this.ground?.follow(answer);
+    if (answer.geometry) this.ground?.follow(answer);
+    this.ground?.showPath(path, isLost);
   }
 
   // Messages beside the answer

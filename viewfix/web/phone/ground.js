@@ -85,6 +85,12 @@ export class Ground {
     else this.lookAtWhole(); // not in this map: what the map does cover
   }
 
+  /** @param {import("../shared/path.js").Path | null} path of a moving camera; null for none @param {boolean} isLost */
+  showPath(path, isLost) {
+    this.drawing?.showPath(path?.collection() ?? { type: "FeatureCollection", features: [] });
+    this.options.parts.map.classList.toggle("is-lost", isLost);
+  }
+
   /** Follow a moving fix: the map moves only when the fix comes near the edge. @param {import("../shared/types.js").Answer} answer */
   follow(answer) {
     const map = this.drawing?.map;

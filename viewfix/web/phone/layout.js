@@ -4,6 +4,7 @@ import { element } from "../shared/dom.js";
 import { icon } from "../shared/icons.js";
 import { LANGUAGES } from "../shared/language.js";
 
+const MODES = ["auto", "walk", "cycle", "drive", "train"];
 const THEMES = ["system", "light", "dark"];
 
 /** @typedef {ReturnType<typeof layout>} Layout */
@@ -44,6 +45,9 @@ function settingsDialog() {
   );
   const themes = THEMES.map((theme) =>
     element("label", {}, element("input", { type: "radio", name: "theme", value: theme }), element("span", { "data-t": `settings.theme_${theme}` })));
+  const mode = /** @type {HTMLSelectElement} */ (
+    element("select", { id: "choose-mode" }, ...MODES.map((each) => element("option", { value: each, "data-t": `journey.mode_${each}` })))
+  );
   const close = roundButton("close", "page.close");
   const about = element("ul", { class: "about" });
   const update = button("again", "phone.update", "button quiet");
@@ -52,10 +56,11 @@ function settingsDialog() {
     element("header", {}, element("h2", { id: "settings-title", "data-t": "page.settings" }), close),
     element("label", { class: "field" }, element("span", { "data-t": "settings.language" }), language),
     element("fieldset", { class: "field" }, element("legend", { "data-t": "settings.theme" }), element("div", { class: "segments" }, ...themes)),
+    element("label", { class: "field" }, element("span", { "data-t": "journey.mode" }), mode),
     element("h3", { "data-t": "phone.about" }), about, update, updateWords));
   close.addEventListener("click", () => dialog.close());
   dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
-  return { dialog, language, about, update, updateWords };
+  return { dialog, language, mode, about, update, updateWords };
 }
 
 /** @param {any} drawing @param {string} words @param {string} kind */

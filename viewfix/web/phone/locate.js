@@ -27,7 +27,7 @@ export function locate(photos, query, { near = null, k = photos.query.k } = {}) 
   const around = consensus ? within(consensus.position, rules.agree_m, photos.lats, photos.lons, rules.most_neighbours).length : 0;
   const best = consensus ? photos.id(voters[consensus.best].index) : "";
   const decided = answer(photos.calibration, consensus, around, best, rules);
-  return feature(photos, decided, candidates.slice(0, k));
+  return answered(photos, decided, candidates.slice(0, k));
 }
 
 /** @param {Photos} photos @param {Float32Array} query @param {number} k @param {number[] | null} among @returns {Candidate[]} */
@@ -60,8 +60,11 @@ function retrieveRivals(photos, query, candidates, inRegion) {
 
 const rounded = (/** @type {number} */ value, /** @type {number} */ places) => Number(value.toFixed(places));
 
-/** @param {Photos} photos @param {ReturnType<typeof answer>} decided @param {Candidate[]} candidates */
-function feature(photos, decided, candidates) {
+/**
+ * An answer as GeoJSON.
+ * @param {Photos} photos @param {ReturnType<typeof answer>} decided @param {{index: number, similarity: number}[]} candidates
+ */
+export function answered(photos, decided, candidates) {
   const at = decided.position;
   const shown = candidates.map((each) => ({ ...photos.describe(each.index), similarity: rounded(each.similarity, 4), inliers: null }));
   const nearby = at && decided.radius !== null ? nearbyOf(photos.points, { ...at, radius: decided.radius }, decided.heading, photos.query.nearby) : [];

@@ -71,7 +71,7 @@ export function sideOf(bearing, heading) {
 const nameKey = (/** @type {string} */ name) => name.normalize("NFKC").toLowerCase().split(/\s+/).filter(Boolean).join(" ");
 
 /** Whether two points have one name, or are one sight that was mapped twice. @param {Point} a @param {Point} b @param {import("./query.js").NearbyRules} rules */
-function same(a, b, rules) {
+export function same(a, b, rules) {
   if (nameKey(a.name) === nameKey(b.name)) return true;
   const item = a.links.wikidata?.split("/").pop();
   if (!item || item !== b.links.wikidata?.split("/").pop()) return false;

@@ -2,6 +2,7 @@
 
 import { coverage } from "./coverage.js";
 import { pixelsOf } from "./decode.js";
+import { Follower } from "./follow.js";
 import { locate } from "./locate.js";
 import { findSights } from "./finding.js";
 import { checkedManifest } from "./manifest.js";
@@ -17,6 +18,8 @@ let photos;
 let router = null;
 /** @type {Model} */
 let model;
+/** @type {Follower | null} */
+let follower = null;
 
 const file = (/** @type {string} */ name) => fetch(new URL(`../${name}`, import.meta.url));
 
@@ -54,6 +57,15 @@ const TASKS = {
     const ended = performance.now();
     const spent = { decode_ms: decoded - began, model_ms: described - decoded, search_ms: ended - described };
     return { answer: { ...answer, properties: { ...answer.properties, took_ms: ended - began } }, spent };
+  },
+
+  /** The next frame of a moving camera: where it is by all frames since the first. */
+  async follow({ frame, timeS, isFirst, near, mode }) {
+    const picture = await pixelsOf(frame, leastSide(model.preprocessing));
+    frame.close();
+    const descriptor = await model.describe(picture);
+    if (follower === null || isFirst || follower.mode !== mode) follower = new Follower(photos, mode);
+    return follower.next(descriptor, timeS, near);
   },
 
   async describe({ photo }) {

@@ -3,7 +3,7 @@ import { Map as MapLibreMap, Marker, Popup } from "../vendor/maplibre-gl.mjs";
 import { GRID_SOURCE, basemapStyle, grid, plain } from "./basemap.js";
 import { wantsStillness } from "./dom.js";
 import { boxAround, circle } from "./ground.js";
-import { CANDIDATES, CLICKABLE, FIX, LOOKS, PHOTOS, SIGHTS, WAY, lookPicture, overlay } from "./overlay.js";
+import { CANDIDATES, CLICKABLE, FIX, LOOKS, PATH, PHOTOS, SIGHTS, WAY, lookPicture, overlay } from "./overlay.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 const LEAST_SHOWN_M = 60; // around a fix: a circle of 3 m alone on the screen does not show where it is
@@ -110,6 +110,11 @@ export class FixMap {
     const nearby = this.answer?.properties.nearby ?? [];
     const points = nearby.map((each, index) => feature(point(each.position), { index, name: names[index] ?? each.name }));
     this.set(SIGHTS, collection(points));
+  }
+
+  /** The path of a moving camera. @param {import("./types.js").Collection} lines */
+  showPath(lines) {
+    this.set(PATH, lines);
   }
 
   /** Highlight one of the candidates. @param {number} index -1 for none */

@@ -8,6 +8,7 @@ export const PHOTOS = "viewfix-photos";
 export const FIX = "viewfix-fix";
 export const CANDIDATES = "viewfix-candidates";
 export const SIGHTS = "viewfix-sights";
+export const PATH = "viewfix-path";
 export const WAY = "viewfix-way";
 
 /** Names of the picture of a photo's view. */
@@ -30,11 +31,11 @@ export const CLICKABLE = Object.freeze({
  */
 export function overlay(data, dark) {
   const sources = Object.fromEntries(
-    [PHOTOS, FIX, CANDIDATES, SIGHTS, WAY].map((name) => [name, { type: "geojson", data: data[name] ?? EMPTY }]),
+    [PHOTOS, WAY, PATH, FIX, CANDIDATES, SIGHTS].map((name) => [name, { type: "geojson", data: data[name] ?? EMPTY }]),
   );
   const c = dark ? COLOURS.dark : COLOURS.light;
   const ground = dark ? GROUND.dark : GROUND.light;
-  return { sources, layers: [...photoLayers(c, dark ? LOOKS.dark : LOOKS.light), ...wayLayers(c), ...fixLayers(c), ...sightLayers(c, ground), ...candidateLayers(c)] };
+  return { sources, layers: [...photoLayers(c, dark ? LOOKS.dark : LOOKS.light), ...wayLayers(c), ...pathLayers(c, ground), ...fixLayers(c), ...sightLayers(c, ground), ...candidateLayers(c)] };
 }
 
 /** @param {any} c colours @param {string} look name of a picture */
@@ -80,6 +81,15 @@ function photoLayers(c, look) {
       id: "viewfix-counts", type: "symbol", source: PHOTOS, filter: isCluster, paint: { "text-color": c.on },
       layout: { ...text(11, true), "text-field": ["to-string", ["get", "count"]], "text-allow-overlap": true },
     },
+  ];
+}
+
+/** @param {any} c colours @param {any} ground */
+function pathLayers(c, ground) {
+  const layout = { "line-cap": "round", "line-join": "round" };
+  return [
+    { id: "viewfix-path-rim", type: "line", source: PATH, layout, paint: { "line-color": ground.halo, "line-width": 7, "line-opacity": 0.8 } },
+    { id: "viewfix-path-line", type: "line", source: PATH, layout, paint: { "line-color": c.fix, "line-width": 4 } },
   ];
 }
 

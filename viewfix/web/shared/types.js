@@ -25,6 +25,14 @@
  * @property {"ahead" | "right" | "behind" | "left" | null} side null: the heading of the photo is not known
  * @property {Record<string, string>} links
  *
+ * @typedef {object} Coming a sight that a moving camera will pass
+ * @property {string} name
+ * @property {Record<string, string>} names
+ * @property {Record<string, string>} links
+ * @property {number} in_s
+ * @property {"ahead" | "left" | "right"} side
+ * @property {number} distance_m to the side
+ *
  * @typedef {object} Answered
  * @property {boolean} found
  * @property {number | null} confidence probability, 0 to 1; null: a shared link does not say
@@ -37,6 +45,11 @@
  * @property {string[]} attribution
  * @property {Candidate[]} candidates
  * @property {Nearby[]} nearby
+ * @property {number} [p_off] of a moving camera: the probability of not being on this map
+ * @property {number | null} [direction_deg] of its travel, clockwise from north
+ * @property {number | null} [speed_mps]
+ * @property {Coming[]} [coming] the sights that it will pass, the next one first
+ * @property {Coming[]} [say] those to say now
  * @property {Record<string, string>} [links] the place in other maps; made again here, as a shared link and the phone do
  *
  * @typedef {object} Answer GeoJSON; no geometry when the photo is not in the map

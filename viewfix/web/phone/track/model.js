@@ -33,9 +33,9 @@ export function likelihood({ temper, slope, bias }, standing) {
   return Math.exp(within(temper * (slope * standing + bias), MOST_LOG_RATIO));
 }
 
-/** How much likelier a frame is off the map if its best photo stands out so far. @param {TrackModel} model @param {number} standing */
-export function foreignLikelihood({ foreign_bias, foreign_slope, most_foreign }, standing) {
-  return Math.exp(within(foreign_bias - foreign_slope * standing, most_foreign));
+/** How much likelier a frame is off the map by its highest cosine. @param {TrackModel} model @param {number} top */
+export function foreignLikelihood({ foreign_bias, foreign_slope, most_foreign }, top) {
+  return Math.exp(within(foreign_bias - foreign_slope * top, most_foreign));
 }
 
 /** The probability to report for one of the filter. @param {TrackModel} model @param {number} probability */

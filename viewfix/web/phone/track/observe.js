@@ -13,9 +13,9 @@ const LEAST_SPREAD = 1e-6;
 /** @typedef {import("./model.js").TrackModel} TrackModel */
 /**
  * One frame, compared with the map.
- * @typedef {{places: Int32Array, standing: Float64Array, least: number, most: number}} Sight
+ * @typedef {{places: Int32Array, standing: Float64Array, least: number, top: number}} Sight
  *   `standing` holds DIRECTIONS numbers for each place: how far the most similar photo of that place and direction stands
- *   out of the frame's similarities; `least` and `most` are those of the least and the most similar photo found
+ *   out of the frame's similarities; `least` is that of the least similar photo found, `top` the cosine of the most similar
  */
 
 /** @param {number} angle degrees, any */
@@ -32,22 +32,22 @@ export function sight(found, reference) {
   const places = Int32Array.from(new Set(found.map(({ place }) => place))).sort();
   const at = new Map([...places].map((place, i) => [place, i]));
   const standing = new Float64Array(places.length * DIRECTIONS).fill(-Infinity);
-  let [least, most] = [Infinity, -Infinity];
+  let [least, top] = [Infinity, -Infinity];
   for (const { place, heading, similarity } of found) {
     const z = (similarity - middle) / spread;
-    [least, most] = [Math.min(least, z), Math.max(most, z)];
+    [least, top] = [Math.min(least, z), Math.max(top, similarity)];
     const from = (at.get(place) ?? 0) * DIRECTIONS;
     for (let a = 0; a < DIRECTIONS; a++) {
       if (heading === null || turnOf(heading - a * BIN_DEG) <= LOOK_APART_DEG) standing[from + a] = Math.max(standing[from + a], z);
     }
   }
-  return { places, standing, least, most };
+  return { places, standing, least, top };
 }
 
 /** Take one frame into account; all places of the sight are in the belief. @param {Belief} belief @param {Sight} frame @param {TrackModel} model @returns {Belief} */
 export function seen(belief, frame, model) {
   const least = likelihood(model, frame.least);
-  const foreign = foreignLikelihood(model, frame.most);
+  const foreign = foreignLikelihood(model, frame.top);
   const size = DIRECTIONS * belief.speeds;
   const [on, views] = [belief.on.slice(), belief.views.map((each) => each * least)];
   const at = new Map([...belief.places].map((place, i) => [place, i]));

@@ -1,0 +1,125 @@
+// Sights that come: when a moving camera will pass them, and on which side. A sight is named only if it will be within
+// sight, on that side, with a high probability. The same as viewfix/pois/upcoming.py; a test compares both.
+
+import { inverse, within } from "./geodesy.js";
+import { same } from "./nearby.js";
+
+const AHEAD_M = 12; // a sight that is passed closer than this is "ahead"
+const LEAST_MPS = 0.3;
+const MOST_PLACES = 500;
+const MOST_SIGHTS = 200;
+const MOST_SPREAD_M = 5000;
+const RAD = Math.PI / 180;
+const SIDES = /** @type {const} */ (["ahead", "left", "right"]);
+
+/** What to name. */
+export const AHEAD = Object.freeze({ horizonS: 60, sightM: 150, leastProbability: 0.8, leastNotability: 0.5, limit: 20 });
+
+/** @typedef {import("./nearby.js").Point} Point */
+/** @typedef {{lats: number[], lons: number[], weights: number[], heading: number, speed: number}} Moving  where the camera may be, and how it travels */
+/** @typedef {Point & {in_s: number, side: "ahead" | "left" | "right", distance_m: number, probability: number}} Upcoming */
+
+/**
+ * The sights that come within the horizon, the next one first; no sight twice.
+ * @param {import("./nearby.js").Points} points @param {Moving} belief
+ * @param {import("./query.js").NearbyRules} rules which points are one sight
+ * @param {typeof AHEAD} [ahead]
+ * @returns {Upcoming[]}
+ */
+export function upcoming(points, belief, rules, ahead = AHEAD) {
+  const order = belief.weights.map((_, i) => i).sort((a, b) => belief.weights[b] - belief.weights[a] || a - b).slice(0, MOST_PLACES);
+  const total = order.reduce((sum, i) => sum + belief.weights[i], 0);
+  if (!order.length || total < ahead.leastProbability || belief.speed < LEAST_MPS) return [];
+  const origin = { lat: belief.lats[order[0]], lon: belief.lons[order[0]] };
+  const places = order.map((i) => ({ weight: belief.weights[i], ...plane(origin, { lat: belief.lats[i], lon: belief.lons[i] }) }));
+  const spreadM = quantile(places.map(({ x, y }) => Math.hypot(x, y)), 0.95);
+  const reachM = belief.speed * ahead.horizonS + ahead.sightM + Math.min(spreadM, MOST_SPREAD_M);
+  const around = within(origin, reachM, points.lats, points.lons).map((index) => points.all[index]);
+  around.sort((a, b) => b.notability - a.notability);
+  const found = around.slice(0, MOST_SIGHTS).filter((point) => point.notability >= ahead.leastNotability)
+    .map((point) => passed(point, plane(origin, point.position), places, belief, ahead)).filter((each) => each !== null);
+  found.sort((a, b) => b.notability - a.notability || a.in_s - b.in_s);
+  /** @type {Upcoming[]} */
+  const chosen = [];
+  for (const each of found) if (!chosen.some((other) => same(each, other, rules))) chosen.push(each);
+  return chosen.sort((a, b) => a.in_s - b.in_s).slice(0, ahead.limit);
+}
+
+/** @param {{lat: number, lon: number}} origin @param {{lat: number, lon: number}} place metres east and north */
+function plane(origin, place) {
+  const { metres, bearing } = inverse(origin, place);
+  return { x: metres * Math.sin(bearing * RAD), y: metres * Math.cos(bearing * RAD) };
+}
+
+/** @param {number[]} values @param {number} share */
+function quantile(values, share) {
+  const sorted = values.toSorted((a, b) => a - b);
+  const at = share * (sorted.length - 1);
+  const [low, high] = [sorted[Math.floor(at)], sorted[Math.ceil(at)]];
+  return low + (high - low) * (at - Math.floor(at));
+}
+
+/**
+ * When and where a sight is passed; null if the probability of one side is not high enough.
+ * @param {Point} point @param {{x: number, y: number}} spot @param {{x: number, y: number, weight: number}[]} places
+ * @param {Moving} belief @param {typeof AHEAD} ahead
+ * @returns {Upcoming | null}
+ */
+function passed(point, spot, places, { heading, speed }, { horizonS, sightM, leastProbability }) {
+  const [sin, cos] = [Math.sin(heading * RAD), Math.cos(heading * RAD)];
+  const met = [];
+  for (const { x, y, weight } of places) {
+    const [east, north] = [spot.x - x, spot.y - y];
+    const along = east * sin + north * cos;
+    const aside = east * cos - north * sin; // to the right
+    const inS = along / speed;
+    if (along < 0 || inS > horizonS || Math.abs(aside) > sightM) continue;
+    met.push({ weight, inS, aside: Math.abs(aside), side: Math.abs(aside) <= AHEAD_M ? "ahead" : aside < 0 ? "left" : "right" });
+  }
+  /** @type {Upcoming | null} */
+  let best = null;
+  for (const side of SIDES) {
+    const mine = met.filter((each) => each.side === side);
+    const probability = mine.reduce((sum, { weight }) => sum + weight, 0);
+    if (probability < leastProbability || (best !== null && probability <= best.probability)) continue;
+    const median = (/** @type {"inS" | "aside"} */ what) => medianOf(mine.map((each) => [each[what], each.weight]));
+    best = { ...point, in_s: median("inS"), side, distance_m: median("aside"), probability: Math.min(probability, 1) };
+  }
+  return best;
+}
+
+/** The value below which half of the weight lies. @param {number[][]} pairs of a value and its weight */
+function medianOf(pairs) {
+  pairs.sort(([a], [b]) => a - b);
+  const half = pairs.reduce((sum, [, weight]) => sum + weight, 0) / 2;
+  let sum = 0;
+  for (const [value, weight] of pairs) if ((sum += weight) >= half) return value;
+  return pairs[pairs.length - 1][0];
+}
+
+/** Decides what to say now: every sight once, shortly before it is passed, and not too many in a minute. */
+export class Announcer {
+  /** @param {import("./query.js").NearbyRules} rules @param {{leadS?: number, perMinute?: number}} [how] */
+  constructor(rules, { leadS = 12, perMinute = 4 } = {}) {
+    this.rules = rules;
+    this.leadS = leadS;
+    this.perMinute = perMinute;
+    /** @type {Point[]} */
+    this.said = [];
+    /** @type {number[]} */
+    this.timesS = [];
+  }
+
+  /** @param {Upcoming[]} coming @param {number} atS of any clock that does not go back */
+  now(coming, atS) {
+    this.timesS = this.timesS.filter((each) => each > atS - 60 && each <= atS);
+    const due = coming.filter((each) => each.in_s <= this.leadS && !this.said.some((other) => same(each, other, this.rules)));
+    due.sort((a, b) => b.notability - a.notability);
+    const chosen = due.slice(0, Math.max(0, this.perMinute - this.timesS.length));
+    for (const each of chosen) {
+      this.said.push(each);
+      this.timesS.push(atS);
+    }
+    return chosen.sort((a, b) => a.in_s - b.in_s);
+  }
+}
