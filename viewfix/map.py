@@ -22,7 +22,7 @@ from .explain.explanation import Explanation
 from .geo import Region
 from .locate import geometry
 from .locate.calibrate import keep_calibrated
-from .locate.confidence import LEAST_CONFIDENCE, PRIOR, Calibration
+from .locate.confidence import PRIOR, Calibration
 from .locate.context import MapContext
 from .locate.evidence import Evidence
 from .locate.many import in_order
@@ -62,8 +62,8 @@ class Map:
         self._model: Model | None = None
         self._search: Search | None = None
         self._verifier: Verifier | None = None
+        self.tracking = TrackContext(store, self._searching, lambda: self.model)
         self.router = Router(store)
-        self._tracking: TrackContext | None = None
         self._progress = progress
         self.last_added = Added()
         self._wrote = False
@@ -273,20 +273,9 @@ class Map:
         options = QueryOptions(k, region, least_confidence, false_accepts, "off")
         return answer(Query(descriptor), options, self.context)
 
-    def track(
-        self, *, mode: str = "auto", state: bytes | None = None, least_confidence: float = LEAST_CONFIDENCE
-    ) -> Track:
-        """Track a moving camera: `with city.track() as track: fix = track.add("frame.jpg", at=12.5)`.
-
-        Args:
-            mode: how the camera moves: "walk", "cycle", "drive", "train", or "auto" if that is not known.
-            state: go on with a track that `Track.save` returned, in its mode; None for a new track.
-            least_confidence: below this probability, [0, 1], a fix has no position.
-
-        Raises:
-            BadInput: the map is empty, there is no such mode, or the state is damaged or of another map.
-        """
-        return Track(self.tracking, self._describe, mode=mode, state=state, least_confidence=least_confidence)
+    def track(self, *, mode: str = "auto", state: bytes | None = None) -> Track:
+        """Follow a moving camera, from frame to frame; see `Track`. `state` continues a track that was saved."""
+        return Track(self.tracking, mode=mode, state=state)
 
     def evidence(self, photo: Readable, *, places: int = 20, **options: Unpack[LocateOptions]) -> Evidence:
         """Gather the evidence for the most likely `places` of the map, without deciding. Keywords as of `locate`."""
@@ -379,13 +368,6 @@ class Map:
             self._verifier = Verifier(self._store)
         return MapContext(self._store, self._searching(), self.calibration, self._verifier)
 
-    @property
-    def tracking(self) -> TrackContext:
-        """The parts of the map that tracks use."""
-        if self._tracking is None:
-            self._tracking = TrackContext(self._store, self._searching())
-        return self._tracking
-
     def photos(self) -> Iterator[Photo]:
         """Iterate over every photo of the map, in the order of adding."""
         return self._store.all_photos()
@@ -443,7 +425,7 @@ class Map:
         """Release the map's files and connections. Closing twice is allowed."""
         if self._search is not None:
             self._search.close()
-            self._search = self._tracking = None
+            self._search = None
         self._store.close()
         if self._wrote:
             self._wrote = False
@@ -459,9 +441,6 @@ class Map:
 
     def _query(self, photo: Readable, options: QueryOptions) -> Query:
         return describe_query(photo, self.model, options.panorama)
-
-    def _describe(self, photo: Readable) -> npt.NDArray[np.float32]:
-        return describe_query(photo, self.model, "no").descriptor
 
     def _own_model(self) -> Model:
         own = self._store.model

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Self
@@ -28,7 +28,6 @@ from .places import Floats, Ints, Places
 from .state import TrackState, from_bytes, to_bytes
 
 Descriptor = npt.NDArray[np.float32]
-Describe = Callable[[Readable], Descriptor]
 
 LIKELY_OFF = 0.5
 
@@ -48,7 +47,11 @@ class TrackFix(Fix):
 
 
 class Track:
-    """A moving camera on a map. Get one with `Map.track`.
+    """A moving camera on a map: `with city.track(mode="walk") as track: fix = track.add("frame.jpg", at=12.5)`.
+
+    `mode` is how the camera moves: "walk", "cycle", "drive", "train", or "auto" if that is not known.
+
+    Below `least_confidence`, [0, 1], a fix has no position; set it to 0 for the best guess always.
 
     The state is a value: `save` returns it as bytes, and `Map.track(state=...)` goes on from there, in another process
     too.
@@ -57,16 +60,12 @@ class Track:
     def __init__(
         self,
         context: TrackContext,
-        describe: Describe,
         *,
         mode: str = "auto",
         state: bytes | None = None,
-        least_confidence: float = LEAST_CONFIDENCE,
     ) -> None:
-        if not 0 <= least_confidence <= 1:
-            raise BadInput(f"least_confidence must be from 0 to 1; got {least_confidence}.")
-        self._context, self._describe = context, describe
-        self.least_confidence = least_confidence
+        self._context = context
+        self.least_confidence = LEAST_CONFIDENCE
         if state is None:
             self.mode = mode_named(mode)
             self.places: Places = context.places(self.mode)
@@ -75,7 +74,7 @@ class Track:
             self.state = from_bytes(state, context.map_id, context.places)
             self.mode = mode_named(self.state.mode)
             self.places = context.places(self.mode)
-        self.radius_m = max(AGREE_M, 2.2 * self.places.spacing_m)
+        self.radius_m = radius_of(self.places)
 
     def add(
         self,
@@ -152,7 +151,7 @@ class Track:
         if isinstance(frame, np.ndarray) and frame.ndim == 1:
             check_descriptor(frame, self._context.store.model.dim)
             return frame
-        return self._describe(frame)
+        return self._context.describe(frame)
 
     def _fix(self, answer: Answer, time_s: float, rows: Ints, similarities: Floats) -> TrackFix:
         photos = self._context.store.photos(rows)
@@ -177,6 +176,11 @@ class Track:
             direction_deg=answer.direction_deg,
             speed_mps=answer.speed_mps,
         )
+
+
+def radius_of(places: Places) -> float:
+    """The radius of a fix in metres: that of `Map.locate`, or two places further where photos lie far apart."""
+    return max(AGREE_M, 2.2 * places.spacing_m)
 
 
 def seconds(at: float | datetime | None) -> float:
