@@ -58,7 +58,7 @@ def line(n: int, spacing_m: float) -> list[Position]:
 
 
 def made_map(path: Path, rows: Rows, at: Sequence[Position], headings: Sequence[float | None] | None = None) -> Path:
-    with Store.create(path, ModelIdentity("benchmark", "b" * 64, rows.shape[1])) as store:
+    with Store.create(path, ModelIdentity(catalogue.DEFAULT, "b" * 64, rows.shape[1])) as store:
         given = headings or [None] * len(at)
         each = zip(at, given, strict=True)
         store.put(
@@ -93,7 +93,8 @@ class Ride:
 
 
 def ride(city: Map, rows: Rows, times_s: Sequence[float], at: Sequence[Position | None], mode: str) -> Ride:
-    track = city.track(mode=mode, least_confidence=0.0)
+    track = city.track(mode=mode)
+    track.least_confidence = 0.0
     fixes, began = [], time.process_time()
     for row, time_s in zip(rows, times_s, strict=True):
         fixes.append(track.add(row, at=float(time_s)))
@@ -119,7 +120,8 @@ def in_tunnel(rows: Rows, foreign: Rows, first: int, last: int) -> Rows:
 def tunnel_report(found: Ride, inside: npt.NDArray[np.bool_], right_m: float) -> str:
     ends = np.flatnonzero(inside[:-1] & ~inside[1:]) + 3
     back = np.mean(found.error_m[ends[ends < len(inside)]] <= right_m)
-    return f"p(off) inside {found.p_off[inside].mean():.2f}, outside {found.p_off[~inside].mean():.2f}; right at the third frame after {back:.2f}"
+    within, outside = found.p_off[inside].mean(), found.p_off[~inside].mean()
+    return f"p(off) inside {within:.2f}, outside {outside:.2f}; right at the third frame after {back:.2f}"
 
 
 def nordland(data: Path, folder: Path, foreign: Rows) -> None:
@@ -142,7 +144,8 @@ def nordland(data: Path, folder: Path, foreign: Rows) -> None:
             single = np.mean(alone(city, frames, at) <= right_m)
             found = ride(city, frames, times, at, "train")
             print(
-                f"Nordland, {name}: single {single:.1%}, track {np.mean(found.error_m <= right_m):.1%}; {found.ms:.1f} ms"
+                f"Nordland, {name}: single {single:.1%}, "
+                f"track {np.mean(found.error_m <= right_m):.1%}; {found.ms:.1f} ms"
             )
             print(f"  calibration error {metrics.expected_calibration_error(found.said, found.error_m <= right_m):.3f}")
             steps = varied(n)

@@ -55,7 +55,8 @@ def test_a_walk_is_followed_with_its_direction_and_speed(city):
 def test_weak_frames_are_found_by_their_order_where_single_frames_are_not(city):
     noise = 3.0
     alone = [int(np.argmax(LOOKS @ frame(i, noise=noise))) for i in range(PLACES)]
-    with city.track(mode="walk", least_confidence=0.0) as track:
+    with city.track(mode="walk") as track:
+        track.least_confidence = 0.0
         fixes = [track.add(frame(i, noise=noise), at=STEP_S * i) for i in range(PLACES)]
     single = np.mean([abs(found - i) <= 2 for i, found in enumerate(alone)])
     tracked = np.mean([distance_m(fix.position, STREET[i]) <= 15 for i, fix in enumerate(fixes)])
@@ -339,3 +340,11 @@ def test_places_group_photos_and_find_their_neighbours():
 def test_nothing_is_known_before_the_first_frame():
     belief = unknown(3)
     assert belief.p_off == 0.5 and not len(belief.places)
+
+
+def test_a_long_pause_does_not_swap_on_and_off_the_map(city):
+    track = city.track(mode="walk")
+    for i in range(10):
+        track.add(frame(i, noise=0.5), at=STEP_S * i)
+    fix = track.add(frame(10, noise=0.5), at=7200.0)
+    assert fix.p_off < 0.3

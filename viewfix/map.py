@@ -22,7 +22,7 @@ from .explain.explanation import Explanation
 from .geo import Region
 from .locate import geometry
 from .locate.calibrate import keep_calibrated
-from .locate.confidence import LEAST_CONFIDENCE, PRIOR, Calibration
+from .locate.confidence import PRIOR, Calibration
 from .locate.context import MapContext
 from .locate.evidence import Evidence
 from .locate.many import in_order
@@ -37,10 +37,9 @@ from .photos import Readable
 from .pois import with_nearby
 from .pois.nearby import USUAL_REACH, Reach
 from .pois.upcoming import USUAL_AHEAD, Ahead, Belief, Upcoming, upcoming
-from .roads.endpoints import Endpoint, Finder, route_between
+from .roads.endpoints import Endpoint, RouteOptions, route_between
 from .roads.route import Route
 from .roads.router import Router
-from .roads.speeds import Mode
 from .search.open import Search, open_search
 from .sources import USUAL_OPTIONS, Given, PanoramaMode, Prefer, SourceOptions, open_for_map
 from .store.complete import require_complete
@@ -63,8 +62,8 @@ class Map:
         self._model: Model | None = None
         self._search: Search | None = None
         self._verifier: Verifier | None = None
+        self.tracking = TrackContext(store, self._searching, lambda: self.model)
         self.router = Router(store)
-        self._tracking: TrackContext | None = None
         self._progress = progress
         self.last_added = Added()
         self._wrote = False
@@ -274,29 +273,12 @@ class Map:
         options = QueryOptions(k, region, least_confidence, false_accepts, "off")
         return answer(Query(descriptor), options, self.context)
 
-    def track(
-        self, *, mode: str = "auto", state: bytes | None = None, least_confidence: float = LEAST_CONFIDENCE
-    ) -> Track:
-        """Track a moving camera: `with city.track() as track: fix = track.add("frame.jpg", at=12.5)`.
-
-        Args:
-            mode: how the camera moves: "walk", "cycle", "drive", "train", or "auto" if that is not known.
-            state: go on with a track that `Track.save` returned, in its mode; None for a new track.
-            least_confidence: below this probability, [0, 1], a fix has no position.
-
-        Raises:
-            BadInput: the map is empty, there is no such mode, or the state is damaged or of another map.
-        """
-        return Track(self.tracking, self._describe, mode=mode, state=state, least_confidence=least_confidence)
+    def track(self, *, mode: str = "auto", state: bytes | None = None) -> Track:
+        """Follow a moving camera, from frame to frame; see `Track`. `state` continues a track that was saved."""
+        return Track(self.tracking, mode=mode, state=state)
 
     def evidence(self, photo: Readable, *, places: int = 20, **options: Unpack[LocateOptions]) -> Evidence:
-        """Gather the evidence for each place of the map, without deciding.
-
-        Args:
-            photo: as for `locate`.
-            places: the largest number of places to weigh.
-            options: the keywords of `locate`.
-        """
+        """Gather the evidence for the most likely `places` of the map, without deciding. Keywords as of `locate`."""
         made = query_options(**options)
         return gather(self._query(photo, made), made, self.context, places=places)
 
@@ -309,37 +291,16 @@ class Map:
         made = query_options(**options)
         return explain(self._query(photo, made), made, self.context, blur)
 
-    def route(
-        self,
-        start: Endpoint,
-        to: Endpoint,
-        *,
-        mode: Mode = "walk",
-        heading_deg: float | None = None,
-        language: str | None = None,
-    ) -> Route:
-        """Find the way on the roads of the map, from where a photo was taken to a sight.
+    def route(self, start: Endpoint, to: Endpoint, **options: Unpack[RouteOptions]) -> Route:
+        """Find the way on the roads of the map, from where a photo was taken to a sight, say. See `route_between`.
 
-        Args:
-            start: a photo, a `Position`, a `Fix`, (lat, lon), the text "LAT,LON", or the name of a sight.
-            to: the same.
-            mode: "walk", "cycle" or "drive".
-            heading_deg: where the camera looks at the start; None for what the photo shows.
-            language: the language of the name of the destination, such as uk; None for the local name.
-
-        Raises:
-            BadInput: the map has no roads or no such sight, the photo is not in the map, or there is no way.
+        Each end is a photo, a `Position`, a `Fix`, (lat, lon), "LAT,LON", or the name of a sight. The keywords are
+        `mode` ("walk", "cycle" or "drive"), `heading_deg` and `language`. BadInput tells why there is no route.
         """
-        finder = Finder(self.locate, self.points.all, language)
-        return route_between(start, to, finder, self.router, mode=mode, heading_deg=heading_deg)
+        return route_between(start, to, self.locate, self.points.all, self.router, **options)
 
     def upcoming(self, belief: Belief, ahead: Ahead = USUAL_AHEAD) -> tuple[Upcoming, ...]:
-        """The sights that a moving camera will pass, the next one first.
-
-        Args:
-            belief: where the camera may be, and how it moves; `Belief.at` makes one of a position.
-            ahead: how far ahead to look, how sure to be, and which kinds of sights to name.
-        """
+        """The sights that a moving camera will pass, the next one first. `Belief.at` makes a belief of one position."""
         return upcoming(self.points, belief, ahead)
 
     # Contents
@@ -407,13 +368,6 @@ class Map:
             self._verifier = Verifier(self._store)
         return MapContext(self._store, self._searching(), self.calibration, self._verifier)
 
-    @property
-    def tracking(self) -> TrackContext:
-        """The parts of the map that tracks use."""
-        if self._tracking is None:
-            self._tracking = TrackContext(self._store, self._searching())
-        return self._tracking
-
     def photos(self) -> Iterator[Photo]:
         """Iterate over every photo of the map, in the order of adding."""
         return self._store.all_photos()
@@ -471,7 +425,7 @@ class Map:
         """Release the map's files and connections. Closing twice is allowed."""
         if self._search is not None:
             self._search.close()
-            self._search = self._tracking = None
+            self._search = None
         self._store.close()
         if self._wrote:
             self._wrote = False
@@ -487,9 +441,6 @@ class Map:
 
     def _query(self, photo: Readable, options: QueryOptions) -> Query:
         return describe_query(photo, self.model, options.panorama)
-
-    def _describe(self, photo: Readable) -> npt.NDArray[np.float32]:
-        return describe_query(photo, self.model, "no").descriptor
 
     def _own_model(self) -> Model:
         own = self._store.model

@@ -109,6 +109,29 @@ class RouteFromParameters(RouteParameters):
     )  # fmt: skip
 
 
+class TrackParameters(MapParameters):
+    """The time of a frame, how the camera moves, and what else is known."""
+
+    at_s: float | None = Field(
+        None, ge=-1e12, le=1e12, description="time of the frame in seconds of any clock; now, if left out"
+    )
+    mode: Literal["walk", "cycle", "drive", "train", "auto"] = Field(
+        "auto", description="how the camera moves; with a state, its mode is kept"
+    )
+    near: str | None = Field(
+        None, max_length=80, pattern=rf"^{LAT}, ?{LON}$", description="latitude,longitude by GPS, if it is known"
+    )
+    radius_m: float | None = Field(None, gt=0, le=100_000, description="metres around `near`; 15 if left out")
+    compass_deg: float | None = Field(None, ge=0, lt=360, description="direction of the camera by a compass")
+    steps: int | None = Field(None, ge=0, le=100_000, description="steps since the last frame")
+
+    def gps(self) -> Position | None:
+        if self.near is None:
+            return None
+        lat, lon = (float(part) for part in self.near.split(","))
+        return Position(lat, lon, self.radius_m)
+
+
 class UpcomingParameters(MapParameters):
     """Where a camera is, how it moves, and what to name."""
 

@@ -207,6 +207,30 @@ class UpcomingSight(BaseModel):
     attribution: str | None
 
 
+class TrackProperties(BaseModel):
+    found: bool
+    confidence: float = Field(description="probability of being within `radius_m`")
+    p_off: float = Field(description="probability of not being on this map")
+    radius_m: float | None
+    heading_deg: float | None = Field(description="direction of the camera")
+    direction_deg: float | None = Field(description="direction of travel")
+    speed_mps: float | None
+    time_s: float
+    mode: str
+    reason: str
+    map: str
+    took_ms: float
+
+
+class TrackReply(BaseModel):
+    """Where a moving camera is, as a GeoJSON Feature; `state` is to be sent with the next frame."""
+
+    type: Literal["Feature"]
+    geometry: Point | None
+    properties: TrackProperties
+    state: str
+
+
 class UpcomingReply(BaseModel):
     """The sights that come, the next one first."""
 

@@ -76,7 +76,8 @@ def calibrated(
     if len(foreign):
         model = _fitted_foreign(model, frames, [context.sight(each, places)[0].top for each in foreign])
     said, right = outcomes(recorded, places, kind, model, right_m)
-    return replace(model, **_curve(said, right))
+    curve = _curve(said, right)
+    return replace(model, said=curve[0], true=curve[1])
 
 
 def outcomes(
@@ -127,7 +128,7 @@ def _fitted_foreign(model: TrackModel, frames: Sequence[_Frame], tops: Sequence[
     return replace(model, foreign_slope=max(-float(slope), 0.0), foreign_bias=float(bias))
 
 
-def _curve(said: Floats, right: npt.NDArray[np.bool_]) -> dict[str, tuple[float, ...]]:
+def _curve(said: Floats, right: npt.NDArray[np.bool_]) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """The isotonic curve from what the filter says to how often it is right, by pooling neighbours that disagree."""
     order = np.argsort(said, kind="stable")
     bins = np.array_split(order, min(KNOTS, max(len(said) // 40, 1)))
@@ -139,6 +140,6 @@ def _curve(said: Floats, right: npt.NDArray[np.bool_]) -> dict[str, tuple[float,
             pools[-1] = [a + b for a, b in zip(pools[-1], last, strict=True)]
     # One more of each outcome in every pool: nothing is certain by a few frames.
     points = [(0.0, 0.0), *((s / n, (r + 1) / (n + 2)) for s, r, n in pools)]
-    points.append((1.0, max(points[-1][1], points[-1][1])))
+    points.append((1.0, points[-1][1]))
     values = np.maximum.accumulate([true for _, true in points])
-    return {"said": tuple(s for s, _ in points), "true": tuple(float(v) for v in values)}
+    return tuple(s for s, _ in points), tuple(float(v) for v in values)

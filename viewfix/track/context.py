@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
 from ..errors import BadInput
+from ..locate.views import describe_query
+from ..models.catalogue import DEFAULT
+from ..models.model import Model
+from ..photos import Readable
 from ..search.search import Search
 from ..store.records import Version
 from ..store.store import Store
-from .model import TrackModel
+from .model import OTHER, SHIPPED, TrackModel
 from .modes import Mode
 from .observe import Sight, sight
 from .places import Floats, Ints, Places
@@ -30,15 +34,16 @@ META_KEY = "track"
 class TrackContext:
     """What tracks on one map share. Any number of threads and tracks may use it."""
 
-    def __init__(self, store: Store, search: Search) -> None:
-        self.store, self.search = store, search
+    def __init__(self, store: Store, search: Callable[[], Search], model: Callable[[], Model]) -> None:
+        self.store = store
+        self._search, self._describing = search, model
         self._lock = threading.Lock()
         self._version: Version | None = None
         self._positions: tuple[Ints, Floats, Floats] | None = None
         self._places: dict[str, Places] = {}
         self._headings: dict[int, float] = {}
         self._reference = np.empty((0, 0), np.float32)
-        self._model = TrackModel()
+        self._model = OTHER
 
     @property
     def map_id(self) -> str:
@@ -65,19 +70,26 @@ class TrackContext:
                 self._places[mode.name] = Places.of(*self._positions, mode.cell_m)
             return self._places[mode.name]
 
+    def describe(self, photo: Readable) -> npt.NDArray[np.float32]:
+        """The (dim,) float32 descriptor of a frame. A panorama is taken as the picture that it is."""
+        return describe_query(photo, self._describing(), "no").descriptor
+
     def sight(self, descriptor: npt.NDArray[np.float32], places: Places) -> tuple[Sight, Ints, Floats]:
         """Compare a (dim,) float32 descriptor of length 1 with the map.
 
         Returns:
             The sight; and the rows, (K,) int64, and cosines, (K,) float64, of the most similar photos, best first.
         """
-        rows, cosines = self.search.nearest(descriptor, CANDIDATES)
+        rows, cosines = self._search().nearest(descriptor, CANDIDATES)
         of = places.places_of_rows(rows)
         rows, similarities, of = rows[of >= 0], cosines[of >= 0].astype(np.float64), of[of >= 0]
         if not len(rows):
             raise BadInput(f"{self.store.address} has changed while it was tracked. Begin the track again.")
         reference = (self._reference @ descriptor).astype(np.float64)
         return sight(of, self._headings_deg(rows.tolist()), similarities, reference), rows, similarities
+
+    def _usual(self) -> TrackModel:
+        return SHIPPED if self.store.model.name == DEFAULT else OTHER
 
     def _headings_deg(self, rows: Sequence[int]) -> Floats:
         missing = [row for row in rows if row not in self._headings]
@@ -101,5 +113,5 @@ class TrackContext:
             chosen = rows[np.unique(np.linspace(0, len(rows) - 1, min(len(rows), REFERENCE)).astype(np.int64))]
             self._reference = self.store.descriptors(chosen) if len(chosen) else np.empty((0, 0), np.float32)
             stored = self.store.meta(META_KEY)
-            self._model = TrackModel.from_json(stored) if stored else TrackModel()
+            self._model = TrackModel.from_json(stored) if stored else self._usual()
             self._version = version

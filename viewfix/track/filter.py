@@ -9,16 +9,13 @@ import numpy as np
 
 from ..errors import BadInput
 from ..types import Position
-from .belief import DIRECTIONS, Belief, pruned, unknown
+from .belief import DIRECTIONS, Belief, pruned
 from .model import TrackModel
 from .modes import MODES
 from .motion import moved
 from .observe import Sight, seen
 from .places import Floats, Places
-from .state import TrackState
-
-LONGEST_S = 12 * 3600.0
-"""After a longer pause, the track begins again."""
+from .state import BadTrack, TrackState
 
 GPS_OUTLIER = 1e-3
 """The share of GPS positions that are simply wrong, such as between high buildings."""
@@ -72,8 +69,7 @@ def stepped(
     """
     mode = MODES[state.mode]
     elapsed_s = _elapsed_s(state, time_s)
-    before = state.belief if elapsed_s <= LONGEST_S else unknown(len(mode.speeds_mps))
-    belief = moved(before, places, mode, elapsed_s, sight.places)
+    belief = moved(state.belief, places, mode, elapsed_s, sight.places)
     if hints.steps is not None and elapsed_s > 0:
         belief = _with_steps(belief, np.array(mode.speeds_mps), hints.steps * STEP_M / elapsed_s)
     belief = seen(belief, sight, model)
@@ -86,11 +82,11 @@ def stepped(
 
 def _elapsed_s(state: TrackState, time_s: float) -> float:
     if not math.isfinite(time_s):
-        raise BadInput(f"The time of a frame is {time_s}. Pass seconds as a finite number.")
+        raise BadTrack(f"The time of a frame is {time_s}. Pass seconds as a finite number.")
     if state.time_s is None:
         return 0.0
     if time_s < state.time_s:
-        raise BadInput(
+        raise BadTrack(
             f"This frame is {state.time_s - time_s:g} s older than the one before. Pass frames in the order of time, "
             "or begin a new track."
         )

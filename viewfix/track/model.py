@@ -25,16 +25,16 @@ class TrackModel:
     A photo that stands `z` robust standard deviations above the median similarity of its frame has the log-likelihood
     ratio `temper * (slope * z + bias)` for "taken here" against "not taken here". A frame whose most similar photo has
     the cosine `s` has the log-likelihood ratio `foreign_bias - foreign_slope * s`, limited to +- `most_foreign`,
-    for "not on this map". `said` and `true` are the points of the curve that turns the filter's own probability into the one that is
-    reported: both ascending, from 0 to 1.
+    for "not on this map". `said` and `true` are the points of the curve that turns the filter's own probability into
+    the one that is reported: both ascending, from 0 to 1.
     """
 
     slope: float = 0.7
     bias: float = -0.6
-    temper: float = 2.0
-    foreign_bias: float = 7.8
-    foreign_slope: float = 32.0
-    most_foreign: float = 3.0
+    temper: float = 1.0
+    foreign_bias: float = 0.0
+    foreign_slope: float = 0.0
+    most_foreign: float = 5.0
     said: tuple[float, ...] = (0.0, 1.0)
     true: tuple[float, ...] = (0.0, 1.0)
 
@@ -76,6 +76,13 @@ class TrackModel:
         if len(made.said) != len(made.true) or len(made.said) < 2:
             raise BadInput("The curve of the track's model needs two or more points of `said` and as many of `true`.")
         return made
+
+
+OTHER = TrackModel()
+"""For maps of any model: frames say nothing about being foreign until that is fitted."""
+
+SHIPPED = TrackModel(temper=2.0, foreign_bias=7.8, foreign_slope=32.0)
+"""For maps of the model that ships with viewfix: fitted on left-out photos of one town (benchmarks/track.py)."""
 
 
 def _ascending(values: Sequence[float]) -> bool:

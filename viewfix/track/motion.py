@@ -10,7 +10,7 @@ from .belief import DIRECTIONS, Belief, expanded
 from .modes import Mode
 from .places import Floats, Ints, Places
 
-LEAVE_S, RETURN_S = 3000.0, 200.0
+LEAVE_S, RETURN_S = 600.0, 100.0
 """The mean time until a camera leaves the map, and until it is back."""
 
 LEAST_LANDING, LEAST_WAY = 0.3, 0.02
@@ -22,7 +22,10 @@ TAIL = 0.001
 ANYWHERE = 0.001
 """The share of the belief that is spread over the whole map with each frame: a phone may be carried elsewhere."""
 
-STOP, ANY_SPEED = 0.01, 0.01
+FOLLOWED_S, FORGOTTEN_S = 60.0, 300.0
+"""For how long a camera keeps its direction and speed, and the mean time after that until it may be anywhere."""
+
+STOP, ANY_SPEED = 0.003, 0.003
 """The shares of cameras that stop, and that change to any speed, within a typical time between frames."""
 
 ANY_WAY = 0.5
@@ -76,6 +79,7 @@ def moved(belief: Belief, places: Places, mode: Mode, elapsed_s: float, seen: In
         seen: places that the next frame looks like, ascending; they become part of the belief.
     """
     mixed = _mixed(belief, elapsed_s)
+    elapsed_s = min(elapsed_s, FOLLOWED_S)
     if elapsed_s == 0 or not len(belief.places):
         return _seeded(expanded(mixed, np.union1d(mixed.places, seen)), places)
     reach_m = mode.fastest_mps * elapsed_s + 2 * places.spacing_m
@@ -98,8 +102,9 @@ def _likely_reach_m(belief: Belief, mode: Mode, elapsed_s: float, spacing_m: flo
 
 def _mixed(belief: Belief, elapsed_s: float) -> Belief:
     """Exchange between on and off the map, and with the rest."""
-    leave, back = 1 - math.exp(-elapsed_s / LEAVE_S), 1 - math.exp(-elapsed_s / RETURN_S)
-    keep = 1 - ANYWHERE
+    changed = 1 - math.exp(-elapsed_s * (1 / LEAVE_S + 1 / RETURN_S))
+    leave, back = changed * RETURN_S / (LEAVE_S + RETURN_S), changed * LEAVE_S / (LEAVE_S + RETURN_S)
+    keep = (1 - ANYWHERE) * math.exp(-max(elapsed_s - FOLLOWED_S, 0.0) / FORGOTTEN_S)
     on = belief.on * (1 - leave) + belief.off * back
     off = belief.off * (1 - back) + belief.on * leave
     rest_on = belief.rest_on * (1 - leave) + belief.rest_off * back
@@ -109,8 +114,8 @@ def _mixed(belief: Belief, elapsed_s: float) -> Belief:
         on * keep,
         off * keep,
         belief.views,
-        rest_on + ANYWHERE * float(on.sum()),
-        rest_off + ANYWHERE * float(off.sum()),
+        rest_on + (1 - keep) * float(on.sum()),
+        rest_off + (1 - keep) * float(off.sum()),
     )
 
 

@@ -15,6 +15,11 @@ from .belief import DIRECTIONS, Belief, unknown
 from .modes import MODES, Mode
 from .places import Places
 
+
+class BadTrack(BadInput):
+    """A frame or a state that does not fit the track. Its message names neither files nor maps."""
+
+
 MAGIC = b"vft1"
 MOST_BYTES = 1 << 20
 MOST_UNPACKED = 16 << 20
@@ -77,7 +82,7 @@ def from_bytes(data: bytes, map_id: str, places_of: Any) -> TrackState:
     """
     head, body = _unpacked(data)
     if head.get("map") != map_id:
-        raise BadInput("The state of this track belongs to another map. Begin a new track on this map.")
+        raise BadTrack("The state of this track belongs to another map. Begin a new track on this map.")
     mode = MODES.get(head.get("mode", ""))
     if mode is None:
         raise _damaged()
@@ -92,8 +97,8 @@ def from_bytes(data: bytes, map_id: str, places_of: Any) -> TrackState:
         raise _damaged() from None
 
 
-def _damaged() -> BadInput:
-    return BadInput("The state of the track is damaged or was made by another version. Begin a new track.")
+def _damaged() -> BadTrack:
+    return BadTrack("The state of the track is damaged or was made by another version. Begin a new track.")
 
 
 def _unpacked(data: bytes) -> tuple[dict[str, Any], bytes]:

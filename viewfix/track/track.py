@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Self
@@ -17,6 +17,8 @@ from ..locate.fuse import AGREE_M
 from ..locate.options import CANDIDATES
 from ..locate.query import check_descriptor
 from ..photos import Readable
+from ..pois.upcoming import Ahead, Upcoming, upcoming
+from ..pois.upcoming import Belief as Moving
 from ..types import Candidate, Fix, Position
 from .answer import Answer, answer_of
 from .context import TrackContext
@@ -26,7 +28,6 @@ from .places import Floats, Ints, Places
 from .state import TrackState, from_bytes, to_bytes
 
 Descriptor = npt.NDArray[np.float32]
-Describe = Callable[[Readable], Descriptor]
 
 LIKELY_OFF = 0.5
 
@@ -46,7 +47,11 @@ class TrackFix(Fix):
 
 
 class Track:
-    """A moving camera on a map. Get one with `Map.track`.
+    """A moving camera on a map: `with city.track(mode="walk") as track: fix = track.add("frame.jpg", at=12.5)`.
+
+    `mode` is how the camera moves: "walk", "cycle", "drive", "train", or "auto" if that is not known.
+
+    Below `least_confidence`, [0, 1], a fix has no position; set it to 0 for the best guess always.
 
     The state is a value: `save` returns it as bytes, and `Map.track(state=...)` goes on from there, in another process
     too.
@@ -55,16 +60,12 @@ class Track:
     def __init__(
         self,
         context: TrackContext,
-        describe: Describe,
         *,
         mode: str = "auto",
         state: bytes | None = None,
-        least_confidence: float = LEAST_CONFIDENCE,
     ) -> None:
-        if not 0 <= least_confidence <= 1:
-            raise BadInput(f"least_confidence must be from 0 to 1; got {least_confidence}.")
-        self._context, self._describe = context, describe
-        self.least_confidence = least_confidence
+        self._context = context
+        self.least_confidence = LEAST_CONFIDENCE
         if state is None:
             self.mode = mode_named(mode)
             self.places: Places = context.places(self.mode)
@@ -73,7 +74,7 @@ class Track:
             self.state = from_bytes(state, context.map_id, context.places)
             self.mode = mode_named(self.state.mode)
             self.places = context.places(self.mode)
-        self.radius_m = max(AGREE_M, 2.2 * self.places.spacing_m)
+        self.radius_m = radius_of(self.places)
 
     def add(
         self,
@@ -108,6 +109,23 @@ class Track:
         answer = answer_of(self.state.belief, self.places, self.mode, self.radius_m)
         return self._fix(answer, time_s, rows[:CANDIDATES], similarities[:CANDIDATES])
 
+    def upcoming(self, horizon_s: float = 60.0, *, kinds: Collection[str] = ()) -> tuple[Upcoming, ...]:
+        """The sights that come, the next one first, if it is sure enough where the camera is and moves.
+
+        Args:
+            horizon_s: how far ahead, in seconds.
+            kinds: only sights of these kinds, such as "historic" or "tourism=museum"; all if empty.
+        """
+        ahead, belief = Ahead(horizon_s, kinds=kinds), self.state.belief
+        answer = answer_of(belief, self.places, self.mode, self.radius_m)
+        if answer.direction_deg is None or answer.speed_mps is None:
+            return ()
+        # The bins of the direction are too wide to tell sides: all places have the mean direction and speed.
+        lats, lons = self.places.lats[belief.places], self.places.lons[belief.places]
+        alike = np.ones(len(lats))
+        moving = Moving(lats, lons, belief.on_places, answer.direction_deg * alike, answer.speed_mps * alike)
+        return upcoming(self._context.store.points, moving, ahead)
+
     def save(self) -> bytes:
         """The state of the track, a few kilobytes: pass it to `Map.track` to go on."""
         return to_bytes(self.state, self.places)
@@ -133,7 +151,7 @@ class Track:
         if isinstance(frame, np.ndarray) and frame.ndim == 1:
             check_descriptor(frame, self._context.store.model.dim)
             return frame
-        return self._describe(frame)
+        return self._context.describe(frame)
 
     def _fix(self, answer: Answer, time_s: float, rows: Ints, similarities: Floats) -> TrackFix:
         photos = self._context.store.photos(rows)
@@ -158,6 +176,11 @@ class Track:
             direction_deg=answer.direction_deg,
             speed_mps=answer.speed_mps,
         )
+
+
+def radius_of(places: Places) -> float:
+    """The radius of a fix in metres: that of `Map.locate`, or two places further where photos lie far apart."""
+    return max(AGREE_M, 2.2 * places.spacing_m)
 
 
 def seconds(at: float | datetime | None) -> float:

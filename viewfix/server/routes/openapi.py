@@ -46,6 +46,12 @@ def batch_body(parameters: type[BaseModel]) -> dict[str, Any]:
     return _body(_form({"photo": {"type": "array", "minItems": 1, "items": _FILE}, **_fields(parameters)}))
 
 
+def track_body(parameters: type[BaseModel]) -> dict[str, Any]:
+    """A body that is one frame, or a form with it and the state of the track as a file."""
+    form = _form({"photo": _FILE, "state": _FILE, **_fields(parameters)})
+    return _body({**{kind: {"schema": _FILE} for kind in PICTURES}, **form})
+
+
 def add_body() -> dict[str, Any]:
     """A form with one photo and what is known about it."""
     texts = {
