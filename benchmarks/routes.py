@@ -7,25 +7,35 @@ python benchmarks/routes.py --valhalla PATH/TO/THAT/python
 from __future__ import annotations
 
 import argparse
+import base64
 import json
+import lzma
 import random
 import statistics
 import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
 
 import numpy as np
+from playwright.sync_api import sync_playwright
 from truth import DATA
 
-from viewfix.errors import BadInput
-from viewfix.roads.build import build
-from viewfix.roads.graph import STEP_DEG, Graph, compress, decompress
-from viewfix.roads.network import Network
-from viewfix.roads.osm import read_roads
-from viewfix.roads.router import _route
-from viewfix.roads.speeds import Mode
-from viewfix.types import Position
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
+
+from browser.conftest import QUIET, executable  # noqa: E402
+from browser.static_server import served  # noqa: E402
+
+from viewfix.errors import BadInput  # noqa: E402
+from viewfix.pack.app import WEB  # noqa: E402
+from viewfix.roads.build import build  # noqa: E402
+from viewfix.roads.graph import STEP_DEG, Graph, compress, decompress, encode  # noqa: E402
+from viewfix.roads.network import Network  # noqa: E402
+from viewfix.roads.osm import read_roads  # noqa: E402
+from viewfix.roads.router import _route  # noqa: E402
+from viewfix.roads.speeds import Mode  # noqa: E402
+from viewfix.types import Position  # noqa: E402
 
 EXTRACTS = ("Helsinki", "monaco")
 COSTING: dict[Mode, str] = {"walk": "pedestrian", "cycle": "bicycle", "drive": "auto"}
@@ -109,9 +119,40 @@ def measure(name: str, graph: Graph, mode: Mode, count: int, seed: int) -> tuple
     return asked, lengths
 
 
+PHONE = """async ([data, asked]) => {
+    const bytes = Uint8Array.from(atob(data), letter => letter.charCodeAt(0));
+    const [{ readRoads }, { Router }] = await Promise.all(["roads", "route"].map(name => import(`/phone/${name}.js`)));
+    const began = performance.now();
+    const router = new Router(readRoads(bytes.buffer));
+    router.network("walk");
+    const ready = performance.now() - began;
+    const routes = asked.map(([from, to]) => {
+        const start = performance.now();
+        const { distance_m } = router.route(from, to, { mode: "walk", heading: 0 });
+        return [distance_m, performance.now() - start];
+    });
+    return { ready, routes }; }"""
+
+
+def phone(name: str, graph: Graph, asked: list[object]) -> None:
+    """Time the same routes in Chromium, by the code of the phone app."""
+    with served(WEB) as folder, sync_playwright() as play:
+        page = play.chromium.launch(executable_path=executable(), args=QUIET).new_page()
+        page.goto(folder.url + "package.json")
+        places = [each[0] for each in asked]  # type: ignore[index]
+        found = page.evaluate(PHONE, [base64.b64encode(encode(graph)).decode(), places])
+    taken = [ms for metres, ms in found["routes"] if 1000 <= metres <= 2000]
+    packed = len(lzma.compress(encode(graph), format=lzma.FORMAT_ALONE))
+    print(
+        f"  in Chromium: {packed / 1000:.1f} kB in a pack, ready in {found['ready']:.0f} ms; routes of 1 to 2 km: "
+        f"median {statistics.median(taken):.1f} ms, 95th percentile {np.quantile(taken, 0.95):.1f} ms"
+    )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--valhalla", type=Path, help="the Python that has pyvalhalla")
+    parser.add_argument("--phone", action="store_true", help="also time the phone's code in Chromium")
     parser.add_argument("--pairs", type=int, default=200)
     parser.add_argument("--modes", nargs="*", default=["walk", "cycle", "drive"])
     parser.add_argument("--seed", type=int, default=1)
@@ -134,6 +175,8 @@ def main() -> None:
         )
         for mode in options.modes:
             asked, lengths = measure(name, graph, mode, options.pairs, options.seed)
+            if options.phone and mode == "walk":
+                phone(name, graph, asked)
             if options.valhalla is None:
                 continue
             for what, extra in (("as it is", {}), ("told to be short", {"shortest": True})):

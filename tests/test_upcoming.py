@@ -7,10 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from streets import at, empty_map
+from tracks import looks, made_map, seen, street
 
 from viewfix import Map, pois
 from viewfix.cli import run
 from viewfix.errors import BadInput
+from viewfix.geo import moved
 from viewfix.pois import Ahead, Announcer, Belief, Upcoming
 from viewfix.pois.osm import read_osm
 from viewfix.pois.upcoming import USUAL_AHEAD
@@ -176,3 +178,22 @@ def test_the_command_names_what_comes(tmp_path: Path, capsys: pytest.CaptureFixt
     assert json.loads(capsys.readouterr().out.splitlines()[0])["side"] == "right"
     assert run(["upcoming", city, here, "--speed", "36"]) == 2
     assert "--heading DEG" in capsys.readouterr().err
+
+
+def test_a_track_names_the_sights_that_come_once_it_is_sure(tmp_path: Path) -> None:
+    spots, rows = street(60, 6.0), looks(60)
+    city = made_map(tmp_path / "street.map", spots, rows)
+    mill, inn = moved(spots[55], 0, 30), moved(spots[10], 180, 20)
+    table = tmp_path / "sights.csv"
+    table.write_text(
+        f"name,lat,lon,kind\nMill,{mill.lat},{mill.lon},historic=mill\nInn,{inn.lat},{inn.lon},historic=inn\n"
+    )
+    pois.add(city, table)
+    with Map.open(city) as opened, opened.track(mode="walk") as track:
+        assert track.upcoming() == ()
+        for n in range(41):
+            track.add(seen(rows[n], 1.0, n), at=4.0 * n)
+        [one] = track.upcoming(horizon_s=120)
+        assert (one.point.name, one.side) == ("Mill", "left") and one.distance_m == pytest.approx(30, abs=12)
+        assert one.in_s == pytest.approx(15 * 6 / 1.5, rel=0.4)
+        assert track.upcoming(10) == () and track.upcoming(120, kinds=("tourism",)) == ()

@@ -37,10 +37,9 @@ from .photos import Readable
 from .pois import with_nearby
 from .pois.nearby import USUAL_REACH, Reach
 from .pois.upcoming import USUAL_AHEAD, Ahead, Belief, Upcoming, upcoming
-from .roads.endpoints import Endpoint, Finder, route_between
+from .roads.endpoints import Endpoint, RouteOptions, route_between
 from .roads.route import Route
 from .roads.router import Router
-from .roads.speeds import Mode
 from .search.open import Search, open_search
 from .sources import USUAL_OPTIONS, Given, PanoramaMode, Prefer, SourceOptions, open_for_map
 from .store.complete import require_complete
@@ -279,13 +278,7 @@ class Map:
         return Track(self.tracking, mode=mode, state=state)
 
     def evidence(self, photo: Readable, *, places: int = 20, **options: Unpack[LocateOptions]) -> Evidence:
-        """Gather the evidence for each place of the map, without deciding.
-
-        Args:
-            photo: as for `locate`.
-            places: the largest number of places to weigh.
-            options: the keywords of `locate`.
-        """
+        """Gather the evidence for the most likely `places` of the map, without deciding. Keywords as of `locate`."""
         made = query_options(**options)
         return gather(self._query(photo, made), made, self.context, places=places)
 
@@ -298,37 +291,16 @@ class Map:
         made = query_options(**options)
         return explain(self._query(photo, made), made, self.context, blur)
 
-    def route(
-        self,
-        start: Endpoint,
-        to: Endpoint,
-        *,
-        mode: Mode = "walk",
-        heading_deg: float | None = None,
-        language: str | None = None,
-    ) -> Route:
-        """Find the way on the roads of the map, from where a photo was taken to a sight.
+    def route(self, start: Endpoint, to: Endpoint, **options: Unpack[RouteOptions]) -> Route:
+        """Find the way on the roads of the map, from where a photo was taken to a sight, say. See `route_between`.
 
-        Args:
-            start: a photo, a `Position`, a `Fix`, (lat, lon), the text "LAT,LON", or the name of a sight.
-            to: the same.
-            mode: "walk", "cycle" or "drive".
-            heading_deg: where the camera looks at the start; None for what the photo shows.
-            language: the language of the name of the destination, such as uk; None for the local name.
-
-        Raises:
-            BadInput: the map has no roads or no such sight, the photo is not in the map, or there is no way.
+        Each end is a photo, a `Position`, a `Fix`, (lat, lon), "LAT,LON", or the name of a sight. The keywords are
+        `mode` ("walk", "cycle" or "drive"), `heading_deg` and `language`. BadInput tells why there is no route.
         """
-        finder = Finder(self.locate, self.points.all, language)
-        return route_between(start, to, finder, self.router, mode=mode, heading_deg=heading_deg)
+        return route_between(start, to, self.locate, self.points.all, self.router, **options)
 
     def upcoming(self, belief: Belief, ahead: Ahead = USUAL_AHEAD) -> tuple[Upcoming, ...]:
-        """The sights that a moving camera will pass, the next one first.
-
-        Args:
-            belief: where the camera may be, and how it moves; `Belief.at` makes one of a position.
-            ahead: how far ahead to look, how sure to be, and which kinds of sights to name.
-        """
+        """The sights that a moving camera will pass, the next one first. `Belief.at` makes a belief of one position."""
         return upcoming(self.points, belief, ahead)
 
     # Contents

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypedDict, Unpack
 
 from ..errors import BadInput
 from ..photos import Readable
@@ -66,19 +66,43 @@ class Finder:
         return _of_fix(self.locate(given), name)
 
 
-def route_between(  # noqa: PLR0913  the keywords of Map.route
+class RouteOptions(TypedDict, total=False):
+    """The keywords of `Map.route`."""
+
+    mode: Mode
+    heading_deg: float | None
+    language: str | None
+
+
+def route_between(
     start: Endpoint,
     to: Endpoint,
-    finder: Finder,
+    locate: Callable[[Any], Fix],
+    sights: Callable[[], Iterable[PointOfInterest]],
     router: Router,
-    *,
-    mode: Mode = "walk",
-    heading_deg: float | None = None,
+    **options: Unpack[RouteOptions],
 ) -> Route:
-    """The route between two endpoints. `heading_deg` replaces the heading that a photo at the start shows."""
+    """The route between two endpoints.
+
+    Args:
+        start: a photo, a `Position`, a `Fix`, (lat, lon), the text "LAT,LON", or the name of a sight.
+        to: the same.
+        locate: what says where a photo was taken.
+        sights: the points of interest of the map.
+        router: the roads of the map.
+        options: `mode` is "walk", "cycle" or "drive". `heading_deg` is where the camera looks at the start; None for
+            what the photo shows. `language` is that of the name of the destination; None for the local name.
+
+    Raises:
+        NoRoute: there is no such sight, no road near an end, or no way between them.
+        BadInput: the map has no roads, or a photo is not in the map.
+    """
+    mode = options.get("mode", "walk")
     router.networks(mode)  # before a photo is located: the map may have no roads
+    finder = Finder(locate, sights, options.get("language"))
     first = finder.end(start)
     last = finder.end(to, first.position)
+    heading_deg = options.get("heading_deg")
     heading = first.heading_deg if heading_deg is None else heading_deg
     return router.route(first.position, last.position, mode=mode, heading_deg=heading, destination=last.name)
 

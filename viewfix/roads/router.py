@@ -48,8 +48,6 @@ class Router:
             NoRoute: no road is near one of the positions, or there is no way between them.
             BadInput: the map has no roads, or they are damaged.
         """
-        if mode not in MODES:
-            raise BadInput(f"mode must be one of {', '.join(MODES)}; got {str(mode)[:40]!r}.")
         name = destination or f"{end.lat:.5f}, {end.lon:.5f}"
         networks = self.networks(mode)
         found = [(network, ends) for network in networks if (ends := network.ends_between(start, end)) is not None]
@@ -67,6 +65,8 @@ class Router:
         Raises:
             BadInput: the map has no roads, or they are damaged.
         """
+        if mode not in MODES:
+            raise BadInput(f"mode must be one of {', '.join(MODES)}; got {str(mode)[:40]!r}.")
         sources = self._store.roads.sources()
         if not sources:
             raise BadInput(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Self
@@ -16,6 +17,8 @@ from ..locate.fuse import AGREE_M
 from ..locate.options import CANDIDATES
 from ..locate.query import check_descriptor
 from ..photos import Readable
+from ..pois.upcoming import Ahead, Upcoming, upcoming
+from ..pois.upcoming import Belief as Moving
 from ..types import Candidate, Fix, Position
 from .answer import Answer, answer_of
 from .context import TrackContext
@@ -105,6 +108,23 @@ class Track:
         self.state = stepped(self.state, sight, time_s, self.places, self._context.model, hints)
         answer = answer_of(self.state.belief, self.places, self.mode, self.radius_m)
         return self._fix(answer, time_s, rows[:CANDIDATES], similarities[:CANDIDATES])
+
+    def upcoming(self, horizon_s: float = 60.0, *, kinds: Collection[str] = ()) -> tuple[Upcoming, ...]:
+        """The sights that come, the next one first, if it is sure enough where the camera is and moves.
+
+        Args:
+            horizon_s: how far ahead, in seconds.
+            kinds: only sights of these kinds, such as "historic" or "tourism=museum"; all if empty.
+        """
+        ahead, belief = Ahead(horizon_s, kinds=kinds), self.state.belief
+        answer = answer_of(belief, self.places, self.mode, self.radius_m)
+        if answer.direction_deg is None or answer.speed_mps is None:
+            return ()
+        # The bins of the direction are too wide to tell sides: all places have the mean direction and speed.
+        lats, lons = self.places.lats[belief.places], self.places.lons[belief.places]
+        alike = np.ones(len(lats))
+        moving = Moving(lats, lons, belief.on_places, answer.direction_deg * alike, answer.speed_mps * alike)
+        return upcoming(self._context.store.points, moving, ahead)
 
     def save(self) -> bytes:
         """The state of the track, a few kilobytes: pass it to `Map.track` to go on."""

@@ -15,6 +15,7 @@ import { Messages } from "./messages.js";
 import { shareButtons } from "./share.js";
 import { makeSheet } from "./sheet.js";
 import { Updates } from "./update.js";
+import { Wayfinder } from "./wayfinder.js";
 
 const STYLES = ["../vendor/maplibre-gl.css", "../shared/shared.css", "style.css"];
 
@@ -68,7 +69,14 @@ class App {
     const { parts } = this;
     const picture = (/** @type {number} */ index) => this.picture(index);
     const onCandidate = (/** @type {number} */ index) => this.choose(index);
-    this.ground = new Ground({ engine: this.engine, parts, about: this.about, picture, onCandidate, onSight: (index) => this.shown?.point(index) });
+    this.ground = new Ground({ engine: this.engine, parts, about: this.about, picture, onCandidate, onSight: (index) => this.touchedSight(index), onGround: (at) => this.touchedGround(at) });
+    this.way = new Wayfinder({
+      engine: this.engine, about: this.about, here: () => this.gps.near(),
+      onLine: (line, look) => this.ground?.showWay(line, look),
+      onSight: (position) => this.ground?.lookAt(position),
+      onOpen: () => { this.sheet?.to("half"); parts.scroll.scrollTop = 0; },
+    });
+    parts.scroll.prepend(this.way.element);
     this.sheet = makeSheet(parts.panel, parts.handle, () => {});
     this.listen();
     this.inWords();
@@ -107,6 +115,7 @@ class App {
       await speak(choice.value, { remember: true });
       this.inWords();
       this.ground?.changeLanguage();
+      this.way?.inWords();
       if (this.answered) this.showAnswer(this.answered, { focus: false });
       else if (!this.journey.isOn) this.invite();
     });
@@ -169,6 +178,7 @@ class App {
       const { answer } = await this.engine.ask("locate", { photo, near });
       if (mine !== this.asked) return;
       this.answered = { answer, photo, address, near };
+      this.way?.fixed(answer);
       this.showAnswer(this.answered);
       this.ground?.show(answer);
     } catch (error) {
@@ -202,7 +212,7 @@ class App {
       advice,
     });
     this.parts.content.replaceChildren(this.shown.element);
-    this.parts.content.scrollTop = 0;
+    this.parts.scroll.scrollTop = 0;
     this.parts.said.textContent = spoken(answer);
     if (focus) this.shown.heading.focus({ preventScroll: true });
   }
@@ -217,6 +227,25 @@ class App {
   choose(index) {
     this.ground?.choose(index);
     this.shown?.choose(index);
+  }
+
+  /** A sight on the map was tapped. @param {number} index of the answer's sights */
+  touchedSight(index) {
+    this.shown?.point(index);
+    const sight = this.answered?.answer.properties.nearby[index];
+    if (sight) this.offerWay(sight);
+  }
+
+  /** The map was tapped where nothing is. @param {[number, number]} at */
+  touchedGround([lon, lat]) {
+    this.offerWay({ name: "", position: { lat, lon }, isPlace: true });
+  }
+
+  /** @param {import("./wayfinder.js").Goal} goal */
+  offerWay(goal) {
+    if (!this.about.roads || !this.way) return;
+    const { lat, lon } = goal.position;
+    this.ground?.openOffer([lon, lat], this.way.offer(goal, () => this.ground?.closeOffer()));
   }
 
   /** The address of a thumbnail. @param {number} index */
@@ -291,6 +320,7 @@ class App {
 
   /** @param {import("../shared/types.js").Answer} answer @param {import("../shared/path.js").Path} path @param {boolean} isLost */
   followed(answer, path, isLost) {
+    this.way?.fixed(answer);
     if (answer.geometry) this.ground?.follow(answer);
     this.ground?.showPath(path, isLost);
   }

@@ -18,6 +18,7 @@ const CELL_PX = 48; // of a cluster: smaller ones would overlap
  * @property {any} about what the worker reports about the pack
  * @property {(index: number) => void} onCandidate
  * @property {(index: number) => void} onSight
+ * @property {(at: [number, number]) => void} onGround a tap on nothing, longitude and latitude
  * @property {(index: number) => Promise<string>} picture the address of a thumbnail
  */
 
@@ -43,6 +44,7 @@ export class Ground {
         onPhoto: (photo, at) => this.openPhoto(photo, at),
         onCandidate: this.options.onCandidate,
         onSight: this.options.onSight,
+        onGround: this.options.onGround,
         onMoved: (map) => this.moved(map),
       });
     } catch (error) {
@@ -105,6 +107,25 @@ export class Ground {
   /** @param {{lat: number, lon: number}} position */
   lookAt({ lat, lon }) {
     this.drawing?.lookAt([lon, lat]);
+  }
+
+  /** Draw a way, and look at the whole of it. @param {[number, number][] | null} line latitude, longitude @param {boolean} look */
+  showWay(line, look) {
+    const points = line?.map(([lat, lon]) => /** @type {[number, number]} */ ([lon, lat])) ?? null;
+    this.drawing?.showWay(points);
+    if (!points || !look) return;
+    const [lons, lats] = [points.map(([lon]) => lon), points.map(([, lat]) => lat)];
+    const spare = (Math.max(...lons) - Math.min(...lons)) * 0.2; // the buttons of the map lie over its right edge
+    this.drawing?.lookAtBox([[Math.min(...lons), Math.min(...lats)], [Math.max(...lons) + spare, Math.max(...lats)]]);
+  }
+
+  /** Open a popup with something to choose. @param {[number, number]} at longitude, latitude @param {HTMLElement} content */
+  openOffer(at, content) {
+    this.drawing?.openPopup(at, content);
+  }
+
+  closeOffer() {
+    this.drawing?.closePopup();
   }
 
   margins() {

@@ -27,15 +27,16 @@ export function layout() {
   const gpsWords = element("small", { role: "status" });
   const gpsRow = element("label", { class: "gps" }, gps, element("span", {}, element("span", { "data-t": "phone.gps" }), gpsWords));
   const content = element("div", { class: "content" });
+  const scroll = element("div", { class: "scroll" }, content);
   const dock = element("div", { class: "dock" }, live, file, choose);
-  const panel = element("main", { class: "panel", "data-sheet": "half" }, handle, dock, gpsRow, content);
+  const panel = element("main", { class: "panel", "data-sheet": "half" }, handle, dock, gpsRow, scroll);
   const corner = element("div", { class: "map-corner" });
   const foot = element("div", { class: "map-foot" }, element("p", { class: "map-credits" }));
   const toast = element("div", { class: "toast", role: "status" });
   const said = element("p", { class: "unseen", role: "status" });
   const settings = settingsDialog();
   document.body.append(panel, head, preview, map, corner, foot, toast, said, settings.dialog);
-  return { map, video, preview, status, statusWords, title, openSettings, handle, live, file, choose, gps, gpsWords, content, panel, corner, foot, toast, said, settings };
+  return { map, video, preview, status, statusWords, title, openSettings, handle, live, file, choose, gps, gpsWords, content, scroll, panel, corner, foot, toast, said, settings };
 }
 
 function settingsDialog() {

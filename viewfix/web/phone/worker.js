@@ -4,13 +4,18 @@ import { coverage } from "./coverage.js";
 import { pixelsOf } from "./decode.js";
 import { Follower } from "./follow.js";
 import { locate } from "./locate.js";
+import { findSights } from "./finding.js";
 import { checkedManifest } from "./manifest.js";
 import { Model } from "./model.js";
 import { Photos } from "./photos.js";
 import { leastSide } from "./pixels.js";
+import { readRoads } from "./roads.js";
+import { Router } from "./route.js";
 
 /** @type {Photos} */
 let photos;
+/** @type {Router | null} null if the pack has no roads */
+let router = null;
 /** @type {Model} */
 let model;
 /** @type {Follower | null} */
@@ -28,9 +33,12 @@ const TASKS = {
     ]);
     photos = new Photos(bundle, listed, checkedManifest(manifest));
     const { title, map, calibration, basemap } = photos.about;
+    if (checkedManifest(manifest).files.some((each) => each.path === "roads.bin")) {
+      router = new Router(readRoads(await (await file("roads.bin")).arrayBuffer()));
+    }
     const points = photos.points.all;
-    const credits = [...new Set(points.map((point) => [point.attribution, point.licence].filter(Boolean).join(", ")).filter(Boolean))];
-    return { title, map, basemap: basemap === true, photos: photos.count, points: points.length, bounds: photos.bounds(), calibrated: calibration.photos > 0, credits };
+    const credits = [...new Set(points.map((point) => [point.attribution, point.licence].filter(Boolean).join(", ")).concat(router?.graph.credit ?? "").filter(Boolean))];
+    return { title, map, basemap: basemap === true, photos: photos.count, points: points.length, roads: router !== null, bounds: photos.bounds(), calibrated: calibration.photos > 0, credits };
   },
 
   async prepare() {
@@ -66,6 +74,14 @@ const TASKS = {
 
   async ask({ descriptor, near, k }) {
     return locate(photos, descriptor, { near, k });
+  },
+
+  async find({ text }) {
+    return findSights(photos.points.all, text);
+  },
+
+  async route({ from, to, heading, mode }) {
+    return router?.route(from, to, { heading, mode }) ?? null;
   },
 
   async coverage({ view, cells }) {

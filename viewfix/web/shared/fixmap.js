@@ -3,7 +3,7 @@ import { Map as MapLibreMap, Marker, Popup } from "../vendor/maplibre-gl.mjs";
 import { GRID_SOURCE, basemapStyle, grid, plain } from "./basemap.js";
 import { wantsStillness } from "./dom.js";
 import { boxAround, circle } from "./ground.js";
-import { CANDIDATES, CLICKABLE, FIX, LOOKS, PATH, PHOTOS, SIGHTS, lookPicture, overlay } from "./overlay.js";
+import { CANDIDATES, CLICKABLE, FIX, LOOKS, PATH, PHOTOS, SIGHTS, WAY, lookPicture, overlay } from "./overlay.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 const LEAST_SHOWN_M = 60; // around a fix: a circle of 3 m alone on the screen does not show where it is
@@ -18,6 +18,7 @@ const CLOSEST_ZOOM = 18.5;
  * @property {(photo: {id: string, heading_deg: number | null, thumbnail: string | null}, at: [number, number]) => void} [onPhoto]
  * @property {(index: number) => void} [onCandidate]
  * @property {(index: number) => void} [onSight]
+ * @property {(at: [number, number]) => void} [onGround] a click on nothing
  * @property {(map: MapLibreMap) => void} [onMoved] after every move, and once at the start
  * @property {(error: Error) => void} [onFailure] the base map could not be loaded; the plain background is shown
  */
@@ -134,6 +135,11 @@ export class FixMap {
     this.set(CANDIDATES, collection(points));
   }
 
+  /** A way, or null for none. @param {[number, number][] | null} line longitude, latitude */
+  showWay(line) {
+    this.set(WAY, collection(line === null ? [] : [feature({ type: "LineString", coordinates: line })]));
+  }
+
   /** Move to the answer: its circle and what lies around it. */
   lookAtAnswer() {
     const at = this.answer?.geometry?.coordinates;
@@ -229,10 +235,10 @@ export class FixMap {
   }
 
   /** Handle a click: the topmost feature under it counts, with some room for fingers. */
-  clicked({ point: { x, y } }) {
+  clicked({ point: { x, y }, lngLat }) {
     const layers = Object.values(CLICKABLE).filter((layer) => this.map.getLayer(layer));
     const [hit] = this.map.queryRenderedFeatures([[x - 5, y - 5], [x + 5, y + 5]], { layers });
-    if (hit === undefined) return;
+    if (hit === undefined) return this.options.onGround?.([lngLat.lng, lngLat.lat]);
     const at = hit.geometry.coordinates.slice(0, 2);
     const { onPhoto, onCandidate, onSight } = this.options;
     if (hit.layer.id === CLICKABLE.cluster) this.map.easeTo({ center: at, zoom: this.map.getZoom() + 2 });

@@ -9,6 +9,7 @@ export const FIX = "viewfix-fix";
 export const CANDIDATES = "viewfix-candidates";
 export const SIGHTS = "viewfix-sights";
 export const PATH = "viewfix-path";
+export const WAY = "viewfix-way";
 
 /** Names of the picture of a photo's view. */
 export const LOOKS = Object.freeze({ light: "viewfix-look-light", dark: "viewfix-look-dark" });
@@ -30,11 +31,11 @@ export const CLICKABLE = Object.freeze({
  */
 export function overlay(data, dark) {
   const sources = Object.fromEntries(
-    [PHOTOS, PATH, FIX, CANDIDATES, SIGHTS].map((name) => [name, { type: "geojson", data: data[name] ?? EMPTY }]),
+    [PHOTOS, WAY, PATH, FIX, CANDIDATES, SIGHTS].map((name) => [name, { type: "geojson", data: data[name] ?? EMPTY }]),
   );
   const c = dark ? COLOURS.dark : COLOURS.light;
   const ground = dark ? GROUND.dark : GROUND.light;
-  return { sources, layers: [...photoLayers(c, dark ? LOOKS.dark : LOOKS.light), ...pathLayers(c, ground), ...fixLayers(c), ...sightLayers(c, ground), ...candidateLayers(c)] };
+  return { sources, layers: [...photoLayers(c, dark ? LOOKS.dark : LOOKS.light), ...wayLayers(c), ...pathLayers(c, ground), ...fixLayers(c), ...sightLayers(c, ground), ...candidateLayers(c)] };
 }
 
 /** @param {any} c colours @param {string} look name of a picture */
@@ -96,6 +97,14 @@ function fixLayers(c) {
   return [
     { id: "viewfix-circle", type: "fill", source: FIX, paint: { "fill-color": c.fix, "fill-opacity": 0.16 } },
     { id: "viewfix-rim", type: "line", source: FIX, paint: { "line-color": c.fix, "line-width": 2 } },
+  ];
+}
+
+function wayLayers(c) {
+  const round = { "line-cap": "round", "line-join": "round" };
+  return [
+    { id: "viewfix-way-rim", type: "line", source: WAY, layout: round, paint: { "line-color": c.on, "line-width": 9, "line-opacity": 0.9 } },
+    { id: "viewfix-way", type: "line", source: WAY, layout: round, paint: { "line-color": c.fix, "line-width": 5 } },
   ];
 }
 
