@@ -11,9 +11,10 @@ import click
 from ..errors import BadInput
 from ..shell import shell_quoted
 
+from .options import blur_option
+
 SHORTEST_SECRET, LONGEST_SECRET = 32, 4096
 """The length of the secret of --state-key in bytes. More of a file is not read."""
-from .options import blur_option
 
 
 @click.command()
