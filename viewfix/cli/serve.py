@@ -10,7 +10,6 @@ import click
 
 from ..errors import BadInput
 from ..shell import shell_quoted
-
 from .options import blur_option
 
 SHORTEST_SECRET, LONGEST_SECRET = 32, 4096
