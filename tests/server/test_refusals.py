@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import os
 import re
 import threading
 import time
@@ -262,6 +263,8 @@ def test_impossible_settings_are_refused(tmp_path: Path) -> None:
         (["serve", "{map}", "--basemap", "ftp://a"], 2, "not a .pmtiles file or a URL"),
         (["serve", "{map}", "--write"], 2, "--photos-folder"),
         (["serve", "{map}", "--trusted-proxy", "nginx"], 2, "'nginx' is not an address or a network"),
+        (["serve", "{map}", "--state-key", "none.key"], 2, "The state key none.key could not be read"),
+        (["serve", "{map}", "--state-key", os.devnull], 2, "has 0 bytes, and 32 are needed"),
         (["serve", "{map}", "--host", "203.0.113.1"], 2, "Cannot listen at 203.0.113.1:8000"),
     ],
 )

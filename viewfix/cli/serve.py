@@ -9,7 +9,11 @@ from typing import Any
 import click
 
 from ..errors import BadInput
+from ..shell import shell_quoted
 from .options import blur_option
+
+SHORTEST_SECRET, LONGEST_SECRET = 32, 4096
+"""The length of the secret of --state-key in bytes. More of a file is not read."""
 
 
 @click.command()
@@ -33,6 +37,8 @@ from .options import blur_option
 @blur_option
 @click.option("--write", is_flag=True, help="Let keys with write permission add and remove photos.")
 @click.option("--photos-folder", type=click.Path(path_type=Path), metavar="FOLDER", help="Folder for added photos.")
+@click.option("--state-key", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
+              help="A file with a secret that signs the states of tracks, for services that share them.")  # fmt: skip
 @click.option("--keep-queries", type=click.Path(path_type=Path), metavar="FOLDER",
               help="Store every query, and tell the people who send them. By default nothing is stored.")  # fmt: skip
 @click.option(
@@ -69,6 +75,8 @@ def command(maps: tuple[str, ...], host: str, port: int, model: str | None, **gi
     chosen = {name: given[name] for name in ("workers", "verify") if given[name] is not None}
     same = ("waiting", "per_minute", "connections_per_client", "thumbnails", "write", "photos_folder", "keep_queries",
             "cors", "blur")  # fmt: skip
+    if given["state_key"] is not None:
+        chosen["state_key"] = _secret(given["state_key"])
     settings = Settings(
         **chosen,
         **{name: given[name] for name in same},
@@ -90,6 +98,19 @@ def command(maps: tuple[str, ...], host: str, port: int, model: str | None, **gi
     names = ", ".join(f"{served.name} ({served.photos} photos)" for served in app.state.context.maps.all())
     shown = f"[{host}]" if ":" in host else host
     serve(app, host, port, lambda port: click.echo(f"Serving {names} at http://{shown}:{port}. Stop with Ctrl-C."))
+
+
+def _secret(file: Path) -> bytes:
+    try:
+        secret = file.read_bytes()[:LONGEST_SECRET]
+    except OSError as error:
+        raise BadInput(f"The state key {file} could not be read ({error.strerror}). Check --state-key.") from error
+    if len(secret) < SHORTEST_SECRET:
+        raise BadInput(
+            f"The state key {file} has {len(secret)} bytes, and {SHORTEST_SECRET} are needed. Make one: "
+            f"python3 -c 'import secrets; print(secrets.token_hex(32))' > {shell_quoted(file)}"
+        )
+    return secret
 
 
 def _is_loopback(host: str) -> bool:
