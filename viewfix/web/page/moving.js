@@ -58,7 +58,7 @@ export class Moving {
     const heading = element("h2", { tabindex: "-1", "data-t": "phone.live" }, t("phone.live"));
     const stop = button(t("phone.live_stop"), null, () => this.options.end(""), "button");
     const card = journey.open();
-    this.options.show({ heading, element: element("div", { class: "moving" }, heading, video, card.element, element("div", { class: "actions" }, stop)) });
+    this.options.show({ heading, element: element("div", { class: "moving" }, element("div", { class: "moving-head" }, heading, stop), video, card.element) });
     try {
       await journey.start();
     } catch (error) {
