@@ -171,8 +171,8 @@ def test_on_a_larger_map_the_answers_are_those_of_the_core(page: Page, mode: str
     made = walk(60, 1.3, start=Position(60.17, 24.94), spacing_m=5.0, length=150)
     _, states, found = both(page, made, mode)
     for (_, wanted), mine in zip(states, found["steps"], strict=True):
-        assert mine["answer"]["probability"] == pytest.approx(wanted.probability, abs=0.02)
-        assert mine["answer"]["pOff"] == pytest.approx(wanted.p_off, abs=0.02)
+        assert mine["answer"]["probability"] == pytest.approx(wanted.probability, abs=1e-4)
+        assert mine["answer"]["pOff"] == pytest.approx(wanted.p_off, abs=1e-4)
     same = [mine["answer"]["place"] == wanted.place for (_, wanted), mine in zip(states, found["steps"], strict=True)]
     assert np.mean(same) > 0.9
 

@@ -57,18 +57,20 @@ def expanded(belief: Belief, places: Ints) -> Belief:
 
 
 def pruned(belief: Belief, most_places: int = 300, most_values: int = 4096, least: float = 1e-7) -> Belief:
-    """Give small probabilities back to the rest, and round the others to float32, so that the state stays small.
+    """Round probabilities to float32, and give small ones back to the rest, so that the state stays small.
+
+    They are rounded first: many are equal but for their last bits, which must not decide which of them are kept.
 
     At most `most_places` places are kept, the most likely ones, and about `most_values` values above `least`.
     """
-    values = np.concatenate([belief.on, belief.off], axis=1)
+    values = _float32(np.concatenate([belief.on, belief.off], axis=1))
     line = least
     if np.count_nonzero(values > line) > most_values:
         line = float(np.partition(values.ravel(), -most_values)[-most_values])
     keep = np.arange(len(values))
     if len(keep) > most_places:
         keep = np.sort(np.argsort(-values.sum(axis=(1, 2)), kind="stable")[:most_places])
-    values = _float32(np.where(values[keep] > line, values[keep], 0.0))
+    values = np.where(values[keep] > line, values[keep], 0.0)
     some = values.any(axis=(1, 2))
     on, off = values[some, :DIRECTIONS], values[some, DIRECTIONS:]
     return Belief(

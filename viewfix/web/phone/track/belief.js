@@ -102,13 +102,14 @@ function nth(values, wanted, count) {
   return values[wanted];
 }
 
-/** Give small probabilities back to the rest, and round the others to 32 bits. @param {Belief} belief @returns {Belief} */
+/** Round probabilities to 32 bits, then give small ones back to the rest. @param {Belief} belief @returns {Belief} */
 export function pruned(belief) {
-  const { speeds, on, off, places } = belief;
+  const { speeds, places } = belief;
+  const [on, off] = [belief.on.map(Math.fround), belief.off.map(Math.fround)];
   const size = DIRECTIONS * speeds;
   const line = lineOf(on, off);
-  const kept = (/** @type {number} */ value) => (value > line ? Math.fround(value) : 0);
-  const keep = places.length > MOST_PLACES ? largest(weights(belief), MOST_PLACES).sort((a, b) => a - b) : [...places.keys()];
+  const kept = (/** @type {number} */ value) => (value > line ? value : 0);
+  const keep = places.length > MOST_PLACES ? largest(weights({ ...belief, on, off }), MOST_PLACES).sort((a, b) => a - b) : [...places.keys()];
   const isSome = (/** @type {number} */ place) => {
     for (let i = place * size; i < (place + 1) * size; i++) if (on[i] > line || off[i] > line) return true;
     return false;
@@ -128,8 +129,8 @@ export function pruned(belief) {
     on: newOn,
     off: newOff,
     views: part(belief.views, DIRECTIONS, Math.fround),
-    restOn: Math.max(belief.restOn + sum(on) - sum(newOn), 0),
-    restOff: Math.max(belief.restOff + sum(off) - sum(newOff), 0),
+    restOn: Math.max(belief.restOn + sum(belief.on) - sum(newOn), 0),
+    restOff: Math.max(belief.restOff + sum(belief.off) - sum(newOff), 0),
   };
 }
 
