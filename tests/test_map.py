@@ -18,6 +18,7 @@ from viewfix.embed import ingest as ingest_module
 from viewfix.errors import BadInput, MapBusy, ModelMismatch, NotAMap, UnknownModel, UnreadablePhoto
 from viewfix.geo import distance_m, distances_m
 from viewfix.locate.fuse import strength
+from viewfix.sources import open_source
 from viewfix.store.store import ModelIdentity, Store
 
 
@@ -433,3 +434,9 @@ def test_a_descriptor_of_another_kind_is_refused(descriptor: np.ndarray, city: M
 def test_a_map_with_a_custom_model_asks_for_its_file(city: Map, street: Path) -> None:
     with Map.open(city.path) as nameless, pytest.raises(UnknownModel, match="--model FILE.onnx"):
         nameless.locate(photos_of(street)[0])
+
+
+def test_photos_of_a_list_are_ingested(street: Path, toy: Toy, tmp_path: Path) -> None:
+    photos = [each for each in open_source(street) if isinstance(each, Photo)]
+    with Store.create(tmp_path / "a.map", ModelIdentity(toy.name, toy.fingerprint, toy.dim)) as store:
+        assert ingest_module.ingest(photos, store, toy).added == len(photos) == len(store)

@@ -80,7 +80,8 @@ def ingest(
             "Leave --ray out, or download them first with viewfix fetch."
         )
     with RemotePictures(remotes, progress) as pictures:
-        total = getattr(stream, "count", None)
+        count = getattr(stream, "count", None)
+        total = count if isinstance(count, int) else None  # a list has a method of that name
         changes = Changes(store, frozenset(each.id for each in store.skipped()), pictures.version)
         for item in describe(pictures.downloaded(changes.work(stream, BATCH if remotes else LOOK_AHEAD)), model):
             if isinstance(item, Skipped):
