@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
 
 from ..errors import BadInput
 from ..geo import Box, widened
 from ..sources import existing_paths
 from ..sources.columns import readable
+from ..store.added_files import HasAddress, address_of, stored_name
 from ..store.complete import require_complete
-from ..store.points import Points, PointSource, PointWriter
-from ..store.store import Address, Place, Store
+from ..store.points import PointSource, PointWriter
+from ..store.store import Place, Store
 from ..types import PointOfInterest, Progress, Skipped, silent
 from . import osm, tables
 from .nearby import SAME_ITEM_M, SAME_NAME_M, is_same_sight, merged, name_key, wikidata_of
@@ -31,13 +30,6 @@ MOST_SKIPPED = 1000
 """The number of skipped points whose reasons are kept; `skipped_count` counts them all."""
 
 AROUND_M = 5_500.0
-
-
-class HasAddress(Protocol):
-    """Anything with an address, such as a Map."""
-
-    @property
-    def address(self) -> Address: ...
 
 
 @dataclass(slots=True)
@@ -98,7 +90,7 @@ def add(
         reader_of(file)
     credit = _text(attribution), _text(licence)
     outcome = AddedPoints()
-    with require_complete(Store.open(_address(city), write=True)) as store:
+    with require_complete(Store.open(address_of(city), write=True)) as store:
         for file in given:
             _add(store, file, outcome, credit, progress)
     return outcome
@@ -110,13 +102,11 @@ def remove(city: HasAddress | Place, file: str | Path | None = None) -> int:
     Raises:
         BadInput: no point came from that file.
     """
-    with require_complete(Store.open(_address(city), write=True)) as store:
+    with require_complete(Store.open(address_of(city), write=True)) as store:
         points = store.points
-        return points.remove(None if file is None else _stored_name(points, Path(file)))
-
-
-def _address(city: HasAddress | Place) -> Address:
-    return Address.of(city) if isinstance(city, str | os.PathLike | Address) else city.address
+        return points.remove(
+            None if file is None else stored_name([each.file for each in points.sources()], Path(file))
+        )
 
 
 def reader_of(file: Path) -> Reader:
@@ -201,18 +191,6 @@ def _put(writer: PointWriter, point: PointOfInterest, outcome: AddedPoints) -> S
         )
     writer.put(point, name_key=key, wikidata=item)
     return None
-
-
-def _stored_name(points: Points, file: Path) -> str:
-    """The stored name of a file: as typed, as a path from here, or by its last part if that is unique."""
-    known = [source.file for source in points.sources()]
-    for name in (str(file), str(file.expanduser().resolve())):
-        if name in known:
-            return name
-    by_last = [name for name in known if Path(name).name == str(file)]
-    if len(by_last) == 1:
-        return by_last[0]
-    return str(file)
 
 
 def _nothing(file: Path, outcome: AddedPoints) -> BadInput:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import BadInput
 from ..geo import Box, widened
-from ..pois.ingest import HasAddress
 from ..pois.osm import CREDIT
 from ..sources import existing_paths
+from ..store.added_files import HasAddress, address_of, stored_name
 from ..store.complete import require_complete
 from ..store.roads import RoadSource
-from ..store.store import Address, Place, Store
+from ..store.store import Place, Store
 from ..types import Progress, silent
 from .build import build
 from .graph import compress
@@ -61,7 +60,7 @@ def add(city: HasAddress | Place, *files: str | Path, progress: Progress = silen
     for file in given:
         reader_of(file)
     outcome = AddedRoads()
-    with require_complete(Store.open(_address(city), write=True)) as store:
+    with require_complete(Store.open(address_of(city), write=True)) as store:
         area = _around(store)
         for file in given:
             _add(store, file, area, outcome, progress)
@@ -74,12 +73,10 @@ def remove(city: HasAddress | Place, file: str | Path | None = None) -> int:
     Raises:
         BadInput: no roads came from that file.
     """
-    with require_complete(Store.open(_address(city), write=True)) as store:
-        return store.roads.remove(None if file is None else _stored_name(store, Path(file)))
-
-
-def _address(city: HasAddress | Place) -> Address:
-    return Address.of(city) if isinstance(city, str | os.PathLike | Address) else city.address
+    with require_complete(Store.open(address_of(city), write=True)) as store:
+        return store.roads.remove(
+            None if file is None else stored_name([each.file for each in store.roads.sources()], Path(file))
+        )
 
 
 def _add(store: Store, file: Path, area: Box | None, outcome: AddedRoads, progress: Progress) -> None:
@@ -102,13 +99,3 @@ def _around(store: Store) -> Box | None:
     """The area of the photos with MARGIN_M around it; None for a map without photos."""
     area = store.info()["area"]
     return None if area is None else widened(Box(**area), MARGIN_M)
-
-
-def _stored_name(store: Store, file: Path) -> str:
-    """The stored name of a file: as typed, as a path from here, or by its last part if that is unique."""
-    known = [source.file for source in store.roads.sources()]
-    for name in (str(file), str(file.expanduser().resolve())):
-        if name in known:
-            return name
-    by_last = [name for name in known if Path(name).name == str(file)]
-    return by_last[0] if len(by_last) == 1 else str(file)

@@ -32,6 +32,7 @@ MOST_WAIT_S = 60.0
 """The longest Retry-After that is obeyed by waiting; above it the run stops and says so."""
 
 BUSY = (429, 500, 502, 503, 504)
+DELETED = (404, 410)
 MOVED = (301, 302, 303, 307, 308)
 MOST_REDIRECTS = 5
 CHUNK_BYTES = 1 << 18
@@ -104,6 +105,20 @@ class Client:
             what = description_of(content[:HEAD_BYTES])
             raise UnreadablePhoto(f"{shown(url)} is not a picture: {what}.")
         return content
+
+    def listed_picture(self, url: str, service: str) -> bytes:
+        """Download a picture that a service lists, and say so if it was deleted since.
+
+        Raises:
+            UnreadablePhoto, ServiceStopped: see `picture`; an answer with an error counts as a picture that cannot be
+                read.
+        """
+        try:
+            return self.picture(url)
+        except Refused as error:
+            if error.status in DELETED:
+                raise UnreadablePhoto(f"It was deleted from {service} after it had been listed.") from error
+            raise UnreadablePhoto(str(error)) from error
 
     def size_of(self, url: str) -> int | None:
         """The size of a picture in bytes, without downloading it; None if the service does not say."""

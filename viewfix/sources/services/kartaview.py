@@ -7,12 +7,11 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
-from ...errors import UnreadablePhoto
 from ...geo import Box
 from ...types import Skipped
 from . import checked
 from .area import Area, tile_counts, tiles
-from .http import Client, Refused, ServiceStopped
+from .http import Client, ServiceStopped
 from .listing import Answer, list_boxes
 from .options import in_period
 from .service import Item, Period
@@ -47,12 +46,7 @@ class KartaView:
 
     def picture(self, item: Item) -> bytes:
         """Download a picture."""
-        try:
-            return self._client.picture(item.address)
-        except Refused as error:
-            if error.status in (404, 410):
-                raise UnreadablePhoto("It was deleted from KartaView after it had been listed.") from error
-            raise UnreadablePhoto(str(error)) from error
+        return self._client.listed_picture(item.address, self.title)
 
     def size_of(self, item: Item) -> int | None:
         return self._client.size_of(item.address)

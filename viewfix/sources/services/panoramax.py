@@ -9,7 +9,6 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
-from ...errors import UnreadablePhoto
 from ...geo import Box, wrap_heading_deg
 from ...types import Camera, Skipped
 from . import checked
@@ -52,12 +51,7 @@ class Panoramax:
 
     def picture(self, item: Item) -> bytes:
         """Download a picture in its full resolution."""
-        try:
-            return self._client.picture(item.address)
-        except Refused as error:
-            if error.status in (404, 410):
-                raise UnreadablePhoto("It was deleted from Panoramax after it had been listed.") from error
-            raise UnreadablePhoto(str(error)) from error
+        return self._client.listed_picture(item.address, self.title)
 
     def size_of(self, item: Item) -> int | None:
         return item.size_bytes or self._client.size_of(item.address)
