@@ -1,4 +1,4 @@
-"""A panorama as a query: every view is asked, and one fix comes out, with the heading of the panorama."""
+"""A panorama as a query: every view is asked, and the answer is one fix with the heading of the panorama."""
 
 import json
 from collections.abc import Iterator

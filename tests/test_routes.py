@@ -136,7 +136,7 @@ def test_a_real_turn_of_a_nameless_path_is_said(tmp_path: Path) -> None:
     assert route.instructions[1].endswith("along the path")
 
 
-def test_stairs_are_named_and_nobody_rides_on_them(tmp_path: Path) -> None:
+def test_stairs_are_named_and_bicycles_avoid_them(tmp_path: Path) -> None:
     nodes = {1: (0.0, 0.0), 2: (60.0, 0.0), 3: (90.0, 0.0), 4: (150.0, 0.0), 5: (60.0, 400.0), 6: (90.0, 400.0)}
     path = {"highway": "cycleway", "foot": "yes"}
     ways: list[Way] = [([1, 2], path), ([2, 3], {"highway": "steps"}), ([3, 4], path), ([2, 5, 6, 3], path)]

@@ -1,4 +1,4 @@
-"""Sights that come: said in time, on the right side, once, and only when it is sure."""
+"""Sights ahead: said in time, on the right side, once, and only when it is sure."""
 
 import json
 from collections.abc import Sequence

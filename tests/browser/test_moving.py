@@ -104,7 +104,7 @@ def test_photos_in_a_row_are_followed_by_their_times_and_their_path_is_drawn(vis
     tracks = Tracks(page)
     page.set_input_files("#choose-recording", sorted(photos))
     heading = page.locator("#content h2")
-    expect(heading).to_have_text("The path of the recording", timeout=LONG_MS)
+    expect(heading).to_have_text("Path of the recording", timeout=LONG_MS)
     expect(page.locator("#content [role=status]")).to_have_text("4 of 4 moments found")
     times = [float(re.findall(r"at_s=([\d.]+)", url)[0]) for url, _ in tracks.asked]
     assert [each - times[0] for each in times] == [0, 10, 20, 30]
@@ -115,7 +115,7 @@ def test_photos_in_a_row_are_followed_by_their_times_and_their_path_is_drawn(vis
     saved = json.loads(Path(download.value.path()).read_text())
     assert len(saved["features"][0]["geometry"]["coordinates"][0]) == 4
     accessible(page, "the path of a recording")
-    page.get_by_role("button", name="Something else").click()
+    page.get_by_role("button", name="Choose another").click()
     expect(page.locator("#choose-photo")).to_be_attached()
 
 
@@ -141,7 +141,7 @@ def test_a_film_that_cannot_be_played_is_refused_in_words(visit: Visit, tmp_path
     broken.write_bytes(b"\0\0\0\x18ftypmp42" + bytes(500))
     page = visit.open()
     page.set_input_files("#choose-recording", broken)
-    expect(page.locator(".failure")).to_contain_text("cannot play that film", timeout=LONG_MS)
+    expect(page.locator(".failure")).to_contain_text("cannot play that video", timeout=LONG_MS)
 
 
 def test_the_live_camera_of_the_page_draws_its_path(chromium: Browser, address: str) -> None:

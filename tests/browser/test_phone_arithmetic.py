@@ -494,7 +494,7 @@ def test_the_phone_says_a_sight_when_the_core_does(page: Page) -> None:
 
 
 class OnlyPoints:
-    """The part of a map's points of interest that is asked for the sights that come."""
+    """The part of a map's points of interest that is asked for the sights ahead."""
 
     def __init__(self, made: list[PointOfInterest]) -> None:
         self.made = made

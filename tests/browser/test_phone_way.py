@@ -99,7 +99,7 @@ def test_the_way_to_a_sight_is_found_by_its_name_without_a_network(
     row.click()
     card = page.locator(".way")
     expect(card).to_contain_text("To Clock Tower")
-    expect(card.locator(".way-steps li").last).to_contain_text("You are there: Clock Tower")
+    expect(card.locator(".way-steps li").last).to_contain_text("You have arrived: Clock Tower")
     expect(card.locator(".way-steps li").first).to_contain_text("Street")
     expect(card.locator(".way-sum")).to_contain_text("min")
     expect(page.locator(".map-credits")).to_contain_text("OpenStreetMap")
@@ -112,7 +112,7 @@ def test_the_way_to_a_sight_is_found_by_its_name_without_a_network(
     expect(card).to_contain_text("To Clock Tower")
     results = Axe().run(page, options={"runOnly": ["wcag2a", "wcag2aa"]})
     assert results.response["violations"] == [], results.generate_report()
-    page.get_by_role("button", name="End the way").click()
+    page.get_by_role("button", name="End route").click()
     expect(card).to_be_hidden()
     assert [line for line in phone.said if "DISCONNECTED" not in line and "GL Driver" not in line] == []
     phone.context.close()
@@ -141,10 +141,10 @@ def test_without_a_fix_and_without_a_way_it_says_so(chromium: Browser, folder: F
     card = page.locator(".way")
     expect(card).to_contain_text("Take a photo")
     phone.show(sorted(street.iterdir())[3])
-    expect(card.locator(".way-steps li").last).to_contain_text("You are there: Café Old Inn")
+    expect(card.locator(".way-steps li").last).to_contain_text("You have arrived: Café Old Inn")
     search(page, "far castle")
     page.locator(".found .sight").first.click()
-    expect(card).to_contain_text("There is no way there on the roads of this map.")
+    expect(card).to_contain_text("There is no route there on the roads of this map.")
     phone.context.close()
 
 
@@ -155,7 +155,7 @@ def test_a_tap_on_the_map_offers_the_way_there(chromium: Browser, folder: Folder
     page.touchscreen.tap(60, 150)
     page.get_by_role("button", name="Go here").click()
     expect(page.locator(".way")).to_contain_text("To this place")
-    expect(page.locator(".way-steps li").last).to_contain_text("You are there")
+    expect(page.locator(".way-steps li").last).to_contain_text("You have arrived")
     shot(page, "tap")
     phone.context.close()
 

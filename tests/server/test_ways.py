@@ -1,4 +1,4 @@
-"""The way to a sight and the sights that come, over HTTP."""
+"""The way to a sight and the sights ahead, over HTTP."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ def _postgres() -> Path | None:
 
 
 class GeoVisio:
-    """The server. It blurs nothing and asks nobody who they are; `url` is the address of its API."""
+    """The server. It blurs nothing and requires no account; `url` is the address of its API."""
 
     def __init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="vfgv"))

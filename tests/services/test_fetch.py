@@ -173,7 +173,7 @@ def test_thinning_keeps_another_direction_and_the_newer_picture(fake: Fake, pano
     assert kept == [2014, 2012]
 
 
-def test_a_folder_with_somebody_else_s_manifest_is_left_alone(panoramax: str, tmp_path: Path) -> None:
+def test_a_folder_with_a_foreign_manifest_is_left_alone(panoramax: str, tmp_path: Path) -> None:
     (tmp_path / "photos.csv").write_text("file,lat,lon\na.jpg,1,2\n")
     with pytest.raises(BadInput, match=r"photos\.csv was not written by viewfix fetch\. Choose another folder"):
         fetched(panoramax, tmp_path)

@@ -20,7 +20,7 @@ MODES = ("walk", "cycle", "drive")
 @map_argument
 @click.argument("start", metavar="PHOTO|LAT,LON")
 @click.option("--to", required=True, metavar="SIGHT|LAT,LON|PHOTO", help="Where to go.")
-@click.option("--mode", type=click.Choice(MODES), default="walk", show_default=True, help="How to go.")
+@click.option("--mode", type=click.Choice(MODES), default="walk", show_default=True, help="Travel mode.")
 @click.option("--heading", "heading_deg", type=click.FloatRange(0, 360), metavar="DEG",
               help="Where the camera looks at the start.  [default: what the photo shows]")  # fmt: skip
 @click.option("-o", "--output", metavar="FILE", type=click.Path(path_type=Path),

@@ -38,7 +38,7 @@ def command(  # noqa: PLR0913  the options of the command
     language: str | None,
     model: str | None,
 ) -> None:
-    """Name the sights of MAP that come, for somebody who moves on from where PHOTO was taken, or from LAT,LON."""
+    """Name the sights of MAP that a traveller will pass, starting where PHOTO was taken or at LAT,LON."""
     from ..pois import Ahead, Belief
     from ..roads.endpoints import Finder
 

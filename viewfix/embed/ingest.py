@@ -67,7 +67,7 @@ def ingest(
     by id and content. Only this process writes, whichever machines `describe` uses, so no photo is committed twice.
 
     Raises:
-        BadInput: a service is down or refuses to go on; what had arrived was written. Or its photos were to be
+        BadInput: a service is down or refuses further requests; what had arrived was written. Or its photos were to be
             described by other machines.
     """
     tally = Added()

@@ -1,4 +1,4 @@
-"""Sights that come: when a moving camera will pass them, and on which side.
+"""Sights ahead: when a moving camera will pass them, and on which side.
 
 The camera is a belief: places with weights, each with a direction of travel and a speed. A sight is named only if it
 will be within sight, on that side, with a high probability.
@@ -130,7 +130,7 @@ class Upcoming:
 
 
 def upcoming(points: Points, belief: Belief, ahead: Ahead = USUAL_AHEAD) -> tuple[Upcoming, ...]:
-    """The sights that come within the horizon, the next one first; no sight twice.
+    """The sights ahead within the horizon, nearest in time first; no sight twice.
 
     Args:
         points: the points of interest of the map.

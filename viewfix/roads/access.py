@@ -46,7 +46,7 @@ def access_of(tags: Tags) -> int:
 
 
 def stopped_by(tags: Tags) -> int:
-    """The modes that cannot pass a node with these tags; 0 if it stops nobody."""
+    """The modes that cannot pass a node with these tags; 0 if everyone can pass."""
     barrier = tags.get("barrier")
     if barrier is None:
         return 0

@@ -64,7 +64,7 @@ def build(data: RoadData, attribution: str | None = None, licence: str | None = 
 
 
 def _split(data: RoadData) -> list[_Edge]:
-    """Cut the ways into edges. Where a barrier stops somebody, every road gets its own end, with a gate between."""
+    """Cut the ways into edges. Where a barrier stops a mode, every road gets its own end, with a gate between."""
     uses = Counter(node for way in data.ways for node in way.nodes)
     uses.update(end for way in data.ways for end in (way.nodes[0], way.nodes[-1]))
     using: defaultdict[int, int] = defaultdict(int)

@@ -1,4 +1,4 @@
-"""Read the roads of an OpenStreetMap file: ways that somebody may use, with the positions of their nodes and barriers.
+"""Read the roads of an OpenStreetMap file: the ways that can be used, with the positions of their nodes and barriers.
 
 The file is read twice: for the ways, and for their nodes.
 """

@@ -232,7 +232,7 @@ class TrackReply(BaseModel):
 
 
 class UpcomingReply(BaseModel):
-    """The sights that come, the next one first."""
+    """The sights ahead, nearest in time first."""
 
     map: str
     sights: list[UpcomingSight]

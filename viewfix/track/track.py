@@ -53,8 +53,8 @@ class Track:
 
     Below `least_confidence`, [0, 1], a fix has no position; set it to 0 for the best guess always.
 
-    The state is a value: `save` returns it as bytes, and `Map.track(state=...)` goes on from there, in another process
-    too.
+    The state is a value: `save` returns it as bytes, and `Map.track(state=...)` continues from there, also in another
+    process.
     """
 
     def __init__(
@@ -110,7 +110,7 @@ class Track:
         return self._fix(answer, time_s, rows[:CANDIDATES], similarities[:CANDIDATES])
 
     def upcoming(self, horizon_s: float = 60.0, *, kinds: Collection[str] = ()) -> tuple[Upcoming, ...]:
-        """The sights that come, the next one first, if it is sure enough where the camera is and moves.
+        """The sights ahead, nearest in time first, if it is sure enough where the camera is and moves.
 
         Args:
             horizon_s: how far ahead, in seconds.
@@ -127,7 +127,7 @@ class Track:
         return upcoming(self._context.store.points, moving, ahead)
 
     def save(self) -> bytes:
-        """The state of the track, a few kilobytes: pass it to `Map.track` to go on."""
+        """The state of the track, a few kilobytes: pass it to `Map.track` to continue."""
         return to_bytes(self.state, self.places)
 
     def close(self) -> None:

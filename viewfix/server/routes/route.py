@@ -1,4 +1,4 @@
-"""Routes of the service about the way to a sight, and about the sights that come."""
+"""Endpoints for the way to a sight, and for the sights ahead."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ async def track(request: Request, parameters: Annotated[TrackParameters, Query()
     """Follow a moving camera. The body is a frame, or a form with it and the `state` of the last answer, as a file.
 
     The service keeps nothing: send the `state` of each answer with the next frame. It is signed, so that it cannot be
-    changed, and any worker goes on with it.
+    changed, and any worker can continue from it.
     """
     context = context_of(request)
     key = context.settings.state_key

@@ -24,7 +24,7 @@ MOST_ROWS = 100_000
 
 CHUNK = 512
 MOST_SCANNED = 20_000
-"""Photos that one request reads; the link to the next page goes on from there."""
+"""Photos that one request reads; the link to the next page continues from there."""
 
 RELATED_M, MOST_RELATED, APART_M = 30.0, 24, 1.0
 
@@ -116,7 +116,7 @@ def _in_box(box: Box, photo: Photo) -> bool:
 
 
 def around(store: Store, photo: Photo) -> dict[str, list[Photo]]:
-    """The photos that a viewer offers to go on to: the one before and after in the map, and those a few steps away."""
+    """The photos that a viewer offers next: the one before and after in the map, and those a few steps away."""
     row = store.rows_of([photo.id]).get(photo.id)
     if row is None:
         return {}

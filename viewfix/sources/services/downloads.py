@@ -56,7 +56,7 @@ class Downloads:
 
         Raises:
             UnreadablePhoto: it was deleted, cannot be fetched, or is not a picture.
-            ServiceStopped: the service is down or refuses to go on.
+            ServiceStopped: the service is down or refuses further requests.
             StorageFailed: the disk is full.
         """
         item = self._items[address]

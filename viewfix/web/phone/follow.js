@@ -1,4 +1,4 @@
-// The answers to the frames of a moving camera: the fix of the track, what is nearby, and the sights that come.
+// The answers to the frames of a moving camera: the fix of the track, what is nearby, and the sights ahead.
 
 import { answered, locate } from "./locate.js";
 import { onPlaces } from "./track/belief.js";

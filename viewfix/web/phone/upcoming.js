@@ -1,4 +1,4 @@
-// Sights that come: when a moving camera will pass them, and on which side. A sight is named only if it will be within
+// Sights ahead: when a moving camera will pass them, and on which side. A sight is named only if it will be within
 // sight, on that side, with a high probability. The same as viewfix/pois/upcoming.py; a test compares both.
 
 import { inverse, within } from "./geodesy.js";
@@ -20,7 +20,7 @@ export const AHEAD = Object.freeze({ horizonS: 60, sightM: 150, leastProbability
 /** @typedef {Point & {in_s: number, side: "ahead" | "left" | "right", distance_m: number, probability: number}} Upcoming */
 
 /**
- * The sights that come within the horizon, the next one first; no sight twice.
+ * The sights ahead within the horizon, nearest in time first; no sight twice.
  * @param {import("./nearby.js").Points} points @param {Moving} belief
  * @param {import("./query.js").NearbyRules} rules which points are one sight
  * @param {typeof AHEAD} [ahead]

@@ -112,7 +112,7 @@ export class Wayfinder {
     this.input.focus();
   }
 
-  /** A photo or a frame was located: the way goes on from there. @param {import("../shared/types.js").Answer} answer */
+  /** A photo or a frame was located: the way continues from there. @param {import("../shared/types.js").Answer} answer */
   fixed({ geometry, properties }) {
     if (!geometry) return;
     const [lon, lat] = geometry.coordinates;
