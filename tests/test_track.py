@@ -12,11 +12,14 @@ from tracks import DIM, looks, made_map, seen, street
 
 from viewfix import BadInput, Map, Position
 from viewfix.geo import distance_m, moved
+from viewfix.track.answer import answer_of
 from viewfix.track.belief import unknown
-from viewfix.track.modes import MODES
+from viewfix.track.calibrate import Walk, calibrated
+from viewfix.track.filter import stepped
+from viewfix.track.modes import MODES, mode_named
 from viewfix.track.motion import speed_changes
 from viewfix.track.places import Places
-from viewfix.track.state import MAGIC
+from viewfix.track.state import MAGIC, TrackState
 
 PLACES, SPACING_M, STEP_S = 60, 6.0, 4.0
 LOOKS = looks(PLACES)
@@ -348,3 +351,37 @@ def test_a_long_pause_does_not_swap_on_and_off_the_map(city):
         track.add(frame(i, noise=0.5), at=STEP_S * i)
     fix = track.add(frame(10, noise=0.5), at=7200.0)
     assert fix.p_off < 0.3
+
+
+def walk(noise: float, seed: int) -> Walk:
+    """A walk along the whole street, each frame with noise of its own."""
+    frames = np.stack([frame(i, seed=1_000 * seed + i, noise=noise) for i in range(PLACES)])
+    return Walk(frames, [STEP_S * i for i in range(PLACES)], STREET)
+
+
+def test_a_calibrated_track_says_how_often_it_is_right_on_a_walk_that_it_has_not_seen(city):
+    strangers = np.stack([foreign(i) for i in range(60)])
+    model = calibrated(
+        city.tracking, [walk(2.0 + n % 2, n) for n in range(5, 11)], strangers, mode="walk", right_m=15.0
+    )
+    assert model.slope > 0 and model.foreign_slope > 0
+    for values in (model.said, model.true):
+        assert list(values) == sorted(values) and values[0] >= 0 and values[-1] <= 1
+    said, right = [], []
+    for seed, noise in ((3, 2.0), (4, 3.0)):
+        unseen = walk(noise, seed)
+        state = TrackState.new("", mode_named("walk"))
+        places = city.tracking.places(mode_named("walk"))
+        for descriptor, time_s, at in zip(unseen.descriptors, unseen.times_s, unseen.positions, strict=True):
+            state = stepped(state, city.tracking.sight(descriptor, places)[0], time_s, places, model)
+            answer = answer_of(state.belief, places, mode_named("walk"), 15.0)
+            said.append(model.calibrated(answer.probability))
+            right.append(distance_m(Position(answer.lat, answer.lon), at) <= 15.0)
+    assert abs(np.mean(said) - np.mean(right)) < 0.12 and np.mean(right) > 0.2
+
+
+def test_too_few_frames_to_calibrate_are_counted(city):
+    few = walk(1.0, 1)
+    short = Walk(few.descriptors[:30], few.times_s[:30], few.positions[:30])
+    with pytest.raises(BadInput, match="30 frames are too few to calibrate a track. Record 100 or more"):
+        calibrated(city.tracking, [short], np.empty((0, DIM), np.float32), mode="walk")

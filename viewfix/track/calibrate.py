@@ -23,7 +23,6 @@ from .state import TrackState
 LEAST_FRAMES = 100
 """With fewer frames nothing is fitted."""
 
-LOOK_APART_DEG = 45.0
 KNOTS = 12
 
 
