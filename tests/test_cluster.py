@@ -261,6 +261,46 @@ def test_a_cluster_that_is_not_there_is_one_line_at_once(
     assert not (tmp_path / "m.map").exists()
 
 
+@needs_ray
+def test_a_client_server_that_dies_as_it_starts_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def init(address: str, **_: Any) -> None:
+        asked.append(address)
+        if len(asked) < fails:
+            raise ConnectionAbortedError("Initialization failure from server: it died")
+
+    monkeypatch.setattr(ray, "init", init)
+    monkeypatch.setattr(cluster.Cluster, "_check_reachable", lambda _: None)
+    fails = 3
+    with cluster.Cluster("ray://127.0.0.1:1").connected():
+        assert len(asked) == 3
+    asked.clear()
+    fails = 9
+    with pytest.raises(BadInput, match="it died"), cluster.Cluster("ray://127.0.0.1:1").connected():
+        pass
+    assert len(asked) == 3
+
+
+@needs_ray
+@pytest.mark.slow
+def test_a_connection_that_failed_leaves_the_process_able_to_connect(
+    machines: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise ConnectionAbortedError("Initialization failure from server: it died")
+
+    with monkeypatch.context() as broken:
+        broken.setattr("ray.util.client.worker.Worker._server_init", fail)
+        with (
+            pytest.raises(BadInput, match="it died"),
+            cluster.Cluster(f"ray://127.0.0.1:{CLIENTS}").connected(),
+        ):
+            pass
+    with cluster.Cluster(machines.address).connected() as connected:
+        assert connected.is_initialized()
+
+
 def refuse(*_: Any, **__: Any) -> None:
     raise ConnectionError("Could not find any running Ray instance.\nPlease specify the one to connect to.")
 

@@ -20,6 +20,9 @@ _ADDRESS = re.compile(r"auto|local|(ray://)?[^\s/:@]+:\d{1,5}")
 CONNECT_S = 10.0
 """How long to wait for a connection to the head node. Ray itself would try for minutes."""
 
+ATTEMPTS = 3
+"""How often to connect to ray://. The head starts a server for each client, and that server may die as it starts."""
+
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
@@ -63,15 +66,22 @@ class Cluster:
             return
         self._check_reachable()
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # a cluster that we start sends no usage statistics
-        options = {} if self.address.startswith("ray://") else {"log_to_driver": False}
-        try:
-            ray.init(self.address, logging_level=logging.ERROR, configure_logging=True, **options)
-        except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
-            raise self._unusable(error) from error
+        self._connect(ray)
         try:
             yield ray
         finally:
             ray.shutdown()
+
+    def _connect(self, ray: ModuleType) -> None:
+        options = {} if self.address.startswith("ray://") else {"log_to_driver": False}
+        for left in reversed(range(ATTEMPTS)):
+            try:
+                ray.init(self.address, logging_level=logging.ERROR, configure_logging=True, **options)
+                return
+            except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
+                ray.shutdown()  # a failed connection to ray:// leaves the process in client mode
+                if not (left and isinstance(error, ConnectionAbortedError)):
+                    raise self._unusable(error) from error
 
     def _check_reachable(self) -> None:
         """Raise BadInput at once if nothing listens at the host and port."""
