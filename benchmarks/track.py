@@ -41,15 +41,14 @@ def described(name: str, files: Sequence[Path]) -> Rows:
     return np.load(kept)
 
 
-def patches(files: Sequence[Path]) -> Rows:
-    """Patch-normalised pixels, as SeqSLAM uses them: (N, D) float32 of length 1."""
+def patches(files: Sequence[Path], side: int = 9) -> Rows:
+    """Patch-normalised pixels, as SeqSLAM uses them: each is compared with the square around it. (N, D) of length 1."""
     rows = []
     for file in files:
-        grey = np.asarray(Image.open(file).convert("L"), np.float32)
-        height, width = grey.shape
-        each = grey.reshape(height // 8, 8, width // 8, 8).transpose(0, 2, 1, 3).reshape(-1, 64)
-        each = (each - each.mean(1, keepdims=True)) / (each.std(1, keepdims=True) + 1e-3)
-        rows.append(each.ravel() / np.linalg.norm(each))
+        grey = np.asarray(Image.open(file).convert("L"), np.float64)
+        around = np.lib.stride_tricks.sliding_window_view(np.pad(grey, side // 2, "symmetric"), (side, side))
+        each = (grey - around.mean(axis=(2, 3))) / (around.std(axis=(2, 3)) + 1.0)
+        rows.append((each.ravel() / np.linalg.norm(each)).astype(np.float32))
     return np.stack(rows)
 
 

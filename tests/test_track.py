@@ -16,6 +16,7 @@ from viewfix.track.answer import answer_of
 from viewfix.track.belief import unknown
 from viewfix.track.calibrate import Walk, calibrated
 from viewfix.track.filter import stepped
+from viewfix.track.look import NO_LOOK
 from viewfix.track.modes import MODES, mode_named
 from viewfix.track.motion import speed_changes
 from viewfix.track.places import Places
@@ -338,6 +339,42 @@ def test_places_group_photos_and_find_their_neighbours():
     assert set(np.flatnonzero(np.hypot(east, north) <= 13.0)) <= set(near.tolist()) and len(near) < 12
     assert places.places_of_rows(np.array([1, 50, 999])).tolist() == [0, len(places) - 1, -1]
     assert places.keys.max() < 2**53
+
+
+def test_what_all_frames_share_does_not_hide_what_tells_places_apart(city):
+    # Frames in snow, on a map where one photo has snow: all frames resemble that photo.
+    snow, look, places = LOOKS[PLACES - 1], NO_LOOK, city.tracking.places(MODES["walk"])
+
+    def snowy(i: int) -> np.ndarray:
+        row = frame(i, noise=0.5) + 1.5 * snow
+        return (row / np.linalg.norm(row)).astype(np.float32)
+
+    for i in range(40):
+        look = look.with_frame(snowy(i), 1.0)
+    alone = city.tracking.sight(snowy(7), places)[0]
+    clear = city.tracking.sight(snowy(7), places, look)[0]
+    at = city.tracking.places(MODES["walk"]).places_of_rows(city.store.positions()[0][[7, PLACES - 1]]).tolist()
+    best = [each.places[each.standing.max(axis=1).argmax()] for each in (alone, clear)]
+    assert best == at[::-1]
+    assert clear.top == pytest.approx(alone.top), "a foreign frame is known by its own cosines"
+
+
+def test_a_camera_that_stands_still_shows_nothing_new(city):
+    with city.track(mode="walk") as track:
+        for i in range(12):
+            track.add(frame(i), at=5.0 * i)
+        moving = track.state.look.weight
+        for i in range(12):
+            track.add(frame(11, seed=50 + i), at=60.0 + 5.0 * i)
+        standing = track.state.look.weight - moving
+    assert standing < moving / 2
+
+
+def test_the_position_is_that_of_the_photo_that_the_frame_resembles_in_the_place_believed(city):
+    with city.track(mode="walk") as track:
+        for i in range(10):
+            fix = track.add(frame(i), at=5.0 * i)
+    assert distance_m(fix.position, STREET[9]) < 0.1
 
 
 def test_nothing_is_known_before_the_first_frame():

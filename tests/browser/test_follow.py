@@ -24,14 +24,16 @@ FOLLOW = """async ({ street, track, query, points, frames }) => {
     const at = name => Float64Array.from(street, each => each[name]);
     const similarity = (place, index) => Math.exp(-((place - index) ** 2) / 2) * 0.5 + 0.2 + 0.01 * Math.sin(7 * index);
     const all = street.map((_, index) => index);
-    const scored = place => all.map(each => ({ index: each, similarity: similarity(place, each) }));
-    const best = place => scored(place).sort((a, b) => b.similarity - a.similarity);
-    const index = { similarity, nearest: (place, wanted) => best(place).slice(0, Math.min(wanted, 20)) };
+    const look = place => Float32Array.from(all, each => similarity(place, each));
+    const scored = row => all.map(each => ({ index: each, similarity: row[each] }));
+    const best = row => scored(row).sort((a, b) => b.similarity - a.similarity);
+    const index = { similarity: (row, each) => row[each], shortlist: () => null,
+        nearest: (row, wanted) => best(row).slice(0, Math.min(wanted, 20)) };
     const photos = { track, query, index, count: street.length, lats: at("lat"), lons: at("lon"), heading: () => null,
         points: pointsOf(points), id: String, mapName: "street", describe: index => ({ attribution: null }),
         calibration: { bias: 0, similarity: 5, margin: 10, agreement: 1, density: 0, stranger: 0.1, radius_m: 25 } };
     const follower = new Follower(photos, "walk");
-    return frames.map(({ place, timeS, near }) => follower.next(place, timeS, near));
+    return frames.map(({ place, timeS, near }) => follower.next(look(place), timeS, near));
 }"""
 
 

@@ -15,6 +15,7 @@ from viewfix.pack.app import WEB
 from viewfix.track.answer import Answer, answer_of
 from viewfix.track.belief import Belief, pruned
 from viewfix.track.filter import NO_HINTS, Hints, stepped
+from viewfix.track.look import NO_LOOK
 from viewfix.track.model import TrackModel
 from viewfix.track.modes import MODES
 from viewfix.track.observe import sight
@@ -41,8 +42,9 @@ RUN = """async ({ lats, lons, headings, mode, model, frames }) => {
     const steps = frames.map(({ at, rows, similarities, reference, hints }) => {
         const found = rows.map((row, i) =>
             ({ place: places.of[row], heading: headings[row], similarity: similarities[i] }));
-        state = stepped(state, sight(found, Float64Array.from(reference)), at, places, model, hints);
-        const answer = answerOf(state.belief, places, MODES[mode], RADIUS_M);
+        const frame = sight(found, Float64Array.from(reference), similarities.slice(0, 20));
+        state = stepped(state, frame, at, places, model, hints);
+        const answer = answerOf(state.belief, places, MODES[mode], RADIUS_M, frame.resembled);
         const { belief } = state;
         return { answer, said: calibrated(model, answer.probability), places: [...belief.places],
                  on: [...onPlaces(belief)], both: [...weights(belief)], views: [...belief.views],
@@ -120,9 +122,10 @@ def in_python(made: Walk, mode: str) -> tuple[Places, list[tuple[TrackState, Ans
             gps = given.get("gps")
             at = None if gps is None else Position(gps["lat"], gps["lon"], gps["radius"])
             hints = Hints(at, given.get("compassDeg"), given.get("steps"))
-        seen = sight(places.of_row[rows], headings[rows], np.array(frame["similarities"]), np.array(frame["reference"]))
+        cosines = np.array(frame["similarities"])
+        seen = sight(places.of_row[rows], headings[rows], cosines, np.array(frame["reference"]), cosines[:20])
         state = stepped(state, seen, frame["at"], places, MODEL, hints)
-        states.append((state, answer_of(state.belief, places, MODES[mode], RADIUS_M)))
+        states.append((state, answer_of(state.belief, places, MODES[mode], RADIUS_M, seen.resembled)))
     return places, states
 
 
@@ -175,6 +178,22 @@ def test_on_a_larger_map_the_answers_are_those_of_the_core(page: Page, mode: str
         assert mine["answer"]["pOff"] == pytest.approx(wanted.p_off, abs=1e-4)
     same = [mine["answer"]["place"] == wanted.place for (_, wanted), mine in zip(states, found["steps"], strict=True)]
     assert np.mean(same) > 0.9
+
+
+def test_the_usual_look_is_that_of_the_core(page: Page) -> None:
+    rows = np.random.default_rng(4).normal(0.1, 1, (30, 24)).astype(np.float32)
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    look = NO_LOOK
+    for row in rows:
+        look = look.with_frame(row, 0.7)
+    body = """async rows => { const { NO_LOOK, centred, withFrame } = await import("/phone/track/look.js");
+        const frames = rows.map(row => Float32Array.from(row));
+        const look = frames.reduce((before, frame) => withFrame(before, frame, 0.7), NO_LOOK);
+        return [[...look.total], look.weight, [...centred(look, frames[3])], [...centred(NO_LOOK, frames[3])]]; }"""
+    total, weight, centred, raw = page.evaluate(body, rows.tolist())
+    assert total == pytest.approx(look.total.tolist(), abs=1e-5) and weight == pytest.approx(look.weight)
+    assert centred == pytest.approx(look.centred(rows[3]).tolist(), abs=1e-5)
+    assert raw == rows[3].tolist()
 
 
 def test_the_same_small_probabilities_are_given_back(page: Page) -> None:

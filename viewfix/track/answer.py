@@ -41,8 +41,12 @@ class Answer:
     speed_mps: float | None = None
 
 
-def answer_of(belief: Belief, places: Places, mode: Mode, radius_m: float) -> Answer:
-    """The most likely disc of this radius, and the mean of the most likely places in it."""
+def answer_of(belief: Belief, places: Places, mode: Mode, radius_m: float, resembled: int | None = None) -> Answer:
+    """The most likely disc of this radius, and a position in it.
+
+    That is the place that the last frame resembles most, `resembled`, if it lies in the disc: one frame is more exact
+    than the motion. Else it is the mean of the most likely places.
+    """
     mass = belief.on_places
     if not len(mass) or mass.max() <= 0:
         return Answer(None, math.nan, math.nan, 0.0, belief.p_off)
@@ -53,16 +57,16 @@ def answer_of(belief: Belief, places: Places, mode: Mode, radius_m: float) -> An
     peak = int(np.argmax(within))
     near = apart_m[peak] <= radius_m
     best = int(np.argmax(np.where(near, mass, -1.0)))
-    east, north = places.offsets_m(belief.places[best : best + 1], belief.places)
-    weight = mass * (np.hypot(east, north) <= AVERAGED_CELLS * places.cell_m)
-    weight /= weight.sum()
-    north_scale, east_scale = metres_per_degree(places.lats[belief.places[best]])
-    lat = float(places.lats[belief.places[best]] + weight @ north / north_scale)
-    lon = float(wrap_lon_deg(places.lons[belief.places[best]] + weight @ east / max(float(east_scale), 1e-9)))
+    place = int(belief.places[best])
+    if resembled is not None and resembled in belief.places[near]:
+        place = resembled
+        lat, lon = float(places.lats[place]), float(places.lons[place])
+    else:
+        lat, lon = _mean_position(belief, places, mass, best)
     moving = (mass * near)[:, None, None] * belief.on / np.maximum(mass, 1e-300)[:, None, None]
     speeds = np.array(mode.speeds_mps)
     return Answer(
-        place=int(belief.places[best]),
+        place=place,
         lat=lat,
         lon=lon,
         probability=min(float(within[peak]), 1.0),
@@ -71,6 +75,17 @@ def answer_of(belief: Belief, places: Places, mode: Mode, radius_m: float) -> An
         direction_deg=_mean_deg(moving[:, :, 1:].sum(axis=(0, 2))),
         speed_mps=float(moving.sum(axis=(0, 1)) @ speeds / moving.sum()),
     )
+
+
+def _mean_position(belief: Belief, places: Places, mass: Floats, best: int) -> tuple[float, float]:
+    """The mean of the places near the best one, in degrees."""
+    place = belief.places[best]
+    east, north = places.offsets_m(belief.places[best : best + 1], belief.places)
+    weight = mass * (np.hypot(east, north) <= AVERAGED_CELLS * places.cell_m)
+    weight /= weight.sum()
+    north_scale, east_scale = metres_per_degree(places.lats[place])
+    lon = wrap_lon_deg(places.lons[place] + weight @ east / max(float(east_scale), 1e-9))
+    return float(places.lats[place] + weight @ north / north_scale), float(lon)
 
 
 def _mean_deg(weights: Floats) -> float | None:

@@ -11,6 +11,9 @@ from .places import Floats, Ints
 DIRECTIONS = 8
 """The bins of the direction of travel, and of the direction of the camera: north, north-east, and so on."""
 
+NEGLIGIBLE = 1e-4
+"""The share of the belief that is given back to all places alike after each frame."""
+
 
 @dataclass(frozen=True)
 class Belief:
@@ -61,16 +64,20 @@ def pruned(belief: Belief, most_places: int = 300, most_values: int = 4096, leas
 
     They are rounded first: many are equal but for their last bits, which must not decide which of them are kept.
 
-    At most `most_places` places are kept, the most likely ones, and about `most_values` values above `least`.
+    The most likely places are kept that together hold all but NEGLIGIBLE of what the places hold, at most
+    `most_places`; and about `most_values` values above `least`.
     """
     values = _float32(np.concatenate([belief.on, belief.off], axis=1))
+    weight = values.sum(axis=(1, 2))
+    order = np.argsort(-_float32(weight), kind="stable")[:most_places]
+    held = np.cumsum(weight[order])
+    enough = int(np.searchsorted(held, (1 - NEGLIGIBLE) * float(weight.sum()))) + 1
+    keep = np.sort(order[:enough])
+    values = values[keep]
     line = least
     if np.count_nonzero(values > line) > most_values:
         line = float(np.partition(values.ravel(), -most_values)[-most_values])
-    keep = np.arange(len(values))
-    if len(keep) > most_places:
-        keep = np.sort(np.argsort(-values.sum(axis=(1, 2)), kind="stable")[:most_places])
-    values = np.where(values[keep] > line, values[keep], 0.0)
+    values = np.where(values > line, values, 0.0)
     some = values.any(axis=(1, 2))
     on, off = values[some, :DIRECTIONS], values[some, DIRECTIONS:]
     return Belief(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -14,6 +15,7 @@ from ..types import Position
 from .answer import answer_of
 from .context import TrackContext
 from .filter import stepped
+from .look import NO_LOOK
 from .model import TrackModel
 from .modes import Mode, mode_named
 from .observe import Sight
@@ -24,6 +26,13 @@ LEAST_FRAMES = 100
 """With fewer frames nothing is fitted."""
 
 KNOTS = 12
+"""The most points of the curve of the reported probability."""
+
+TEMPERS = (0.3, 0.55, 1.0, 1.8)
+"""The weights of one frame that are tried."""
+
+LEAST_BELIEVED = 1e-3
+"""A true position that the filter excludes counts as much as one with this probability."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +42,18 @@ class Walk:
     descriptors: npt.NDArray[np.float32]
     times_s: Sequence[float]
     positions: Sequence[Position]
+
+
+@dataclass(frozen=True)
+class Outcomes:
+    """The results of a filter: its own probability for each of N frames, (N,), and whether its answer was right, (N,).
+
+    `score` is the sum of the logarithms of the probability of the true position.
+    """
+
+    said: Floats
+    right: npt.NDArray[np.bool_]
+    score: float
 
 
 @dataclass(frozen=True)
@@ -74,32 +95,41 @@ def calibrated(
     model = _fitted_sights(model, frames, max(right_m / 2, places.spacing_m * 1.1))
     if len(foreign):
         model = _fitted_foreign(model, frames, [context.sight(each, places)[0].top for each in foreign])
-    said, right = outcomes(recorded, places, kind, model, right_m)
-    curve = _curve(said, right)
-    return replace(model, said=curve[0], true=curve[1])
+    # Frames in a row err together, so that each is worth less than one frame alone, or, on a steady way, more.
+    tried = [replace(model, temper=temper) for temper in TEMPERS]
+    results = [outcomes(recorded, places, kind, each, right_m) for each in tried]
+    best = max(range(len(tried)), key=lambda i: results[i].score)
+    said, true = _curve(results[best].said, results[best].right)
+    return replace(tried[best], said=said, true=true)
 
 
 def outcomes(
     recorded: Sequence[Sequence[_Frame]], places: Places, mode: Mode, model: TrackModel, right_m: float
-) -> tuple[Floats, npt.NDArray[np.bool_]]:
-    """Run the filter: its own probability for each frame, and whether its answer was right."""
-    said, right = [], []
+) -> Outcomes:
+    """Run the filter."""
+    said, right, score = [], [], 0.0
     for frames in recorded:
         state = TrackState.new("", mode)
         for frame in frames:
             state = stepped(state, frame.sight, frame.time_s, places, model)
-            answer = answer_of(state.belief, places, mode, right_m)
+            belief = state.belief
+            answer = answer_of(belief, places, mode, right_m, frame.sight.resembled)
             said.append(answer.probability)
             right.append(answer.place is not None and frame.apart_m[answer.place] <= right_m)
-    return np.array(said), np.array(right)
+            believed = float(belief.on_places[frame.apart_m[belief.places] <= right_m].sum())
+            score += math.log(max(believed, LEAST_BELIEVED))
+    return Outcomes(np.array(said), np.array(right), score)
 
 
 def _frames(context: TrackContext, walk: Walk, places: Places) -> list[_Frame]:
     every = np.arange(len(places))
-    frames = []
+    frames: list[_Frame] = []
+    look = NO_LOOK
     for descriptor, time_s, at in zip(walk.descriptors, walk.times_s, walk.positions, strict=True):
         apart_m = np.hypot(*places.offsets_from(at.lat, at.lon, every))
-        frames.append(_Frame(context.sight(descriptor, places)[0], float(time_s), apart_m))
+        frames.append(_Frame(context.sight(descriptor, places, look)[0], float(time_s), apart_m))
+        moved_m = float(np.abs(apart_m - frames[-2].apart_m).max()) if len(frames) > 1 else places.spacing_m
+        look = look.with_frame(descriptor, min(moved_m / places.spacing_m, 1.0))
     return frames
 
 

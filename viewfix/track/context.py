@@ -6,16 +6,17 @@ import threading
 from collections.abc import Callable, Sequence
 
 import numpy as np
-import numpy.typing as npt
 
 from ..errors import BadInput
 from ..locate.views import describe_query
 from ..models.catalogue import DEFAULT
 from ..models.model import Model
 from ..photos import Readable
+from ..search.indexed import EXACT_BELOW
 from ..search.search import Search
 from ..store.records import Version
 from ..store.store import Store
+from .look import NO_LOOK, Descriptor, Look
 from .model import OTHER, SHIPPED, TrackModel
 from .modes import Mode
 from .observe import Sight, sight
@@ -26,6 +27,12 @@ CANDIDATES = 100
 
 REFERENCE = 512
 """The number of photos, spread over the map, that show how similar a frame is to any photo at all."""
+
+WIDE_CANDIDATES = 400
+"""The number of photos of a large map among which those are found."""
+
+SHOWN = 20
+"""The number of photos of which the cosines with the frame itself are computed, and returned."""
 
 META_KEY = "track"
 """Where a map stores a track model that was fitted for it."""
@@ -70,23 +77,49 @@ class TrackContext:
                 self._places[mode.name] = Places.of(*self._positions, mode.cell_m)
             return self._places[mode.name]
 
-    def describe(self, photo: Readable) -> npt.NDArray[np.float32]:
+    def describe(self, photo: Readable) -> Descriptor:
         """The (dim,) float32 descriptor of a frame. A panorama is taken as the picture that it is."""
         return describe_query(photo, self._describing(), "no").descriptor
 
-    def sight(self, descriptor: npt.NDArray[np.float32], places: Places) -> tuple[Sight, Ints, Floats]:
+    def sight(self, descriptor: Descriptor, places: Places, look: Look = NO_LOOK) -> tuple[Sight, Ints, Floats]:
         """Compare a (dim,) float32 descriptor of length 1 with the map.
 
+        Args:
+            descriptor: that of the frame.
+            places: the places of the map.
+            look: what the frames of the track have in common.
+
         Returns:
-            The sight; and the rows, (K,) int64, and cosines, (K,) float64, of the most similar photos, best first.
+            The sight; and the rows, (k,) int64, and cosines, (k,) float64, of the SHOWN photos that stand out most.
         """
-        rows, cosines = self._search().nearest(descriptor, CANDIDATES)
+        centred = look.centred(descriptor)
+        rows, cosines = self._nearest(descriptor, centred)
         of = places.places_of_rows(rows)
-        rows, similarities, of = rows[of >= 0], cosines[of >= 0].astype(np.float64), of[of >= 0]
+        rows, similarities, of = rows[of >= 0], cosines[of >= 0], of[of >= 0]
         if not len(rows):
             raise BadInput(f"{self.store.address} has changed while it was tracked. Begin the track again.")
-        reference = (self._reference @ descriptor).astype(np.float64)
-        return sight(of, self._headings_deg(rows.tolist()), similarities, reference), rows, similarities
+        itself = similarities[:SHOWN]
+        if centred is not descriptor:
+            shown, photos = self.store.present(rows[:SHOWN])
+            if len(shown) < min(len(rows), SHOWN):
+                raise BadInput(f"{self.store.address} has changed while it was tracked. Begin the track again.")
+            itself = (photos @ descriptor).astype(np.float64)
+        reference = (self._reference @ centred).astype(np.float64)
+        compared = sight(of, self._headings_deg(rows.tolist()), similarities, reference, itself)
+        return compared, rows[:SHOWN], itself
+
+    def _nearest(self, descriptor: Descriptor, centred: Descriptor) -> tuple[Ints, Floats]:
+        """The rows and cosines of the photos that are most similar to a descriptor without its usual look, best first.
+
+        The index of a large map finds what is similar to photographs, so it is asked for the frame as it is.
+        """
+        if centred is descriptor or len(self.store) <= EXACT_BELOW:
+            nearest, found = self._search().nearest(centred, CANDIDATES)
+            return nearest, found.astype(np.float64)
+        rows, photos = self.store.present(self._search().nearest(descriptor, WIDE_CANDIDATES)[0])
+        cosines: Floats = (photos @ centred).astype(np.float64)
+        best = np.argsort(-cosines, kind="stable")[:CANDIDATES]
+        return rows[best], cosines[best]
 
     def _usual(self) -> TrackModel:
         return SHIPPED if self.store.model.name == DEFAULT else OTHER

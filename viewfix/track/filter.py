@@ -10,6 +10,7 @@ import numpy as np
 from ..errors import BadInput
 from ..types import Position
 from .belief import DIRECTIONS, Belief, pruned
+from .look import Descriptor, new_share
 from .model import TrackModel
 from .modes import MODES
 from .motion import moved
@@ -78,6 +79,13 @@ def stepped(
     if hints.gps is not None:
         belief = _with_gps(belief, places, hints.gps)
     return replace(state, belief=pruned(belief), time_s=time_s, frames=state.frames + 1)
+
+
+def remembered(state: TrackState, before: TrackState, descriptor: Descriptor, places: Places) -> TrackState:
+    """Add the look of the frame that led from one state to the next."""
+    elapsed_s = None if before.time_s is None or state.time_s is None else state.time_s - before.time_s
+    share = new_share(state.belief, MODES[state.mode], elapsed_s, places.spacing_m)
+    return replace(state, look=before.look.with_frame(descriptor, share))
 
 
 def _elapsed_s(state: TrackState, time_s: float) -> float:

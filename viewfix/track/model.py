@@ -81,7 +81,7 @@ class TrackModel:
 OTHER = TrackModel()
 """For maps of any model: frames say nothing about being foreign until that is fitted."""
 
-SHIPPED = TrackModel(temper=2.0, foreign_bias=7.8, foreign_slope=32.0)
+SHIPPED = TrackModel(bias=-2.0, temper=2.0, foreign_bias=7.8, foreign_slope=32.0)
 """For maps of the model that ships with viewfix: fitted on left-out photos of one town (benchmarks/track.py)."""
 
 

@@ -28,6 +28,10 @@ FOLLOWED_S, FORGOTTEN_S = 60.0, 300.0
 STOP, ANY_SPEED = 0.003, 0.003
 """The shares of cameras that stop, and that change to any speed, within a typical time between frames."""
 
+STEADY, WIDE = 4.0, 0.5
+"""A camera keeps its speed for the time of so many usual changes by one bin; then bins n away have the weight WIDE**n,
+or more after a long time."""
+
 ANY_WAY = 0.5
 """The share of cameras that stand which may go on in any direction."""
 
@@ -37,6 +41,9 @@ VIEW_KEPT, VIEW_TURN_DEG = 0.7, 40.0
 MOVED_SOURCES = 64
 """Places that may have been reached from this many of the most likely ones become part of the belief."""
 
+LIKELY_SPEED, FASTER = 0.98, 0.999
+"""The shares of the belief whose speeds decide which places become part of it, and which may be reached at all."""
+
 _BIN_DEG = 360.0 / DIRECTIONS
 
 
@@ -45,8 +52,10 @@ def speed_changes(mode: Mode, elapsed_s: float) -> Floats:
     speeds = np.array(mode.speeds_mps)
     step = mode.acceleration_mps2 * elapsed_s / np.diff(speeds, append=2 * speeds[-1] - speeds[-2])
     bins = np.arange(len(speeds))
-    near = (step / (2 + step))[:, None] ** np.abs(bins[:, None] - bins[None])
-    near /= near.sum(axis=1, keepdims=True)
+    apart = np.abs(bins[:, None] - bins[None])
+    other = np.where(apart > 0, np.maximum(step / (2 + step), WIDE)[:, None] ** apart, 0.0)
+    same = np.exp(-step / STEADY)[:, None]
+    near = same * np.eye(len(speeds)) + (1 - same) * other / other.sum(axis=1, keepdims=True)
     change = (1 - STOP - ANY_SPEED) * near + ANY_SPEED / len(speeds)
     change[:, 0] += STOP
     return np.asarray(change)
@@ -82,22 +91,22 @@ def moved(belief: Belief, places: Places, mode: Mode, elapsed_s: float, seen: In
     elapsed_s = min(elapsed_s, FOLLOWED_S)
     if elapsed_s == 0 or not len(belief.places):
         return _seeded(expanded(mixed, np.union1d(mixed.places, seen)), places)
-    reach_m = mode.fastest_mps * elapsed_s + 2 * places.spacing_m
+    reach_m = _reach_m(belief, mode, elapsed_s, FASTER) + 2 * places.spacing_m
     weight = belief.on.sum(axis=(1, 2)) + belief.off.sum(axis=(1, 2))
     likely = belief.places
     if len(likely) > MOVED_SOURCES:
         likely = likely[np.argpartition(weight, -MOVED_SOURCES)[-MOVED_SOURCES:]]
-    reached = places.near(likely, _likely_reach_m(belief, mode, elapsed_s, places.spacing_m))
+    reached = places.near(likely, _reach_m(belief, mode, elapsed_s, LIKELY_SPEED) + places.spacing_m)
     wide = expanded(mixed, np.union1d(np.union1d(belief.places, seen), reached))
     return _seeded(_displaced(wide, places, mode, elapsed_s, reach_m), places)
 
 
-def _likely_reach_m(belief: Belief, mode: Mode, elapsed_s: float, spacing_m: float) -> float:
-    """How far the camera has come if it is not faster than it is likely to be."""
+def _reach_m(belief: Belief, mode: Mode, elapsed_s: float, share: float) -> float:
+    """How far the camera has come, if its speed is among this share of the belief, or one bin above."""
     by_speed = (belief.on + belief.off).sum(axis=(0, 1))
     upto = np.cumsum(by_speed) / by_speed.sum()
-    fastest = min(int(np.searchsorted(upto, 0.98)) + 1, len(mode.speeds_mps) - 1)
-    return mode.speeds_mps[fastest] * elapsed_s + spacing_m
+    fastest = min(int(np.searchsorted(upto, share)) + 1, len(mode.speeds_mps) - 1)
+    return mode.speeds_mps[fastest] * elapsed_s
 
 
 def _mixed(belief: Belief, elapsed_s: float) -> Belief:

@@ -17,9 +17,9 @@ from ..sources import open_sources
 from ..sources.open import image_files
 from ..types import Photo, Position, Progress, Skipped, silent
 from .context import TrackContext
+from .look import Descriptor
 from .modes import mode_named
-from .observe import Sight
-from .smooth import smoothed
+from .smooth import sights_of, smoothed
 from .track import radius_of
 
 MOST_FRAMES = 100_000
@@ -86,7 +86,7 @@ def path_of(
     kind = mode_named(mode)
     places = context.places(kind)
     frames: list[Frame] = []
-    sights: list[Sight] = []
+    descriptors: list[Descriptor] = []
     skipped: list[Skipped] = []
     for frame in _frames(Path(recording), every_s):
         progress("tracking", len(frames) + len(skipped), None)
@@ -94,7 +94,7 @@ def path_of(
             skipped.append(frame)
             continue
         try:
-            sights.append(context.sight(context.describe(frame.picture), places)[0])
+            descriptors.append(context.describe(frame.picture))
         except UnreadablePhoto as error:
             skipped.append(Skipped(frame.name, str(error)))
             continue
@@ -103,7 +103,9 @@ def path_of(
         why = f" The first: {skipped[0].id}: {skipped[0].reason}" if skipped else ""
         raise BadInput(f"No frame of {recording} can be used.{why}")
     radius_m = radius_of(places)
-    found = smoothed(sights, [frame.time_s for frame in frames], places, kind, context.model, radius_m)
+    times_s = [frame.time_s for frame in frames]
+    sights = sights_of(context, descriptors, times_s, places, kind)
+    found = smoothed(sights, times_s, places, kind, context.model, radius_m)
     points = []
     for frame, answer in zip(frames, found, strict=True):
         said = context.model.calibrated(answer.probability)

@@ -9,13 +9,27 @@ import numpy as np
 
 from .answer import Answer, answer_of
 from .belief import DIRECTIONS, Belief, expanded
-from .filter import stepped
+from .context import TrackContext
+from .filter import remembered, stepped
+from .look import Descriptor
 from .model import TrackModel
 from .modes import MODES, Mode
 from .motion import moved
 from .observe import Sight
 from .places import Places
 from .state import TrackState
+
+
+def sights_of(
+    context: TrackContext, descriptors: Sequence[Descriptor], times_s: Sequence[float], places: Places, mode: Mode
+) -> list[Sight]:
+    """What the frames of a recording look like, without what they all have in common."""
+    state = TrackState.new("", mode)
+    for descriptor, time_s in zip(descriptors, times_s, strict=True):
+        sight = context.sight(descriptor, places, state.look)[0]
+        after = stepped(state, sight, time_s, places, context.model)
+        state = remembered(after, state, descriptor, places)
+    return [context.sight(descriptor, places, state.look)[0] for descriptor in descriptors]
 
 
 def smoothed(
@@ -43,7 +57,9 @@ def smoothed(
     state, answers = TrackState.new("", mode), []
     for i in range(len(sights) - 1, -1, -1):
         later = _before(state, -times_s[i], places, sights[i])
-        answers.append(answer_of(_together(forward[i], later, len(places)), places, mode, radius_m))
+        answers.append(
+            answer_of(_together(forward[i], later, len(places)), places, mode, radius_m, sights[i].resembled)
+        )
         state = stepped(state, sights[i], -times_s[i], places, model)
     return answers[::-1]
 

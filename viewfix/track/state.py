@@ -12,6 +12,7 @@ import numpy as np
 
 from ..errors import BadInput
 from .belief import DIRECTIONS, Belief, unknown
+from .look import NO_LOOK, Look
 from .modes import MODES, Mode
 from .places import Places
 
@@ -20,7 +21,7 @@ class BadTrack(BadInput):
     """A frame or a state that does not fit the track. Its message names neither files nor maps."""
 
 
-MAGIC = b"vft1"
+MAGIC = b"vft2"
 MOST_BYTES = 1 << 20
 MOST_UNPACKED = 16 << 20
 
@@ -29,7 +30,7 @@ MOST_UNPACKED = 16 << 20
 class TrackState:
     """What a track knows: which map and mode it belongs to, the time of its last frame in seconds, and the belief.
 
-    `time_s` is None before the first frame. `frames` counts the frames.
+    `time_s` is None before the first frame. `frames` counts the frames. `look` is what they have in common.
     """
 
     map_id: str
@@ -37,6 +38,7 @@ class TrackState:
     belief: Belief
     time_s: float | None = None
     frames: int = 0
+    look: Look = NO_LOOK
 
     @classmethod
     def new(cls, map_id: str, mode: Mode) -> TrackState:
@@ -48,8 +50,8 @@ def to_bytes(state: TrackState, places: Places) -> bytes:
     """Save a state. Places are stored as cells of the ground, so that a map may grow between two frames.
 
     The layout, before zlib: a line of JSON, then little-endian arrays: (n,) int64 cells, (n, DIRECTIONS) float32
-    views, and for `on` and then `off` (k,) uint32 positions of the values above 0 and (k,) float32 values. The
-    belief holds float32 values (see `pruned`), so nothing is lost.
+    views, for `on` and then `off` (k,) uint32 positions of the values above 0 and (k,) float32 values, and the (dim,)
+    float32 sum of the look. The belief holds float32 values (see `pruned`), so nothing is lost.
     """
     belief = state.belief
     flat = [part.ravel() for part in (belief.on, belief.off)]
@@ -61,11 +63,13 @@ def to_bytes(state: TrackState, places: Places) -> bytes:
         "frames": state.frames,
         "rest": [belief.rest_on, belief.rest_off],
         "counts": [len(belief.places), len(filled[0]), len(filled[1])],
+        "look": [len(state.look.total), state.look.weight],
     }
     parts = [json.dumps(head).encode() + b"\n", places.keys[belief.places].astype("<i8").tobytes()]
     parts.append(belief.views.astype("<f4").tobytes())
     for at, values in zip(filled, flat, strict=True):
         parts += [at.astype("<u4").tobytes(), values[at].astype("<f4").tobytes()]
+    parts.append(state.look.total.astype("<f4").tobytes())
     return MAGIC + zlib.compress(b"".join(parts), 6)
 
 
@@ -88,11 +92,12 @@ def from_bytes(data: bytes, map_id: str, places_of: Any) -> TrackState:
         raise _damaged()
     places: Places = places_of(mode)
     try:
+        body, look = _look(head, body)
         belief = _belief(head, body, len(mode.speeds_mps), places)
         time_s, frames = head["time_s"], head["frames"]
         if time_s is not None and not math.isfinite(float(time_s)):
             raise ValueError
-        return TrackState(map_id, mode.name, belief, None if time_s is None else float(time_s), int(frames))
+        return TrackState(map_id, mode.name, belief, None if time_s is None else float(time_s), int(frames), look)
     except (KeyError, TypeError, ValueError, OverflowError):
         raise _damaged() from None
 
@@ -114,6 +119,17 @@ def _unpacked(data: bytes) -> tuple[dict[str, Any], bytes]:
     if unpacker.unconsumed_tail or not unpacker.eof or not isinstance(head, dict):
         raise _damaged()
     return head, body
+
+
+def _look(head: dict[str, Any], body: bytes) -> tuple[bytes, Look]:
+    """The body without the look, and the look."""
+    dim, weight = int(head["look"][0]), float(head["look"][1])
+    if not 0 <= 4 * dim <= len(body) or not 0 <= weight < 1e9:
+        raise ValueError
+    total = np.frombuffer(body, "<f4", dim, len(body) - 4 * dim).astype(np.float32)
+    if not np.isfinite(total).all() or float(np.linalg.norm(total)) > weight * 1.001 + 1e-3:
+        raise ValueError
+    return body[: len(body) - 4 * dim], Look(total, weight)
 
 
 def _belief(head: dict[str, Any], body: bytes, speeds: int, places: Places) -> Belief:

@@ -22,10 +22,10 @@ from ..pois.upcoming import Belief as Moving
 from ..types import Candidate, Fix, Position
 from .answer import Answer, answer_of
 from .context import TrackContext
-from .filter import NO_HINTS, Hints, stepped
+from .filter import NO_HINTS, Hints, remembered, stepped
 from .modes import mode_named
 from .places import Floats, Ints, Places
-from .state import TrackState, from_bytes, to_bytes
+from .state import BadTrack, TrackState, from_bytes, to_bytes
 
 Descriptor = npt.NDArray[np.float32]
 
@@ -72,6 +72,8 @@ class Track:
             self.state = TrackState.new(context.map_id, self.mode)
         else:
             self.state = from_bytes(state, context.map_id, context.places)
+            if len(self.state.look.total) not in (0, context.store.model.dim):
+                raise BadTrack("The state of the track does not fit the model of this map. Begin a new track.")
             self.mode = mode_named(self.state.mode)
             self.places = context.places(self.mode)
         self.radius_m = radius_of(self.places)
@@ -104,9 +106,10 @@ class Track:
         time_s = seconds(at)
         self.places = self._context.places(self.mode) if self._changed() else self.places
         descriptor = self._descriptor(frame)
-        sight, rows, similarities = self._context.sight(descriptor, self.places)
-        self.state = stepped(self.state, sight, time_s, self.places, self._context.model, hints)
-        answer = answer_of(self.state.belief, self.places, self.mode, self.radius_m)
+        sight, rows, similarities = self._context.sight(descriptor, self.places, self.state.look)
+        after = stepped(self.state, sight, time_s, self.places, self._context.model, hints)
+        self.state = remembered(after, self.state, descriptor, self.places)
+        answer = answer_of(self.state.belief, self.places, self.mode, self.radius_m, sight.resembled)
         return self._fix(answer, time_s, rows[:CANDIDATES], similarities[:CANDIDATES])
 
     def upcoming(self, horizon_s: float = 60.0, *, kinds: Collection[str] = ()) -> tuple[Upcoming, ...]:

@@ -18,12 +18,14 @@ const RAD = Math.PI / 180;
  */
 
 /**
- * The most likely disc of this radius, and the mean of the most likely places in it.
+ * The most likely disc of this radius, and a position in it: the place that the last frame resembles most, if it lies in
+ * the disc, else the mean of the most likely places.
  * @param {import("./belief.js").Belief} belief @param {import("./places.js").Places} places
  * @param {import("./modes.js").Mode} mode @param {number} radiusM
+ * @param {number | null} [resembled] the place that the last frame resembles most
  * @returns {TrackAnswer}
  */
-export function answerOf(belief, places, mode, radiusM) {
+export function answerOf(belief, places, mode, radiusM, resembled = null) {
   const mass = onPlaces(belief);
   const pOff = Math.min(offMap(belief), 1);
   const nowhere = { place: null, lat: NaN, lon: NaN, probability: 0, pOff, heading: null, direction: null, speed: null };
@@ -35,10 +37,12 @@ export function answerOf(belief, places, mode, radiusM) {
     if (held > within) [within, near] = [held, members];
   }
   const best = near.reduce((one, i) => (mass[i] > mass[one] ? i : one), near[0]);
+  const exact = resembled !== null && near.some((i) => belief.places[i] === resembled);
+  const position = exact ? { lat: places.lats[resembled], lon: places.lons[resembled] } : averaged(belief, places, mass, best);
   return {
     ...nowhere,
-    ...averaged(belief, places, mass, best),
-    place: belief.places[best],
+    ...position,
+    place: exact ? resembled : belief.places[best],
     probability: Math.min(within, 1),
     ...movement(belief, mode, mass, near),
   };

@@ -8,6 +8,7 @@ export const BIN_DEG = 360 / DIRECTIONS;
 const MOST_PLACES = 300;
 const MOST_VALUES = 4096;
 const LEAST = 1e-7;
+const NEGLIGIBLE = 1e-4; // the share that is given back to all places alike
 
 /**
  * Probabilities that sum to 1: those of `on`, `off`, `restOn` and `restOff` together. `on` and `off` hold DIRECTIONS times
@@ -73,11 +74,27 @@ export function expanded(belief, places) {
   return { ...belief, places, on, off, views };
 }
 
-/** The value above which all are kept: LEAST, or the one after which MOST_VALUES are left. @param {Float64Array} on @param {Float64Array} off */
-function lineOf(on, off) {
+/** The places that hold all but a negligible part, ascending. @param {Float64Array} weight of each */
+function likeliest(weight) {
+  const enough = (1 - NEGLIGIBLE) * sum(weight);
+  const order = largest(weight.map(Math.fround), MOST_PLACES);
+  let [count, held] = [0, 0];
+  while (count < order.length && (count === 0 || held < enough)) held += weight[order[count++]];
+  return order.slice(0, count).sort((a, b) => a - b);
+}
+
+/**
+ * The value above which all are kept: LEAST, or the one after which MOST_VALUES are left.
+ * @param {Float64Array} on @param {Float64Array} off @param {number[]} keep the places that count @param {number} size of each
+ */
+function lineOf(on, off, keep, size) {
   const above = new Float64Array(on.length + off.length);
   let count = 0;
-  for (const part of [on, off]) for (let i = 0; i < part.length; i++) if (part[i] > LEAST) above[count++] = part[i];
+  for (const part of [on, off]) {
+    for (const place of keep) {
+      for (let i = place * size; i < (place + 1) * size; i++) if (part[i] > LEAST) above[count++] = part[i];
+    }
+  }
   return count > MOST_VALUES ? nth(above, count - MOST_VALUES, count) : LEAST;
 }
 
@@ -107,9 +124,9 @@ export function pruned(belief) {
   const { speeds, places } = belief;
   const [on, off] = [belief.on.map(Math.fround), belief.off.map(Math.fround)];
   const size = DIRECTIONS * speeds;
-  const line = lineOf(on, off);
+  const keep = likeliest(weights({ ...belief, on, off }));
+  const line = lineOf(on, off, keep, size);
   const kept = (/** @type {number} */ value) => (value > line ? value : 0);
-  const keep = places.length > MOST_PLACES ? largest(weights({ ...belief, on, off }), MOST_PLACES).sort((a, b) => a - b) : [...places.keys()];
   const isSome = (/** @type {number} */ place) => {
     for (let i = place * size; i < (place + 1) * size; i++) if (on[i] > line || off[i] > line) return true;
     return false;

@@ -2,6 +2,7 @@
 // The same as viewfix/track/filter.py; a test compares both.
 
 import { BIN_DEG, DIRECTIONS, pruned, scaled, sum, unknown } from "./belief.js";
+import { NO_LOOK, newShare, withFrame } from "./look.js";
 import { MODES } from "./modes.js";
 import { moved } from "./motion.js";
 import { seen, turnOf } from "./observe.js";
@@ -13,7 +14,7 @@ const UNLIKELY = 0.05; // that a compass or a count of steps is wrong
 
 /** @typedef {import("./belief.js").Belief} Belief */
 /** @typedef {import("./places.js").Places} Places */
-/** @typedef {{mode: string, belief: Belief, timeS: number | null, frames: number}} TrackState  a value */
+/** @typedef {{mode: string, belief: Belief, timeS: number | null, frames: number, look: import("./look.js").Look}} TrackState  a value */
 /**
  * What else is known at the time of a frame: a position with its radius in metres, one sigma; the direction of the camera;
  * the steps since the last frame.
@@ -22,7 +23,7 @@ const UNLIKELY = 0.05; // that a compass or a count of steps is wrong
 
 /** The state before the first frame. @param {string} mode @returns {TrackState} */
 export function newTrack(mode) {
-  return { mode, belief: unknown(MODES[mode].speeds.length), timeS: null, frames: 0 };
+  return { mode, belief: unknown(MODES[mode].speeds.length), timeS: null, frames: 0, look: NO_LOOK };
 }
 
 /**
@@ -43,7 +44,13 @@ export function stepped(state, frame, timeS, places, model, { gps = null, compas
   belief = seen(belief, frame, model);
   if (compassDeg !== null) belief = withCompass(belief, compassDeg);
   if (gps !== null) belief = withGps(belief, places, gps);
-  return { mode: state.mode, belief: pruned(belief), timeS, frames: state.frames + 1 };
+  return { ...state, belief: pruned(belief), timeS, frames: state.frames + 1 };
+}
+
+/** Add the look of the frame that led from one state to the next. @param {TrackState} state @param {TrackState} before @param {Float32Array} descriptor @param {Places} places @returns {TrackState} */
+export function remembered(state, before, descriptor, places) {
+  const elapsedS = before.timeS === null || state.timeS === null ? null : state.timeS - before.timeS;
+  return { ...state, look: withFrame(before.look, descriptor, newShare(state.belief, MODES[state.mode], elapsedS, places.spacingM)) };
 }
 
 /** @param {number} x in standard deviations */

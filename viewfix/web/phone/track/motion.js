@@ -18,6 +18,9 @@ const VIEW_KEPT = 0.7;
 const VIEW_TURN_DEG = 40;
 const MOVED_SOURCES = 64;
 const LIKELY_SPEED = 0.98;
+const FASTER = 0.999;
+const STEADY = 4;
+const WIDE = 0.5;
 const RAD = Math.PI / 180;
 
 /** @typedef {import("./belief.js").Belief} Belief */
@@ -29,9 +32,11 @@ function speedChanges({ speeds, acceleration }, elapsedS) {
   return speeds.map((speed, a) => {
     const gap = a + 1 < speeds.length ? speeds[a + 1] - speed : speed - speeds[a - 1];
     const step = (acceleration * elapsedS) / gap;
-    const near = speeds.map((_, b) => (step / (2 + step)) ** Math.abs(a - b));
-    const total = near.reduce((one, other) => one + other, 0);
-    return near.map((each, b) => (1 - STOP - ANY_SPEED) * (each / total) + ANY_SPEED / speeds.length + (b === 0 ? STOP : 0));
+    const same = Math.exp(-step / STEADY);
+    const other = speeds.map((_, b) => (a === b ? 0 : Math.max(step / (2 + step), WIDE) ** Math.abs(a - b)));
+    const total = other.reduce((one, each) => one + each, 0);
+    const near = other.map((each, b) => (a === b ? same : 0) + ((1 - same) * each) / total);
+    return near.map((each, b) => (1 - STOP - ANY_SPEED) * each + ANY_SPEED / speeds.length + (b === 0 ? STOP : 0));
   });
 }
 
@@ -74,19 +79,20 @@ export function moved(belief, places, mode, elapsedS, seen) {
   const followedS = Math.min(elapsedS, FOLLOWED_S);
   if (followedS === 0 || !belief.places.length) return seeded(expanded(mixed, union(belief.places, seen)), places);
   const likely = largest(weights(belief), MOVED_SOURCES).map((i) => belief.places[i]);
-  const reached = places.near(likely, likelyReach(belief, mode, followedS, places.spacingM));
+  const reached = places.near(likely, reachOf(belief, mode, followedS, LIKELY_SPEED) + places.spacingM);
   const wide = expanded(mixed, union(belief.places, seen, reached));
-  return seeded(displaced(wide, places, mode, followedS), places);
+  const reachM = reachOf(belief, mode, followedS, FASTER) + 2 * places.spacingM;
+  return seeded(displaced(wide, places, mode, followedS, reachM), places);
 }
 
-/** How far the camera has come if it is not faster than it is likely to be. @param {Belief} belief @param {Mode} mode @param {number} elapsedS @param {number} spacingM */
-function likelyReach({ on, off, speeds: bins }, { speeds }, elapsedS, spacingM) {
+/** How far the camera has come, if its speed is among this share of the belief, or one bin above. @param {Belief} belief @param {Mode} mode @param {number} elapsedS @param {number} share */
+function reachOf({ on, off, speeds: bins }, { speeds }, elapsedS, share) {
   const bySpeed = new Float64Array(bins);
   for (let i = 0; i < on.length; i++) bySpeed[i % bins] += on[i] + off[i];
   const total = sum(bySpeed);
   let [upto, v] = [bySpeed[0], 0];
-  while (v < bins && upto / total < LIKELY_SPEED) upto += bySpeed[++v] ?? 0;
-  return speeds[Math.min(v + 1, bins - 1)] * elapsedS + spacingM;
+  while (v < bins && upto / total < share) upto += bySpeed[++v] ?? 0;
+  return speeds[Math.min(v + 1, bins - 1)] * elapsedS;
 }
 
 /** Exchange between on and off the map, and with the rest. @param {Belief} belief @param {number} elapsedS @returns {Belief} */
@@ -151,12 +157,12 @@ function pairsOf(belief, places, reachM) {
   return { start, end, bearing, apart };
 }
 
-/** @param {Belief} belief @param {Places} places @param {Mode} mode @param {number} elapsedS @returns {Belief} */
-function displaced(belief, places, mode, elapsedS) {
+/** @param {Belief} belief @param {Places} places @param {Mode} mode @param {number} elapsedS @param {number} reachM @returns {Belief} */
+function displaced(belief, places, mode, elapsedS, reachM) {
   const { speeds: V } = belief;
   const n = belief.places.length;
   const size = DIRECTIONS * V;
-  const pairs = pairsOf(belief, places, mode.speeds[V - 1] * elapsedS + 2 * places.spacingM);
+  const pairs = pairsOf(belief, places, reachM);
   const land = landing(mode, elapsedS, places.spacingM);
   const turn = turns(mode.turnDeg, mode.turnFloor);
   const staying = new Float64Array(V);

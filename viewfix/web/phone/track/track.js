@@ -2,13 +2,16 @@
 // The same as viewfix/track/track.py and context.py; a test compares both.
 
 import { answerOf } from "./answer.js";
-import { newTrack, stepped } from "./filter.js";
+import { newTrack, remembered, stepped } from "./filter.js";
+import { centred } from "./look.js";
 import { MODES } from "./modes.js";
 import { calibrated } from "./model.js";
 import { sight } from "./observe.js";
 import { Places, spread } from "./places.js";
 
 const CANDIDATES = 100; // the most similar photos that are weighed for each frame
+const SHORTLIST = 1600; // the photos of a large pack among which those are found
+const SHOWN = 20; // of the most similar photos, the cosines with the frame itself are computed, and returned
 const REFERENCE = 512; // photos, spread over the map, that show how similar a frame is to any photo at all
 const SPACINGS = 2.2; // the radius of an answer
 
@@ -34,12 +37,16 @@ export class Track {
    */
   add(descriptor, timeS, hints = {}) {
     const { photos, places } = this;
-    const found = photos.index.nearest(descriptor, CANDIDATES);
-    const seen = found.map(({ index, similarity }) => ({ place: places.of[index], heading: photos.heading(index), similarity }));
-    const reference = Float64Array.from(this.reference, (index) => photos.index.similarity(descriptor, index));
+    const frame = centred(this.state.look, descriptor);
+    const alike = frame === descriptor ? null : photos.index.shortlist(descriptor, SHORTLIST, null);
+    const nearest = photos.index.nearest(frame, CANDIDATES, alike);
+    const seen = nearest.map(({ index, similarity }) => ({ place: places.of[index], heading: photos.heading(index), similarity }));
+    const reference = Float64Array.from(this.reference, (index) => photos.index.similarity(frame, index));
     const model = /** @type {import("./model.js").TrackModel} */ (photos.track);
-    this.state = stepped(this.state, sight(seen, reference), timeS, places, model, hints);
-    const answer = answerOf(this.state.belief, places, this.mode, this.radiusM);
+    const found = nearest.slice(0, SHOWN).map(({ index }) => ({ index, similarity: photos.index.similarity(descriptor, index) }));
+    const compared = sight(seen, reference, found.map(({ similarity }) => similarity));
+    this.state = remembered(stepped(this.state, compared, timeS, places, model, hints), this.state, descriptor, places);
+    const answer = answerOf(this.state.belief, places, this.mode, this.radiusM, compared.resembled);
     return { fix: { ...answer, confidence: calibrated(model, answer.probability), radius: this.radiusM }, found };
   }
 }
