@@ -26,7 +26,7 @@ LAYERS = [  # a folder may import those of the layers above it, never those belo
     {"explain", "copying", "coverage", "pack"},
     {"thin", "align"},
     {"map", "compare"},
-    {"migrate", "evaluate"},
+    {"migrate", "evaluate", "watch"},
     {"train"},
     {"demo", "server"},
     {"cli"},

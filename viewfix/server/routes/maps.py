@@ -47,6 +47,7 @@ def _about(served: ServedMap, writable: bool) -> dict[str, Any]:
             "model": facts["model"]["name"],
             "verify": ["off", "fast", "accurate"] if geometry.available() else ["off"],
             "calibrated": city.calibration.inside > 0,
+            "expectation": facts["expectation"],
             "points_of_interest": len(city.store.points),
             "writable": writable,
         }
