@@ -32,6 +32,9 @@ EAC = ".360"
 SHARPNESS_PX = 640
 """Frames are compared for blur at this width: in less, the blur of motion disappears."""
 
+MOTION_PX = 160
+"""Frames are compared for motion at this width, in which the noise of a sensor disappears."""
+
 AVERAGED = "AREA"
 """How FFmpeg shrinks: each pixel is the mean of those under it. It takes half the time of its default."""
 
@@ -67,12 +70,17 @@ class Frame:
         turns = round((getattr(self._decoded, "rotation", 0) or 0) / 90) % 4
         return np.ascontiguousarray(np.rot90(rgb, turns)) if turns else rgb
 
+    def grey(self, longest_px: int = MOTION_PX) -> npt.NDArray[np.float32]:
+        """(H, W) float32, 0 to 255: the picture in grey, shrunk to this length of its longer side, as stored."""
+        width, height = self._decoded.width, self._decoded.height
+        scale = min(1.0, longest_px / max(width, height))
+        size = {"width": max(2, int(width * scale) // 2 * 2), "height": max(2, int(height * scale) // 2 * 2)}
+        small = self._decoded.reformat(**size, format="gray", interpolation=AVERAGED).to_ndarray()
+        return np.asarray(small, np.float32)
+
     def sharpness(self) -> float:
         """The variance of the Laplacian of the grey picture: small where it is blurred, or shows little."""
-        width, height = self._decoded.width, self._decoded.height
-        scale = min(1.0, SHARPNESS_PX / max(width, height))
-        size = {"width": max(2, int(width * scale) // 2 * 2), "height": max(2, int(height * scale) // 2 * 2)}
-        grey = self._decoded.reformat(**size, format="gray", interpolation=AVERAGED).to_ndarray().astype(np.float32)
+        grey = self.grey(SHARPNESS_PX)
         edges = 4 * grey[1:-1, 1:-1] - grey[:-2, 1:-1] - grey[2:, 1:-1] - grey[1:-1, :-2] - grey[1:-1, 2:]
         return float(edges.var())
 
