@@ -220,6 +220,8 @@ class TrackProperties(BaseModel):
     reason: str
     map: str
     took_ms: float
+    upcoming: list[UpcomingSight] | None = Field(None, description="nearest in time first; only if asked for")
+    nearby: list[NearbyReply] | None = Field(None, description="only if asked for")
 
 
 class TrackReply(BaseModel):
