@@ -5,6 +5,7 @@ Any viewer that knows that schema draws a base map of viewfix, and the pages of 
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -165,7 +166,16 @@ def _names(tags: Tags) -> dict[str, str]:
     if not name:
         return {}
     others = {f"name:{code}": _text(tags.get(f"name:{code}", "")) for code in NAMES_IN}
-    return {"name": name} | {key: other for key, other in others.items() if other and other != name}
+    script = _script(name)
+    found = {"name": name} | {key: other for key, other in others.items() if other and other != name}
+    return found if script == "Latin" else {**found, "script": script}
+
+
+def _script(name: str) -> str:
+    """The script of the first letter of a name, as Protomaps' schema calls it: Latin, Cyrillic, Greek, Arabic, Han."""
+    letter = next((c for c in name if c.isalpha()), "a")
+    word = unicodedata.name(letter, "LATIN").split()[0]
+    return "Han" if word == "CJK" else word.capitalize()
 
 
 def _text(text: str) -> str:

@@ -15,6 +15,9 @@ from .keys import Key
 from .proxies import rate_key
 from .settings import Settings
 
+BASEMAP = "/basemap.pmtiles"
+"""Ending of the addresses of base maps: a page reads dozens of parts, which do not count as requests of a minute."""
+
 
 class Access:
     """Admits requests or refuses them. Health checks, the page and its files are open to everybody."""
@@ -46,7 +49,7 @@ class Access:
         if key is not None and ("write" if writes else "read") not in key.rights:
             right = "write" if writes else "read"
             raise HttpError(403, "no_right", f"The key of {key.name} may not {right}. Use a key with that right.")
-        if self._rate is not None:
+        if self._rate is not None and not path.endswith(BASEMAP):
             self._count(self._rate, key.name if key else rate_key(self._client(scope)))
 
     def _count(self, rate: RateLimitItemPerMinute, who: str) -> None:
