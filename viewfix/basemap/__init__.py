@@ -11,6 +11,6 @@ It is a PMTiles file beside the map: `home.map.pmtiles`. Pages, the phone app an
 """
 
 from .ingest import AddedBasemap, add, remove
-from .stored import Basemap, basemap_of, with_basemap
+from .stored import Basemap, basemap_of, drawable, with_basemap
 
-__all__ = ["AddedBasemap", "Basemap", "add", "basemap_of", "remove", "with_basemap"]
+__all__ = ["AddedBasemap", "Basemap", "add", "basemap_of", "drawable", "remove", "with_basemap"]

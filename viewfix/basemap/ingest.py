@@ -51,7 +51,9 @@ class AddedBasemap:
 _WORDS = {"roads": "roads and rails", "buildings": "buildings", "water": "waters", "landuse": "parks and other grounds"}
 
 
-def add(city: HasAddress | Place, file: str | Path, *, progress: Progress = silent) -> AddedBasemap:
+def add(
+    city: HasAddress | Place, file: str | Path, *, attribution: str | None = None, progress: Progress = silent
+) -> AddedBasemap:
     """Make the base map of a map from an OpenStreetMap file, as far as it lies within 1 km of the map's photos.
 
     It replaces the base map that the map had. Until it is finished, that one stays.
@@ -60,6 +62,7 @@ def add(city: HasAddress | Place, file: str | Path, *, progress: Progress = sile
         city: a Map, or its path or URL.
         file: an OpenStreetMap file (.osm.pbf, .osm), which needs the extra `basemap`; or a ready .pmtiles file, which
             is copied as it is.
+        attribution: whom to credit on the map, if the file is not from OpenStreetMap.
         progress: called with the progress.
 
     Raises:
@@ -83,9 +86,9 @@ def add(city: HasAddress | Place, file: str | Path, *, progress: Progress = sile
             _check_covers(given, Archive(given).header.box, photos, area)
         else:
             made = Path(folder) / "basemap.pmtiles"
-            found = _made(given, made, photos, area, progress)
+            found = _made(given, made, (photos, area), attribution or ", ".join(CREDIT), progress)
         archive = Archive(made)
-        credit = plain(archive.attribution or "")
+        credit = plain(archive.attribution or attribution or "")
         store.basemap_file.replace(made)
         added_at = datetime.now(UTC).isoformat(timespec="seconds")
         store.set_meta(KEY, {"file": given.name, "attribution": credit or None, "added_at": added_at})
@@ -99,12 +102,13 @@ def remove(city: HasAddress | Place) -> bool:
         return store.basemap_file.remove()
 
 
-def _made(file: Path, target: Path, photos: Box, area: Box, progress: Progress) -> dict[str, int]:
+def _made(file: Path, target: Path, areas: tuple[Box, Box], attribution: str, progress: Progress) -> dict[str, int]:
+    photos, area = areas
     if (covered := header_box(file)) is not None:
         _check_covers(file, covered, photos, area)  # before a whole country is read
     reading = Reading(file, area_of(area), progress)
     try:
-        make(features(reading), area, ", ".join(CREDIT), target)
+        make(features(reading), area, attribution, target)
     except BadInput:
         if not reading.found:
             _refuse_empty(file, reading, photos, area)

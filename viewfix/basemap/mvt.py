@@ -75,14 +75,10 @@ def _layer(content: bytes, layers: frozenset[str], left: int) -> Iterator[TileFe
     if name not in layers or not 0 < extent <= 1 << 20:
         return
     for each in raw:
-        kind, tags, commands = 0, b"", b""
-        for number, value in _fields(each):
-            if number == 2 and isinstance(value, bytes):
-                tags = value
-            elif number == 3 and isinstance(value, int):
-                kind = value
-            elif number == 4 and isinstance(value, bytes):
-                commands = value
+        found = dict(_fields(each))
+        kind, tags, commands = found.get(3), found.get(2, b""), found.get(4, b"")
+        if not isinstance(kind, int) or not isinstance(tags, bytes) or not isinstance(commands, bytes):
+            continue
         at = list(_varints(tags))
         properties = {keys[k]: values[v] for k, v in zip(at[::2], at[1::2], strict=False)}
         parts = tuple(_parts(commands, extent, left))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import logging
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,6 +52,15 @@ def basemap_of(store: Store) -> Basemap | None:
     head = archive.header
     credit = _credit(archive.attribution, store.meta(KEY))
     return Basemap(path, version, archive.size, head.box, head.min_zoom, head.max_zoom, head.tile_kind, credit)
+
+
+def drawable(store: Store) -> Basemap | None:
+    """The base map of a map; None without one, and with a warning if its file is damaged."""
+    try:
+        return basemap_of(store)
+    except BadInput as error:
+        logging.getLogger("viewfix").warning("the base map is not drawn: %s", error)
+        return None
 
 
 def with_basemap(store: Store, facts: dict[str, Any]) -> dict[str, Any]:

@@ -20,9 +20,10 @@ def command() -> None:
 @command.command()
 @map_argument
 @click.argument("file", metavar="FILE", type=click.Path())
+@click.option("--attribution", metavar="TEXT", help="Whom to credit on the map. Not needed for OpenStreetMap.")
 @json_option
 @click.option("-q", "--quiet", is_flag=True, help="Show no progress.")
-def add(place: Address, file: str, as_json: bool, quiet: bool) -> None:
+def add(place: Address, file: str, attribution: str | None, as_json: bool, quiet: bool) -> None:
     """Make the base map of MAP from an OpenStreetMap FILE (.osm.pbf, .osm), as far as it is near its photos.
 
     It is stored beside MAP, and needs no network and no account. A FILE that ends in .pmtiles is taken as it is.
@@ -30,7 +31,7 @@ def add(place: Address, file: str, as_json: bool, quiet: bool) -> None:
     from .. import basemap
 
     with console.progress(quiet=quiet) as report:
-        added = basemap.add(place, file, progress=report)
+        added = basemap.add(place, file, attribution=attribution, progress=report)
     if as_json:
         click.echo(json_line(dataclasses.asdict(added)))
         return
