@@ -10,7 +10,7 @@ import click
 
 from .. import console
 from ..errors import BadInput
-from .options import json_option
+from .options import device_option, json_option
 
 if TYPE_CHECKING:
     from ..evaluate.inputs import EvaluationDataset
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 @click.option("--regions", default=4, show_default=True, type=click.IntRange(0),
               help="Number of areas to hold out, for queries from outside the map; 0 for none.")  # fmt: skip
 @click.option("--seed", default=0, show_default=True, help="Seed of the confidence intervals.")
+@device_option
 @json_option
 def command(
     subject: str,

@@ -14,7 +14,7 @@ from ..links import NAMES
 from ..store.address import Address
 from ..types import Candidate, Fix, Skipped
 from .nearby import language_option, line_of
-from .options import blur_option, counted, json_line, map_argument, model_option, opened
+from .options import blur_option, counted, device_option, json_line, map_argument, model_option, opened
 
 if TYPE_CHECKING:
     from ..blur import Blur
@@ -71,6 +71,7 @@ def _numbers(counts: tuple[int, ...], form: str) -> Callable[..., tuple[float, .
               help="How far away they may be, beyond the radius of the fix.")  # fmt: skip
 @language_option
 @model_option
+@device_option
 def command(
     place: Address,
     queries: tuple[str, ...],

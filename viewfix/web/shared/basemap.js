@@ -169,7 +169,9 @@ function isOurs(metadata) {
 /** A base map that viewfix made: its ground has no edge, and its names are in the reader's language where they have one. */
 async function overOurs(source, { dark, language }) {
   const { layers, namedFlavor } = await import("../vendor/basemaps.mjs");
-  const flavor = { ...namedFlavor(dark ? "dark" : "light"), ...FONTS, ...(dark ? OURS.dark : OURS.light) };
+  const theirs = namedFlavor(dark ? "dark" : "light");
+  const ours = dark ? OURS.dark : OURS.light;
+  const flavor = { ...theirs, ...FONTS, ...ours, pois: { ...theirs.pois, pink: ours.roads_label_major } }; // squares
   const named = layers("tiles", { ...flavor, background: flavor.earth }, { lang: language });
   return {
     version: 8,
