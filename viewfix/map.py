@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .align import Alignment, plan_alignment
+from .basemap import Basemap, basemap_of, with_basemap
 from .blur import Blur
 from .coverage import SAMPLE, Coverage, survey
 from .embed.ingest import Added, discard_if_empty, ingest, nothing_usable
@@ -336,6 +337,11 @@ class Map:
         return self._store.points
 
     @property
+    def basemap(self) -> Basemap | None:
+        """The base map of the map: its file, area and credit. None without one; see `viewfix.basemap`."""
+        return basemap_of(self._store)
+
+    @property
     def calibration(self) -> Calibration:
         """The calibration of the map, fitted on its own photos; the shipped prior if the map has none yet."""
         stored = self._store.meta("calibration")
@@ -375,7 +381,7 @@ class Map:
 
     def info(self) -> dict[str, Any]:
         """Counts, model, calibration and sizes, ready for JSON."""
-        return self._store.info()
+        return with_basemap(self._store, self._store.info())
 
     def export(self, path: str | Path, *, form: str | None = None) -> list[Path]:
         """Export the photos of the map for other programs. Returns the files written.

@@ -46,6 +46,7 @@ def command(  # noqa: PLR0913  one parameter for each option
     import numpy as np
 
     from .. import console
+    from ..basemap import drawable
     from ..map import Map
     from ..telemetry import read_gpx
     from ..track.page import page
@@ -59,8 +60,9 @@ def command(  # noqa: PLR0913  one parameter for each option
     reference = None if truth is None else read_gpx(truth)
     with console.progress(quiet=as_json) as report, Map.open(place, model=model) as city:
         found = path_of(city.tracking, recording, mode=mode, every_s=every_s, progress=report)
+        basemap = drawable(city.store)
     if output.suffix.lower() == ".html":
-        write_whole(output, page(found, recording.name))
+        write_whole(output, page(found, recording.name, basemap))
     else:
         write_path(found.points, output)
     placed = [point for point in found.points if point.position is not None]
