@@ -24,7 +24,7 @@ LAYERS = [  # a folder may import those of the layers above it, never those belo
     {"locate", "pois"},
     {"roads", "track"},
     {"explain", "copying", "coverage", "pack"},
-    {"thin", "align"},
+    {"thin", "align", "geotag"},
     {"map", "compare"},
     {"migrate", "evaluate"},
     {"train"},
