@@ -12,6 +12,7 @@ EXTRAS = {
     "pyarrow": ("parquet", "Reading and writing Parquet"),
     "matplotlib": ("plot", "Drawing a map"),
     "sklearn": ("plot", "Arranging photos by similarity (t-SNE)"),
+    "faiss": ("large", "Searching maps of more than 300,000 photos in milliseconds"),
     "torch": ("train", "Training a model"),
     "onnx": ("train", "Exporting a model"),
     "onnxscript": ("train", "Exporting a model"),
