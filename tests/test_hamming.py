@@ -8,12 +8,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_search import COUNT, DIM, looks, made  # noqa: F401  a fixture
+from test_search import COUNT, DIM, looks
+from test_search import made as made_map
 
 from viewfix.search import hamming, index, indexed, sketches
 from viewfix.search.exact import ExactSearch
 from viewfix.search.indexed import IndexedSearch
 from viewfix.store.store import Store
+
+made = made_map  # a fixture is found by its name
 
 
 def codes(count: int) -> np.ndarray:
@@ -47,7 +50,7 @@ def test_the_nearest_are_the_same_without_faiss(monkeypatch: pytest.MonkeyPatch)
 def test_a_large_map_is_searched_without_lists_and_the_extra_is_named(
     made: Path,
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     path, notices = Path(shutil.copy(made, tmp_path / "fiji.map")), []
     query = looks(COUNT, 0)[7]
