@@ -1,7 +1,7 @@
 """Ask every other photo of an album about the others: found within 25 m, and wrong, by whether the map shows its scene.
 
-phone_photos.csv says for each asked photo whether some map photo shows the same scene. It was labelled once by eye, each
-photo beside its four nearest and two most similar map photos: "yes" where a wall, plant or thing is surely in both.
+phone_photos.csv says for each asked photo whether some map photo shows the same scene. It was labelled once by eye,
+each photo beside its four nearest and two most similar map photos: "yes" where a wall or thing is surely in both.
 """
 
 from __future__ import annotations
