@@ -61,7 +61,7 @@ def source_options(command: Command) -> Command:
         reading = SourceOptions(**{name: options.pop(name) for name in names})
         return command(*args, reading=reading, **options)
 
-    return cast(Command, _track_options(_panorama_options(with_options)))
+    return cast(Command, _track_options(panorama_options(with_options)))
 
 
 def _track_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -76,7 +76,8 @@ def _track_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return click.option("--spacing-m", type=number, metavar="METRES", help=spacing)(command)
 
 
-def _panorama_options(command: Callable[..., Any]) -> Callable[..., Any]:
+def panorama_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Which pictures are panoramas, and how many views to cut out of each."""
     which = "Cut pictures that are twice as wide as high into views, or none. Default: those with GPano metadata."
     views = "The number of views of 90 degrees to cut out of a panorama."
     command = click.option("--views", default=8, show_default=True, type=click.IntRange(1, 72), help=views)(command)
