@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -53,23 +53,34 @@ class Absent:
 Result = Described | Skipped | Absent
 
 
-def describe_chunk(chunk: Sequence[Pending], job: Job) -> list[Result] | WorkerFailure:
-    """Describe a few photos, one after the other, because a worker has one core. Errors are returned, not raised."""
+def describe_chunk(
+    chunk: Sequence[Pending], job: Job, downloaded: Mapping[str, bytes] | None = None
+) -> list[Result] | WorkerFailure:
+    """Describe a few photos, one after the other, because a worker has one core. Errors are returned, not raised.
+
+    `downloaded` has the pictures of services by their `copy`, a path that only the driver's machine has.
+    """
     try:
         if job.version != __version__:
             raise BadInput(
                 f"it has viewfix {__version__}, but the driver has {job.version}. Install one version on all machines."
             )
         model = _model(job)
-        return [result for group in together(chunk) if isinstance(group, list) for result in _described(group, model)]
+        pictures = downloaded or {}
+        return [
+            result
+            for group in together(chunk)
+            if isinstance(group, list)
+            for result in _described(group, model, pictures.get(group[0].copy or ""))
+        ]
     except ViewfixError as error:
         return WorkerFailure(error, _host())
 
 
-def _described(group: Sequence[Pending], model: Model) -> list[Result]:
-    results = describe_together(group, model)
+def _described(group: Sequence[Pending], model: Model, content: bytes | None) -> list[Result]:
+    results = describe_together(group, model, content)
     source = group[0].photo.source
-    if is_url(source) or Path(source).exists():
+    if content is not None or is_url(source) or Path(source).exists():
         return list(results)
     return [
         Absent(item.photo, result.reason, _host()) if isinstance(result, Skipped) else result
