@@ -10,7 +10,7 @@ import click
 
 from .. import console
 from ..errors import BadInput
-from .options import json_option
+from .options import blur_of, blur_option, json_option
 
 if TYPE_CHECKING:
     from ..evaluate.inputs import EvaluationDataset
@@ -36,12 +36,14 @@ if TYPE_CHECKING:
 @click.option("--regions", default=4, show_default=True, type=click.IntRange(0),
               help="Number of areas to hold out, for queries from outside the map; 0 for none.")  # fmt: skip
 @click.option("--seed", default=0, show_default=True, help="Seed of the confidence intervals.")
+@blur_option
 @json_option
 def command(
     subject: str,
     dataset: str,
     queries: str | None,
     report: Path | None,
+    blur: tuple[str, ...],
     as_json: bool,
     **chosen: Any,
 ) -> None:
@@ -56,6 +58,7 @@ def command(
 
     if report is not None:
         check_folder(report)
+    blurring = blur_of(blur, report, "--report FOLDER")
     settings = Settings(
         allow=tuple(chosen["allow"]),
         trained_on=_places(chosen["trained_on"]),
@@ -66,7 +69,7 @@ def command(
     with console.progress(quiet=as_json) as progress:
         result = evaluate(subject, data, settings=settings, progress=progress)
     if report is not None:
-        written = write_report(report, result)
+        written = write_report(report, result, blur=blurring)
         click.echo(f"wrote {written}", err=True)
     if as_json:
         click.echo(json.dumps(result.to_json(), ensure_ascii=True))

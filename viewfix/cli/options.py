@@ -18,6 +18,7 @@ from ..geojson import to_json
 from ..store.address import Address
 
 if TYPE_CHECKING:
+    from ..blur import Blur
     from ..embed.ingest import Added
     from ..embed.ray import Cluster
     from ..map import Map
@@ -128,6 +129,21 @@ def blur_option(command: Command) -> Command:
     """What to blur in pictures before they are kept or shown."""
     text = "Blur faces, or what a detector of your own finds, such as plates.onnx. May be given twice; docs/privacy.md."
     return click.option("--blur", "blur", multiple=True, metavar="faces|FILE.onnx", help=text)(command)
+
+
+def blur_of(names: Sequence[str], page: Path | None, option: str) -> Blur | None:
+    """What to blur in the pictures of a page or picture that is written; read before the work begins.
+
+    Raises:
+        BadInput: nothing with pictures is written, or there is no such detector.
+    """
+    if names and page is None:
+        raise BadInput(f"--blur is for the pictures of a page. Add {option}")
+    if not names:
+        return None
+    from ..blur import Blur
+
+    return Blur.of(names)
 
 
 def described_after_blur(place: Address, model: str | None, blur: Sequence[str]) -> Model:
