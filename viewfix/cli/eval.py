@@ -11,7 +11,7 @@ import click
 
 from .. import console
 from ..errors import BadInput
-from .options import json_option
+from .options import device_option, json_option
 from .track import MODES
 
 if TYPE_CHECKING:
@@ -49,6 +49,7 @@ if TYPE_CHECKING:
 @click.option("--spacing-m", metavar="METRES", type=click.FloatRange(0, min_open=True),
               help="Distance of the photos of a map without positions, for --sequence.  [default: 4]")  # fmt: skip
 @click.option("--seed", default=0, show_default=True, help="Seed of the confidence intervals.")
+@device_option
 @json_option
 def command(
     subject: str,

@@ -10,7 +10,7 @@ import click
 
 from ..errors import BadInput
 from ..shell import shell_quoted
-from .options import blur_option
+from .options import blur_option, device_option
 
 SHORTEST_SECRET, LONGEST_SECRET = 32, 4096
 """The length of the secret of --state-key in bytes. More of a file is not read."""
@@ -23,6 +23,7 @@ SHORTEST_SECRET, LONGEST_SECRET = 32, 4096
     "--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="Port; 0 for any free one."
 )
 @click.option("--model", metavar="FILE", help="The .onnx file of a custom model, if the maps were built with one.")
+@device_option
 @click.option("--keys", type=click.Path(path_type=Path), metavar="KEYS.toml",
               help="Require a key from this file. Make keys with `viewfix serve-key`.")  # fmt: skip
 @click.option("--per-minute", type=click.IntRange(1), metavar="N", help="Requests per minute for each key or client.")

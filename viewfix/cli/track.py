@@ -9,7 +9,7 @@ import click
 from ..errors import BadInput
 from ..files import write_whole
 from ..store.address import Address
-from .options import counted, json_line, json_option, map_argument, model_option, print_skipped
+from .options import counted, device_option, json_line, json_option, map_argument, model_option, print_skipped
 
 MODES = ("walk", "cycle", "drive", "train", "auto")
 
@@ -26,6 +26,7 @@ MODES = ("walk", "cycle", "drive", "train", "auto")
 @click.option("--truth", type=click.Path(path_type=Path), metavar="TRACK.gpx",
               help="Print how far the path is from this track.")  # fmt: skip
 @model_option
+@device_option
 @json_option
 def command(  # noqa: PLR0913  one parameter for each option
     place: Address,

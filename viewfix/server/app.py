@@ -80,7 +80,7 @@ def create_app(places: Sequence[Place], settings: Settings | None = None, *, mod
             allow_origins=list(settings.cors),
             allow_methods=["GET", "HEAD", "POST"],
             allow_headers=["Authorization", "Content-Type", "X-API-Key", "X-Request-Id"],
-            expose_headers=["X-Request-Id", "Retry-After"],
+            expose_headers=["X-Request-Id", "Retry-After", "Server-Timing"],
         )
     app.add_middleware(
         Middleware,

@@ -37,6 +37,10 @@ def _language() -> Any:
     )
 
 
+def _panorama() -> Any:
+    return Field(DEFAULTS.panorama, description="whether the photo is a panorama; ask: as its GPano metadata says")
+
+
 class MapParameters(BaseModel):
     """The parameter of every request about a map."""
 
@@ -58,9 +62,7 @@ class BatchParameters(MapParameters):
     )
     k: int = Field(DEFAULTS.k, ge=1, le=MOST_K, description="how many candidates to list")
     verify: Verify | None = Field(None, description="how candidates are verified; if left out, as the operator set")
-    panorama: PanoramaMode = Field(
-        DEFAULTS.panorama, description="whether a photo is a panorama; ask: as its GPano metadata says"
-    )
+    panorama: PanoramaMode = _panorama()
     language: str | None = _language()
 
     @model_validator(mode="after")
@@ -186,6 +188,7 @@ class InliersParameters(MapParameters):
     """Which photo of the map the upload is compared with."""
 
     photo: str = Field(max_length=2000, description="id of a candidate")
+    panorama: PanoramaMode = _panorama()
 
 
 def with_fields(given: Parameters, request: Request, fields: Mapping[str, str]) -> Parameters:
