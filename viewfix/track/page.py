@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ..basemap import Basemap
+from ..basemap.drawing import draw
 from ..geo import Plane
 from ..reports.plan import Frame
 from ..reports.render import render
@@ -46,8 +48,8 @@ class Stop:
         return 0.0 if self.dot is None else 100 * self.dot.y / HEIGHT
 
 
-def page(path: RecordedPath, name: str, gallery: Gallery | None = None) -> str:
-    """The report as one HTML page that loads nothing. `gallery` has the pictures to show."""
+def page(path: RecordedPath, name: str, basemap: Basemap | None = None, gallery: Gallery | None = None) -> str:
+    """The report as one HTML page that loads nothing: a base map under its plan, and the pictures of `gallery`."""
     placed = [point for point in path.points if point.position is not None]
     frame = _frame(placed)
     dots: dict[PathPoint, Dot] = {}
@@ -64,6 +66,7 @@ def page(path: RecordedPath, name: str, gallery: Gallery | None = None) -> str:
         skipped=path.skipped,
         dots=list(dots.values()),
         stops=_stops(path.points, gallery, dots) if gallery else [],
+        ground_map=None if frame is None else draw(basemap, frame),
         scale=frame.scale_bar() if frame else None,
         size=(WIDTH, HEIGHT, CHART),
         confidence=_chart(path.points, [p.confidence for p in path.points]),

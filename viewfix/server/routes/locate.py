@@ -121,5 +121,5 @@ async def _answer(context: Context, served: ServedMap, asked: LocateParameters, 
         return answer
 
     fix, took_ms = await context.locators.run(work)
-    context.metrics.located(served.name, fix)
+    context.metrics.located(served.name, fix.found, fix.timings)
     return fix, took_ms

@@ -130,7 +130,7 @@ def _located(context: Context, served: ServedMap, data: bytes, asked: RouteParam
     fix, _ = located(data, question, served, settings.most_pixels)
     if context.kept_queries is not None:
         context.kept_queries.keep(data)
-    context.metrics.located(served.name, fix)
+    context.metrics.located(served.name, fix.found, fix.timings)
     if not fix.found:
         raise HttpError(404, "not_in_map", f"The photo is not in this map ({fix.reason}), so no route starts there.")
     return fix
