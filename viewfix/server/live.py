@@ -157,7 +157,7 @@ class LiveTrack:
 
         reply, found = await self._context.locators.run(work)
         self._state = found.state
-        self._context.metrics.located(self._served.name, found.fix)
+        self._context.metrics.located(self._served.name, found.fix.found, found.fix.timings)
         return reply
 
     async def _tell(self, error: Exception, frame: int | None) -> None:

@@ -47,7 +47,7 @@ async def track(request: Request, parameters: Annotated[TrackParameters, Query()
             )
 
         reply, found = await context.locators.run(work)
-        context.metrics.located(served.name, found.fix)
+        context.metrics.located(served.name, found.fix.found, found.fix.timings)
         return reply
 
     return JsonReply(await context.receiver.photos(request, use, most=2))
