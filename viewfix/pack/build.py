@@ -13,8 +13,8 @@ from ..geojson import to_json
 from ..locate.confidence import Calibration
 from ..models.model import Model
 from ..photos.licences import Thumbnails as Rule
+from ..roads.coding import encode
 from ..roads.combined import combined
-from ..roads.graph import encode
 from ..types import PointOfInterest, Progress, silent
 from . import app
 from .check import check_of
