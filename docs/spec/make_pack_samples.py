@@ -35,6 +35,7 @@ POINT = {
     "id": "node/1", "name": "Clock Tower", "kind": "tourism=attraction", "position": {"lat": 50.0003, "lon": 20.0002},
     "names": {"uk": "Годинникова вежа"}, "links": {"wikipedia": "https://en.wikipedia.org/wiki/Clock_tower"},
     "notability": 2.0, "attribution": "drawn for this sample", "licence": "CC0-1.0",
+    "outline": [0, 0, 30, 0, 30, 50, 0, 0],
 }  # fmt: skip
 
 
@@ -218,6 +219,8 @@ def broken() -> dict[str, Sample]:
     in_about("track-curve", lambda about: about["track"].update(true=[0.0, 1.0, 0.4]))
     in_about("points-count", lambda about: about.update(points=2))
     sample("point-position").points = [{**POINT, "position": {"lat": 91, "lon": 0}}]
+    sample("point-outline").points = [{**POINT, "outline": [0, 0, 30]}]
+    sample("point-corner").points = [{**POINT, "outline": [0, 0, 30.5, 0]}]
     sample("point-name").points = [{**POINT, "name": None}]
     roads = encode(roads_of())
     sample("roads-magic").roads = b"HTML" + roads[4:]

@@ -15,7 +15,7 @@ from ..models.model import Model
 from ..photos.licences import Thumbnails as Rule
 from ..roads.coding import encode
 from ..roads.combined import combined
-from ..types import PointOfInterest, Progress, silent
+from ..types import Progress, silent
 from . import app
 from .check import check_of
 from .compress import compressed
@@ -24,6 +24,7 @@ from .folder import Stored, manifest_of, refuse_others, version_of, write
 from .model import PackedModel, packed_model
 from .parts import PART_BYTES, parts_of
 from .photos import Content, PhotoStore, calibration_of, content_of, photos_bundle, track_model_of
+from .points import packed_point
 from .text import whole_characters
 from .thumbnails import Thumbnails, thumbnails_of
 
@@ -116,7 +117,7 @@ def pack(
     basemap = _basemap(options.basemap)
     packed = packed_model(model, store.address)
     content = content_of(store)
-    points = [_point(point) for point in store.points.all()]
+    points = [packed_point(point) for point in store.points.all()]
     thumbnails = None
     if options.thumbnails_px:
         made = thumbnails_of(content.photos, options.thumbnails_px, options.rule, progress, Blur.of_any(options.blur))
@@ -186,20 +187,6 @@ def _stored(
         for path, part in parts_of(name, whole):
             yield Stored(path, part, len(part))
     progress("packing", len(everything), len(everything))
-
-
-def _point(point: PointOfInterest) -> dict[str, Any]:
-    return {
-        "id": point.id,
-        "name": point.name,
-        "kind": point.kind,
-        "position": {"lat": round(point.position.lat, 7), "lon": round(point.position.lon, 7)},
-        "names": dict(point.names),
-        "links": dict(point.links),
-        "notability": round(point.notability, 4),
-        "attribution": point.attribution,
-        "licence": point.licence,
-    }
 
 
 def _basemap(path: Path | None) -> bytes | None:
