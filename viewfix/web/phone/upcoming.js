@@ -7,6 +7,9 @@ import { same } from "./nearby.js";
 
 const AHEAD_M = 12; // a sight that is passed closer than this is "ahead"
 const LEAST_MPS = 0.3;
+const CORNER_M = 10;
+const MOST_CORNERS = 400;
+const STEP_DEG = 1e-5;
 const MOST_PLACES = 500;
 const MOST_SIGHTS = 200;
 const MOST_SPREAD_M = 5000;
@@ -68,13 +71,18 @@ function quantile(values, share) {
  */
 function passed(point, spot, places, { heading, speed }, { horizonS, sightM, leastProbability }) {
   const [sin, cos] = [Math.sin(heading * RAD), Math.cos(heading * RAD)];
+  const corners = cornersOf(point);
   const met = [];
   for (const { x, y, weight } of places) {
     const [east, north] = [spot.x - x, spot.y - y];
-    const along = east * sin + north * cos;
-    const aside = east * cos - north * sin; // to the right
+    const edge = nearestEdge(corners, (point.outline?.length ?? 0) > 4, (corner) => ({
+      along: (east + corner.x) * sin + (north + corner.y) * cos,
+      aside: (east + corner.x) * cos - (north + corner.y) * sin, // to the right
+    }));
+    if (edge === null) continue;
+    const { along, aside } = edge;
     const inS = along / speed;
-    if (along < 0 || inS > horizonS || Math.abs(aside) > sightM) continue;
+    if (inS > horizonS || Math.abs(aside) > sightM) continue;
     met.push({ weight, inS, aside: Math.abs(aside), side: Math.abs(aside) <= AHEAD_M ? "ahead" : aside < 0 ? "left" : "right" });
   }
   /** @type {Upcoming | null} */
@@ -87,6 +95,47 @@ function passed(point, spot, places, { heading, speed }, { horizonS, sightM, lea
     best = { ...point, in_s: median("inS"), side, distance_m: median("aside"), probability: Math.min(probability, 1) };
   }
   return best;
+}
+
+/**
+ * Where a sight is met: of an area it is the edge that is nearest to the line of travel. Null if it lies behind or around.
+ * @param {{x: number, y: number}[]} corners @param {boolean} isArea
+ * @param {(corner: {x: number, y: number}) => {along: number, aside: number}} seen
+ */
+function nearestEdge(corners, isArea, seen) {
+  const all = corners.map(seen);
+  const away = ({ along, aside }) => (along >= 0 ? Math.abs(aside) : Infinity); // what lies behind has been passed
+  const nearest = Math.min(...all.map(away));
+  if (nearest === Infinity) return null;
+  const spans = (/** @type {"along" | "aside"} */ what) => all.some((each) => each[what] < 0) && all.some((each) => each[what] > 0);
+  const crosses = isArea && spans("aside");
+  if (crosses && spans("along")) return null;
+  const first = all.filter((each) => away(each) <= nearest + CORNER_M / 2).reduce((a, b) => (b.along < a.along ? b : a));
+  return crosses ? { along: first.along, aside: 0 } : first;
+}
+
+/** @type {WeakMap<Point, {x: number, y: number}[]>} */
+const known = new WeakMap();
+
+/** Places every CORNER_M along the outline, in metres from the point; of a point without one, itself. @param {Point} point */
+function cornersOf(point) {
+  const found = known.get(point) ?? alongOutline(point);
+  known.set(point, found);
+  return found;
+}
+
+/** @param {Point} point */
+function alongOutline({ position, outline = [] }) {
+  if (outline.length < 4) return [{ x: 0, y: 0 }];
+  const corners = Array.from({ length: outline.length / 2 }, (_, n) =>
+    plane(position, { lat: position.lat + outline[2 * n] * STEP_DEG, lon: position.lon + outline[2 * n + 1] * STEP_DEG }));
+  const found = [corners[0]];
+  for (let n = 1; n < corners.length; n++) {
+    const [from, to] = [corners[n - 1], corners[n]];
+    const steps = Math.min(Math.max(1, Math.ceil(Math.hypot(to.x - from.x, to.y - from.y) / CORNER_M)), Math.floor(MOST_CORNERS / corners.length) + 1);
+    for (let step = 1; step <= steps; step++) found.push({ x: from.x + ((to.x - from.x) * step) / steps, y: from.y + ((to.y - from.y) * step) / steps });
+  }
+  return found;
 }
 
 /** The value below which half of the weight lies. @param {number[][]} pairs of a value and its weight */
