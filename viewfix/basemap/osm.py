@@ -167,11 +167,14 @@ def _cut(reading: Reading, shapely: Any, batch: Sequence[tuple[Drawn, dict[str, 
 
 def _ground(reading: Reading, shapely: Any, coast: Sequence[str]) -> Iterator[Feature]:
     """The sea, and the land of the part of the area that the file covers."""
+    shores = shapely.from_wkb(np.array(coast, object), on_invalid="ignore")
+    reading.cover(shapely.bounds(shores).reshape(-1, 4))
     covered = header_box(reading.path) or reading.seen
     if covered is None:
         return
     known = shapely.intersection(reading.area, shapely.union_all([shapely.box(*_corners(b)) for b in covered.boxes()]))
-    lines = [shapely.get_coordinates(line) for line in shapely.from_wkb(np.array(coast, object))] if coast else []
+    near = shores[shapely.intersects(shapely.envelope(shores), reading.area)]
+    lines = [shapely.get_coordinates(line) for line in near]
     for part in shapely.get_parts(known):
         if part.area == 0:
             continue
