@@ -23,6 +23,8 @@ from .tiles import make, tippecanoe
 MARGIN_M = 1000.0
 """The base map reaches this far beyond the photos of the map."""
 
+OSM_CREDIT = f'<a href="https://www.openstreetmap.org/copyright">{CREDIT[0]}</a>, {CREDIT[1]}'
+
 GROUND = {"earth"}
 """A layer that every base map has; one with nothing else is empty."""
 
@@ -87,7 +89,7 @@ def add(
             _check_covers(given, Archive(given).header.box, photos, area)
         else:
             made = Path(folder) / "basemap.pmtiles"
-            found = _made(given, made, (photos, area), attribution or ", ".join(CREDIT), progress)
+            found = _made(given, made, (photos, area), attribution or OSM_CREDIT, progress)
         archive = Archive(made)
         credit = plain(archive.attribution or attribution or "")
         store.basemap_file.replace(made)
