@@ -116,6 +116,8 @@ def _features(reading: Reading, osmium: Any, shapely: Any) -> Iterator[Feature]:
     batch: list[tuple[Drawn, dict[str, Any], str]] = []
     coast: list[tuple[dict[str, Any], str]] = []
     for done, each in enumerate(objects):
+        if each.is_relation() or (each.is_node() and "name" not in each.tags):
+            continue  # trees and crossings: most of a city's nodes
         tags = dict(each.tags)
         try:
             if each.is_node():
