@@ -25,7 +25,7 @@ LAYERS = [  # a folder may import those of the layers above it, never those belo
     {"basemap"},
     {"roads", "track"},
     {"explain", "copying", "coverage", "pack", "osm"},
-    {"thin", "align"},
+    {"thin", "align", "geotag"},
     {"map", "compare"},
     {"migrate", "evaluate"},
     {"train"},

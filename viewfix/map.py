@@ -21,6 +21,8 @@ from .errors import BadInput, UnknownModel, UnreadablePhoto
 from .explain.assemble import explain
 from .explain.explanation import Explanation
 from .geo import Region
+from .geotag import USUAL_OPTIONS as USUAL_GEOTAG
+from .geotag import GeotagOptions, GeotagPlan, plan_geotags
 from .locate import geometry
 from .locate.calibrate import keep_calibrated
 from .locate.confidence import PRIOR, Calibration
@@ -278,6 +280,15 @@ class Map:
     def track(self, *, mode: str = "auto", state: bytes | None = None) -> Track:
         """Follow a moving camera, from frame to frame; see `Track`. `state` continues a track that was saved."""
         return Track(self.tracking, mode=mode, state=state)
+
+    def geotag(self, *folders: str | Path, options: GeotagOptions = USUAL_GEOTAG) -> GeotagPlan:
+        """Find where the photos of folders were taken, in the order of time. `write` of the result writes it.
+
+        Nothing is written before. What was found is kept in a cache, so that a run that was killed goes on. BadInput
+        tells of a folder without photos.
+        """
+        parts = self.context, self.tracking, self.model
+        return plan_geotags(*parts, folders, options=options, progress=self._progress)
 
     def evidence(self, photo: Readable, *, places: int = 20, **options: Unpack[LocateOptions]) -> Evidence:
         """Gather the evidence for the most likely `places` of the map, without deciding. Keywords as of `locate`."""

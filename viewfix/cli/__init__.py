@@ -36,6 +36,7 @@ COMMANDS = {  # name: one-line help; viewfix/cli/<name>.py is imported only when
     "pois": "Add, list and remove the points of interest of a map.",
     "roads": "Add, list and remove the roads of a map.",
     "route": "Find the way from a photo to a sight, in words.",
+    "geotag": "Find where the photos of an album were taken, and write it.",
     "track": "Find the path of a film or of a folder of photos.",
     "upcoming": "Name the sights that a moving camera will pass.",
     "export": "Write a map as GeoJSON, CSV, Parquet, KML, GPX, or for the TensorBoard projector.",

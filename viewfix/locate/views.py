@@ -20,6 +20,7 @@ from ..photos.panoramas import Panoramic, panoramic
 from ..photos.sphere import WHOLE, is_whole_sphere
 from ..photos.views import load_view, load_views
 from ..sources import PanoramaMode, views_of_panorama
+from ..store.store import Store
 from ..timing import stage
 from ..types import Camera, Candidate, Photo, Position, View
 from .relative_pose import PoseObservation
@@ -131,6 +132,15 @@ def features_of(verifier: Verifier, photo: Readable, view: View | None) -> Query
         focal_px = side_px / 2 / math.tan(math.radians(view.field_of_view_deg) / 2)
         camera = Camera(focal_px=focal_px, width_px=side_px, height_px=side_px)
     return verifier.query_features(picture, camera)
+
+
+def closest_view(query: Query, photo_id: str | None, store: Store) -> QueryView:
+    """The view of a query that is most similar to a photo of the map; the first if the map does not have the photo."""
+    rows = {} if photo_id is None or not query.views else store.rows_of([photo_id])
+    descriptors = store.descriptors(list(rows.values()))
+    if not len(descriptors):
+        return query.asked[0]
+    return max(query.asked, key=lambda view: float(view.descriptor @ descriptors[0]))
 
 
 @dataclass(frozen=True, slots=True)

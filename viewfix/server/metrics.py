@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 if TYPE_CHECKING:
-    from ..types import Fix
     from .registry import MapRegistry
     from .uploads import Receiver
     from .workers import Workers
@@ -48,9 +49,9 @@ class Metrics:
         self._requests.labels(route, method, str(status)).inc()
         self._seconds.labels(route).observe(took_s)
 
-    def located(self, name: str, fix: Fix) -> None:
-        self._answers.labels(name, "yes" if fix.found else "no").inc()
-        for stage, took_ms in fix.timings.items():
+    def located(self, name: str, found: bool, timings: Mapping[str, float] = MappingProxyType({})) -> None:
+        self._answers.labels(name, "yes" if found else "no").inc()
+        for stage, took_ms in timings.items():
             self._stages.labels(stage).observe(took_ms / 1000)
 
     def text(self) -> bytes:

@@ -17,7 +17,7 @@ from ..parameters import BatchParameters, InliersParameters, LocateParameters, w
 from ..registry import ServedMap
 from ..replies import JsonReply, fix_feature, server_timing, to_geopose
 from ..schemas import BatchReply, FixReply, GeoPoseReply, InliersReply
-from ..uploaded import located
+from ..uploaded import checked, located
 from .openapi import batch_body, photo_body, problems
 
 router = APIRouter(prefix="/v1", tags=["locate"])
@@ -98,7 +98,7 @@ async def inliers(request: Request, parameters: Annotated[InliersParameters, Que
         def work() -> dict[str, Any]:
             photo = served.photo(asked.photo)
             context.thumbnailer.check_shown(photo)
-            return matched(served, photo, form.photos[0][1], context.settings.most_pixels)
+            return matched(served, photo, checked(form.photos[0][1], context.settings.most_pixels), asked.panorama)
 
         return await context.locators.run(work)
 
@@ -121,5 +121,5 @@ async def _answer(context: Context, served: ServedMap, asked: LocateParameters, 
         return answer
 
     fix, took_ms = await context.locators.run(work)
-    context.metrics.located(served.name, fix)
+    context.metrics.located(served.name, fix.found, fix.timings)
     return fix, took_ms
