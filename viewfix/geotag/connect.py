@@ -95,16 +95,28 @@ def _answer(moment: Moment, neighbours: Voice | None, track: Voice | None, names
     row, own = moment.row, own_position(moment.row)
     voices = [each for each in (picture_voice(row), neighbours, track) if each is not None]
     best = combined(voices)
-    reason = row.found["reason"] if row.found is not None else "its picture says nothing"
+    picture = row.found["reason"] if row.found is not None else "it was not looked at"
     if own is not None and (moment.trusted is not None or not _contradicts(own, best)):
         return {"reason": "it has a position of its own", "wrong": False}
     if best is None:
         return {"reason": row.problem or "nothing tells where it was taken", "wrong": own is not None}
-    against = [each.by for each in voices if each.by not in best.by.split(", ")]
-    if against:
-        reason += f"; {' and '.join(against)} contradict{'s' if len(against) == 1 else ''} it"
+    reason = _reason(best, voices, picture)
     if own is not None:
         reason = f"the map puts it {distance_m(own, best.position):.0f} m from its own position; {reason}"
     place, road = names.of(best.position) if names is not None and best.confidence >= NAMED else (None, None)
     tag = Tag(best.position, best.heading_deg, best.confidence, best.by, place, road)
     return {"tag": tag.to_json(), "reason": reason, "wrong": own is not None}
+
+
+def _reason(best: Voice, voices: Sequence[Voice], picture: str) -> str:
+    """One sentence for people about what speaks for the best place, and what against it."""
+    agreeing = best.by.split(", ")
+    against = [each.by for each in voices if each.by not in agreeing]
+    if "photo" in agreeing:
+        contradicted = "".join(f"; contradicted by the {each}" for each in against)
+        return f"{picture}{contradicted}"
+    also = " and ".join(each for each in against if each != "photo")
+    contradicted = f"; contradicted by the {also}" if also else ""
+    return (
+        f"by its {' and '.join(agreeing)}{contradicted}; the picture alone says something else, or nothing ({picture})"
+    )
