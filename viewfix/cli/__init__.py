@@ -31,6 +31,8 @@ COMMANDS = {  # name: one-line help; viewfix/cli/<name>.py is imported only when
     "plot": "Draw the photos of a map by how they look, in two dimensions.",
     "info": "Show what is in a map.",
     "coverage": "Show where a map would find photos, where not, and what to photograph next.",
+    "osm": "Add the base map, roads and sights of an OpenStreetMap file in one step.",
+    "basemap": "Make and remove the base map that pages draw under the photos of a map.",
     "pois": "Add, list and remove the points of interest of a map.",
     "roads": "Add, list and remove the roads of a map.",
     "route": "Find the way from a photo to a sight, in words.",

@@ -37,6 +37,7 @@ def command(
     Photos are left out in turn, each with everything within 5 m, and searched for among the others. See
     docs/coverage.md.
     """
+    from ..basemap import drawable
     from ..coverage import survey
     from ..coverage.summary import summary
     from ..coverage.write import check_target, write_files
@@ -47,7 +48,8 @@ def command(
             check_target(target, endings)
     with console.progress(quiet=quiet) as report, Map.open(place, progress=report) as city:
         coverage = survey(city.context, sample=sample, seed=seed, progress=report)
-    written = write_files(coverage, html_path, geojson_path)
+        basemap = drawable(city.store)
+    written = write_files(coverage, html_path, geojson_path, basemap)
     if as_json:
         click.echo(json.dumps(coverage.to_json(), ensure_ascii=True))
         return

@@ -134,6 +134,7 @@ class MapReply(BaseModel):
     verify: list[str]
     calibrated: bool
     points_of_interest: int
+    basemap: dict[str, Any] | None = Field(description="the map's own base map, for MapLibre; null without one")
     writable: bool
 
 
@@ -220,6 +221,8 @@ class TrackProperties(BaseModel):
     reason: str
     map: str
     took_ms: float
+    upcoming: list[UpcomingSight] | None = Field(None, description="nearest in time first; only if asked for")
+    nearby: list[NearbyReply] | None = Field(None, description="only if asked for")
 
 
 class TrackReply(BaseModel):
@@ -243,15 +246,24 @@ class Sides(BaseModel):
     height: int
 
 
+class ViewReply(BaseModel):
+    yaw_deg: float | None = Field(description="clockwise from the centre of the panorama")
+    pitch_deg: float | None
+    roll_deg: float | None
+    field_of_view_deg: float | None
+
+
 class InliersReply(BaseModel):
     query: Sides
     photo: Sides
+    view: ViewReply | None = Field(description="the part of a panorama that was compared; null for another photo")
     inliers: list[list[float]] = Field(description="x, y in the query and x, y in the photo, in pixels of the sides")
     count: int
 
 
 class AddedReply(BaseModel):
     id: str
+    ids: list[str] = Field(description="of the photos in the map: of a panorama, those of its views")
     added: int
     replaced: int
     unchanged: int

@@ -12,11 +12,12 @@ from typing import Any
 from ... import __version__
 from ...errors import BadInput, ModelMismatch, ViewfixError
 from ...models import catalogue
+from ...models.devices import Device, set_device
 from ...models.model import Model
 from ...optional import optional
 from ...photos import is_url
 from ...types import Photo, Skipped
-from ..describe import Described, Pending, describe_together, together
+from ..describe import Described, Outcome, Pending, Settled, describe, describe_together, together
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,13 +25,15 @@ class Job:
     """What a worker needs besides the photos.
 
     `content` is a list with Ray's reference to the bytes of the model file; empty for a model that viewfix ships. Ray
-    passes a reference inside a list unresolved, so that the bytes go only to a process that fetches them.
+    passes a reference inside a list unresolved, so that the bytes go only to a process that fetches them. `device` is
+    where each worker runs the model.
     """
 
     version: str
     model: str
     fingerprint: str
     content: Sequence[Any] = ()
+    device: Device = "auto"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,21 +63,25 @@ def describe_chunk(chunk: Sequence[Pending], job: Job) -> list[Result] | WorkerF
             raise BadInput(
                 f"it has viewfix {__version__}, but the driver has {job.version}. Install one version on all machines."
             )
+        set_device(job.device)
         model = _model(job)
+        if model.most_together > 1:
+            return [_result(item, each) for item, each in zip(chunk, describe(chunk, model), strict=True)]
         return [result for group in together(chunk) if isinstance(group, list) for result in _described(group, model)]
     except ViewfixError as error:
         return WorkerFailure(error, _host())
 
 
 def _described(group: Sequence[Pending], model: Model) -> list[Result]:
-    results = describe_together(group, model)
-    source = group[0].photo.source
-    if is_url(source) or Path(source).exists():
-        return list(results)
-    return [
-        Absent(item.photo, result.reason, _host()) if isinstance(result, Skipped) else result
-        for item, result in zip(group, results, strict=True)
-    ]
+    return [_result(item, each) for item, each in zip(group, describe_together(group, model), strict=True)]
+
+
+def _result(item: Pending, described: Outcome) -> Result:
+    assert not isinstance(described, Settled)
+    source = item.photo.source
+    if isinstance(described, Skipped) and not is_url(source) and not Path(source).exists():
+        return Absent(item.photo, described.reason, _host())
+    return described
 
 
 _loaded: dict[str, Model] = {}
