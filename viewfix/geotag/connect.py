@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
@@ -30,8 +31,20 @@ a choice, and was not measured."""
 
 
 def connect(job: Job, tracking: TrackContext, options: GeotagOptions, names: Names | None, progress: Progress) -> None:
-    """Answer every photo of the job, in the order of time, and store the answers."""
+    """Answer every photo of the job, in the order of time, and store the answers.
+
+    Nothing is computed if an earlier run did it, and nothing changed since.
+    """
     tracks = [read_gpx(path) for path in options.gpx]
+    rests_on = json.dumps(
+        [
+            *(options.mode, options.clock_offset_s, options.camera_zone, options.language),
+            [[str(path.resolve()), path.stat().st_mtime_ns] for path in options.gpx],
+            None if names is None else names.identity,
+        ]
+    )
+    if job.meta("answered") == rests_on and not job.count("answer IS NULL"):
+        return
     neighbours = Neighbours(tracking, options.mode)
     total = job.count()
     answers: list[tuple[str, dict[str, Any]]] = []
@@ -44,6 +57,7 @@ def connect(job: Job, tracking: TrackContext, options: GeotagOptions, names: Nam
             answers = []
             progress("comparing neighbours", done, total)
     job.put_answers(answers)
+    job.set_meta("answered", rests_on)
     job.commit()
     progress("comparing neighbours", total, total)
 
