@@ -80,6 +80,14 @@ def test_the_command_says_what_it_found_writes_it_and_takes_it_back(desk: Path, 
     assert "5 files as before" in capsys.readouterr().out and not list(desk.glob("album/*.xmp"))
 
 
+def test_a_read_only_folder_is_told_before_any_work(desk: Path, capsys, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("viewfix.geotag.journal.os.access", lambda *_: False)
+    monkeypatch.setattr(Map, "geotag", None)
+    assert told(*USUAL) == 7
+    assert "it is read-only" in capsys.readouterr().err
+    assert told("home.map", "nowhere", "--dry-run", "--undo") == 2
+
+
 def test_json_is_one_object_a_photo_or_a_run(desk: Path, capsys) -> None:
     assert told(*USUAL, "--dry-run", "--json") == 0
     rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]

@@ -56,6 +56,7 @@ def command(given: tuple[str, ...], as_json: bool, model: str | None, **options:
     Photos that were taken one after the other support each other. See docs/geotag.md.
     """
     from ..geotag import GeotagOptions
+    from ..geotag.journal import check_writable
 
     instead = {name: options.pop(name) for name in ("dry_run", "output", "review", "decisions", "undoes")}
     if sum(map(bool, instead.values())) > 1:
@@ -68,6 +69,9 @@ def command(given: tuple[str, ...], as_json: bool, model: str | None, **options:
     if len(given) < 2:
         raise BadInput("Pass a map and a folder of photos: viewfix geotag MAP FOLDER")
     _check(instead["output"], instead["review"])
+    if not any(instead.values()):
+        for folder in [chosen.sidecars_in] if chosen.sidecars_in is not None else map(Path, given[1:]):
+            check_writable(folder)
     with (
         opened(Address.of(given[0]), model=model, quiet=as_json) as city,
         city.geotag(*given[1:], options=chosen) as plan,
