@@ -80,7 +80,7 @@ def command(  # noqa: PLR0913  one for each option
     cluster = cluster_of(ray, ray_workers)
     opened = opened_services(sources, choice)
     if dry_run:
-        print_outlines(opened, quiet=quiet, as_json=as_json)
+        print_outlines(opened, reading=reading, quiet=quiet, as_json=as_json)
         return
     if blur and cluster is not None:
         raise BadInput("--blur works on this machine only. Leave out --ray, or blur the photos before.")

@@ -16,7 +16,7 @@ from .. import console
 from ..errors import BadInput
 from ..files import cache_folder
 from ..store.address import Address
-from .options import counted, prefer_option, print_added
+from .options import blur_option, counted, prefer_option, print_added
 
 if TYPE_CHECKING:
     from ..map import Map
@@ -30,8 +30,17 @@ if TYPE_CHECKING:
 @click.option("--basemap", metavar="FILE", type=click.Path(exists=True, dir_okay=False),
               help="Draw the streets of an OpenStreetMap file (.osm.pbf) under the photos.")  # fmt: skip
 @prefer_option
+@blur_option
 @click.option("-q", "--quiet", is_flag=True, help="Show no progress bar.")
-def command(given: tuple[str, ...], port: int, browser: bool, basemap: str | None, prefer: Prefer, quiet: bool) -> None:
+def command(
+    given: tuple[str, ...],
+    port: int,
+    browser: bool,
+    basemap: str | None,
+    prefer: Prefer,
+    blur: tuple[str, ...],
+    quiet: bool,
+) -> None:
     """Open a MAP, or PHOTOS, on a page in the browser, for this machine only.
 
     From a folder of photos a map is built first and kept in viewfix's cache folder; the next time only the changes of
@@ -45,7 +54,7 @@ def command(given: tuple[str, ...], port: int, browser: bool, basemap: str | Non
         place = _map_of_photos(given, prefer, quiet=quiet)
     if basemap is not None:
         _draw_basemap(place, basemap, quiet=quiet)
-    app = create_app([place], Settings(thumbnails="all"))  # one's own photos, shown on one's own machine
+    app = create_app([place], Settings(thumbnails="all", blur=blur))  # one's own photos, shown on one's own machine
 
     def listening(port: int) -> None:
         url = f"http://127.0.0.1:{port}"

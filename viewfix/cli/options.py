@@ -18,6 +18,7 @@ from ..geojson import to_json
 from ..store.address import Address
 
 if TYPE_CHECKING:
+    from ..blur import Blur
     from ..embed.ingest import Added
     from ..embed.ray import Cluster
     from ..map import Map
@@ -83,7 +84,7 @@ def source_options(command: Command) -> Command:
         reading = SourceOptions(**{name: options.pop(name) for name in names})
         return command(*args, reading=reading, **options)
 
-    return cast(Command, _track_options(_panorama_options(with_options)))
+    return cast(Command, _track_options(panorama_options(with_options)))
 
 
 def _track_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -98,7 +99,8 @@ def _track_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return click.option("--spacing-m", type=number, metavar="METRES", help=spacing)(command)
 
 
-def _panorama_options(command: Callable[..., Any]) -> Callable[..., Any]:
+def panorama_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Which pictures are panoramas, and how many views to cut out of each."""
     which = "Cut pictures that are twice as wide as high into views, or none. Default: those with GPano metadata."
     views = "The number of views of 90 degrees to cut out of a panorama."
     command = click.option("--views", default=8, show_default=True, type=click.IntRange(1, 72), help=views)(command)
@@ -149,6 +151,21 @@ def blur_option(command: Command) -> Command:
     """What to blur in pictures before they are kept or shown."""
     text = "Blur faces, or what a detector of your own finds, such as plates.onnx. May be given twice; docs/privacy.md."
     return click.option("--blur", "blur", multiple=True, metavar="faces|FILE.onnx", help=text)(command)
+
+
+def blur_of(names: Sequence[str], page: Path | None, option: str) -> Blur | None:
+    """What to blur in the pictures of a page or picture that is written; read before the work begins.
+
+    Raises:
+        BadInput: nothing with pictures is written, or there is no such detector.
+    """
+    if names and page is None:
+        raise BadInput(f"--blur is for the pictures of a page. Add {option}")
+    if not names:
+        return None
+    from ..blur import Blur
+
+    return Blur.of(names)
 
 
 def described_after_blur(place: Address, model: str | None, blur: Sequence[str]) -> Model:

@@ -3,6 +3,7 @@ import { element } from "../shared/dom.js";
 import { expectedWords } from "../shared/expected.js";
 import { icon } from "../shared/icons.js";
 import { distance, t } from "../shared/language.js";
+import { travelField } from "../shared/travel.js";
 
 const ACCEPTED = "image/*,.heic,.heif,.avif";
 
@@ -29,6 +30,7 @@ export function intakeView(map, { near, isKept, onPhoto, onNear, onLive, onRecor
     element("div", { class: "actions moving-ways" },
       navigator.mediaDevices ? button(t("phone.live"), "camera", onLive) : null,
       filesButton(onRecording)),
+    travelField(),
     "geolocation" in navigator
       ? element("label", { class: "switch" }, nearBox, element("span", {}, t("intake.near"), element("small", { id: "near-help" }, t("intake.near_help"))))
       : null,
