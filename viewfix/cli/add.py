@@ -9,6 +9,7 @@ import click
 from ..store.address import Address
 from .options import (
     cluster_of,
+    device_option,
     json_option,
     map_argument,
     model_option,
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 @prefer_option
 @source_options
 @model_option
+@device_option
 @ray_options
 @service_options
 @json_option

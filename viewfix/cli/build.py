@@ -14,6 +14,7 @@ from .options import (
     cluster_of,
     counted,
     described_after_blur,
+    device_option,
     json_option,
     map_argument,
     model_option,
@@ -21,6 +22,7 @@ from .options import (
     print_added,
     ray_options,
     source_options,
+    tell_device,
 )
 from .service_options import opened_services, print_outlines, service_options
 
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
 @prefer_option
 @source_options
 @model_option
+@device_option
 @ray_options
 @service_options
 @click.option("--dry-run", is_flag=True, help="Services: only say how many pictures there are, how large, and whose.")
@@ -95,6 +98,7 @@ def command(  # noqa: PLR0913  one for each option
         missed = city.store_local_features() if local_features else 0
     with city:
         print_added(city.last_added, place, as_json=as_json)
+        tell_device(city.model)
         if missed:
             click.echo(f"  {counted(missed, 'photo')} could not be read again and have no local features", err=True)
         if not as_json:

@@ -39,6 +39,7 @@ def command(  # noqa: PLR0913  one for each option
     Photos are left out in turn, each with everything within 5 m, and searched for among the others. See
     docs/coverage.md.
     """
+    from ..basemap import drawable
     from ..coverage import survey
     from ..coverage.summary import summary
     from ..coverage.write import check_target, write_files
@@ -50,7 +51,8 @@ def command(  # noqa: PLR0913  one for each option
     blurring = blur_of(blur, html_path, "--html PAGE.html")
     with console.progress(quiet=quiet) as report, Map.open(place, progress=report) as city:
         coverage = survey(city.context, sample=sample, seed=seed, progress=report)
-    written = write_files(coverage, html_path, geojson_path, blurring)
+        basemap = drawable(city.store)
+    written = write_files(coverage, html_path, geojson_path, basemap=basemap, blur=blurring)
     if as_json:
         click.echo(json.dumps(coverage.to_json(), ensure_ascii=True))
         return

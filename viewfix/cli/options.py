@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ..embed.ingest import Added
     from ..embed.ray import Cluster
     from ..map import Map
+    from ..models.devices import Device
     from ..models.model import Model
     from ..types import Skipped
 
@@ -42,6 +43,27 @@ def _address(ctx: click.Context, param: click.Parameter, value: str) -> Address:
 def model_option(command: Command) -> Command:
     text = "A name from `viewfix models` or an .onnx file. Default: the map's own, or the one that ships with viewfix."
     return click.option("--model", metavar="NAME|FILE", help=text)(command)
+
+
+def device_option(command: Command) -> Command:
+    """The option for where models run; it holds for the whole process."""
+    text = "Where the model runs. auto takes a GPU that works, and otherwise the CPU."
+    choice = click.Choice(["auto", "cpu", "cuda", "tensorrt", "coreml", "directml", "openvino"])
+    return click.option(
+        "--device", type=choice, default="auto", show_default=True, expose_value=False, callback=_use_device, help=text
+    )(command)
+
+
+def _use_device(ctx: click.Context, param: click.Parameter, value: Device) -> None:
+    from ..models.devices import set_device
+
+    set_device(value)
+
+
+def tell_device(model: Model) -> None:
+    """Say where a model ran, if it was not the CPU."""
+    if (device := getattr(model, "device", "cpu")) != "cpu":
+        click.echo(f"The model ran on {device}.", err=True)
 
 
 def prefer_option(command: Command) -> Command:

@@ -9,7 +9,7 @@ import click
 from ..errors import BadInput
 from ..files import write_whole
 from ..store.address import Address
-from .options import counted, json_line, json_option, map_argument, model_option, print_skipped
+from .options import counted, device_option, json_line, json_option, map_argument, model_option, print_skipped
 
 MODES = ("walk", "cycle", "drive", "train", "auto")
 
@@ -26,6 +26,7 @@ MODES = ("walk", "cycle", "drive", "train", "auto")
 @click.option("--truth", type=click.Path(path_type=Path), metavar="TRACK.gpx",
               help="Print how far the path is from this track.")  # fmt: skip
 @model_option
+@device_option
 @json_option
 def command(  # noqa: PLR0913  one parameter for each option
     place: Address,
@@ -45,6 +46,7 @@ def command(  # noqa: PLR0913  one parameter for each option
     import numpy as np
 
     from .. import console
+    from ..basemap import drawable
     from ..map import Map
     from ..telemetry import read_gpx
     from ..track.page import page
@@ -58,8 +60,9 @@ def command(  # noqa: PLR0913  one parameter for each option
     reference = None if truth is None else read_gpx(truth)
     with console.progress(quiet=as_json) as report, Map.open(place, model=model) as city:
         found = path_of(city.tracking, recording, mode=mode, every_s=every_s, progress=report)
+        basemap = drawable(city.store)
     if output.suffix.lower() == ".html":
-        write_whole(output, page(found, recording.name))
+        write_whole(output, page(found, recording.name, basemap))
     else:
         write_path(found.points, output)
     placed = [point for point in found.points if point.position is not None]

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..basemap import Basemap
 from ..blur import Blur
 from ..reports.formatting import counted, place
 from ..reports.pictures import Picture, thumbnail
@@ -43,7 +44,7 @@ class Card:
     pictures: tuple[Picture | None, Picture | None]
 
 
-def page(coverage: Coverage, blur: Blur | None = None) -> str:
+def page(coverage: Coverage, basemap: Basemap | None = None, blur: Blur | None = None) -> str:
     """The report as one HTML page. Pictures are blurred, and embedded without EXIF, so it can be mailed as it is."""
     cards = [_card(name, pair, blur) for name, pair in zip(LETTERS, coverage.look_alikes, strict=False)]
     ends = [end for card in cards for end in zip((card.pair.asked, card.pair.rival), card.pictures, strict=True)]
@@ -55,7 +56,7 @@ def page(coverage: Coverage, blur: Blur | None = None) -> str:
         summary=summary,
         titles=TITLES,
         states={spot.state for spot in coverage.spots},
-        plan=plan_view(coverage),
+        plan=plan_view(coverage, basemap),
         cards=cards,
         more_pairs=_more_pairs(coverage.look_alikes[len(cards) :]),
         doubtful=_doubtful(coverage),

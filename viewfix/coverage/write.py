@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from ..basemap import Basemap
 from ..blur import Blur
 from ..errors import BadInput, StorageFailed
 from ..files import write_whole
@@ -44,9 +45,13 @@ def _is_database(file: Path) -> bool:
 
 
 def write_files(
-    coverage: Coverage, html_path: Path | None, geojson_path: Path | None, blur: Blur | None = None
+    coverage: Coverage,
+    html_path: Path | None,
+    geojson_path: Path | None,
+    basemap: Basemap | None = None,
+    blur: Blur | None = None,
 ) -> list[Path]:
-    """Write the page, its pictures blurred, and the GeoJSON, each if a path is passed.
+    """Write the page, with a base map and with its pictures blurred, and the GeoJSON, each if a path is passed.
 
     Returns the files that were written.
 
@@ -54,7 +59,7 @@ def write_files(
         StorageFailed: the disk is full, or the folder no longer exists.
     """
     wanted: list[tuple[Path | None, Callable[[], str]]] = [
-        (html_path, lambda: page(coverage, blur)),
+        (html_path, lambda: page(coverage, basemap, blur)),
         (geojson_path, lambda: _geojson(coverage)),
     ]
     written = []

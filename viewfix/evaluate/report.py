@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ..blur import Blur
 from ..errors import BadInput, StorageFailed
@@ -40,11 +41,20 @@ def write_report(folder: str | Path, result: Result, *, blur: Blur | None = None
     Raises:
         StorageFailed: the folder cannot be written.
     """
+    return write_files(folder, page(result, blur), result.to_json())
+
+
+def write_files(folder: str | Path, page_html: str, plain_json: dict[str, Any]) -> Path:
+    """Write a page and its JSON into `folder`, creating it if necessary. Returns the path of the page.
+
+    Raises:
+        StorageFailed: the folder cannot be written.
+    """
     target = Path(folder)
     try:
         target.mkdir(parents=True, exist_ok=True)
-        write_whole(target / JSON, json.dumps(result.to_json(), indent=1) + "\n")
-        write_whole(target / PAGE, page(result, blur))
+        write_whole(target / JSON, json.dumps(plain_json, indent=1) + "\n")
+        write_whole(target / PAGE, page_html)
     except OSError as error:
         raise StorageFailed(
             f"The report cannot be written to {target} ({error.strerror}). Choose another folder."

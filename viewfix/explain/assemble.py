@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from .. import photos
+from ..basemap import drawable
 from ..blur import Blur
 from ..errors import BadInput, UnreadablePhoto
 from ..geo import Circle
@@ -83,6 +84,7 @@ def explain(query: Query, options: QueryOptions, context: MapContext, blur: Blur
         calibration=describe_calibration(context.calibration),
         notes=(*_notes(evidence, verified), *_view_note(seen)),
         best_pair=best,
+        basemap=drawable(context.store),
     )
 
 

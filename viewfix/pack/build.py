@@ -17,6 +17,7 @@ from ..roads.combined import combined
 from ..roads.graph import encode
 from ..types import PointOfInterest, Progress, silent
 from . import app
+from .basemap import basemap_of
 from .check import check_of
 from .compress import compressed
 from .defaults import query_defaults
@@ -36,14 +37,16 @@ class PackOptions:
     """What a pack contains besides the map and its model.
 
     `title` is the app's name on a phone; None for the map's name. `thumbnails_px` is the longer side of thumbnails, 0
-    for none, and `rule` decides which photos get one. `basemap` is a .pmtiles file. `webgpu` adds the engine for
-    graphics processors. `blur` is what is blurred in thumbnails: "faces", or .onnx files of your own.
+    for none, and `rule` decides which photos get one. `basemap` is a .pmtiles file that replaces the map's own base
+    map; `plain_ground` leaves out both. `webgpu` adds the engine for graphics processors. `blur` is what is blurred in
+    thumbnails: "faces", or .onnx files of your own.
     """
 
     title: str | None = None
     thumbnails_px: int = 0
     rule: Rule = "licensed"
     basemap: Path | None = None
+    plain_ground: bool = False
     webgpu: bool = False
     blur: tuple[str, ...] = ()
 
@@ -113,7 +116,7 @@ def pack(
     """
     options = options or PackOptions()
     refuse_others(target)
-    basemap = _basemap(options.basemap)
+    basemap = basemap_of(store.basemap_file, options.basemap, wanted=not options.plain_ground)
     packed = packed_model(model, store.address)
     content = content_of(store)
     points = [_point(point) for point in store.points.all()]
@@ -141,7 +144,7 @@ def pack(
     own = _data_files(content, packed, points, about, thumbnails)
     if (graph := combined(store.roads)) is not None:
         own["roads.bin"] = encode(graph)
-    files = list(_stored(own, options, parted, progress))
+    files = list(_stored(own, parted, progress, webgpu=options.webgpu))
     beside = app.at_root(title)
     version = version_of(files, app.page_template().encode(), *beside.values())
     beside["index.html"] = app.page(title, version)
@@ -174,10 +177,8 @@ def _data_files(
     }
 
 
-def _stored(
-    own: dict[str, bytes], options: PackOptions, parted: dict[str, bytes], progress: Progress
-) -> Iterator[Stored]:
-    everything = dict(app.versioned(basemap=options.basemap is not None, webgpu=options.webgpu)) | own
+def _stored(own: dict[str, bytes], parted: dict[str, bytes], progress: Progress, *, webgpu: bool) -> Iterator[Stored]:
+    everything = dict(app.versioned(basemap="basemap.pmtiles" in parted, webgpu=webgpu)) | own
     for done, (path, content) in enumerate(everything.items()):
         progress("packing", done, len(everything))
         small = compressed(path, content) if app.may_compress(path) else None
@@ -200,18 +201,6 @@ def _point(point: PointOfInterest) -> dict[str, Any]:
         "attribution": point.attribution,
         "licence": point.licence,
     }
-
-
-def _basemap(path: Path | None) -> bytes | None:
-    if path is None:
-        return None
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise BadInput(f"The base map {path} cannot be read ({error.strerror}). Pass a .pmtiles file.") from None
-    if not content.startswith(b"PMTiles\x03"):
-        raise BadInput(f"{path} is not a PMTiles file of version 3. Cut one out for your area with: pmtiles extract")
-    return content
 
 
 def _sizes(files: list[Stored], *, manifest_bytes: int) -> dict[str, int]:

@@ -13,6 +13,7 @@ from ..errors import BadInput
 from ..locate.confidence import Calibration
 from ..models.catalogue import DEFAULT
 from ..store.address import Address
+from ..store.basemap_file import BasemapFile
 from ..store.roads import RoadSource
 from ..track.context import META_KEY
 from ..track.model import OTHER, SHIPPED, TrackModel
@@ -53,6 +54,9 @@ class PhotoStore(Protocol):
 
     @property
     def roads(self) -> Roads: ...
+
+    @property
+    def basemap_file(self) -> BasemapFile: ...
 
     def __len__(self) -> int: ...
 

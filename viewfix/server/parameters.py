@@ -18,6 +18,9 @@ from .errors import HttpError
 
 DEFAULTS = QueryOptions()
 MOST_K = 50
+MOST_STATE_CHARS = 1_500_000
+
+TravelMode = Literal["walk", "cycle", "drive", "train", "auto"]
 
 LAT = r"[+-]?(90(\.0*)?|[0-8]?\d(\.\d*)?)"
 LON = r"[+-]?(180(\.0*)?|(1[0-7]\d|\d?\d)(\.\d*)?)"
@@ -111,14 +114,27 @@ class RouteFromParameters(RouteParameters):
     )  # fmt: skip
 
 
-class TrackParameters(MapParameters):
-    """The time of a frame, how the camera moves, and what else is known."""
+class SightParameters(MapParameters):
+    """The sights that an answer to a moving camera names; none if left out."""
+
+    upcoming_s: float | None = Field(
+        None, ge=1, le=600, description="also name the sights ahead that are passed within so many seconds"
+    )
+    nearby_m: float | None = Field(None, ge=5, le=5000, description="also name up to five sights within so many metres")
+    language: str | None = _language()
+
+
+class LiveParameters(SightParameters):
+    """The parameters of a connection for frames."""
+
+    mode: TravelMode = Field("auto", description="how the camera moves; with a state, its mode is kept")
+
+
+class FrameParameters(BaseModel):
+    """The time of a frame, and what else is known about it."""
 
     at_s: float | None = Field(
         None, ge=-1e12, le=1e12, description="time of the frame in seconds of any clock; now, if left out"
-    )
-    mode: Literal["walk", "cycle", "drive", "train", "auto"] = Field(
-        "auto", description="how the camera moves; with a state, its mode is kept"
     )
     near: str | None = Field(
         None, max_length=80, pattern=rf"^{LAT}, ?{LON}$", description="latitude,longitude by GPS, if it is known"
@@ -132,6 +148,17 @@ class TrackParameters(MapParameters):
             return None
         lat, lon = (float(part) for part in self.near.split(","))
         return Position(lat, lon, self.radius_m)
+
+
+class TrackParameters(LiveParameters, FrameParameters):
+    """The time of a frame, how the camera moves, what else is known, and what to name."""
+
+
+class FrameMessage(FrameParameters):
+    """What a client says on a connection about its next frame, or with `state` about the track."""
+
+    model_config = ConfigDict(extra="forbid")
+    state: str | None = Field(None, max_length=MOST_STATE_CHARS, description="continue this track")
 
 
 class UpcomingParameters(MapParameters):

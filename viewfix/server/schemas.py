@@ -134,6 +134,7 @@ class MapReply(BaseModel):
     verify: list[str]
     calibrated: bool
     points_of_interest: int
+    basemap: dict[str, Any] | None = Field(description="the map's own base map, for MapLibre; null without one")
     writable: bool
 
 
@@ -220,6 +221,8 @@ class TrackProperties(BaseModel):
     reason: str
     map: str
     took_ms: float
+    upcoming: list[UpcomingSight] | None = Field(None, description="nearest in time first; only if asked for")
+    nearby: list[NearbyReply] | None = Field(None, description="only if asked for")
 
 
 class TrackReply(BaseModel):

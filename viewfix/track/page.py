@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ..basemap import Basemap
+from ..basemap.drawing import draw
 from ..geo import Plane
 from ..reports.plan import Frame
 from ..reports.render import render
@@ -22,8 +24,8 @@ class Dot:
     title: str
 
 
-def page(path: RecordedPath, name: str) -> str:
-    """The report as one HTML page that loads nothing."""
+def page(path: RecordedPath, name: str, basemap: Basemap | None = None) -> str:
+    """The report as one HTML page that loads nothing, with a base map under its plan."""
     placed = [point for point in path.points if point.position is not None]
     frame = _frame(placed)
     dots: list[Dot] = []
@@ -38,6 +40,7 @@ def page(path: RecordedPath, name: str) -> str:
         placed=len(placed),
         skipped=path.skipped,
         dots=dots,
+        ground_map=None if frame is None else draw(basemap, frame),
         scale=frame.scale_bar() if frame else None,
         size=(WIDTH, HEIGHT, CHART),
         confidence=_chart(path.points, [p.confidence for p in path.points]),

@@ -19,6 +19,7 @@ from typing import Any
 from ... import __version__
 from ...errors import BadInput, StorageFailed, ViewfixError
 from ...models import catalogue
+from ...models.devices import chosen_device
 from ...models.model import Model
 from ...models.onnx import OnnxModel
 from ...types import Skipped
@@ -61,7 +62,7 @@ def _job(ray: ModuleType, model: Model) -> Job:
         )
     ships = any(known.ships and known.name == model.name and known.file == model.path for known in catalogue.CATALOGUE)
     content = () if ships else [ray.put(model.path.read_bytes())]
-    return Job(__version__, model.name, model.fingerprint, content)
+    return Job(__version__, model.name, model.fingerprint, content, chosen_device())
 
 
 @dataclass
@@ -84,6 +85,8 @@ class _Dispatcher:
 
     def __post_init__(self) -> None:
         options = {"num_cpus": 1, "max_retries": RETRIES, "scheduling_strategy": "SPREAD"}
+        if self.job.device in ("cuda", "tensorrt"):
+            options["num_gpus"] = 1  # Ray hides GPUs from tasks that do not ask for one
         self._remote = self.ray.remote(**options)(describe_chunk)
 
     def describe(self, work: Iterable[Work]) -> Iterator[Outcome]:

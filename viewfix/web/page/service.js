@@ -103,6 +103,11 @@ export class Service {
     return /** @type {Promise<string>} */ (this.pictures.get(whole));
   }
 
+  /** The headers that let a request in. @returns {Record<string, string>} */
+  get headers() {
+    return this.key === null ? {} : { Authorization: `Bearer ${this.key}` };
+  }
+
   get key() {
     try {
       return sessionStorage.getItem(KEY);
@@ -158,8 +163,7 @@ export class Service {
   }
 
   async ask(address, request = {}) {
-    const headers = new Headers(request.headers);
-    if (this.key !== null) headers.set("Authorization", `Bearer ${this.key}`);
+    const headers = new Headers({ ...Object.fromEntries(new Headers(request.headers)), ...this.headers });
     let response;
     try {
       response = await fetch(this.absolute(address), { ...request, headers });

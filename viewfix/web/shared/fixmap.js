@@ -68,7 +68,7 @@ export class FixMap {
     this.loaded = Promise.resolve();
   }
 
-  /** Change to dark or light, or to names in another language. @param {{dark: boolean, language: string}} look */
+  /** Change to dark or light, to names in another language, or to another base map. @param {Partial<Pick<FixMapOptions, "dark" | "language" | "basemap">>} look */
   async setLook(look) {
     Object.assign(this.options, look);
     const wanted = ++this.styles;

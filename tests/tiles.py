@@ -78,14 +78,17 @@ def tile() -> bytes:
     )
 
 
-def write(path: Path, lat: float, lon: float) -> tuple[float, float, float, float]:
-    """Write the file; returns the west, south, east and north of its tile."""
+def write(path: Path, lat: float, lon: float, spare: bytes = b"") -> tuple[float, float, float, float]:
+    """Write the file, with spare bytes at its end; returns the west, south, east and north of its tile."""
     side = 2**ZOOM
     x = int((lon + 180) / 360 * side)
     y = int((1 - math.asinh(math.tan(math.radians(lat))) / math.pi) / 2 * side)
-    data, about = tile(), json.dumps({"vector_layers": [{"id": "earth"}, {"id": "roads"}], "name": "test"}).encode()
+    data, about = (
+        tile() + spare,
+        json.dumps({"vector_layers": [{"id": "earth"}, {"id": "roads"}], "name": "test"}).encode(),
+    )
     number = (4**ZOOM - 1) // 3 + hilbert(side, x, y)
-    folder = varint(1) + varint(number) + varint(1) + varint(len(data)) + varint(1)
+    folder = varint(1) + varint(number) + varint(1) + varint(len(data) - len(spare)) + varint(1)
     at = 127
     parts = [(at, len(folder)), (at + len(folder), len(about)), (0, 0), (at + len(folder) + len(about), len(data))]
     west, east = x / side * 360 - 180, (x + 1) / side * 360 - 180
