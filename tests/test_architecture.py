@@ -27,7 +27,7 @@ LAYERS = [  # a folder may import those of the layers above it, never those belo
     {"explain", "copying", "coverage", "pack", "osm"},
     {"thin", "align", "geotag"},
     {"map", "compare"},
-    {"migrate", "evaluate"},
+    {"migrate", "evaluate", "watch"},
     {"train"},
     {"demo", "server"},
     {"cli"},

@@ -200,10 +200,14 @@ def json_line(value: Any) -> str:
     return json.dumps(json.loads(to_json(value)), ensure_ascii=True)
 
 
-def print_added(added: Added, place: Address, *, as_json: bool = False) -> None:
-    """Print the counts on standard output, and skipped photos and notes on standard error; in JSON, all in one."""
+def print_added(added: Added, place: Address, *, as_json: bool = False, city: Map | None = None) -> None:
+    """Print the counts on standard output, and skipped photos and notes on standard error; in JSON, all in one.
+
+    With the open map, the JSON also says what the map can do; for people, `print_expectation` does.
+    """
     if as_json:
-        click.echo(json_line(dataclasses.asdict(added)))
+        more = {} if city is None else {"expectation": city.info()["expectation"]}
+        click.echo(json_line({**dataclasses.asdict(added), **more}))
         return
     click.echo(str(added))
     print_skipped("skipped", added.skipped, place)
@@ -218,6 +222,16 @@ def print_added(added: Added, place: Address, *, as_json: bool = False) -> None:
         click.echo(f"  note: {note}", err=True)
     if len(added.notes) > SHOWN:
         click.echo(f"  and {len(added.notes) - SHOWN} more notes", err=True)
+
+
+def print_expectation(city: Map, place: Address) -> None:
+    """Print what the map can do, and what would help."""
+    from ..locate.expectation import in_words
+
+    first, *more = in_words(city.calibration.expectation, place.typed)
+    click.echo(f"{place}: {first}")
+    for line in more:
+        click.echo(line)
 
 
 def print_skipped(what_happened: str, photos: Sequence[Skipped], place: Address) -> None:
