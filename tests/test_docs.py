@@ -50,6 +50,9 @@ def desk(street: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (tmp_path / folder).mkdir()
         for file in chosen:
             shutil.copy(file, tmp_path / folder)
+    (tmp_path / "album").mkdir()
+    for file in files[:3]:  # without their EXIF, so without positions and times
+        Image.open(file).save(tmp_path / "album" / file.name, quality=95)
     for name in ("holiday.jpg", "where.jpg", "a.jpg", "b.jpg", "c.jpg"):
         shutil.copy(files[5], tmp_path / name)
     noise = np.random.default_rng(0).integers(0, 256, (120, 160, 3)).astype(np.uint8)

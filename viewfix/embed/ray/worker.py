@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,11 +12,12 @@ from typing import Any
 from ... import __version__
 from ...errors import BadInput, ModelMismatch, ViewfixError
 from ...models import catalogue
+from ...models.devices import Device, set_device
 from ...models.model import Model
 from ...optional import optional
 from ...photos import is_url
 from ...types import Photo, Skipped
-from ..describe import Described, Pending, describe_together, together
+from ..describe import Described, Outcome, Pending, Settled, describe, describe_together, together
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,13 +25,15 @@ class Job:
     """What a worker needs besides the photos.
 
     `content` is a list with Ray's reference to the bytes of the model file; empty for a model that viewfix ships. Ray
-    passes a reference inside a list unresolved, so that the bytes go only to a process that fetches them.
+    passes a reference inside a list unresolved, so that the bytes go only to a process that fetches them. `device` is
+    where each worker runs the model.
     """
 
     version: str
     model: str
     fingerprint: str
     content: Sequence[Any] = ()
+    device: Device = "auto"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,28 +56,45 @@ class Absent:
 Result = Described | Skipped | Absent
 
 
-def describe_chunk(chunk: Sequence[Pending], job: Job) -> list[Result] | WorkerFailure:
-    """Describe a few photos, one after the other, because a worker has one core. Errors are returned, not raised."""
+def describe_chunk(
+    chunk: Sequence[Pending], job: Job, downloaded: Mapping[str, bytes] | None = None
+) -> list[Result] | WorkerFailure:
+    """Describe a few photos, one after the other, because a worker has one core. Errors are returned, not raised.
+
+    `downloaded` has the pictures of services by their `copy`, a path that only the driver's machine has.
+    """
     try:
         if job.version != __version__:
             raise BadInput(
                 f"it has viewfix {__version__}, but the driver has {job.version}. Install one version on all machines."
             )
+        set_device(job.device)
         model = _model(job)
-        return [result for group in together(chunk) if isinstance(group, list) for result in _described(group, model)]
+        pictures = downloaded or {}
+        if model.most_together > 1 and not pictures:
+            return [_result(item, each) for item, each in zip(chunk, describe(chunk, model), strict=True)]
+        return [
+            result
+            for group in together(chunk)
+            if isinstance(group, list)
+            for result in _described(group, model, pictures.get(group[0].copy or ""))
+        ]
     except ViewfixError as error:
         return WorkerFailure(error, _host())
 
 
-def _described(group: Sequence[Pending], model: Model) -> list[Result]:
-    results = describe_together(group, model)
-    source = group[0].photo.source
-    if is_url(source) or Path(source).exists():
-        return list(results)
-    return [
-        Absent(item.photo, result.reason, _host()) if isinstance(result, Skipped) else result
-        for item, result in zip(group, results, strict=True)
-    ]
+def _described(group: Sequence[Pending], model: Model, content: bytes | None) -> list[Result]:
+    results = describe_together(group, model, content)
+    return [_result(item, each, here=content is not None) for item, each in zip(group, results, strict=True)]
+
+
+def _result(item: Pending, described: Outcome, *, here: bool = False) -> Result:
+    """What to return for a photo; if it was skipped, an Absent where this worker cannot see the file."""
+    assert not isinstance(described, Settled)
+    source = item.photo.source
+    if isinstance(described, Skipped) and not here and not is_url(source) and not Path(source).exists():
+        return Absent(item.photo, described.reason, _host())
+    return described
 
 
 _loaded: dict[str, Model] = {}
