@@ -45,9 +45,9 @@ def test_the_nearest_are_the_same_without_faiss(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_a_large_map_is_searched_without_lists_and_the_extra_is_named(
-    made: Path,
+    made: Path,  # noqa: F811
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     path, notices = Path(shutil.copy(made, tmp_path / "fiji.map")), []
     query = looks(COUNT, 0)[7]
