@@ -39,6 +39,8 @@ Rows = npt.NDArray[np.float32]
 WALK_MPS = 1.2
 GAPS_S = 60.0
 INDOORS = 0.4
+KILLED_S = 30.0
+DISTINCT = 30
 
 
 @dataclass(frozen=True)
@@ -143,27 +145,27 @@ def _without_gps(file: Path) -> bytes:
 
 def timed(data: Path, count: int) -> None:
     """Write the positions of so many pictures of 12 megapixels, and of a tenth of them; kill the long run once."""
-    photos = cambridge(data, "train", "map")
+    files = sorted((data / "ingest" / "phone_photos").glob("*.jpg"))
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         os.environ["XDG_CACHE_HOME"] = str(folder / "cache")
         (folder / "map").mkdir()
-        for each in photos[::6]:
-            shutil.copy(each.file, folder / "map")
+        for each in files[::2]:
+            shutil.copy(each, folder / "map")
         Map.build(folder / "home.map", folder / "map").close()
         for part, number in (("tenth", count // 10), ("whole", count)):
-            _album(folder / part, [each.file for each in photos[1::2]], number)
-        command = [sys.executable, "-m", "viewfix", "geotag", str(folder / "home.map")]
-        print("a tenth:", _run([*command, str(folder / "tenth")]))
-        killed = subprocess.Popen([*command, str(folder / "whole")])
-        time.sleep(30)
+            _album(folder / part, files[1::2], number)
+        command = [sys.executable, "-m", "viewfix", "geotag"]
+        whole = [*command, str(folder / "home.map"), str(folder / "whole")]
+        print("a tenth:", _run([*whole[:-1], str(folder / "tenth")]), flush=True)
+        print("the whole:", _run(whole), flush=True)
+        print("undo:", _run([*command, "--undo", str(folder / "whole")]), flush=True)
+        shutil.rmtree(folder / "cache")
+        killed = subprocess.Popen(whole)
+        time.sleep(KILLED_S)
         killed.kill()
         killed.wait()
-        print("the whole, after a kill in its 30th second:", _run([*command, str(folder / "whole")]))
-        before = _run([*command[:4], "--undo", str(folder / "whole")])
-        print("undo:", before)
-        shutil.rmtree(folder / "cache")
-        print("the whole, without a kill:", _run([*command, str(folder / "whole")]))
+        print(f"after a kill at {KILLED_S:.0f} s:", _run(whole), flush=True)
 
 
 def _album(folder: Path, files: Sequence[Path], count: int) -> None:
@@ -171,12 +173,11 @@ def _album(folder: Path, files: Sequence[Path], count: int) -> None:
     folder.mkdir()
     began = datetime(2026, 5, 1, 8, 0)
     for n in range(count):
-        if n < 100:
-            picture = Image.open(files[n * len(files) // 100]).resize((4000, 3000))
-            picture.save(folder / f"{n:05d}.jpg", quality=80)
-            stamped = folder / f"{n:05d}.jpg"
+        stamped = folder / f"{n:05d}.jpg"
+        if n < DISTINCT:
+            Image.open(files[n]).resize((4000, 3000)).save(stamped, quality=85)
         else:
-            stamped = Path(shutil.copy(folder / f"{n % 100:05d}.jpg", folder / f"{n:05d}.jpg"))
+            shutil.copy(folder / f"{n % DISTINCT:05d}.jpg", stamped)
         at = (began + timedelta(minutes=n)).strftime("%Y:%m:%d %H:%M:%S").encode()
         piexif.insert(piexif.dump({"Exif": {piexif.ExifIFD.DateTimeOriginal: at}}), str(stamped))
 

@@ -14,7 +14,16 @@ from ..links import NAMES
 from ..store.address import Address
 from ..types import Candidate, Fix, Skipped
 from .nearby import language_option, line_of
-from .options import blur_of, blur_option, counted, device_option, json_line, map_argument, model_option, opened
+from .options import (
+    blur_of,
+    blur_option,
+    counted,
+    device_option,
+    json_line,
+    map_argument,
+    model_option,
+    opened,
+)
 
 if TYPE_CHECKING:
     pass

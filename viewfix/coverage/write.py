@@ -48,11 +48,10 @@ def write_files(
     coverage: Coverage,
     html_path: Path | None,
     geojson_path: Path | None,
-    *,
     basemap: Basemap | None = None,
     blur: Blur | None = None,
 ) -> list[Path]:
-    """Write the page, with a base map and blurred pictures, and the GeoJSON, each if a path is passed.
+    """Write the page, with a base map and with its pictures blurred, and the GeoJSON, each if a path is passed.
 
     Returns the files that were written.
 

@@ -96,7 +96,7 @@ def _stamp(path: Path) -> str:
     return f"{about.st_size}:{about.st_mtime_ns}"
 
 
-def _listed(  # noqa: PLR0913  the columns of a photo
+def _listed(
     photo_id: str,
     path: Path,
     siblings: Siblings,

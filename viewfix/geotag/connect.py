@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from ..geo import distance_m
-from ..telemetry import Track, read_gpx
+from ..telemetry import Track
 from ..telemetry.clock import photo_seconds
 from ..track.context import TrackContext
 from ..types import Position, Progress
@@ -30,12 +30,18 @@ TRACK_CONFIDENCE, TRACK_RADIUS_M = 0.9, 25.0
 a choice, and was not measured."""
 
 
-def connect(job: Job, tracking: TrackContext, options: GeotagOptions, names: Names | None, progress: Progress) -> None:
+def connect(
+    job: Job,
+    tracking: TrackContext,
+    tracks: Sequence[Track],
+    options: GeotagOptions,
+    names: Names | None,
+    progress: Progress,
+) -> None:
     """Answer every photo of the job, in the order of time, and store the answers.
 
     Nothing is computed if an earlier run did it, and nothing changed since.
     """
-    tracks = [read_gpx(path) for path in options.gpx]
     rests_on = json.dumps(
         [
             *(options.mode, options.clock_offset_s, options.camera_zone, options.language),

@@ -16,6 +16,7 @@ from ..locate.context import MapContext
 from ..models.model import Model
 from ..roads.router import Router
 from ..store.store import Store
+from ..telemetry import read_gpx
 from ..track.context import TrackContext
 from ..types import Progress, silent
 from .album import list_album
@@ -132,6 +133,7 @@ def plan_geotags(
     roots = _roots(folders)
     if options.write == "exif":
         ExifTool().close()  # before minutes of work, not after
+    tracks = [read_gpx(path) for path in options.gpx]
     names = names_of(context.store, Router(context.store), options.language)
     identity = (context.store.map_id, str(context.store.version), model.fingerprint, options.verify)
     albums: list[Album] = []
@@ -142,7 +144,7 @@ def plan_geotags(
             albums.append(Album(root, target, job))
             problems = list_album(root, job, options.camera_zone, partial(written_before, target), progress)
             look_at_all(root, job, context, model, options, progress)
-            connect(job, tracking, options, names, progress)
+            connect(job, tracking, tracks, options, names, progress)
             albums[-1] = Album(root, target, job, tuple(problems))
     except BaseException:
         for album in albums:

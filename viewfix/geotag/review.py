@@ -70,7 +70,7 @@ def write_review(plan: GeotagPlan, target: Path, progress: Progress = silent) ->
     return written
 
 
-def page(  # noqa: PLR0913  the parts of one page
+def page(
     album: Album,
     proposals: Sequence[Proposal],
     options: GeotagOptions,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -70,31 +70,37 @@ def describe_chunk(
             )
         set_device(job.device)
         model = _model(job)
-        pictures = downloaded or {}
-        if model.most_together > 1 and not pictures:
-            return [_result(item, each) for item, each in zip(chunk, describe(chunk, model), strict=True)]
-        return [
-            result
-            for group in together(chunk)
-            if isinstance(group, list)
-            for result in _described(group, model, pictures.get(group[0].copy or ""))
-        ]
+        with tempfile.TemporaryDirectory() as folder:
+            items = _with_copies(chunk, downloaded or {}, Path(folder))
+            if model.most_together > 1:
+                results = list(describe(items, model))
+            else:
+                results = [each for group in together(items) for each in describe_together(_pending(group), model)]
+        return [_result(item, each) for item, each in zip(chunk, results, strict=True)]
     except ViewfixError as error:
         return WorkerFailure(error, _host())
 
 
-def _described(group: Sequence[Pending], model: Model, content: bytes | None) -> list[Result]:
-    results = describe_together(group, model, content)
-    return [_result(item, each, here=content is not None) for item, each in zip(group, results, strict=True)]
+def _pending(group: list[Pending] | Settled | Skipped) -> list[Pending]:
+    assert isinstance(group, list), "only pending photos are sent to workers"
+    return group
 
 
-def _result(item: Pending, described: Outcome, *, here: bool = False) -> Result:
-    """What to return for a photo; if it was skipped, an Absent where this worker cannot see the file."""
+def _with_copies(chunk: Sequence[Pending], downloaded: Mapping[str, bytes], folder: Path) -> list[Pending]:
+    """The photos of a chunk, with the downloaded pictures as files of this machine."""
+    here = {}
+    for number, (copy, content) in enumerate(downloaded.items()):
+        here[copy] = folder / str(number)
+        here[copy].write_bytes(content)
+    return [item if item.copy is None else replace(item, copy=str(here[item.copy])) for item in chunk]
+
+
+def _result(item: Pending, described: Outcome) -> Result:
     assert not isinstance(described, Settled)
     source = item.photo.source
-    if isinstance(described, Skipped) and not here and not is_url(source) and not Path(source).exists():
+    if isinstance(described, Skipped) and not is_url(source) and not Path(source).exists():
         return Absent(item.photo, described.reason, _host())
-    return described
+    return replace(described, copy=item.copy) if isinstance(described, Described) else described
 
 
 _loaded: dict[str, Model] = {}
