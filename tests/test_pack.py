@@ -313,6 +313,7 @@ class OnlyStored:
         self.address = Address.of("home.map")
         self.points = NoPoints()
         self.roads = NoRoads()
+        self.basemap_file = None
 
     def __len__(self) -> int:
         return len(self.made)
