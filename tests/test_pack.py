@@ -14,6 +14,7 @@ import sys
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -313,7 +314,7 @@ class OnlyStored:
         self.address = Address.of("home.map")
         self.points = NoPoints()
         self.roads = NoRoads()
-        self.basemap_file = None
+        self.basemap_file = SimpleNamespace(path=lambda: None)
 
     def __len__(self) -> int:
         return len(self.made)
