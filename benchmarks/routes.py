@@ -31,7 +31,8 @@ from browser.static_server import served  # noqa: E402
 from viewfix.errors import BadInput  # noqa: E402
 from viewfix.pack.app import WEB  # noqa: E402
 from viewfix.roads.build import build  # noqa: E402
-from viewfix.roads.graph import STEP_DEG, Graph, compress, decompress, encode  # noqa: E402
+from viewfix.roads.coding import compress, decompress, encode  # noqa: E402
+from viewfix.roads.graph import STEP_DEG, Graph  # noqa: E402
 from viewfix.roads.network import Network  # noqa: E402
 from viewfix.roads.osm import read_roads  # noqa: E402
 from viewfix.roads.router import _route  # noqa: E402
@@ -59,11 +60,9 @@ def shortest() -> Iterator[None]:
 def pairs(graph: Graph, mode: Mode, count: int, seed: int) -> list[tuple[Position, Position]]:
     """Random pairs of junctions of the largest part of the network, 200 m to 3 km apart."""
     network, rng, found = Network(graph, mode), random.Random(seed), []
+    places = sorted(zip(graph.lats.tolist(), graph.lons.tolist(), strict=True))  # whatever their numbers are
     while len(found) < count:
-        ends = [
-            Position(float(graph.lats[n]) * STEP_DEG, float(graph.lons[n]) * STEP_DEG)
-            for n in rng.sample(range(len(graph.lats)), 2)
-        ]
+        ends = [Position(lat * STEP_DEG, lon * STEP_DEG) for lat, lon in rng.sample(places, 2)]
         placed = network.ends_between(ends[0], ends[1])
         if placed is None or placed[0].away_m > 1 or placed[1].away_m > 1:
             continue

@@ -15,6 +15,8 @@ from ..errors import BadInput
 from ..locate.context import MapContext
 from ..models.model import Model
 from ..roads.router import Router
+from ..store.store import Store
+from ..telemetry import read_gpx
 from ..track.context import TrackContext
 from ..types import Progress, silent
 from .album import list_album
@@ -51,8 +53,11 @@ class GeotagPlan:
     The answers are on disk, in the cache of viewfix: iterating reads them in small pages.
     """
 
-    def __init__(self, albums: Sequence[Album], options: GeotagOptions, progress: Progress = silent) -> None:
+    def __init__(
+        self, albums: Sequence[Album], options: GeotagOptions, store: Store, progress: Progress = silent
+    ) -> None:
         self.albums, self.options = tuple(albums), options
+        self.store = store
         self._progress = progress
 
     def __iter__(self) -> Iterator[Proposal]:
@@ -128,6 +133,7 @@ def plan_geotags(
     roots = _roots(folders)
     if options.write == "exif":
         ExifTool().close()  # before minutes of work, not after
+    tracks = [read_gpx(path) for path in options.gpx]
     names = names_of(context.store, Router(context.store), options.language)
     identity = (context.store.map_id, str(context.store.version), model.fingerprint, options.verify)
     albums: list[Album] = []
@@ -138,13 +144,13 @@ def plan_geotags(
             albums.append(Album(root, target, job))
             problems = list_album(root, job, options.camera_zone, partial(written_before, target), progress)
             look_at_all(root, job, context, model, options, progress)
-            connect(job, tracking, options, names, progress)
+            connect(job, tracking, tracks, options, names, progress)
             albums[-1] = Album(root, target, job, tuple(problems))
     except BaseException:
         for album in albums:
             album.job.close()
         raise
-    return GeotagPlan(albums, options, progress)
+    return GeotagPlan(albums, options, context.store, progress)
 
 
 def _roots(folders: Sequence[str | Path]) -> list[Path]:

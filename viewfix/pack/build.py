@@ -13,9 +13,9 @@ from ..geojson import to_json
 from ..locate.confidence import Calibration
 from ..models.model import Model
 from ..photos.licences import Thumbnails as Rule
+from ..roads.coding import encode
 from ..roads.combined import combined
-from ..roads.graph import encode
-from ..types import PointOfInterest, Progress, silent
+from ..types import Progress, silent
 from . import app
 from .basemap import basemap_of
 from .check import check_of
@@ -25,6 +25,7 @@ from .folder import Stored, manifest_of, refuse_others, version_of, write
 from .model import PackedModel, packed_model
 from .parts import PART_BYTES, parts_of
 from .photos import Content, PhotoStore, calibration_of, content_of, photos_bundle, track_model_of
+from .points import packed_point
 from .text import whole_characters
 from .thumbnails import Thumbnails, thumbnails_of
 
@@ -119,7 +120,7 @@ def pack(
     basemap = basemap_of(store.basemap_file, options.basemap, wanted=not options.plain_ground)
     packed = packed_model(model, store.address)
     content = content_of(store)
-    points = [_point(point) for point in store.points.all()]
+    points = [packed_point(point) for point in store.points.all()]
     thumbnails = None
     if options.thumbnails_px:
         made = thumbnails_of(content.photos, options.thumbnails_px, options.rule, progress, Blur.of_any(options.blur))
@@ -187,20 +188,6 @@ def _stored(own: dict[str, bytes], parted: dict[str, bytes], progress: Progress,
         for path, part in parts_of(name, whole):
             yield Stored(path, part, len(part))
     progress("packing", len(everything), len(everything))
-
-
-def _point(point: PointOfInterest) -> dict[str, Any]:
-    return {
-        "id": point.id,
-        "name": point.name,
-        "kind": point.kind,
-        "position": {"lat": round(point.position.lat, 7), "lon": round(point.position.lon, 7)},
-        "names": dict(point.names),
-        "links": dict(point.links),
-        "notability": round(point.notability, 4),
-        "attribution": point.attribution,
-        "licence": point.licence,
-    }
 
 
 def _sizes(files: list[Stored], *, manifest_bytes: int) -> dict[str, int]:

@@ -119,18 +119,20 @@ def identity_bytes(source: str, view: View | None) -> bytes:
 
 def _load_panorama(photo: Readable, least_height_px: int | None) -> tuple[Pixels, Extent]:
     """Load a panorama, shrunk as far as the full sphere keeps this height: a view must not skip pixels."""
-    about, least = None, least_height_px
+    about, least, whole_px = None, least_height_px, None
     if isinstance(photo, str | Path | bytes):
         header = read_header(photo)
         about = panorama_in(header.xmp)
-        extent = extent_of(about, *header.upright_px)
+        whole_px = header.upright_px
+        extent = extent_of(about, *whole_px)
         if least is not None and extent is not None:
-            width_px, height_px = header.upright_px
+            width_px, height_px = whole_px
             least = max(1, math.ceil(least * extent.height * min(1.0, width_px / height_px)))
     pixels = load(photo, least_side_px=least)
     height_px, width_px = pixels.shape[:2]
     extent = extent_of(about, width_px, height_px)
     if extent is None:
+        width_px, height_px = whole_px or (width_px, height_px)
         raise UnreadablePhoto(
             f"A view cannot be cut out of a picture with {width_px} x {height_px} pixels: an equirectangular panorama "
             "is twice as wide as it is high. Use a full panorama, or remove the view."

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import functools
 import tempfile
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -56,8 +56,13 @@ class Absent:
 Result = Described | Skipped | Absent
 
 
-def describe_chunk(chunk: Sequence[Pending], job: Job) -> list[Result] | WorkerFailure:
-    """Describe a few photos, one after the other, because a worker has one core. Errors are returned, not raised."""
+def describe_chunk(
+    chunk: Sequence[Pending], job: Job, downloaded: Mapping[str, bytes] | None = None
+) -> list[Result] | WorkerFailure:
+    """Describe a few photos, one after the other, because a worker has one core. Errors are returned, not raised.
+
+    `downloaded` has the pictures of services by their `copy`, a path that only the driver's machine has.
+    """
     try:
         if job.version != __version__:
             raise BadInput(
@@ -65,15 +70,29 @@ def describe_chunk(chunk: Sequence[Pending], job: Job) -> list[Result] | WorkerF
             )
         set_device(job.device)
         model = _model(job)
-        if model.most_together > 1:
-            return [_result(item, each) for item, each in zip(chunk, describe(chunk, model), strict=True)]
-        return [result for group in together(chunk) if isinstance(group, list) for result in _described(group, model)]
+        with tempfile.TemporaryDirectory() as folder:
+            items = _with_copies(chunk, downloaded or {}, Path(folder))
+            if model.most_together > 1:
+                results = list(describe(items, model))
+            else:
+                results = [each for group in together(items) for each in describe_together(_pending(group), model)]
+        return [_result(item, each) for item, each in zip(chunk, results, strict=True)]
     except ViewfixError as error:
         return WorkerFailure(error, _host())
 
 
-def _described(group: Sequence[Pending], model: Model) -> list[Result]:
-    return [_result(item, each) for item, each in zip(group, describe_together(group, model), strict=True)]
+def _pending(group: list[Pending] | Settled | Skipped) -> list[Pending]:
+    assert isinstance(group, list), "only pending photos are sent to workers"
+    return group
+
+
+def _with_copies(chunk: Sequence[Pending], downloaded: Mapping[str, bytes], folder: Path) -> list[Pending]:
+    """The photos of a chunk, with the downloaded pictures as files of this machine."""
+    here = {}
+    for number, (copy, content) in enumerate(downloaded.items()):
+        here[copy] = folder / str(number)
+        here[copy].write_bytes(content)
+    return [item if item.copy is None else replace(item, copy=str(here[item.copy])) for item in chunk]
 
 
 def _result(item: Pending, described: Outcome) -> Result:
@@ -81,7 +100,7 @@ def _result(item: Pending, described: Outcome) -> Result:
     source = item.photo.source
     if isinstance(described, Skipped) and not is_url(source) and not Path(source).exists():
         return Absent(item.photo, described.reason, _host())
-    return described
+    return replace(described, copy=item.copy) if isinstance(described, Described) else described
 
 
 _loaded: dict[str, Model] = {}
