@@ -306,6 +306,11 @@ def test_views_and_cameras_of_photos_are_packed(street: Path, tmp_path: Path) ->
     assert about["camera_of"] == [0, 0, 1]
 
 
+class NoBasemap:
+    def path(self) -> None:
+        """There is none."""
+
+
 class OnlyStored:
     """The smallest store that can be packed, without a map around it."""
 
@@ -314,7 +319,7 @@ class OnlyStored:
         self.address = Address.of("home.map")
         self.points = NoPoints()
         self.roads = NoRoads()
-        self.basemap_file = SimpleNamespace(path=lambda: None)
+        self.basemap_file = NoBasemap()
 
     def __len__(self) -> int:
         return len(self.made)
