@@ -30,6 +30,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from tests.services import geovisio  # noqa: E402
 from tests.services.fake import Fake, Picture, Request  # noqa: E402
+from viewfix import Map  # noqa: E402
 from viewfix.errors import NotAMap  # noqa: E402
 from viewfix.store.store import Store  # noqa: E402
 
@@ -89,6 +90,23 @@ def compare(name: str, spec: str, urls: Sequence[str], folder: Path, rounds: int
         print(
             f"{name}: {len(urls)} pictures: curl {download_s:.1f} s, viewfix fetch {fetch_s:.1f} s, build from the "
             f"folder {build_s:.1f} s, straight {straight_s:.1f} s, {ratio:.2f} times the slower of curl and build",
+            flush=True,
+        )
+
+
+def stages(name: str, spec: str, folder: Path) -> None:
+    """Print when each stage of a build begins and ends, and the CPU time until then."""
+    began, found = time.perf_counter(), dict[str, list[float]]()
+
+    def note(stage: str, done: int, total: int | None) -> None:
+        now = [time.perf_counter() - began, time.process_time()]
+        found.setdefault(stage, [*now, *now])[2:] = now
+
+    os.environ["XDG_CACHE_HOME"] = str(folder / "stages")
+    Map.build(folder / f"{name} stages.map", spec, progress=note).close()
+    for stage, (first_s, first_cpu_s, last_s, last_cpu_s) in found.items():
+        print(
+            f"{name}: {stage}: from {first_s:.1f} to {last_s:.1f} s, {last_cpu_s - first_cpu_s:.1f} s of CPU",
             flush=True,
         )
 
@@ -182,6 +200,7 @@ def main() -> None:
         compare("made server", spec, urls, folder, given.rounds)
         fake.fault = slow
         compare("slow server", spec, urls, folder, given.rounds)
+        stages("slow server", spec, folder)
         kill(fake, spec, folder, given.kills, random.Random(given.seed))
         fake.close()
         if given.geovisio:

@@ -28,8 +28,12 @@ def osm(
     ways: Sequence[Way],
     node_tags: Mapping[int, Mapping[str, str]] | None = None,
     origin: Position = MIDDLE,
+    rules: Sequence[tuple[int, int, int, str]] = (),
 ) -> str:
-    """OpenStreetMap XML of nodes in metres and ways between them, numbered from 1."""
+    """OpenStreetMap XML of nodes in metres and ways between them, numbered from 1.
+
+    A rule forbids a turn: from a way, at a node, into a way, and the value of `restriction`.
+    """
     body, plane = [], Plane(origin)
     for number, (x_m, y_m) in nodes.items():
         place = at(x_m, y_m, plane)
@@ -37,6 +41,10 @@ def osm(
         body.append(f'<node id="{number}" lat="{place.lat:.7f}" lon="{place.lon:.7f}">{tags}</node>')
     for number, (refs, tags) in enumerate(ways, start=1):
         body.append(f'<way id="{number}">' + "".join(f'<nd ref="{r}"/>' for r in refs) + _tags(tags) + "</way>")
+    for number, (come, via, go, value) in enumerate(rules, start=1):
+        members = f'<member type="way" ref="{come}" role="from"/><member type="node" ref="{via}" role="via"/>'
+        tags = _tags({"type": "restriction", "restriction": value})
+        body.append(f'<relation id="{number}">{members}<member type="way" ref="{go}" role="to"/>{tags}</relation>')
     return f'<?xml version="1.0"?><osm version="0.6">{"".join(body)}</osm>'
 
 
@@ -55,6 +63,18 @@ STREETS: list[Way] = [
         ([10 * row + column + 11 for row in range(5)], {"highway": "residential", "name": f"North Street {column}"})
         for column in range(5)
     ),
+]
+
+# The same streets as ways of one block each, and what cars and bicycles must not do at their crossings.
+BLOCKS: list[Way] = [
+    ([one, other], tags) for nodes, tags in STREETS for one, other in zip(nodes, nodes[1:], strict=False)
+]
+RULES = [
+    (come, via, go, ("no_left_turn", "no_right_turn", "only_straight_on")[(come + go) % 3])
+    for come, (nodes, _) in enumerate(BLOCKS, start=1)
+    for go, (others, _) in enumerate(BLOCKS, start=1)
+    for via in set(nodes) & set(others)
+    if come != go and (7 * come + go) % 5 == 0
 ]
 
 

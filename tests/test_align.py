@@ -38,7 +38,13 @@ def sightings_of(photos: list[Photo], *, inliers: int = 70) -> list[list[Sightin
         bearings = np.degrees(np.arctan2(east, north))
         said.append(
             [
-                Sighting(j, photo.heading_deg - photos[j].heading_deg, float(bearing) - photos[j].heading_deg, inliers)
+                Sighting(
+                    j,
+                    photo.heading_deg - photos[j].heading_deg,
+                    float(bearing) - photos[j].heading_deg,
+                    inliers,
+                    float(bearing) + 180 - photo.heading_deg,
+                )
                 for j, bearing in zip(others, bearings, strict=True)
             ]
         )
@@ -99,9 +105,30 @@ def test_small_errors_are_left_alone() -> None:
 def test_weak_evidence_changes_nothing() -> None:
     photos = street()
     wrong = [*photos[:3], replace(photos[3], heading_deg=90.0), *photos[4:]]
-    assert judged(wrong, [each[:3] for each in sightings_of(photos, inliers=25)]).corrections == ()
-    few = [each[:2] for each in sightings_of(photos)]
+    poor = [[replace(one, back_deg=None) for one in each[:2]] for each in sightings_of(photos, inliers=25)]
+    assert judged(wrong, poor).corrections == ()
+    few = [each[:1] for each in sightings_of(photos)]
     assert judged(wrong, few).corrections == () and judged(wrong, few).judged == 0
+
+
+def test_two_sure_neighbours_are_enough_if_all_directions_fit_and_not_if_they_do_not() -> None:
+    photos = street()
+    said = [each[:2] for each in sightings_of(photos)]
+    wrong = [*photos[:6], replace(photos[6], heading_deg=180.0)]
+    assert [each.photo_id for each in judged(wrong, said).corrections] == ["6.jpg"]
+    said[6] = [replace(each, towards_deg=each.towards_deg + 90, back_deg=None) for each in said[6]]
+    assert judged(wrong, said).corrections == ()
+
+
+def test_a_place_that_looks_alike_in_both_directions_changes_nothing() -> None:
+    """Of two photos at one spot, back to back, one seems to show what the other does: the two sides of a church."""
+    photos = street()
+    said = sightings_of(photos)
+    opposite = replace(photos[3], id="back.jpg", heading_deg=180.0)
+    said.append([replace(each) for each in said[3]])
+    said[-1].append(Sighting(3, 0.0, 0.0, 90, 0.0))
+    corrections = judged([*photos, opposite], said).corrections
+    assert corrections == ()
 
 
 def test_neighbours_that_contradict_each_other_change_nothing() -> None:

@@ -22,7 +22,7 @@ PUBLIC = {
     "Added", "BadInput", "Box", "Calibration", "Camera", "Candidate", "Circle", "Evidence", "Explanation", "Fetched",
     "Fix", "Map", "MapBusy", "MissingExtra", "Model", "ModelMismatch", "Nearby", "NotAMap", "Photo", "PointOfInterest",
     "Position", "Reach", "Region", "ServiceOptions", "Skipped", "SourceOptions", "StorageFailed", "Track", "TrackFix",
-    "UnknownModel", "UnreadablePhoto", "View", "ViewfixError", "__version__", "fetch", "open_service",
+    "UnknownModel", "UnreadablePhoto", "View", "ViewfixError", "__version__", "fetch", "open_service", "set_device",
 }  # fmt: skip
 
 

@@ -65,6 +65,16 @@ def test_build_add_locate_remove_and_info(street: Path, tmp_path: Path, query: s
     assert json.loads(said(capsys)[0][0])["photos"] == count - 1
 
 
+def test_locate_tells_where_the_time_went(real_map: Path, query: str, capsys: Out) -> None:
+    assert run(["locate", str(real_map), query, "--verify", "off", "--profile"]) == 0
+    assert re.search(
+        r"\n  [\d.]+ ms: decode [\d.]+, embed [\d.]+, search [\d.]+, fuse [\d.]+\n", capsys.readouterr().out
+    )
+    assert run(["locate", str(real_map), query, "--verify", "off", "--profile", "--json"]) == 0
+    timings_ms = json.loads(capsys.readouterr().out)["properties"]["timings_ms"]
+    assert set(timings_ms) == {"decode", "embed", "search", "fuse"} and all(ms >= 0 for ms in timings_ms.values())
+
+
 def test_locate_speaks_geojson(real_map: Path, query: str, tmp_path: Path, capsys: Out) -> None:
     noise = tmp_path / "noise.png"
     Image.fromarray(np.random.default_rng(0).integers(0, 256, (120, 160, 3)).astype(np.uint8)).save(noise)
@@ -192,11 +202,11 @@ def test_the_projector_gets_a_row_of_numbers_and_a_row_of_words_for_every_photo(
 def test_models_and_doctor_know_the_model_that_ships(capsys: Out) -> None:
     assert run(["models", "--json"]) == 0
     [default, *_] = json.loads(said(capsys)[0][0])
-    assert run(["doctor", "--json"]) == 0
+    assert run(["doctor", "--json", "--no-speed"]) == 0
     facts = json.loads(said(capsys)[0][0])
     assert default["name"] in facts["checks"]["default model"]
     assert run(["models"]) == 0
-    assert run(["doctor"]) == 0
+    assert run(["doctor", "--no-speed"]) == 0
 
 
 class WithoutFeature(sqlite3.Connection):

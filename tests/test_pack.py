@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import onnxruntime
 import pytest
+import tiles
 from conftest import Toy
 from PIL import Image
 from streets import GRID, STREETS, osm
@@ -164,8 +165,8 @@ def test_thumbnails_of_photos_that_are_gone_are_counted(street: Path, tmp_path: 
 
 @needs_libraries
 def test_a_base_map_is_packed_in_parts(real_map: Path, tmp_path: Path) -> None:
-    content = b"PMTiles\x03" + np.random.default_rng(0).bytes(2_500_000)
-    (tmp_path / "town.pmtiles").write_bytes(content)
+    tiles.write(tmp_path / "town.pmtiles", 50.0, 20.0, np.random.default_rng(0).bytes(2_500_000))
+    content = (tmp_path / "town.pmtiles").read_bytes()
     with Map.open(real_map) as city:
         packed = city.pack(tmp_path / "pocket", PackOptions(basemap=tmp_path / "town.pmtiles"))
     parts = sorted((tmp_path / "pocket" / f"v-{packed.version}").glob("basemap.pmtiles.*"))
@@ -304,6 +305,11 @@ def test_views_and_cameras_of_photos_are_packed(street: Path, tmp_path: Path) ->
     assert about["camera_of"] == [0, 0, 1]
 
 
+class NoBasemap:
+    def path(self) -> None:
+        """There is none."""
+
+
 class OnlyStored:
     """The smallest store that can be packed, without a map around it."""
 
@@ -312,6 +318,7 @@ class OnlyStored:
         self.address = Address.of("home.map")
         self.points = NoPoints()
         self.roads = NoRoads()
+        self.basemap_file = NoBasemap()
 
     def __len__(self) -> int:
         return len(self.made)

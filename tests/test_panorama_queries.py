@@ -13,7 +13,7 @@ from spheres import gpano
 from viewfix import BadInput, Map, Photo, Position, UnreadablePhoto
 from viewfix.cli import run
 from viewfix.geo import distance_m
-from viewfix.photos.sphere import cut, level_view
+from viewfix.photos.sphere import cut, level_view, places
 from viewfix.sources import views_of_panorama
 
 PLACES = 8
@@ -148,6 +148,15 @@ def test_the_shell_and_the_service_give_the_same_answer(
     with TestClient(create_app([town])) as client:
         feature = client.post("/v1/locate?verify=off&panorama=yes", content=data).json()
         assert client.post("/v1/locate?panorama=sometimes", content=data).status_code == 422
+        said = client.post("/v1/inliers?photo=1-180.png&panorama=yes", content=data).json()
+        whole = client.post("/v1/inliers?photo=1-180.png", content=data).json()
+    assert said["view"]["yaw_deg"] == 90 and said["view"]["field_of_view_deg"] == 90 and whole["view"] is None
+    assert said["query"] == {"width": WIDTH_PX, "height": WIDTH_PX // 2} and said["photo"]["width"] == 256
+    assert said["count"] == len(said["inliers"]) > whole["count"]
+    view = level_view(180, 0, 0)
+    for x, y, x_photo, y_photo in said["inliers"]:  # the camera looked east, so the sphere is turned by 90 degrees
+        [[across, down]] = places(view, [[x_photo / 256, y_photo / 256]])
+        assert abs((across - 0.25 - x / WIDTH_PX + 0.5) % 1 - 0.5) < 0.01 and abs(down - y / (WIDTH_PX // 2)) < 0.01
     one = city.locate(data, verify="off")
     assert fix.confidence != one.confidence
     for answer in (shell, feature):

@@ -16,7 +16,7 @@ from viewfix.cli import run
 from viewfix.embed.describe import content_hash
 from viewfix.photos.facts import Panorama
 from viewfix.photos.panoramas import panoramic
-from viewfix.photos.sphere import WHOLE, Extent, extent_of
+from viewfix.photos.sphere import WHOLE, Extent, cut, extent_of, level_view, places
 from viewfix.photos.views import load_view, load_views
 from viewfix.server.thumbnails import Thumbnailer
 from viewfix.sources import SourceOptions, open_for_map, views_of_panorama
@@ -103,6 +103,22 @@ def test_a_cropped_panorama_gives_the_views_of_the_whole_one(tmp_path: Path) -> 
         assert 45 <= field_deg < 90
         found = load_view(file, view.view)
         assert difference(found, flat(len(found), 45 * number, field_deg)) < CLOSE
+
+
+@pytest.mark.parametrize("extent", [WHOLE, Extent(0.25, 0.25, 0.5, 0.5)])
+def test_a_point_of_a_view_is_found_again_in_its_panorama(extent: Extent) -> None:
+    width_px = 1024
+    top, left = round(extent.top * width_px / 2), round(extent.left * width_px)
+    picture = sphere(width_px)[
+        top : top + round(extent.height * width_px / 2), left : left + round(extent.width * width_px)
+    ]
+    view = level_view(30.0, 10.0, -5.0, 60.0)
+    seen = cut(picture, view, extent)
+    shares = np.array([[0.1, 0.2], [0.5, 0.5], [0.93, 0.7]])
+    there = places(view, shares, extent) * (picture.shape[1], picture.shape[0])
+    for (x, y), (across, down) in zip(shares * len(seen), there, strict=True):
+        expected = seen[int(y), int(x)].astype(int)
+        assert np.abs(picture[int(down), int(across)].astype(int) - expected).max() <= 4
 
 
 def test_a_panorama_of_half_a_turn_has_no_views_behind_it(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Roads: reading OpenStreetMap files into a compact graph, and keeping it in a map."""
 
+import base64
 import json
 import zlib
 from pathlib import Path
@@ -7,21 +8,30 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import SHARED
-from streets import GRID, at, empty_map, osm, town
+from streets import BLOCKS, GRID, RULES, at, empty_map, osm, town
 
 from viewfix import roads
 from viewfix.cli import run
 from viewfix.errors import BadInput, StorageFailed
+from viewfix.pois.osm_elements import Element, Member
 from viewfix.roads import varints
 from viewfix.roads.access import CYCLE, DRIVE, WALK, access_of, stopped_by
 from viewfix.roads.build import build
+from viewfix.roads.coding import compress, decode, decompress, encode
 from viewfix.roads.components import labels_of
-from viewfix.roads.graph import GATE, Graph, Kind, compress, decode, decompress, encode
+from viewfix.roads.graph import GATE, Graph, Kind
 from viewfix.roads.osm import read_roads
+from viewfix.roads.turns import rule_of
 from viewfix.store.store import Store
 
 pytest.importorskip("shapely")
-COLUMNS = ("lats", "lons", "starts", "ends", "kinds", "names", "lengths_dm", "shape_counts", "shape_lats", "shape_lons")
+VERSION_1 = (  # the roads of docs/spec/samples/pack-full, as viewfix wrote them first
+    "VkZSRAGlAAAAeyJqdW5jdGlvbnMiOjQsImVkZ2VzIjozLCJraW5kcyI6W1sicmVzaWRlbnRpYWwiLDYzXSxbImZvb3R3YXkiLDNdLFsiZ2F0ZSIsMTVd"
+    "XSwibmFtZXMiOlsiIiwiTG9uZyBTdHJlZXQiXSwiYXR0cmlidXRpb24iOiJkcmF3biBmb3IgdGhpcyBzYW1wbGUiLCJsaWNlbmNlIjoiQ0MwLTEuMCJ9"
+    "gK3iBABkAICS9AHIAccBAAAAAgECAQABAgEAAMsF7AQAAAEAKBQ="
+)
+COLUMNS = ("lats", "lons", "starts", "ends", "kinds", "names", "lengths_dm", "shape_counts", "shape_lats", "shape_lons",
+           "turns")  # fmt: skip
 
 
 def graph_of(file: Path) -> Graph:
@@ -55,6 +65,11 @@ def of_text(path: Path, text: str) -> Graph:
         ({"highway": "living_street", "motor_vehicle": "no"}, WALK | CYCLE),
         ({"highway": "pedestrian", "area": "yes"}, 0),
         ({"highway": "construction"}, 0),
+        ({"highway": "pedestrian", "motor_vehicle": "destination", "bicycle": "yes"}, WALK | CYCLE | DRIVE),
+        ({"highway": "elevator", "bicycle": "yes"}, WALK),
+        ({"route": "ferry"}, WALK),
+        ({"route": "ferry", "bicycle": "yes", "motor_vehicle": "yes"}, WALK | CYCLE | DRIVE),
+        ({"route": "bus"}, 0),
         ({"railway": "rail"}, 0),
     ],
 )
@@ -82,12 +97,39 @@ def test_streets_become_junctions_and_edges_with_names(tmp_path: Path) -> None:
 def test_a_graph_is_the_same_after_it_was_stored(tmp_path: Path) -> None:
     bend = {90: (400.0, 450.0), 91: (420.0, 480.0), 92: (300.0, 500.0)}
     more = [([55, 90, 91, 92, 54], {"highway": "footway", "name": "Ääni \u2028 path"})]
-    graph = graph_of(town(tmp_path / "town.osm", more=more, places=bend))
+    graph = of_text(tmp_path, osm({**GRID, **bend}, [*BLOCKS, *more], rules=RULES))
+    assert len(graph.turns) > 20
     again = decompress(compress(graph))
     for column in COLUMNS:
         np.testing.assert_array_equal(getattr(again, column), getattr(graph, column), column)
     assert (again.kind_table, again.name_table) == (graph.kind_table, graph.name_table)
     assert again.credit == "Me, ODbL" and "Ääni path" in again.name_table
+
+
+def test_roads_of_the_first_version_are_still_read() -> None:
+    graph = decode(base64.b64decode(VERSION_1))
+    assert graph.lengths_dm.tolist() == [715, 620, 0] and graph.name_table == ("", "Long Street")
+    assert (graph.shape_lats.tolist(), graph.shape_lons.tolist()) == ([5000020], [2000010])
+    again = decode(encode(graph))
+    for column in COLUMNS:
+        np.testing.assert_array_equal(getattr(again, column), getattr(graph, column), column)
+
+
+def test_a_rule_for_turns_is_read_only_where_it_is_clear() -> None:
+    def rule(modes: int | None, roles: str = "from via to", **tags: str) -> None:
+        members = [Member("node" if role == "via" else "way", n, role) for n, role in enumerate(roles.split(), 1)]
+        found = rule_of(Element("relation", 1, {"type": "restriction", **tags}, members=members))
+        assert (None if found is None else found.modes) == modes, (tags, roles)
+
+    rule(3, restriction="no_left_turn")
+    rule(2, restriction="no_left_turn", **{"except": "bicycle; psv"})
+    rule(None, restriction="no_left_turn", **{"except": "bicycle;motorcar"})
+    rule(2, **{"restriction:motorcar": "only_straight_on"})
+    rule(None, **{"restriction:hgv": "no_left_turn"})
+    rule(None, restriction="no_left_turn", hour_on="7", hour_off="18")
+    rule(None, restriction="give_way")
+    rule(None, "from via via to", restriction="no_left_turn")
+    rule(None, "from to", restriction="no_left_turn")
 
 
 def test_a_road_keeps_its_length_when_its_shape_is_simplified(tmp_path: Path) -> None:
@@ -218,6 +260,8 @@ def test_damaged_roads_are_refused(tmp_path: Path) -> None:
         "ends too early": plain[: start + size + 30],
         "more or fewer": plain + b"\x01",
         "junctions is": with_header(junctions=10**9),
+        "turns is": with_header(turns=-1),
+        "lon_ppm is": with_header(lon_ppm=2e6),
         "kind that does not exist": with_header(kinds=[]),
         "not a class": with_header(kinds=[["<script>", 3]]),
         "access mask": with_header(kinds=[["path", 64]]),

@@ -77,12 +77,12 @@ def test_ways_are_as_short_as_those_of_dijkstra(mode: Mode, tmp_path: Path) -> N
         assert ends is not None
         pieces = network.way(*ends)
         assert pieces is not None
-        found = sum(network.length_of(piece) * network._cost_a_metre(piece.edge) for piece in pieces)
-        network._estimate = lambda junction, end: 0.0  # type: ignore[method-assign]
+        found = sum(network.length_of(piece) * network._search.cost_a_metre(piece.edge) for piece in pieces)
+        network._search._estimate = lambda junction, end: 0.0  # type: ignore[method-assign]
         slow = network.way(*ends)
-        del network._estimate
+        del network._search._estimate
         assert slow is not None
-        wanted = sum(network.length_of(piece) * network._cost_a_metre(piece.edge) for piece in slow)
+        wanted = sum(network.length_of(piece) * network._search.cost_a_metre(piece.edge) for piece in slow)
         assert found == pytest.approx(wanted, abs=1e-6)
         for piece in pieces:
             access = graph.kind_table[graph.kinds[piece.edge]].access
@@ -159,6 +159,51 @@ def test_one_way_streets_and_bollards_are_for_cars(tmp_path: Path) -> None:
     city = a_map(tmp_path, osm(nodes, ways, {5: {"barrier": "bollard"}}), "bollard")
     assert way(city, at(100, 0), at(200, 0), "drive").distance_m == pytest.approx(900, abs=5)
     assert way(city, at(100, 0), at(200, 0), "cycle").distance_m == pytest.approx(100, abs=3)
+
+
+def test_forbidden_turns_are_for_cars_and_bicycles(tmp_path: Path) -> None:
+    """At the crossing 2 nobody may turn left, but on foot."""
+    nodes = {1: (0.0, 0.0), 2: (200.0, 0.0), 3: (400.0, 0.0), 4: (200.0, 200.0), 5: (400.0, 200.0), 6: (0.0, 200.0)}
+    street = {"highway": "residential"}
+    ways: list[Way] = [([1, 2], street), ([2, 3], street), ([2, 4], street), ([3, 5, 4], street), ([4, 6, 1], street)]
+    start, end = at(150, 0), at(200, 50)
+    for number, (rule, modes) in enumerate(
+        {
+            (1, 2, 3, "no_left_turn"): ["cycle", "drive"],
+            (1, 2, 2, "only_straight_on"): ["cycle", "drive"],
+            (1, 2, 2, "no_straight_on"): [],
+            (3, 2, 1, "no_right_turn"): [],
+        }.items()
+    ):
+        city = a_map(tmp_path, osm(nodes, ways, rules=[rule]), f"{number}")
+        lengths = {mode: way(city, start, end, mode).distance_m for mode in ("walk", "cycle", "drive")}
+        for mode, length in lengths.items():
+            assert length == pytest.approx(150 + 200 + 200 + 150 if mode in modes else 100, abs=2), (rule, mode)
+
+
+def test_a_rule_for_turns_that_leaves_no_way_is_broken(tmp_path: Path) -> None:
+    nodes = {1: (0.0, 0.0), 2: (2100.0, 0.0), 3: (2100.0, 200.0)}
+    ways: list[Way] = [([1, 2], {"highway": "residential"}), ([2, 3], {"highway": "residential"})]
+    ways.append(([2, 9], {"highway": "residential", "name": "A"}))
+    city = a_map(
+        tmp_path, osm({**nodes, 9: (2150.0, 0.0)}, ways, rules=[(1, 2, 2, "no_left_turn"), (1, 2, 3, "no_exit")])
+    )
+    assert way(city, at(2000, 0), at(2100, 100), "drive").distance_m == pytest.approx(200, abs=2)
+
+
+def test_a_ferry_is_a_step_of_its_own(tmp_path: Path) -> None:
+    nodes = {1: (0.0, 0.0), 2: (2100.0, 0.0), 3: (2100.0, 800.0), 4: (2100.0, 3000.0), 5: (100.0, 3000.0)}
+    road = {"highway": "residential", "name": "Shore Road"}
+    ferry = {"route": "ferry", "name": "Harbour Ferry"}
+    ways: list[Way] = [([1, 2], road), ([2, 3], ferry), ([3, 4, 5], {**road, "name": "Island Road"})]
+    city = a_map(tmp_path, osm(nodes, ways))
+    route = way(city, at(2000, 0), at(2100, 900))
+    assert [step.surface for step in route.steps] == ["road", "ferry", "road", "road"]
+    assert route.instructions[1].endswith("800 m on the ferry Harbour Ferry")
+    beside = way(city, at(2000, 0), at(2100, 300))  # not to the middle of the water
+    assert beside.line[-1] == pytest.approx((at(2100, 0).lat, at(2100, 0).lon), abs=2e-5)
+    with pytest.raises(BadInput, match="cannot be reached"):
+        way(city, at(500, 0), at(2100, 1500), "drive")
 
 
 def test_a_loop_is_left_by_its_nearer_end(tmp_path: Path) -> None:

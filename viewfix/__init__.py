@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from .locate.confidence import Calibration
     from .locate.evidence import Evidence
     from .map import Map
+    from .models.devices import set_device
     from .models.model import Model
     from .pois.nearby import Reach
     from .sources import SourceOptions
@@ -51,6 +52,7 @@ _LAZY = {  # these bring numpy, ONNX Runtime or FAISS: imported when they are fi
     "SourceOptions": "sources",
     "fetch": "sources.services.fetch",
     "open_service": "sources.services.open",
+    "set_device": "models.devices",
     "Track": "track.track",
     "TrackFix": "track.track",
 }
@@ -92,6 +94,7 @@ __all__ = [
     "__version__",
     "fetch",
     "open_service",
+    "set_device",
 ]
 
 

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .align import Alignment, plan_alignment
+from .basemap import Basemap, basemap_of, with_basemap
 from .blur import Blur
 from .coverage import SAMPLE, Coverage, survey
 from .embed.ingest import Added, discard_if_empty, ingest, nothing_usable
@@ -20,6 +21,8 @@ from .errors import BadInput, UnknownModel, UnreadablePhoto
 from .explain.assemble import explain
 from .explain.explanation import Explanation
 from .geo import Region
+from .geotag import USUAL_OPTIONS as USUAL_GEOTAG
+from .geotag import GeotagOptions, GeotagPlan, plan_geotags
 from .locate import geometry
 from .locate.calibrate import keep_calibrated
 from .locate.confidence import PRIOR, Calibration
@@ -27,7 +30,7 @@ from .locate.context import MapContext
 from .locate.evidence import Evidence
 from .locate.many import in_order
 from .locate.options import CANDIDATES, LocateOptions, QueryOptions, Verify, query_options, region_of
-from .locate.query import Query, answer, gather
+from .locate.query import Query, answer, gather, locate
 from .locate.verify import Verifier
 from .locate.views import describe_query
 from .models import catalogue
@@ -234,7 +237,7 @@ class Map:
         """
         region = region_of(near, box)
         options = QueryOptions(k, region, least_confidence, false_accepts, verify, budget_ms, panorama)
-        fix = answer(self._query(photo, options), options, self.context)
+        fix = locate(lambda: self._query(photo, options), options, self.context)
         return with_nearby(self._store, fix, nearby)
 
     def locate_all(
@@ -254,7 +257,8 @@ class Map:
 
         def one(photo: Readable) -> Fix | Skipped:
             try:
-                return with_nearby(self._store, answer(self._query(photo, made), made, self.context), USUAL_REACH)
+                fix = locate(lambda: self._query(photo, made), made, self.context)
+                return with_nearby(self._store, fix, USUAL_REACH)
             except UnreadablePhoto as error:
                 return Skipped(str(photo) if isinstance(photo, str | Path) else "the photo", str(error))
 
@@ -276,6 +280,15 @@ class Map:
     def track(self, *, mode: str = "auto", state: bytes | None = None) -> Track:
         """Follow a moving camera, from frame to frame; see `Track`. `state` continues a track that was saved."""
         return Track(self.tracking, mode=mode, state=state)
+
+    def geotag(self, *folders: str | Path, options: GeotagOptions = USUAL_GEOTAG) -> GeotagPlan:
+        """Find where the photos of folders were taken, in the order of time. `write` of the result writes it.
+
+        Nothing is written before. What was found is kept in a cache, so that a run that was killed goes on. BadInput
+        tells of a folder without photos.
+        """
+        parts = self.context, self.tracking, self.model
+        return plan_geotags(*parts, folders, options=options, progress=self._progress)
 
     def evidence(self, photo: Readable, *, places: int = 20, **options: Unpack[LocateOptions]) -> Evidence:
         """Gather the evidence for the most likely `places` of the map, without deciding. Keywords as of `locate`."""
@@ -335,6 +348,11 @@ class Map:
         return self._store.points
 
     @property
+    def basemap(self) -> Basemap | None:
+        """The base map of the map: its file, area and credit. None without one; see `viewfix.basemap`."""
+        return basemap_of(self._store)
+
+    @property
     def calibration(self) -> Calibration:
         """The calibration of the map, fitted on its own photos; the shipped prior if the map has none yet."""
         stored = self._store.meta("calibration")
@@ -373,8 +391,10 @@ class Map:
         return self._store.all_photos()
 
     def info(self) -> dict[str, Any]:
-        """Counts, model, calibration and sizes, ready for JSON."""
-        return self._store.info()
+        """Counts, model, calibration, sizes, and what the map can be expected to find, ready for JSON."""
+        expectation = self.calibration.expectation
+        info = {**self._store.info(), "expectation": expectation and expectation.to_json()}
+        return with_basemap(self._store, info)
 
     def export(self, path: str | Path, *, form: str | None = None) -> list[Path]:
         """Export the photos of the map for other programs. Returns the files written.

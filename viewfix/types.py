@@ -221,7 +221,8 @@ class Fix:
     `confidence` is the probability, [0, 1], that the true position lies within `position.radius_m`. `candidates` are
     the evidence, best first, also when the photo is not in the map. `reason` is one sentence for people. `heading_deg`,
     [0, 360), is the direction of the camera, clockwise from north; None if unknown. `nearby` are the sights around the
-    position, most notable first, if the map has points of interest.
+    position, most notable first, if the map has points of interest. `timings` are the milliseconds that each stage of
+    `viewfix.timing.Stage` took; empty if the answer was not timed.
     """
 
     position: Position | None
@@ -230,6 +231,7 @@ class Fix:
     reason: str
     heading_deg: float | None = None
     nearby: tuple[Nearby, ...] = ()
+    timings: Mapping[str, float] = field(default_factory=dict, compare=False, hash=False, repr=False)
 
     @property
     def found(self) -> bool:

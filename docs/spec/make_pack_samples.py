@@ -21,7 +21,8 @@ from viewfix.pack.compress import compressed
 from viewfix.pack.defaults import query_defaults
 from viewfix.pack.folder import Stored, manifest_of, version_of
 from viewfix.pack.photos import DEGREE, NO_HEADING, quantized
-from viewfix.roads.graph import Graph, Kind, encode
+from viewfix.roads.coding import encode
+from viewfix.roads.graph import Graph, Kind
 from viewfix.track.model import TrackModel
 
 SAMPLES = Path(__file__).with_name("samples")
@@ -34,17 +35,19 @@ POINT = {
     "id": "node/1", "name": "Clock Tower", "kind": "tourism=attraction", "position": {"lat": 50.0003, "lon": 20.0002},
     "names": {"uk": "Годинникова вежа"}, "links": {"wikipedia": "https://en.wikipedia.org/wiki/Clock_tower"},
     "notability": 2.0, "attribution": "drawn for this sample", "licence": "CC0-1.0",
+    "outline": [0, 0, 30, 0, 30, 50, 0, 0],
 }  # fmt: skip
 
 
 def roads_of() -> Graph:
-    """Three streets that meet, one of them bent, with a bollard at the end of one."""
+    """Three streets that meet, one of them bent, with a bollard at the end of one, and a turn that is forbidden."""
     column = [np.array(each, np.int64) for each in (
         [5000000, 5000000, 5000050, 5000050], [2000000, 2000100, 2000000, 2000000],  # junctions
         [0, 0, 2], [1, 2, 3], [0, 1, 2], [1, 0, 0], [715, 620, 0], [0, 1, 0], [5000020], [2000010],
     )]  # fmt: skip
     kinds = (Kind("residential", 63), Kind("footway", 3), Kind("gate", 15))
-    return Graph(*column, kinds, ("", "Long Street"), "drawn for this sample", "CC0-1.0")
+    turns = np.array([[1, 1, 3]], np.int64)
+    return Graph(*column, kinds, ("", "Long Street"), "drawn for this sample", "CC0-1.0", turns)
 
 
 About, Arrays, Files, Manifest = dict[str, Any], dict[str, Any], dict[str, bytes], dict[str, Any]
@@ -216,6 +219,8 @@ def broken() -> dict[str, Sample]:
     in_about("track-curve", lambda about: about["track"].update(true=[0.0, 1.0, 0.4]))
     in_about("points-count", lambda about: about.update(points=2))
     sample("point-position").points = [{**POINT, "position": {"lat": 91, "lon": 0}}]
+    sample("point-outline").points = [{**POINT, "outline": [0, 0, 30]}]
+    sample("point-corner").points = [{**POINT, "outline": [0, 0, 30.5, 0]}]
     sample("point-name").points = [{**POINT, "name": None}]
     roads = encode(roads_of())
     sample("roads-magic").roads = b"HTML" + roads[4:]
@@ -227,6 +232,9 @@ def broken() -> dict[str, Sample]:
     sample("roads-name").roads = roads.replace(b'"Long Street"', b"3            ")
     sample("roads-junction").roads = roads.replace(b'"junctions":4', b'"junctions":3')
     sample("roads-position").roads = encode(replace(roads_of(), lats=np.array([5000000, 5000000, 9100000, 5000050])))
+    sample("roads-turn").roads = encode(replace(roads_of(), turns=np.array([[1, 3, 3]])))
+    sample("roads-turn-mode").roads = encode(replace(roads_of(), turns=np.array([[1, 1, 4]])))
+    sample("roads-length").roads = encode(replace(roads_of(), lengths_dm=np.array([-5, 620, 0])))
     sample("roads-number-too-long").roads = roads[:-1] + b"\x80\x80\x80\x80\x80\x01"
     return made
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tiles
 from axe_playwright_python.sync_playwright import Axe
 from conftest import SHARED
 from PIL import Image
@@ -579,8 +580,8 @@ def test_a_phone_without_a_camera_says_so(chromium: Browser, folder: Folder) -> 
 def test_ranges_of_a_base_map_are_read_from_the_installed_version(
     chromium: Browser, town_map: Path, tmp_path: Path
 ) -> None:
-    content = b"PMTiles\x03" + np.random.default_rng(0).bytes(2_300_000)
-    (tmp_path / "town.pmtiles").write_bytes(content)
+    tiles.write(tmp_path / "town.pmtiles", 50.0, 20.0, np.random.default_rng(0).bytes(2_300_000))
+    content = (tmp_path / "town.pmtiles").read_bytes()
     with Map.open(town_map) as city:
         made: Packed = city.pack(tmp_path / "pocket", PackOptions(basemap=tmp_path / "town.pmtiles"))
     with served(tmp_path / "pocket") as serving:

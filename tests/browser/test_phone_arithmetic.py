@@ -8,6 +8,7 @@ import json
 import lzma
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,7 @@ from viewfix.pack.check import SIDE_PX, pattern
 from viewfix.pack.compress import compressed
 from viewfix.pack.defaults import query_defaults
 from viewfix.pack.photos import calibration_of, quantized
+from viewfix.pack.points import packed_outline
 from viewfix.photos import load
 from viewfix.pois.lookup import SPARE
 from viewfix.pois.nearby import Reach, choose, score
@@ -458,6 +460,12 @@ def test_sights_that_come_are_those_of_the_core(page: Page, lat: float) -> None:
                         notability=float(rng.choice([0.2, 1.0, 2.0, 3.5])))
         for i, xy in enumerate(spots)
     ]  # fmt: skip
+    for i, (x, y) in list(enumerate(spots))[::3]:  # areas and walls, as a pack holds them
+        around = rng.uniform(-60, 60, (rng.choice([2, 5]), 2)) + (x, y)
+        outline = [plane.to_position(*map(float, xy)) for xy in (*around, around[0])]
+        area = replace(sights[i], outline=tuple((p.lat, p.lon) for p in outline))
+        steps, at = np.array(packed_outline(area)).reshape(-1, 2) * 1e-5, area.position
+        sights[i] = replace(area, outline=tuple((at.lat + lat, at.lon + lon) for lat, lon in steps.tolist()))
     places = [plane.to_position(float(x), float(y)) for x, y in rng.normal(0, 6, (40, 2))]
     weights = rng.uniform(0.5, 1, 40)
     weights *= 0.95 / weights.sum()
@@ -468,7 +476,7 @@ def test_sights_that_come_are_those_of_the_core(page: Page, lat: float) -> None:
         assert wanted or speed_mps < 5
         given = {"lats": lats.tolist(), "lons": lons.tolist(), "weights": weights.tolist(),
                  "heading": heading_deg, "speed": speed_mps}  # fmt: skip
-        points = [to_feature_point(each) for each in sights]
+        points = [{**to_feature_point(each), "outline": packed_outline(each)} for each in sights]
         body = """(m, points, belief, rules) => import("/phone/nearby.js").then(
             n => m.upcoming(n.pointsOf(points), belief, rules))"""
         found = call(page, "upcoming", body, points, given, query_defaults()["nearby"])

@@ -12,11 +12,12 @@ import numpy as np
 import pytest
 from conftest import SHARED
 from playwright.sync_api import Browser, Page
-from streets import GRID, STREETS, Way, osm
+from streets import BLOCKS, GRID, RULES, Way, osm
 
 from viewfix.pack.app import WEB
 from viewfix.roads.build import build
-from viewfix.roads.graph import Graph, encode
+from viewfix.roads.coding import encode
+from viewfix.roads.graph import Graph
 from viewfix.roads.network import Network
 from viewfix.roads.osm import read_roads
 from viewfix.roads.router import _route
@@ -44,7 +45,7 @@ def page(chromium: Browser) -> Iterator[Page]:
 
 
 def graphs(tmp_path: Path) -> dict[str, Graph]:
-    """A town with one-way streets, stairs, a bollard and loops; and the real extracts where they are at hand."""
+    """A town with one-way streets, forbidden turns, stairs, a ferry, a bollard and loops; and the real extracts."""
     rng = np.random.default_rng(5)
     places = {n: (float(x), float(y)) for n, (x, y) in enumerate(rng.uniform(0, 400, (60, 2)), 100)}
     ends = [*GRID, *places]
@@ -54,8 +55,10 @@ def graphs(tmp_path: Path) -> dict[str, Graph]:
         oneway = {"oneway": "yes"} if rng.random() < 0.3 else {}
         name = {"name": f"Lane {n % 7}"} if rng.random() < 0.4 else {}
         more.append(([int(rng.choice(ends)), n, int(rng.choice(ends))], {"highway": kind, **oneway, **name}))
+    more.append(([11, 55], {"route": "ferry", "name": "Harbour Ferry"}))
     file = tmp_path / "town.osm"
-    file.write_text(osm({**GRID, **places}, [*STREETS, *more], {13: {"barrier": "bollard"}}), encoding="utf-8")
+    town = osm({**GRID, **places}, [*BLOCKS, *more], {13: {"barrier": "bollard"}}, rules=RULES)
+    file.write_text(town, encoding="utf-8")
     files = [file, *(SHARED / "osm" / f"{name}.osm.pbf" for name in ("Helsinki", "monaco"))]
     found = {file.name: build(read_roads(file), "Me") for file in files if file.exists()}
     return {name: graph for name, graph in found.items() if graph is not None}

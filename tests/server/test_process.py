@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tiles
 from PIL import Image
 
 from viewfix import Map
@@ -112,11 +113,11 @@ main(sys.argv[1:])
 
 
 def test_slow_clients_are_given_up_after_any_number_of_requests(real_map: Path, tmp_path: Path) -> None:
-    tiles = tmp_path / "a.pmtiles"
-    tiles.write_bytes(bytes(50_000_000))
+    file = tmp_path / "a.pmtiles"
+    tiles.write(file, 50.0, 20.0, bytes(50_000_000))
     hasty = [sys.executable, "-c", HASTY]
     with contextlib.ExitStack() as stack:
-        service = stack.enter_context(serving(real_map, "--basemap", str(tiles), command=hasty))
+        service = stack.enter_context(serving(real_map, "--basemap", str(file), command=hasty))
         first, later, silent, body, reader = (stack.enter_context(connected(service.port)) for _ in range(5))
         first.sendall(b"POST /v1/loc")
         for _ in range(3):

@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import numpy as np
 import pytest
 from starlette.testclient import TestClient
+from vt2pbf import parse_from_string
 
 from viewfix import Camera, Map, Photo, Position, View
+from viewfix.geo import distance_m
+from viewfix.server import overview
+from viewfix.server.overview import Overview
+from viewfix.server.stac import tiles
 from viewfix.server.stac.area import area_of
 from viewfix.server.stac.ids import item_id, photo_id
 from viewfix.server.stac.items import Site, spdx, to_item
+from viewfix.server.stac.tiles import TileAddress, TileContent
+from viewfix.store.records import Version
 
 from .client import Open, problem
 
@@ -93,7 +103,7 @@ def test_the_landing_page_names_what_a_viewer_looks_for(service: TestClient) -> 
     wanted = {("search", "application/geo+json"), ("data", "application/json")}
     assert wanted <= {(link["rel"], link["type"]) for link in page["links"]}
     for link in page["links"]:
-        if link.get("method", "GET") == "GET" and "stac" in link["href"]:
+        if link.get("method", "GET") == "GET" and "stac" in link["href"] and link["rel"] != "xyz":
             assert service.get(link["href"]).status_code == 200, link
     [box] = page["extent"]["spatial"]["bbox"]
     assert len(box) == 4
@@ -290,3 +300,134 @@ def test_an_area_may_have_a_hole_and_several_parts() -> None:
     assert inside(Position(1, 1)) and inside(Position(20.5, 20.5))
     assert not inside(Position(5, 5)) and not inside(Position(15, 15))
     assert area_of({"type": "Point", "coordinates": [2, 1]})[1](Position(1, 2))
+
+
+# Vector tiles
+
+
+def tile_of(lat: float, lon: float, z: int) -> tuple[int, int]:
+    """The tile of a position, by the usual formula."""
+    down = (1 - math.asinh(math.tan(math.radians(lat))) / math.pi) / 2
+    return int((lon + 180) / 360 * 2**z), int(down * 2**z)
+
+
+def layers_of(content: bytes) -> dict[str, list[dict[str, Any]]]:
+    """The tags of the features of a tile, by layer, with their geometry."""
+    found = {}
+    for layer in parse_from_string(content).tile_pbf.layers:
+        assert layer.version == 2 and layer.extent == 4096
+        values = [getattr(value, value.ListFields()[0][0].name) for value in layer.values]
+        found[layer.name] = [
+            dict(zip((layer.keys[k] for k in f.tags[::2]), (values[v] for v in f.tags[1::2]), strict=True))
+            | {"geometry": list(f.geometry)}
+            for f in layer.features
+        ]
+    return found
+
+
+def test_a_tile_has_every_photo_where_it_was_taken(service: TestClient, licensed: Path) -> None:
+    with Map.open(licensed) as city:
+        photos = {item_id(photo.id): photo for photo in city.photos()}
+    at = next(iter(photos.values())).position
+    x, y = tile_of(at.lat, at.lon, 15)
+    answer = service.get(f"{ROOT}/tiles/15/{x}/{y}.mvt")
+    assert answer.status_code == 200 and answer.headers["content-type"] == "application/vnd.mapbox-vector-tile"
+    layers = layers_of(answer.content)
+    assert {"grid", "pictures"} <= layers.keys()
+    assert sum(cell["nb_pictures"] for cell in layers["grid"]) <= len(photos)
+    for dot in layers["pictures"]:
+        photo = photos[dot["id"]]
+        assert dot["heading"] == pytest.approx(photo.heading_deg, abs=0.1) and dot["type"] == "flat"
+        assert json.loads(dot["sequences"]) == [dot["first_sequence"]] == ["town"]
+        command, east, south = dot["geometry"]
+        east, south = ((value >> 1) ^ -(value & 1) for value in (east, south))
+        lon = (x + east / 4096) / 2**15 * 360 - 180
+        lat = math.degrees(math.atan(math.sinh(math.pi * (1 - 2 * (y + south / 4096) / 2**15))))
+        assert command == 9 and distance_m(Position(lat, lon), photo.position) < 0.5
+    [item] = service.get(f"{ROOT}/search?ids={layers['pictures'][0]['id']}").json()["features"]
+    assert item["id"] == layers["pictures"][0]["id"]
+
+
+def test_a_tile_from_afar_has_a_grid_and_one_elsewhere_is_empty(service: TestClient, licensed: Path) -> None:
+    with Map.open(licensed) as city:
+        at, count = next(iter(city.photos())).position, len(city)
+    x, y = tile_of(at.lat, at.lon, 6)
+    layers = layers_of(service.get(f"{ROOT}/tiles/6/{x}/{y}.mvt").content)
+    assert "pictures" not in layers
+    assert sum(cell["nb_pictures"] for cell in layers["grid"]) == count
+    assert all(0 < cell["coef"] <= 1 for cell in layers["grid"])
+    assert service.get(f"{ROOT}/tiles/6/{x}/{(y + 20) % 64}.mvt").content == b""
+    assert layers_of(service.get(f"{ROOT}/tiles/0/0/0.mvt").content)["grid"]
+
+
+@pytest.mark.parametrize("tile", ["0/1/0", "16/0/0", "3/0/8", "3/9999999/0"])
+def test_a_tile_that_does_not_exist_is_one_clear_line(service: TestClient, tile: str) -> None:
+    status, code, line = problem(service.get(f"{ROOT}/tiles/{tile}.mvt"))
+    assert (status, code) == (404, "no_such_tile") and tile in line
+    assert service.get(f"{ROOT}/tiles/-1/0/0.mvt").status_code == 422
+
+
+def test_photos_that_follow_each_other_are_a_line_and_a_panorama_is_one_dot() -> None:
+    street = [
+        photo(id=str(n), position=Position(50.0 + n * 1e-4, 20.0), taken_at=MADE_AT + timedelta(seconds=20 * n))
+        for n in range(4)
+    ]
+    later = photo(id="later", position=Position(50.0004, 20.0), taken_at=MADE_AT + timedelta(hours=1))
+    undated = photo(id="undated", position=Position(50.0005, 20.0))
+    views = [
+        photo(id=f"pano#{yaw}", source="pano", position=Position(50.001, 20.001), view=View(yaw_deg=yaw))
+        for yaw in (0.0, 90.0, 180.0)
+    ]
+    content = TileContent(TileAddress.of(15, *tile_of(50.0, 20.0, 15)))
+    content.add(Rows([*street, later, undated, *views]), "town", Overview())  # type: ignore[arg-type]
+    layers = layers_of(content.to_bytes())
+    assert [each["id"] for each in layers["pictures"]] == ["0", "1", "2", "3", "later", "undated", item_id("pano#0.0")]
+    [path] = layers["sequences"]
+    assert path["id"] == "town"
+    assert path["geometry"][0] == 9 and path["geometry"][3] == 3 << 3 | 2, "one line of four points"
+    assert len(path["geometry"]) == 1 + 2 + 1 + 3 * 2
+
+
+class Rows:
+    """As much of a store as a tile needs."""
+
+    def __init__(self, photos: list[Photo]) -> None:
+        self._photos = photos
+        self.read = 0
+
+    def __len__(self) -> int:
+        return len(self._photos)
+
+    def rows_in(self, box: Any, limit: int) -> Any:
+        return np.arange(1, min(limit, len(self._photos)) + 1)
+
+    def photos(self, rows: Any) -> list[Photo]:
+        self.read += len(rows)
+        return [self._photos[row - 1] for row in rows]
+
+    @property
+    def version(self) -> Version:
+        return Version("m", len(self._photos), 0)
+
+
+def test_a_tile_of_a_large_map_costs_a_bounded_number_of_photos(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tiles, "COUNTED", 50)
+    monkeypatch.setattr(tiles, "MOST_PICTURES", 20)
+    monkeypatch.setattr(overview, "SAMPLE", 40)
+    x, y = tile_of(50.0, 20.0, 15)
+    for count, most in ((49, 49), (500, 40 + 20)):
+        store = Rows([photo(id=str(n), position=Position(50.0, 20.0 + n * 1e-6)) for n in range(count)])
+        content = TileContent(TileAddress.of(15, x, y))
+        content.add(store, "town", Overview())  # type: ignore[arg-type]
+        assert store.read <= most
+        assert 10 <= len(content.pictures) <= 20
+        assert sum(cell["tags"]["nb_pictures"] for cell in content.grid) == pytest.approx(count, rel=0.2)
+
+
+def test_the_style_names_the_layers_that_the_viewer_looks_for(service: TestClient) -> None:
+    links = {link["rel"]: link for link in service.get(ROOT).json()["links"]}
+    style = service.get(links["xyz-style"]["href"]).json()
+    assert style["sources"]["geovisio"]["tiles"] == [links["xyz"]["href"]]
+    assert [layer["id"] for layer in style["layers"]] == ["geovisio_grid", "geovisio_sequences", "geovisio_pictures"]
+    address = links["xyz"]["href"].format(z=0, x=0, y=0)
+    assert service.get(address).status_code == 200

@@ -76,10 +76,14 @@ def test_a_map_that_hangs_stops_neither_health_nor_metrics_nor_other_requests(
 
 
 def test_numbers_are_for_prometheus(service: TestClient, photo: bytes) -> None:
-    service.post("/v1/locate?verify=off", content=photo)
+    answer = service.post("/v1/locate?verify=off", content=photo)
+    assert re.fullmatch(
+        r"decode;dur=[\d.]+, embed;dur=[\d.]+, search;dur=[\d.]+, fuse;dur=[\d.]+", answer.headers["server-timing"]
+    )
     text = service.get("/metrics").text
     assert re.search(r'viewfix_requests_total\{method="POST",route="/v1/locate",status="200"\} [1-9]', text)
     assert 'viewfix_answers_total{found="yes",map="town"}' in text
+    assert re.search(r'viewfix_stage_seconds_count\{stage="embed"\} [1-9]', text)
     assert "viewfix_photos_inside 0.0" in text
     assert re.search(r'viewfix_map_photos\{map="town"\} [1-9]', text)
 

@@ -9,7 +9,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from drawn import saved
 from PIL import Image
+from spheres import gpano
 from starlette.testclient import TestClient
 
 from viewfix import Map
@@ -67,7 +69,7 @@ def test_the_id_that_is_answered_is_the_id_that_is_stored(writable: Writable) ->
     before = stored(client)
     for number, photo_id in enumerate(["02.jpg", "a2/02.jpg", "ü 😀/&?#.jpg", "../x.jpg", "%2e%2e"]):
         said = add(writable, drawn(number), id=photo_id, lat="10", lon=str(number))
-        assert said == {"id": photo_id, "added": 1, "replaced": 0, "unchanged": 0}
+        assert said == {"id": photo_id, "ids": [photo_id], "added": 1, "replaced": 0, "unchanged": 0}
         assert stored(client)[photo_id] == (10.0, float(number))
     own = add(writable, drawn(99), lat="10", lon="50")
     assert stored(client)[own["id"]] == (10.0, 50.0)
@@ -112,6 +114,69 @@ def test_what_is_added_is_what_a_build_would_store(writable: Writable, tmp_path:
     with served.writing, Map.open(served.address) as city:  # the service calibrates the map in the background
         added = city.add(manifest)
     assert (added.added, added.replaced, added.unchanged) == (0, 0, 1), added
+
+
+def panorama(width_px: int = 512, height_px: int = 256, **told: object) -> bytes:
+    """A drawn sphere, with these properties of GPano."""
+    small = np.random.default_rng(width_px).integers(0, 256, (8, 16, 3)).astype(np.uint8)
+    picture = Image.fromarray(small).resize((width_px, height_px), Image.Resampling.BICUBIC)
+    return saved(picture, xmp=gpano(**told) if told else b"")
+
+
+def test_a_panorama_is_cut_into_the_views_that_a_build_makes(writable: Writable, tmp_path: Path) -> None:
+    client, key, folder = writable
+    before = stored(client)
+    data = panorama(ProjectionType="equirectangular", PoseHeadingDegrees=40)
+    said = add(writable, data, id="square.jpg", lat="10", lon="5")
+    views = [f"square.jpg#yaw={yaw}" for yaw in range(0, 360, 45)]
+    assert said["ids"] == views and (said["added"], said["replaced"], said["unchanged"]) == (8, 0, 0)
+    assert stored(client).keys() == before.keys() | set(views)
+    assert add(writable, data, id="square.jpg", lat="10", lon="5")["unchanged"] == 8
+    [file] = folder.rglob("*.jpeg")
+    manifest = tmp_path / "one.csv"
+    manifest.write_text(f"id,path,lat,lon,heading_deg\nsquare.jpg,{file},10,5,40\n")
+    served = client.app.state.context.maps.get(None)  # type: ignore[attr-defined]
+    with served.writing, Map.open(served.address) as city:
+        added = city.add(manifest)
+        headings = [photo.heading_deg for photo in city.photos() if photo.id in views]
+    assert (added.added, added.replaced, added.unchanged) == (0, 0, 8), added
+    assert headings == [(40 + yaw) % 360 for yaw in range(0, 360, 45)]
+    assert client.delete("/v1/photos?id=square.jpg", headers=key).json() == {"removed": 8}
+    assert stored(client) == before
+
+
+def test_a_photo_replaces_the_views_of_a_panorama_of_its_id_and_the_other_way_round(writable: Writable) -> None:
+    client, key, _ = writable
+    before = stored(client)
+    sphere = panorama(ProjectionType="equirectangular")
+    assert add(writable, drawn(1), id="p", lat="10", lon="1")["ids"] == ["p"]
+    as_views = add(writable, sphere, id="p", lat="10", lon="1")
+    assert (as_views["added"], as_views["replaced"]) == (7, 1)
+    assert len(stored(client)) == len(before) + 8 and "p" not in stored(client)
+    as_one = add(writable, drawn(1), id="p", lat="10", lon="1")
+    assert (as_one["added"], as_one["replaced"]) == (0, 1)
+    assert stored(client).keys() == before.keys() | {"p"}
+    whole = add(writable, sphere, id="q", lat="10", lon="2", panorama="no")
+    assert whole["ids"] == ["q"], "used as it is"
+    assert client.delete("/v1/photos?id=p%23yaw%3D0", headers=key).status_code == 404
+
+
+def test_the_shape_of_a_panorama_alone_is_a_question(writable: Writable) -> None:
+    client, key, folder = writable
+    sphere, at = panorama(2048, 1024), {"lat": "10", "lon": "1"}
+
+    def refused(content: bytes, **fields: str) -> tuple[int, str, str]:
+        return problem(client.post("/v1/photos", files={"photo": content}, data=at | fields, headers=key))
+
+    status, code, line = refused(sphere)
+    assert (status, code) == (400, "is_it_a_panorama") and "2048 x 1024" in line and "panorama=yes or no" in line
+    assert refused(drawn(1), panorama="yes")[:2] == (422, "not_a_panorama")
+    assert refused(drawn(1), panorama="maybe")[:2] == (400, "bad_field")
+    sliver = {"FullPanoWidthPixels": 8192, "FullPanoHeightPixels": 4096, "CroppedAreaTopPixels": 0}
+    sliver |= {"CroppedAreaLeftPixels": 0, "CroppedAreaImageWidthPixels": 512, "CroppedAreaImageHeightPixels": 256}
+    assert refused(panorama(ProjectionType="equirectangular", **sliver))[:2] == (422, "not_a_panorama")
+    assert not list(folder.rglob("*.jpeg"))
+    assert len(add(writable, sphere, panorama="yes", **at)["ids"]) == 8
 
 
 @pytest.mark.parametrize(

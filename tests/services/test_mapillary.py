@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from conftest import Toy
+from drawn import saved, scene
 
 from viewfix import BadInput, Map, Photo, ServiceOptions, Skipped, fetch, open_service
 from viewfix.cli import run
@@ -110,6 +111,16 @@ def test_a_panorama_is_taken_in_its_original_size(fake: Fake, spec: str) -> None
     fake.fault = lambda request: reply(original) if request.path == "/1" else None
     source = open_service(spec)
     assert source.service.picture(source.listed().items[0]) == fake.pictures[0].content
+
+
+def test_a_sphere_that_is_cropped_in_an_unknown_way_is_skipped_with_its_reason(
+    fake: Fake, spec: str, tmp_path: Path, toy: Toy
+) -> None:
+    fake.pictures[0] = fake.pictures[0].moved(panorama=True, content=saved(scene(512, 128)))
+    with Map.build(tmp_path / "a.map", spec, model=toy) as city:
+        assert len(city) == len(fake.pictures) - 1
+        reasons = {each.reason for each in city.last_added.skipped}
+    assert len(reasons) == 1 and "512 x 128 pixels" in reasons.pop()
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,14 @@
 """Judge the heading and the position of a photo by what its neighbours say about it.
 
-Both are weighed as log-likelihood ratios. A sighting is right with a probability that grows with its inliers; if it is
-wrong, it says anything. The numbers were fitted on photos of the training area (benchmarks/align.py).
+Both are weighed as log-likelihood ratios. A sighting says three things that must fit together if it is right: how the
+two cameras are turned, in which direction the neighbour sees the photo, and in which the photo sees the neighbour. It
+is right with a probability that grows with its inliers; if it is wrong, it says anything. The numbers were fitted on
+photos of the training area (benchmarks/align.py).
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -17,19 +20,33 @@ from .pairs import Sighting
 
 Floats = npt.NDArray[np.float64]
 
-HEADING_EVIDENCE, POSITION_EVIDENCE = 8.0, 10.0
-"""A correction must be e to this power times likelier than what is recorded: 3,000 and 20,000 times. With 7 and 8, one
-photo in a hundred was corrected wrongly, where the same façade repeats along a street."""
+HEADING_EVIDENCE, POSITION_EVIDENCE = 12.0, 16.0
+"""A correction must be e to this power times likelier than what is recorded: nearly no right photo then changes."""
 
-LEAST_VOICES = 3
+LEAST_VOICES = 2
 LEAST_TURN_DEG, LEAST_MOVE_M = 20.0, 12.0
 """Smaller errors are left alone: they are within what compass, satellites and relative poses can tell."""
 
-AGREE_DEG = 15.0
-TRUST = 0.9
-"""The share of neighbours that are themselves recorded rightly."""
+SAME_DEG = 10.0
+"""Headings this close to the recorded one count as the same."""
 
-BEARING_SD_DEG = 15.0
+TURN_SD_DEG, BEARING_SD_DEG = 6.0, 15.0
+"""The errors of a right sighting: directions between two cameras are harder to estimate than turns."""
+
+BEARING_TRUST = 0.8
+"""The share of right sightings whose directions are right too; of two photos that look alike, they often are not."""
+
+TRUST = 0.9
+"""The share of neighbours that are themselves recorded rightly, and of photos with the right heading or position."""
+
+ANY = 1 / 360
+"""The density of a direction that says nothing."""
+
+SAME_SPOT_M = 2.0
+"""Photos this close to each other that look in different directions show different things, unless the place looks alike
+in both, as the two sides of a church do. Then no heading is corrected."""
+
+GRID_DEG = np.arange(0.0, 360.0, 2.0)
 SEARCHED_M, STEP_M, SAME_M = 60.0, 3.0, 8.0
 """Positions up to this far are tried, this far apart; those this close to the recorded one count as the same."""
 
@@ -64,87 +81,144 @@ class PositionVerdict(Verdict):
     north_m: float
 
 
+@dataclass(frozen=True, slots=True)
+class Voices:
+    """What K neighbours with known headings say about one photo: (K,) each, directions clockwise from north.
+
+    `looks_deg` is where the photo looks, `stands_deg` the direction in which the neighbour sees it, and `back_deg` that
+    in which the photo sees the neighbour, clockwise from where the photo looks; NaN if it is not known. `right` is the
+    probability that a sighting is right, and that its neighbour is recorded rightly.
+    """
+
+    looks_deg: Floats
+    stands_deg: Floats
+    back_deg: Floats
+    from_m: Floats
+    inliers: Floats
+    right: Floats
+
+    @property
+    def spots(self) -> npt.NDArray[np.int64]:
+        """(K,) numbers that are equal for neighbours at one spot."""
+        return np.unique(np.round(self.from_m), axis=0, return_inverse=True)[1].reshape(-1).astype(np.int64)
+
+
+def voices_of(sightings: Sequence[Sighting], headings_deg: Floats, points_m: Floats) -> Voices:
+    """What the neighbours of a photo say, by the headings (N,) and positions (N, 2) of all photos."""
+    known = [each for each in sightings if not np.isnan(headings_deg[each.other])]
+    others = np.array([each.other for each in known], np.int64)
+    inliers = np.array([each.inliers for each in known], np.float64)
+    return Voices(
+        looks_deg=headings_deg[others] + [each.turn_deg for each in known],
+        stands_deg=headings_deg[others] + [each.towards_deg for each in known],
+        back_deg=np.array([np.nan if each.back_deg is None else each.back_deg for each in known]),
+        from_m=points_m[others],
+        inliers=inliers,
+        right=TRUST * reliability(inliers),
+    )
+
+
 def judge_heading(
-    recorded_deg: float, sightings: Sequence[Sighting], headings_deg: Floats, points_m: Floats
+    i: int, sightings: Sequence[Sighting], headings_deg: Floats, points_m: Floats
 ) -> HeadingVerdict | None:
     """The heading that the neighbours of a photo agree on; None if it fits the recorded one, or the evidence is weak.
 
     Args:
-        recorded_deg: the recorded heading; NaN if it is unknown.
+        i: the index of the photo.
         sightings: what its neighbours say.
         headings_deg: (N,) the headings of all photos, NaN where unknown.
         points_m: (N, 2) the positions of all photos, metres.
     """
-    known = [s for s in sightings if not np.isnan(headings_deg[s.other])]
-    if len(known) < LEAST_VOICES:
+    voices, recorded_deg = voices_of(sightings, headings_deg, points_m), float(headings_deg[i])
+    if len(voices.inliers) < LEAST_VOICES:
         return None
-    said = np.array([headings_deg[s.other] + s.turn_deg for s in known])
-    right = TRUST * reliability(known)
-    gain, loss = np.log(right * 180 / AGREE_DEG + 1 - right), np.log(1 - right)
-    agree = _apart_deg(said[:, None], said[None]) <= AGREE_DEG
-    scores = np.where(agree, gain, loss).sum(axis=1)
+    scores = _heading_scores(voices, points_m[i])
     best = int(scores.argmax())
-    chosen = agree[best]
-    heading_deg = _mean_deg(said[chosen], right[chosen])
+    agree = _apart_deg(voices.looks_deg, float(GRID_DEG[best])) <= 2 * TURN_SD_DEG
+    heading_deg = _mean_deg(voices.looks_deg[agree], voices.right[agree]) if agree.any() else float(GRID_DEG[best])
     if np.isnan(recorded_deg):
-        evidence = float(scores[best])
+        others = _apart_deg(GRID_DEG, float(GRID_DEG[best])) > LEAST_TURN_DEG
     else:
-        for_recorded = _apart_deg(said, recorded_deg) <= LEAST_TURN_DEG
-        evidence = float(scores[best] - max(0.0, np.where(for_recorded, gain, loss).sum()))
+        others = _apart_deg(GRID_DEG, recorded_deg) <= SAME_DEG
         if _apart_deg(np.array(heading_deg), recorded_deg) < LEAST_TURN_DEG:
             return None
-    spots = {tuple(np.round(points_m[s.other])) for s, is_one in zip(known, chosen, strict=True) if is_one}
-    if evidence < HEADING_EVIDENCE or chosen.sum() < LEAST_VOICES or len(spots) < 2:
+    evidence = float(scores[best] - scores[others].max())
+    if (np.hypot(*(voices.from_m[agree] - points_m[i]).T) < SAME_SPOT_M).any():
         return None
-    return HeadingVerdict(int(chosen.sum()), evidence, heading_deg)
+    if evidence < HEADING_EVIDENCE or agree.sum() < LEAST_VOICES or len(set(voices.spots[agree])) < 2:
+        return None
+    return HeadingVerdict(int(agree.sum()), evidence, heading_deg)
 
 
 def judge_position(
-    recorded_m: Floats, sightings: Sequence[Sighting], headings_deg: Floats, points_m: Floats
+    i: int, sightings: Sequence[Sighting], headings_deg: Floats, points_m: Floats
 ) -> PositionVerdict | None:
     """The position that the neighbours of a photo agree on; None if it fits the recorded one, or the evidence is weak.
 
-    Args:
-        recorded_m: (2,) the recorded position, metres.
-        sightings: what its neighbours say.
-        headings_deg, points_m: of all photos, as for `judge_heading`.
+    The arguments are those of `judge_heading`.
     """
-    known = [s for s in sightings if not np.isnan(headings_deg[s.other])]
-    sure = sum(s.inliers >= SURE_INLIERS for s in known)
-    if sure < LEAST_VOICES or len({tuple(np.round(points_m[s.other])) for s in known}) < 2:
+    voices, recorded_deg = voices_of(sightings, headings_deg, points_m), float(headings_deg[i])
+    sure = voices.inliers >= SURE_INLIERS
+    if sure.sum() < LEAST_VOICES or len(set(voices.spots[sure])) < 2:
         return None
     steps = np.arange(-SEARCHED_M, SEARCHED_M + STEP_M / 2, STEP_M)
     moves = np.stack(np.meshgrid(steps, steps), axis=-1).reshape(-1, 2)
-    starts = np.array([points_m[s.other] for s in known])
-    bearings = np.array([headings_deg[s.other] + s.towards_deg for s in known])
-    scores = _scores(recorded_m + moves, starts, bearings, known)
+    scores = _position_scores(points_m[i] + moves, voices, recorded_deg)
     best = int(scores.argmax())
     moved_m = np.hypot(*moves.T)
     evidence = float(scores[best] - scores[moved_m <= SAME_M].max())
     if moved_m[best] < LEAST_MOVE_M or evidence < POSITION_EVIDENCE:
         return None
-    return PositionVerdict(sure, evidence, float(moves[best, 0]), float(moves[best, 1]))
+    return PositionVerdict(int(sure.sum()), evidence, float(moves[best, 0]), float(moves[best, 1]))
 
 
-def reliability(sightings: Sequence[Sighting]) -> Floats:
-    """(N,) the probability that each sighting is right, by its inliers."""
-    inliers = np.array([s.inliers for s in sightings], np.float64)
+def reliability(inliers: Floats) -> Floats:
+    """(K,) the probability that each sighting is right, by its inliers."""
     return np.asarray(1 / (1 + np.exp(-0.054 * (inliers - 37))))
 
 
-def _scores(places: Floats, starts: Floats, bearings_deg: Floats, sightings: Sequence[Sighting]) -> Floats:
-    """(P,) how well (P, 2) places fit: each lies in the direction that the neighbours say, and not far from them."""
-    inliers = np.array([s.inliers for s in sightings], np.float64)
-    way = places[:, None] - starts[None]
-    metres = np.hypot(way[..., 0], way[..., 1])
-    off_deg = _apart_deg(np.degrees(np.arctan2(way[..., 0], way[..., 1])), bearings_deg[None])
-    right = np.clip(0.2 + (inliers - 25) / 80, 0.2, 0.7)  # directions are harder to estimate than turns
-    peak = 180 / (BEARING_SD_DEG * np.sqrt(np.pi / 2))
-    directions = np.log(right * peak * np.exp(-((off_deg / BEARING_SD_DEG) ** 2) / 2) + 1 - right)
-    usual_m = np.where(inliers < SURE_INLIERS, 20.0, np.where(inliers < 60, 12.0, 8.0))
-    near = TRUST * reliability(sightings)
-    distances = np.log(near * np.exp(-metres / usual_m) + (1 - near) * np.exp(-MOST_PENALTY))
-    return np.asarray((np.where(metres < MEETING_M, 0.0, directions) + distances).sum(axis=1))
+def _heading_scores(voices: Voices, at_m: Floats) -> Floats:
+    """(G,) the log-likelihood of each heading of the grid, against sightings that say anything."""
+    looks = _peak(voices.looks_deg[None] - GRID_DEG[:, None], TURN_SD_DEG)
+    there, back = _direction_densities(at_m[None], voices, GRID_DEG[:, None])
+    # The position may be wrong: then directions say nothing about the heading.
+    directions = TRUST * there * back + (1 - TRUST) * ANY**2
+    return np.asarray(np.log(voices.right * looks * directions / ANY**3 + 1 - voices.right).sum(axis=1))
+
+
+def _position_scores(places_m: Floats, voices: Voices, heading_deg: float) -> Floats:
+    """(P,) how well (P, 2) places fit: in the directions that the cameras see each other, and not far from them."""
+    right = voices.right
+    if not np.isnan(heading_deg):
+        looks = TRUST * _peak(voices.looks_deg - heading_deg, TURN_SD_DEG) + (1 - TRUST) * ANY
+        right = right * looks / (right * looks + (1 - right) * ANY)
+    there, back = _direction_densities(places_m, voices, heading_deg)
+    metres = np.hypot(*np.moveaxis(places_m[:, None] - voices.from_m[None], -1, 0))
+    usual_m = np.where(voices.inliers < SURE_INLIERS, 20.0, np.where(voices.inliers < 60, 12.0, 8.0))
+    near = np.exp(-metres / usual_m)
+    return np.asarray(np.log(right * there * back / ANY**2 * near + (1 - right) * math.exp(-MOST_PENALTY)).sum(axis=1))
+
+
+def _direction_densities(places_m: Floats, voices: Voices, headings_deg: Floats | float) -> tuple[Floats, Floats]:
+    """The densities of what the neighbours see, and of what the photo sees of them, from each place and heading.
+
+    ANY where a direction says nothing: too close, or not known.
+    """
+    way = places_m[:, None] - voices.from_m[None]
+    bearings = np.degrees(np.arctan2(way[..., 0], way[..., 1]))
+    meeting = np.hypot(way[..., 0], way[..., 1]) < MEETING_M
+    there = BEARING_TRUST * _peak(voices.stands_deg - bearings, BEARING_SD_DEG) + (1 - BEARING_TRUST) * ANY
+    back = (
+        BEARING_TRUST * _peak(headings_deg + voices.back_deg - bearings - 180, BEARING_SD_DEG)
+        + (1 - BEARING_TRUST) * ANY
+    )
+    return np.where(meeting, ANY, there), np.where(meeting | np.isnan(back), ANY, back)
+
+
+def _peak(apart_deg: Floats, sd_deg: float) -> Floats:
+    """The density of a normal distribution of directions."""
+    off = ((apart_deg + 180) % 360 - 180) / sd_deg
+    return np.asarray(np.exp(-(off**2) / 2) / (sd_deg * math.sqrt(2 * math.pi)))
 
 
 def _apart_deg(a: Floats, b: Floats | float) -> Floats:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from ..embed.describe import cores
 from ..geo import Circle
 from ..locate.context import MapContext
+from ..locate.relative_pose import PoseObservation
 from ..locate.verify import QueryFeatures, VerifiedCandidate, Verifier, observations
 from ..models.local import Matcher
 from ..types import Candidate, Photo, Progress
@@ -29,13 +30,15 @@ class Sighting:
     """What one photo says about another of the same things.
 
     `other` is the index of the photo that says it. `turn_deg`, [-180, 180), is the direction in which the camera looks,
-    and `towards_deg` that in which it stands, both clockwise from where the other camera looks.
+    and `towards_deg` that in which it stands, both clockwise from where the other camera looks. `back_deg` is the
+    direction in which the other camera stands, clockwise from where this one looks; None if it is not known.
     """
 
     other: int
     turn_deg: float
     towards_deg: float
     inliers: int
+    back_deg: float | None = None
 
 
 def compare_neighbours(
@@ -61,12 +64,7 @@ def compare_neighbours(
             back = VerifiedCandidate(
                 Candidate(photos[i], 0.0), mine.features, verified.pairs[:, ::-1], verified.geometry
             )
-            for about, by, query, seen in ((i, j, mine, verified), (j, i, theirs, back)):
-                said += [
-                    (about, Sighting(by, each.turn_deg, each.towards_deg, each.inliers))
-                    for each in observations(query, [seen])
-                    if abs(each.turn_deg) <= MOST_TURN_DEG
-                ]
+            said += _both_sides((i, j), (observations(mine, [verified]), observations(theirs, [back])))
         return said
 
     with ThreadPoolExecutor(cores(), thread_name_prefix="align") as pool:
@@ -76,6 +74,17 @@ def compare_neighbours(
                 found[about].append(sighting)
     progress("comparing neighbours", len(photos), len(photos))
     return found
+
+
+def _both_sides(
+    pair: tuple[int, int], seen: tuple[Sequence[PoseObservation], Sequence[PoseObservation]]
+) -> Iterator[tuple[int, Sighting]]:
+    """What the second photo of a pair says about the first, and the first about the second."""
+    for (about, by), ours, theirs in ((pair, *seen), (pair[::-1], *seen[::-1])):
+        for each in ours:
+            if abs(each.turn_deg) <= MOST_TURN_DEG:
+                back_deg = theirs[0].towards_deg if theirs else None
+                yield about, Sighting(by, each.turn_deg, each.towards_deg, each.inliers, back_deg)
 
 
 def _neighbours(

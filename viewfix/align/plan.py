@@ -12,7 +12,7 @@ from ..errors import BadInput, MissingExtra
 from ..geo import Plane, distance_m
 from ..locate.context import MapContext
 from ..types import Photo, Position, Progress, silent
-from .judge import Floats, HeadingVerdict, PositionVerdict, judge_heading, judge_position
+from .judge import LEAST_VOICES, Floats, HeadingVerdict, PositionVerdict, judge_heading, judge_position
 from .pairs import Sighting, compare_neighbours
 
 ROUNDS = 4
@@ -133,8 +133,8 @@ def judge(photos: Sequence[Photo], sightings: Sequence[Sequence[Sighting]], poin
     for _ in range(ROUNDS):
         found: list[tuple[float, int, HeadingVerdict | PositionVerdict]] = []
         for i, said in enumerate(sightings):
-            heading = None if i in turned else judge_heading(float(headings[i]), said, headings, points_m)
-            position = None if i in moved else judge_position(points_m[i], said, headings, points_m)
+            heading = None if i in turned else judge_heading(i, said, headings, points_m)
+            position = None if i in moved else judge_position(i, said, headings, points_m)
             found += [(verdict.evidence, i, verdict) for verdict in (heading, position) if verdict is not None]
         changed: set[int] = set()
         for _, i, verdict in sorted(found, key=lambda each: -each[0]):
@@ -149,7 +149,7 @@ def judge(photos: Sequence[Photo], sightings: Sequence[Sequence[Sighting]], poin
         if not changed:
             break
     corrections = [_correction(photos[i], turned.get(i), moved.get(i)) for i in sorted(turned.keys() | moved.keys())]
-    return Alignment(len(photos), sum(len(each) >= 3 for each in sightings), tuple(corrections))
+    return Alignment(len(photos), sum(len(each) >= LEAST_VOICES for each in sightings), tuple(corrections))
 
 
 def _correction(photo: Photo, heading: HeadingVerdict | None, position: PositionVerdict | None) -> Correction:

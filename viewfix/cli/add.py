@@ -9,12 +9,14 @@ import click
 from ..store.address import Address
 from .options import (
     cluster_of,
+    device_option,
     json_option,
     map_argument,
     model_option,
     opened,
     prefer_option,
     print_added,
+    print_expectation,
     ray_options,
     source_options,
 )
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 @prefer_option
 @source_options
 @model_option
+@device_option
 @ray_options
 @service_options
 @json_option
@@ -55,4 +58,6 @@ def command(  # noqa: PLR0913  one for each option
     given = opened_services(sources, choice)
     with opened(place, model=model, quiet=quiet) as city:
         added = city.add(*given, prefer=prefer, cluster=cluster, options=reading)
-    print_added(added, place, as_json=as_json)
+        print_added(added, place, as_json=as_json, city=city)
+        if not as_json:
+            print_expectation(city, place)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,11 +11,15 @@ import click
 
 from .. import console
 from ..errors import BadInput
-from .options import json_option
+from .options import blur_of, blur_option, device_option, json_option
+from .track import MODES
 
 if TYPE_CHECKING:
     from ..evaluate.inputs import EvaluationDataset
     from ..evaluate.result import Result
+    from ..evaluate.sequences.measure import SequenceSettings
+    from ..evaluate.sequences.result import SequenceResult
+    from ..evaluate.tables import Table
     from ..types import Position
 
 
@@ -35,13 +40,24 @@ if TYPE_CHECKING:
               help="Photos that the model was trained on, to report their distance. Can be repeated.")  # fmt: skip
 @click.option("--regions", default=4, show_default=True, type=click.IntRange(0),
               help="Number of areas to hold out, for queries from outside the map; 0 for none.")  # fmt: skip
+@click.option("--sequence", is_flag=True,
+              help="The queries are the frames of one walk or ride: measure a track over them.")  # fmt: skip
+@click.option("--mode", default="auto", show_default=True, type=click.Choice(MODES),
+              help="How the camera of a sequence moves.")  # fmt: skip
+@click.option("--every", "every_s", metavar="SECONDS", type=click.FloatRange(0, min_open=True),
+              help="Take the frames of a sequence in the order of their names, so far apart in time.")  # fmt: skip
+@click.option("--spacing-m", metavar="METRES", type=click.FloatRange(0, min_open=True),
+              help="Distance of the photos of a map without positions, for --sequence.  [default: 4]")  # fmt: skip
 @click.option("--seed", default=0, show_default=True, help="Seed of the confidence intervals.")
+@blur_option
+@device_option
 @json_option
 def command(
     subject: str,
     dataset: str,
     queries: str | None,
     report: Path | None,
+    blur: tuple[str, ...],
     as_json: bool,
     **chosen: Any,
 ) -> None:
@@ -49,29 +65,48 @@ def command(
 
     A model (a name from `viewfix models`, or an .onnx file) searches the map photos of DATASET: the name of a
     protocol with --data, or a folder or manifest with --queries. A map searches its own photos, and DATASET has
-    the queries.
+    the queries. With --sequence, the queries are frames in the order of time, such as a film with telemetry, and a
+    track is compared with single pictures and with sequence matching.
     """
     from ..evaluate.report import check_folder, write_report
     from ..evaluate.run import Settings, evaluate
+    from ..evaluate.sequences.measure import evaluate_sequence
+    from ..evaluate.sequences.report import sequence_tables, write_sequence_report
+    from ..evaluate.tables import tables
 
     if report is not None:
         check_folder(report)
+    blurring = blur_of(blur, report, "--report FOLDER")
     settings = Settings(
         allow=tuple(chosen["allow"]),
         trained_on=_places(chosen["trained_on"]),
         regions=chosen["regions"],
         seed=chosen["seed"],
     )
+    sequence = _sequence(chosen)
     data = _dataset(subject, dataset, queries, data=chosen["data"], frames=chosen["frames"])
     with console.progress(quiet=as_json) as progress:
-        result = evaluate(subject, data, settings=settings, progress=progress)
-    if report is not None:
-        written = write_report(report, result)
-        click.echo(f"wrote {written}", err=True)
-    if as_json:
-        click.echo(json.dumps(result.to_json(), ensure_ascii=True))
+        if sequence is not None:
+            ridden = evaluate_sequence(subject, data, sequence=sequence, settings=settings, progress=progress)
+        else:
+            result = evaluate(subject, data, settings=settings, progress=progress)
+    if sequence is not None:
+        _tell(ridden, sequence_tables(ridden), as_json, report and write_sequence_report(report, ridden))
     else:
-        _print(result)
+        _tell(result, tables(result), as_json, report and write_report(report, result, blur=blurring))
+
+
+def _sequence(chosen: Mapping[str, Any]) -> SequenceSettings | None:
+    """The options of a sequence; None for single pictures, with which they make no sense."""
+    from ..evaluate.sequences.measure import SequenceSettings
+    from ..evaluate.sequences.ride import SPACING_M
+
+    if chosen["sequence"]:
+        return SequenceSettings(chosen["mode"], chosen["every_s"], chosen["spacing_m"] or SPACING_M)
+    for name, option in (("every_s", "--every"), ("spacing_m", "--spacing-m")):
+        if chosen[name] is not None:
+            raise BadInput(f"{option} is an option of sequences. Add --sequence, or leave it out.")
+    return None
 
 
 def _dataset(
@@ -114,21 +149,31 @@ def _places(sources: tuple[str, ...]) -> tuple[Position, ...]:
     return tuple(found)
 
 
-def _print(result: Result) -> None:
+def _tell(result: Result | SequenceResult, tables: Sequence[Table], as_json: bool, written: Path | None) -> None:
+    if written is not None:
+        click.echo(f"wrote {written}", err=True)
+    if as_json:
+        click.echo(json.dumps(result.to_json(), ensure_ascii=True))
+    else:
+        _print(result, tables)
+
+
+def _print(result: Result | SequenceResult, tables: Sequence[Table]) -> None:
     """Print the self-checks, then the tables of the report."""
-    from rich.table import Table
+    from rich import table as rich_table
 
-    from ..evaluate.tables import tables
+    from ..evaluate.result import Result
 
-    counts = f"{result.queries} queries, {result.map_photos} photos; {result.protocol}"
+    queries = f"{result.queries} queries" if isinstance(result, Result) else f"{result.frames} frames"
+    counts = f"{queries}, {result.map_photos} photos; {result.protocol}"
     console.out.print(f"{result.subject} on {result.dataset}: {counts}", markup=False)
     for check in result.checks:
         word = {True: "passed", False: "FAILED, and allowed", None: "nothing to check"}[check.passed]
         console.out.print(f"  {check.name}: {word}; {check.seen}", markup=False)
     for note in result.notes:
         console.out.print(note, markup=False)
-    for each in tables(result):
-        shown = Table(box=None, padding=(0, 2, 0, 0), header_style="", show_header=any(each.columns))
+    for each in tables:
+        shown = rich_table.Table(box=None, padding=(0, 2, 0, 0), header_style="", show_header=any(each.columns))
         for number, column in enumerate(each.columns):
             shown.add_column(column, justify="right" if number else "left")
         for row in each.rows:

@@ -14,10 +14,19 @@ from ..links import NAMES
 from ..store.address import Address
 from ..types import Candidate, Fix, Skipped
 from .nearby import language_option, line_of
-from .options import blur_option, counted, json_line, map_argument, model_option, opened
+from .options import (
+    blur_of,
+    blur_option,
+    counted,
+    device_option,
+    json_line,
+    map_argument,
+    model_option,
+    opened,
+)
 
 if TYPE_CHECKING:
-    from ..blur import Blur
+    pass
 
 # The same as in locate/options.py, which imports numpy and would slow down --help. A test compares them.
 CANDIDATES, NEAR_RADIUS_M = 5, 500.0
@@ -63,6 +72,7 @@ def _numbers(counts: tuple[int, ...], form: str) -> Callable[..., tuple[float, .
 @blur_option
 @click.option("--links", "with_links", is_flag=True,
               help="Print links to each place in OpenStreetMap, Google Maps, Street View and Apple Maps.")  # fmt: skip
+@click.option("--profile", is_flag=True, help="Print how many milliseconds each stage took.")
 @click.option("-v", "--verbose", is_flag=True, help="Print the reason and the candidates below every answer.")
 @click.option("--nearby", "limit", default=5, show_default=True, type=click.IntRange(0), metavar="N",
               help="The most points of interest to name with each fix.")  # fmt: skip
@@ -70,6 +80,7 @@ def _numbers(counts: tuple[int, ...], form: str) -> Callable[..., tuple[float, .
               help="How far away they may be, beyond the radius of the fix.")  # fmt: skip
 @language_option
 @model_option
+@device_option
 def command(
     place: Address,
     queries: tuple[str, ...],
@@ -92,8 +103,8 @@ def command(
     failed = skipped = 0
     credits: dict[str, None] = {}
     reach = Reach(options.pop("nearby_m"), options.pop("limit"))
-    blur = explain_blur(options.pop("blur"), explain)
-    details = {name: options.pop(name) for name in ("verbose", "with_links")}
+    blur = blur_of(options.pop("blur"), explain, "--explain OUT.html")
+    details = {name: options.pop(name) for name in ("verbose", "with_links", "profile")}
     with opened(place, model=model) as city:
         page_of = _Pages(explain, single=len(queries) == 1 and not Path(queries[0]).is_dir())
         for query in _pictures(queries):
@@ -113,7 +124,10 @@ def command(
                     click.echo(json_line(to_feature(query, unread)))
                 continue
             if as_json:
-                click.echo(json_line(to_feature(query, fix, language=language)))
+                feature = to_feature(query, fix, language=language)
+                if details["profile"]:
+                    feature["properties"]["timings_ms"] = {name: round(ms, 2) for name, ms in fix.timings.items()}
+                click.echo(json_line(feature))
                 continue
             click.echo(f"{query}: {fix}" + (f" (why: {page})" if page is not None else ""))
             _print_details(fix, language, **details)
@@ -123,15 +137,6 @@ def command(
     if credits:
         click.echo(f"Points of interest: {'; '.join(credits)}")
     return BadInput.exit_code if failed else 0
-
-
-def explain_blur(names: tuple[str, ...], explain: Path | None) -> Blur | None:
-    """What to blur on the pages of --explain."""
-    if names and explain is None:
-        raise BadInput("--blur is for the pictures of a page. Add --explain OUT.html")
-    from ..blur import Blur
-
-    return Blur.of_any(names)
 
 
 def _pictures(queries: Sequence[str]) -> Iterator[str | Skipped]:
@@ -157,12 +162,15 @@ def _read(query: str) -> str | bytes:
     return _stdin[0]
 
 
-def _print_details(fix: Fix, language: str | None, *, verbose: bool, with_links: bool) -> None:
+def _print_details(fix: Fix, language: str | None, *, verbose: bool, with_links: bool, profile: bool) -> None:
     for near in fix.nearby:
         click.echo(f"  {line_of(near, language)}")
     if with_links:
         for kind, address in fix.links.items():
             click.echo(f"  {NAMES[kind]}: {address}")
+    if profile:
+        spent = [f"{name} {ms:.1f}" for name, ms in fix.timings.items()]
+        click.echo(f"  {sum(fix.timings.values()):.1f} ms: {', '.join(spent)}")
     if verbose:
         click.echo(f"  {fix.reason}")
         for candidate in fix.candidates:

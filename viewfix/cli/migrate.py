@@ -8,12 +8,13 @@ import click
 
 from .. import console
 from ..store.address import Address
-from .options import json_line, json_option, map_argument, print_skipped
+from .options import device_option, json_line, json_option, map_argument, print_skipped
 
 
 @click.command()
 @map_argument
 @click.option("--model", metavar="NAME|FILE", help="The new model. Default: the one that ships with viewfix.")
+@device_option
 @click.option("--drop-missing", is_flag=True, help="Remove from the map the photos that can no longer be read.")
 @click.option("--restart", is_flag=True, help="Discard an unfinished migration and start again.")
 @json_option

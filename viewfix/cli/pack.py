@@ -25,7 +25,8 @@ from .options import blur_option, counted, json_line, json_option, map_argument
               help="Photos that get thumbnails: those under an open licence, or all if you may show them.")  # fmt: skip
 @blur_option
 @click.option("--basemap", metavar="FILE.pmtiles", type=click.Path(path_type=Path),
-              help="A base map with streets and names.  [default: a plain background]")  # fmt: skip
+              help="A base map to use in place of the map's own.")  # fmt: skip
+@click.option("--no-basemap", "plain_ground", is_flag=True, help="Leave out the base map of the map.")
 @click.option("--webgpu", is_flag=True, help="Add the WebGPU engine, 3.8 MB.")
 @json_option
 @click.option("-q", "--quiet", is_flag=True, help="Show no progress bar.")
@@ -53,6 +54,8 @@ def command(place: Address, target: Path, as_json: bool, quiet: bool, **given: A
         unread = f", {packed.unread} could not be read" if packed.unread else ""
         reason = f", {left} not shown because of --thumbnails-of {options.rule}" if left else ""
         click.echo(f"{counted(packed.thumbnails, 'thumbnail')}{reason}{unread}")
+    if not packed.sizes["base map"] and not options.plain_ground:
+        click.echo(f"no base map: viewfix basemap add {place.typed} city.osm.pbf, then pack again")
     click.echo(f"wrote {target}: {counted(packed.photos, 'photo')}, version {packed.version}")
     click.echo(f"Try it: python -m http.server --directory {shlex.quote(str(target))} 8000")
     click.echo("then open http://localhost:8000/ in a browser.")

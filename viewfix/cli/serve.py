@@ -10,7 +10,7 @@ import click
 
 from ..errors import BadInput
 from ..shell import shell_quoted
-from .options import blur_option
+from .options import blur_option, device_option
 
 SHORTEST_SECRET, LONGEST_SECRET = 32, 4096
 """The length of the secret of --state-key in bytes. More of a file is not read."""
@@ -23,6 +23,7 @@ SHORTEST_SECRET, LONGEST_SECRET = 32, 4096
     "--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="Port; 0 for any free one."
 )
 @click.option("--model", metavar="FILE", help="The .onnx file of a custom model, if the maps were built with one.")
+@device_option
 @click.option("--keys", type=click.Path(path_type=Path), metavar="KEYS.toml",
               help="Require a key from this file. Make keys with `viewfix serve-key`.")  # fmt: skip
 @click.option("--per-minute", type=click.IntRange(1), metavar="N", help="Requests per minute for each key or client.")
@@ -42,7 +43,10 @@ SHORTEST_SECRET, LONGEST_SECRET = 32, 4096
 @click.option("--keep-queries", type=click.Path(path_type=Path), metavar="FOLDER",
               help="Store every query, and tell the people who send them. By default nothing is stored.")  # fmt: skip
 @click.option(
-    "--basemap", metavar="URL|FILE", help="Base map of the page: {z}/{x}/{y} tiles, a style, or a .pmtiles file."
+    "--basemap",
+    "--tiles",
+    metavar="URL|FILE",
+    help="Base map for all maps, in place of their own: {z}/{x}/{y} tiles, a style, or a .pmtiles file.",
 )
 @click.option("--basemap-attribution", metavar="TEXT", help="The attribution of the base map.")
 @click.option("--sprites", metavar="URL", help="Sprites of a vector base map; {theme} becomes light or dark.")
@@ -122,6 +126,8 @@ def _is_loopback(host: str) -> bool:
 
 def _basemap(given: dict[str, Any]) -> tuple[dict[str, Any] | None, Path | None]:
     """The settings of the base map for the page, and its file if this service serves it."""
+    from ..basemap.pmtiles import Archive
+
     where = given["basemap"]
     if where is None:
         return None, None
@@ -131,6 +137,7 @@ def _basemap(given: dict[str, Any]) -> tuple[dict[str, Any] | None, Path | None]
         file = Path(where)
         if not file.is_file():
             raise BadInput(f"There is no file {file} for the base map. Use a .pmtiles file or the URL of tiles.")
+        Archive(file)  # a damaged file is refused now, not by every browser
         return {"kind": "pmtiles", "url": "basemap.pmtiles", **about}, file.absolute()
     if not where.startswith(("http://", "https://")):
         raise BadInput(f"The base map {where} is not a .pmtiles file or a URL. Use http(s)://… or FILE.pmtiles.")

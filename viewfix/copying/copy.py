@@ -202,6 +202,7 @@ class _Copy:
             extras.skipped(store, self._target)
             extras.points(store, self._target, self._progress)
             extras.roads(store, self._target)
+            extras.basemap(store, self._target)
             if self._features:
                 extras.features(store, self._target, self._progress)
             extras.model_file(store, self._target)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import filecmp
 from collections.abc import Iterator
 from itertools import islice, zip_longest
+from pathlib import Path
 
+from ..basemap.stored import KEY as BASEMAP
 from ..errors import BadInput
 from ..locate.confidence import Calibration
 from ..pois.nearby import name_key, wikidata_of
@@ -65,6 +68,15 @@ def roads(source: Store, target: Store) -> None:
             target.roads.replace(each, source.roads.load(each))
 
 
+def basemap(source: Store, target: Store) -> None:
+    """Copy the base map, unless the target has it already."""
+    file = source.basemap_file.path()
+    if (noted := source.meta(BASEMAP)) != target.meta(BASEMAP):
+        target.set_meta(BASEMAP, noted)
+    if file is not None and not _same_bytes(file, target.basemap_file.path()):
+        target.basemap_file.replace(file)
+
+
 def features(source: Store, target: Store, progress: Progress) -> None:
     """Copy the local features of all photos, if the source has them. Features copied earlier are not copied again."""
     known = source.meta(LOCAL_FEATURES) or {}
@@ -119,8 +131,15 @@ def differing(source: Store, target: Store, *, with_features: bool) -> Iterator[
     yield from _differing_lists(
         "roads from", *({e.file: e.sha256 for e in s.roads.sources()} for s in (source, target))
     )
+    mine_file, other_file = source.basemap_file.path(), target.basemap_file.path()
+    if mine_file is not None and not _same_bytes(mine_file, other_file):
+        yield "the base map differs"
     if with_features:
         yield from _differing_features(source, target)
+
+
+def _same_bytes(file: Path, other: Path | None) -> bool:
+    return other is not None and filecmp.cmp(file, other, shallow=False)
 
 
 def _differing_features(source: Store, target: Store) -> Iterator[str]:

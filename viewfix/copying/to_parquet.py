@@ -78,6 +78,8 @@ def left_out(store: Store) -> Iterator[str]:
         yield f"{count:,} points of interest"
     if store.roads.sources():
         yield "the roads"
+    if store.basemap_file.version() is not None:
+        yield "the base map"
     if count := len(store.skipped()):
         yield f"the reasons for {count:,} skipped photos"
     if (store.meta(LOCAL_FEATURES) or {}).get("all"):

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..basemap import Basemap
+from ..basemap.drawing import Ground, draw
 from ..geo import Plane
 from ..reports.plan import Frame, ScaleBar
 from .result import Coverage, Spot, State
@@ -68,9 +70,10 @@ class PlanView:
     pins: tuple[Pin, ...]
     scale_bar: ScaleBar
     square_m: float
+    ground: Ground | None = None
 
 
-def plan_view(coverage: Coverage) -> PlanView:
+def plan_view(coverage: Coverage, basemap: Basemap | None = None) -> PlanView:
     """Work out the plan."""
     frame, spots_m = _frame(coverage.spots)
     marks, square_m = _marks(frame, spots_m, coverage.spots)
@@ -93,6 +96,7 @@ def plan_view(coverage: Coverage) -> PlanView:
         pins=tuple(reversed(pins)),  # the first suggestion is drawn last, so that no other covers it
         scale_bar=frame.scale_bar(),
         square_m=square_m,
+        ground=draw(basemap, frame),
     )
 
 

@@ -7,6 +7,8 @@ import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from ..basemap import Basemap
+from ..blur import Blur
 from ..errors import BadInput, StorageFailed
 from ..files import write_whole
 from .geojson import to_geojson
@@ -42,17 +44,28 @@ def _is_database(file: Path) -> bool:
         raise StorageFailed(f"Cannot read {file} ({error.strerror or error}). Choose another file.") from error
 
 
-def write_files(coverage: Coverage, html_path: Path | None, geojson_path: Path | None) -> list[Path]:
-    """Write the page and the GeoJSON, each if a path is passed. Returns the files that were written.
+def write_files(
+    coverage: Coverage,
+    html_path: Path | None,
+    geojson_path: Path | None,
+    basemap: Basemap | None = None,
+    blur: Blur | None = None,
+) -> list[Path]:
+    """Write the page, with a base map and with its pictures blurred, and the GeoJSON, each if a path is passed.
+
+    Returns the files that were written.
 
     Raises:
         StorageFailed: the disk is full, or the folder no longer exists.
     """
-    wanted: list[tuple[Path | None, Callable[[Coverage], str]]] = [(html_path, page), (geojson_path, _geojson)]
+    wanted: list[tuple[Path | None, Callable[[], str]]] = [
+        (html_path, lambda: page(coverage, basemap, blur)),
+        (geojson_path, lambda: _geojson(coverage)),
+    ]
     written = []
     for target, text in wanted:
         if target is not None:
-            _write(target, text(coverage))
+            _write(target, text())
             written.append(target)
     return written
 

@@ -8,12 +8,15 @@ from pathlib import Path
 
 from rich.table import Table
 
+from .. import basemap
 from ..console import out, progress
+from ..errors import MissingExtra
 from ..geo import distance_m
 from ..map import Map
 from ..reports.formatting import probability
 from ..types import Progress
 from .report import DemoQuery, write_report
+from .streets import CREDIT, write_osm
 from .town import Town, Viewpoint, write_views
 
 QUERIES, OUT_OF_TOWN = 12, 3
@@ -44,6 +47,7 @@ def run(folder: Path, *, seed: int = 0, town: Town | None = None, step_m: float 
         files_of_elsewhere = write_views(elsewhere, out_of_town, visits, tell_position=False)
         city = Map.build(path, photos, progress=report)
         out.print(f"{path}: {city.last_added}")
+        _add_basemap(city, town, folder / "town.osm")
         with city:
             located: list[DemoQuery] = []
             for view, file in zip([*queries, *out_of_town], [*files, *files_of_elsewhere], strict=True):
@@ -55,6 +59,15 @@ def run(folder: Path, *, seed: int = 0, town: Town | None = None, step_m: float 
     out.print(f"\nThe report, with every picture and a plan of the town: {page}")
     out.print("Your own photos: viewfix build my.map PATH/TO/YOUR/PHOTOS, then viewfix locate my.map PHOTO")
     return located
+
+
+def _add_basemap(city: Map, town: Town, file: Path) -> None:
+    """Draw the streets of the town under its photos, as users do with a file of OpenStreetMap."""
+    try:
+        write_osm(town, file)
+        basemap.add(city, file, attribution=CREDIT)
+    except MissingExtra as error:
+        out.print(f"without streets on its map: {error}")
 
 
 def _renamed(view: Viewpoint) -> Viewpoint:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +20,9 @@ from ..models.model import Model
 from ..photos.recent_frames import RECENT
 from ..photos.views import identity_bytes, load_views
 from ..types import Photo, Skipped, View
+
+MOST_HELD = 256
+"""Items that wait for a full batch. In an update, most photos are settled, and a batch may never fill."""
 
 MOST_TOGETHER = 16
 """Views of one file that are described by one core, one after the other."""
@@ -63,8 +66,17 @@ class Described:
     copy: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A photo without its descriptor, and its picture, prepared for the model."""
+
+    described: Described
+    picture: npt.NDArray[Any]
+
+
 Work = Pending | Settled | Skipped
 Outcome = Described | Settled | Skipped
+Result = TypeVar("Result")
 
 
 class Describe(Protocol):
@@ -107,7 +119,8 @@ def describe(work: Iterable[Work], model: Model, *, workers: int | None = None) 
 
     Every worker reads, decodes and embeds one picture at a time. Measured on two cores, this is faster than passing
     batches to one multi-threaded session: decoding overlaps with inference, and no core waits for another. Load a
-    model for bulk work with `threads=1`.
+    model for bulk work with `threads=1`. A model on an accelerator gets batches instead: the workers read, decode and
+    prepare pictures for it, and the calling thread runs it.
 
     Args:
         work: the photos to describe. Settled and Skipped items pass through in their places.
@@ -115,27 +128,57 @@ def describe(work: Iterable[Work], model: Model, *, workers: int | None = None) 
         workers: the number of threads; None for one per core.
     """
     workers = workers or cores()
-    waiting: deque[Future[list[Described | Skipped]] | Settled | Skipped] = deque()
+    if model.most_together == 1:
+        yield from _on_workers(work, lambda items: describe_together(items, model), workers, 4 * workers)
+        return
+    ahead = 4 * workers + 2 * model.most_together
+    yield from _embedded(_on_workers(work, lambda items: prepare_together(items, model), workers, ahead), model)
+
+
+def _on_workers(
+    work: Iterable[Work], one: Callable[[list[Pending]], Sequence[Result]], workers: int, most_ahead: int
+) -> Iterator[Result | Settled | Skipped]:
+    """Apply `one` to the photos of each file on some threads, in order, a bounded number of photos ahead."""
+    waiting: deque[Future[Sequence[Result]] | Settled | Skipped] = deque()
     ahead = 0  # photos that are waiting, so that long groups do not run farther ahead than single photos
     pool = ThreadPoolExecutor(workers, thread_name_prefix="embed")
+
+    def first() -> Sequence[Result | Settled | Skipped]:
+        item = waiting.popleft()
+        return item.result() if isinstance(item, Future) else [item]
+
     try:
         for item in together(work):
-            waiting.append(pool.submit(describe_together, item, model) if isinstance(item, list) else item)
+            waiting.append(pool.submit(one, item) if isinstance(item, list) else item)
             ahead += len(item) if isinstance(item, list) else 1
-            while ahead >= 4 * workers and len(waiting) > workers:
-                results = _results(waiting.popleft())
+            while ahead >= most_ahead and len(waiting) > workers:
+                results = first()
                 ahead -= len(results)
                 yield from results
         while waiting:
-            yield from _results(waiting.popleft())
+            yield from first()
     finally:
         # After Ctrl-C or on a full disk, nothing that is still queued is needed.
         pool.shutdown(wait=True, cancel_futures=True)
         RECENT.clear()
 
 
-def _results(item: Future[list[Described | Skipped]] | Settled | Skipped) -> Sequence[Outcome]:
-    return item.result() if isinstance(item, Future) else [item]
+def _embedded(items: Iterable[Prepared | Outcome], model: Model) -> Iterator[Outcome]:
+    """Embed prepared pictures, as many at once as the model likes, and yield everything in order."""
+    held: list[Prepared | Outcome] = []
+    for item in items:
+        held.append(item)
+        if sum(isinstance(each, Prepared) for each in held) >= model.most_together or len(held) >= MOST_HELD:
+            yield from _embed_held(held, model)
+            held.clear()
+    yield from _embed_held(held, model)
+
+
+def _embed_held(held: Sequence[Prepared | Outcome], model: Model) -> Iterator[Outcome]:
+    pictures = [each.picture for each in held if isinstance(each, Prepared)]
+    descriptors = iter(model.embed_prepared(pictures) if pictures else ())
+    for each in held:
+        yield replace(each.described, descriptor=next(descriptors)) if isinstance(each, Prepared) else each
 
 
 def together(work: Iterable[Work]) -> Iterator[list[Pending] | Settled | Skipped]:
@@ -161,6 +204,16 @@ def _belongs(item: Pending, group: Sequence[Pending]) -> bool:
 
 def describe_together(items: Sequence[Pending], model: Model) -> list[Described | Skipped]:
     """Describe photos that share one file, in order. The descriptor is None if the content has the known hash."""
+    return [
+        replace(each.described, descriptor=np.asarray(model.embed_prepared([each.picture])[0]))
+        if isinstance(each, Prepared)
+        else each
+        for each in prepare_together(items, model)
+    ]
+
+
+def prepare_together(items: Sequence[Pending], model: Model) -> list[Prepared | Described | Skipped]:
+    """Read and prepare photos that share one file, in order. A photo whose content has the known hash is done."""
     source = items[0].photo.source
     try:
         # Before reading, so that the next run notices a change during the read.
@@ -170,21 +223,17 @@ def describe_together(items: Sequence[Pending], model: Model) -> list[Described 
         new = [item.photo.view for item, found in zip(items, hashes, strict=True) if found != item.known_hash]
         is_frame = items[0].photo.view is not None and items[0].photo.view.time_s is not None
         pictures = load_views(items[0].copy or source if is_frame else data, new, least_side_px=model.least_side_px)
+        described = [
+            Described(item.photo, found, hint, None, item.copy) for item, found in zip(items, hashes, strict=True)
+        ]
         return [
-            Described(item.photo, found, hint, _described(found, item, pictures, model), item.copy)
-            for item, found in zip(items, hashes, strict=True)
+            each if each.content_hash == item.known_hash else Prepared(each, model.prepare(next(pictures)))
+            for each, item in zip(described, items, strict=True)
         ]
     except UnreadablePhoto as error:
         if len(items) > 1:  # one damaged frame of a film must not cost the others
-            return [each for item in items for each in describe_together([item], model)]
+            return [each for item in items for each in prepare_together([item], model)]
         return [Skipped(items[0].photo.id, str(error))]
-
-
-def _described(
-    found: str, item: Pending, pictures: Iterator[npt.NDArray[np.uint8]], model: Model
-) -> npt.NDArray[np.float32] | None:
-    """The descriptor of the next picture; None if the content has the known hash, and so no picture."""
-    return None if found == item.known_hash else np.asarray(model.embed([next(pictures)])[0])
 
 
 def describe_pictures(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 import numpy as np
@@ -41,6 +42,8 @@ class PictureInfo(Protocol):
     def licence(self) -> str | None: ...
     @property
     def view(self) -> View | None: ...
+    @property
+    def taken_at(self) -> datetime | None: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -153,8 +153,8 @@ def _outside(
             if len(kept) < LEAST_PHOTOS:
                 continue
             used += 1
-            with build_map(Path(folder) / f"{number}.map", _subset(photos, kept), model) as without:
-                parts.append(locate_queries(without, _subset(queries, strip)))
+            with build_map(Path(folder) / f"{number}.map", subset(photos, kept), model) as without:
+                parts.append(locate_queries(without, subset(queries, strip)))
     progress("regions held out", regions, regions)
     if not parts:
         return None, (
@@ -173,7 +173,8 @@ def _positions(pictures: EmbeddedPictures) -> Sequence[Position]:
     return [picture.position for picture in pictures.pictures if picture.position is not None]
 
 
-def _subset(pictures: EmbeddedPictures, rows: npt.NDArray[np.int64]) -> EmbeddedPictures:
+def subset(pictures: EmbeddedPictures, rows: npt.NDArray[np.int64]) -> EmbeddedPictures:
+    """The pictures of these rows, in their order."""
     return EmbeddedPictures(
         tuple(pictures.pictures[row] for row in rows),
         pictures.rows[rows],

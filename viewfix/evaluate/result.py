@@ -182,15 +182,16 @@ class Result:
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON. NaN and infinity become null; ranks and metres become text where they are keys."""
-        found: dict[str, Any] = _plain(dataclasses.asdict(self))
+        found: dict[str, Any] = plain(dataclasses.asdict(self))
         return found
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """Plain JSON values: NaN and infinity become null, keys become text."""
     if isinstance(value, dict):
-        return {_key(key): _plain(inner) for key, inner in value.items()}
+        return {_key(key): plain(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(inner) for inner in value]
+        return [plain(inner) for inner in value]
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value

@@ -71,19 +71,12 @@ def evaluate(
     if not len(dataset.queries):
         raise BadInput(f"The dataset {dataset.name} has no queries. Add some: --queries SOURCE")
     with open_subject(subject, progress) as opened:
-        checks = _checks_before(opened, dataset, settings, allow)
-        selfchecks.require(checks)
-        embedded = _embed(opened, dataset, progress)
-        checks += [
-            selfchecks.readable([*dataset.skipped, *embedded.photos.skipped, *embedded.queries.skipped], allow),
-            selfchecks.duplicates(embedded.photos, embedded.queries, allow),
-        ]
-        selfchecks.require(checks)
+        embedded, checks = prepare(opened, dataset, settings, allow, progress)
         return _measure(opened, dataset, embedded, checks, settings, progress)
 
 
 @dataclass(frozen=True, slots=True)
-class _Embedded:
+class Embedded:
     """Photos and queries with their descriptors, and for every query the rows of the right photos."""
 
     photos: EmbeddedPictures
@@ -91,7 +84,26 @@ class _Embedded:
     positives: list[npt.NDArray[np.int64]]
 
 
-def _embed(subject: Subject, dataset: EvaluationDataset, progress: Progress) -> _Embedded:
+def prepare(
+    subject: Subject, dataset: EvaluationDataset, settings: Settings, allow: frozenset[str], progress: Progress
+) -> tuple[Embedded, list[Check]]:
+    """Embed the pictures of a dataset, and run all self-checks, those that need no descriptors first.
+
+    Raises:
+        BadInput: a self-check failed and is not among those of `allow`.
+    """
+    checks = _checks_before(subject, dataset, settings, allow)
+    selfchecks.require(checks)
+    embedded = _embed(subject, dataset, progress)
+    checks += [
+        selfchecks.readable([*dataset.skipped, *embedded.photos.skipped, *embedded.queries.skipped], allow),
+        selfchecks.duplicates(embedded.photos, embedded.queries, allow),
+    ]
+    selfchecks.require(checks)
+    return embedded, checks
+
+
+def _embed(subject: Subject, dataset: EvaluationDataset, progress: Progress) -> Embedded:
     if subject.map is None:
         photos = embed_pictures(dataset.map, subject.model, stage="map photos", progress=progress)
         positives = dataset.positives
@@ -101,13 +113,13 @@ def _embed(subject: Subject, dataset: EvaluationDataset, progress: Progress) -> 
     if subject.map is None and dataset.areas is not None:
         photos = replace(photos, areas=dataset.areas.map[photos.rows])
         queries = replace(queries, areas=dataset.areas.queries[queries.rows])
-    return _Embedded(photos, queries, _readable_positives(positives, photos.rows, queries.rows))
+    return Embedded(photos, queries, _readable_positives(positives, photos.rows, queries.rows))
 
 
 def _measure(
     subject: Subject,
     dataset: EvaluationDataset,
-    embedded: _Embedded,
+    embedded: Embedded,
     checks: Sequence[Check],
     settings: Settings,
     progress: Progress,

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from .. import photos
+from ..basemap import drawable
 from ..blur import Blur
 from ..errors import BadInput, UnreadablePhoto
 from ..geo import Circle
@@ -20,7 +21,7 @@ from ..locate.evidence import Evidence
 from ..locate.options import QueryOptions
 from ..locate.query import Query, answer_with_evidence
 from ..locate.verify import VerifiedCandidate
-from ..locate.views import QueryView, features_of
+from ..locate.views import QueryView, closest_view, features_of
 from ..models.local import SEEN, LocalFeatures, Matcher
 from ..photos.views import load_view
 from ..types import Candidate, Fix, Position
@@ -61,7 +62,7 @@ def explain(query: Query, options: QueryOptions, context: MapContext, blur: Blur
         raise BadInput("A descriptor cannot be explained. Pass the photo to Map.explain.")
     fix, evidence = answer_with_evidence(query, options, context)
     shown, best = _shown(fix, evidence)
-    seen = _seen(query, shown[best] if shown else None, context)
+    seen = closest_view(query, shown[best].photo.id if shown else None, context.store)
     picture = load_view(photo, seen.view, least_side_px=SEEN.least_side_px)
     features = None
     if context.verifier is not None:
@@ -83,16 +84,8 @@ def explain(query: Query, options: QueryOptions, context: MapContext, blur: Blur
         calibration=describe_calibration(context.calibration),
         notes=(*_notes(evidence, verified), *_view_note(seen)),
         best_pair=best,
+        basemap=drawable(context.store),
     )
-
-
-def _seen(query: Query, best: Candidate | None, context: MapContext) -> QueryView:
-    """The view of the query to show: of a panorama, the one that is most similar to the best candidate."""
-    rows = {} if best is None else context.store.rows_of([best.photo.id])
-    descriptors = context.store.descriptors(list(rows.values()))
-    if not len(descriptors):
-        return query.asked[0]
-    return max(query.asked, key=lambda view: float(view.descriptor @ descriptors[0]))
 
 
 def _view_note(seen: QueryView) -> tuple[str, ...]:

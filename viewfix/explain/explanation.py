@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..basemap import Basemap
 from ..errors import StorageFailed
 from ..files import write_whole
 from ..links import NAMES
@@ -25,7 +26,7 @@ class Explanation:
     one that is the strongest evidence for the place in question. `photos_around` are positions of photos of the map
     near that place, of `photos_in_map` altogether. `numbers` add up to the log-odds of `fix.confidence`; an answer
     needs at least `least_confidence`. `calibration` explains in one sentence where the probability comes from; `notes`
-    are further sentences for the reader.
+    are further sentences for the reader. `basemap` is drawn under the plan.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Explanation:
     calibration: str
     notes: tuple[str, ...] = ()
     best_pair: int = 0
+    basemap: Basemap | None = None
 
     def html(self) -> str:
         """The explanation as one self-contained HTML page."""
@@ -54,7 +56,9 @@ class Explanation:
             query=stored(self.query),
             high_px=HIGH_PX,
             pairs=[pair_view(pair, self.query.shape, anchor) for pair in self.pairs],
-            plan=plan_view(fix, [pair.candidate for pair in self.pairs], self.photos_around, self.photos_in_map),
+            plan=plan_view(
+                fix, [pair.candidate for pair in self.pairs], self.photos_around, self.photos_in_map, self.basemap
+            ),
             numbers=number_rows(self.numbers),
             verdict=verdict(fix, self.least_confidence),
         )

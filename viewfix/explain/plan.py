@@ -6,6 +6,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ..basemap import Basemap
+from ..basemap.drawing import Ground, draw
 from ..geo import Plane, bearing_deg, distance_m
 from ..reports.formatting import counted, direction, heading, length
 from ..reports.plan import Frame, ScaleBar, ahead
@@ -73,10 +75,15 @@ class PlanView:
     wedge: Wedge | None
     scale_bar: ScaleBar
     description: str
+    ground: Ground | None = None
 
 
 def plan_view(
-    fix: Fix, pairs: Sequence[Candidate], photos_around: Sequence[Position], photos_in_map: int
+    fix: Fix,
+    pairs: Sequence[Candidate],
+    photos_around: Sequence[Position],
+    photos_in_map: int,
+    basemap: Basemap | None = None,
 ) -> PlanView | None:
     """Work out the plan; None if there is neither a fix nor a candidate, and so no place to draw."""
     numbered = _numbered(fix, pairs)
@@ -104,6 +111,7 @@ def plan_view(
         wedge=None if fix.position is None or fix.heading_deg is None else _wedge(fix.heading_deg, radius or 0.0),
         scale_bar=frame.scale_bar(),
         description=_description(fix, marks, len(photos), photos_in_map, centre),
+        ground=draw(basemap, frame),
     )  # fmt: skip
 
 

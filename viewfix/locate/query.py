@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -12,6 +12,7 @@ import numpy.typing as npt
 from ..errors import BadInput
 from ..models.local import Matcher
 from ..store.store import Store
+from ..timing import stage, timed
 from ..types import Candidate, Fix
 from .context import MapContext, density
 from .decide import VOTERS, decide
@@ -23,7 +24,7 @@ from .retrieve import retrieve, retrieve_rivals
 from .verify import VerifiedCandidate, observations
 from .views import Query, QueryView, Seen, features_of, hashes_of, merged, turned_back
 
-__all__ = ["Query", "answer", "answer_with_evidence", "depth", "gather"]
+__all__ = ["Query", "answer", "answer_with_evidence", "depth", "gather", "locate"]
 
 SURE = 0.97
 """If similarity alone gives at least this probability, nothing is verified: it would only cost time."""
@@ -35,6 +36,13 @@ DEPTHS = {"sure": 0, "likely": 3, "doubtful": 5}
 
 SAME_SIMILARITY = 0.999
 """Below this similarity, a candidate cannot be the same file as the query."""
+
+
+def locate(describe: Callable[[], Query], options: QueryOptions, context: MapContext) -> Fix:
+    """Answer the query that `describe` makes, and tell in the fix where the time went. Errors as for `gather`."""
+    with timed() as timings:
+        fix = answer(describe(), options, context)
+    return replace(fix, timings=timings)
 
 
 def answer(query: Query, options: QueryOptions, context: MapContext) -> Fix:
@@ -105,12 +113,14 @@ def gather(
 
     wanted = max(options.k, VOTERS)
     asked: list[tuple[QueryView, Sequence[Candidate]]] = []
-    for view in query.asked:
-        check_descriptor(view.descriptor, store.model.dim)
-        asked.append((view, retrieve(store, search, view.descriptor, wanted, options.region, without=without)))
-    seen = merged(asked, wanted)
-    elsewhere = _rivals(query, seen, options, context)
-    found = fuse_places([each.turned() for each in seen[:VOTERS]], elsewhere=elsewhere, most=places)
+    with stage("search"):
+        for view in query.asked:
+            check_descriptor(view.descriptor, store.model.dim)
+            asked.append((view, retrieve(store, search, view.descriptor, wanted, options.region, without=without)))
+        seen = merged(asked, wanted)
+        elsewhere = _rivals(query, seen, options, context)
+    with stage("fuse"):
+        found = fuse_places([each.turned() for each in seen[:VOTERS]], elsewhere=elsewhere, most=places)
     complete = True
 
     if found and matcher != "off":
@@ -119,12 +129,14 @@ def gather(
         verified, poses = _verify(context, query, seen[:deep], matcher, until)
         complete = len(verified) >= min(deep, len(seen))
         if verified:
-            seen = _with_inliers(seen, verified, matcher)
-            turned = [each.turned() for each in seen[:VOTERS]]
-            found = fuse_places(turned, elsewhere=elsewhere, matcher=matcher, most=places)
-            found = [apply_poses(consensus, poses) for consensus in found]
+            with stage("fuse"):
+                seen = _with_inliers(seen, verified, matcher)
+                turned = [each.turned() for each in seen[:VOTERS]]
+                found = fuse_places(turned, elsewhere=elsewhere, matcher=matcher, most=places)
+                found = [apply_poses(consensus, poses) for consensus in found]
 
-    weighed = tuple(weigh(consensus, density(store, consensus), calibration) for consensus in found)
+    with stage("fuse"):
+        weighed = tuple(weigh(consensus, density(store, consensus), calibration) for consensus in found)
     candidates = tuple(each.candidate for each in seen)
     return Evidence(candidates, weighed, matcher, complete, _itself(query, candidates, store))
 
@@ -193,7 +205,8 @@ def _verify(
         features = features_of(verifier, query.photo, view.view)
         found = verifier.verify(features.features, candidates, matcher, until=until)
         verified += found
-        poses += [turned_back(pose, view) for pose in observations(features, found)]
+        with stage("pose"):
+            poses += [turned_back(pose, view) for pose in observations(features, found)]
     return verified, poses
 
 

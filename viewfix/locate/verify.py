@@ -12,6 +12,7 @@ import numpy.typing as npt
 from ..models.local import LocalFeatures, LocalModel, Matcher, Pairs, shared
 from ..store.local_features import Identity, LocalFeatureCache
 from ..store.store import Store
+from ..timing import stage
 from ..types import Camera, Candidate, Photo, Progress, silent
 from .features import PhotoFeatures
 from .geometry import LONGEST_PX, Geometry, Size, estimate, relative_pose
@@ -100,7 +101,8 @@ class Verifier:
         """Extract the local features of (H, W, 3) uint8 RGB pixels."""
         self.model.load()  # before the clock starts, because the estimate is for a photo
         began = time.monotonic()
-        features = self.model.extract(picture)
+        with stage("features"):
+            features = self.model.extract(picture)
         self._extraction_s = _smoothed_s(self._extraction_s, time.monotonic() - began)
         return QueryFeatures(features, camera)
 
@@ -138,8 +140,11 @@ class Verifier:
         verified: list[VerifiedCandidate] = []
         for candidate, features in self._with_features(candidates, until):
             began = time.monotonic()
-            pairs = self.model.match(query, features, matcher)
-            geometry = estimate(query.points_px(LONGEST_PX)[pairs[:, 0]], features.points_px(LONGEST_PX)[pairs[:, 1]])
+            with stage("match"):
+                pairs = self.model.match(query, features, matcher)
+            at = query.points_px(LONGEST_PX)[pairs[:, 0]], features.points_px(LONGEST_PX)[pairs[:, 1]]
+            with stage("geometry"):
+                geometry = estimate(*at)
             counted = replace(candidate, inliers=geometry.inliers if geometry else 0)
             verified.append(VerifiedCandidate(counted, features, pairs, geometry))
             self._pair_s = _smoothed_s(self._pair_s, time.monotonic() - began)
@@ -152,8 +157,9 @@ class Verifier:
     def _with_features(
         self, candidates: Sequence[Candidate], until: float | None
     ) -> Iterator[tuple[Candidate, LocalFeatures]]:
-        identities = self.features.identities([candidate.photo.id for candidate in candidates])
-        known = self.features.known(identities.values())
+        with stage("features"):
+            identities = self.features.identities([candidate.photo.id for candidate in candidates])
+            known = self.features.known(identities.values())
         fresh: dict[Identity, LocalFeatures] = {}
         try:
             for candidate in candidates:
@@ -165,7 +171,8 @@ class Verifier:
                 if until is not None and time.monotonic() + wanted_s > until:
                     return
                 if features is None:
-                    features = self.features.compute(candidate.photo, identity)
+                    with stage("features"):
+                        features = self.features.compute(candidate.photo, identity)
                     if features is None:
                         continue
                     fresh[identity] = features

@@ -20,6 +20,8 @@ from ..photos.panoramas import Panoramic, panoramic
 from ..photos.sphere import WHOLE, is_whole_sphere
 from ..photos.views import load_view, load_views
 from ..sources import PanoramaMode, views_of_panorama
+from ..store.store import Store
+from ..timing import stage
 from ..types import Camera, Candidate, Photo, Position, View
 from .relative_pose import PoseObservation
 from .verify import QueryFeatures, Verifier
@@ -69,7 +71,10 @@ def describe_query(photo: Readable, model: Model, panorama: PanoramaMode = "ask"
     """
     about = None if panorama == "no" else _panoramic(photo)
     if about is None or not (about.is_told or panorama == "yes"):
-        [descriptor] = model.embed([load(photo, least_side_px=model.least_side_px)])
+        with stage("decode"):
+            pixels = load(photo, least_side_px=model.least_side_px)
+        with stage("embed"):
+            [descriptor] = model.embed([pixels])
         remark = _QUESTION if about is not None and about.is_likely else None
         return Query(descriptor, photo, remark=remark)
     if about.extent is None:
@@ -79,11 +84,13 @@ def describe_query(photo: Readable, model: Model, panorama: PanoramaMode = "ask"
         )
     sphere = Photo("", "", Position(0, 0), 0.0, camera=_camera(photo))
     photos = [each for each in views_of_panorama(sphere, extent=about.extent) if each.view is not None]
-    pictures = load_views(photo, [each.view for each in photos], least_side_px=model.least_side_px)
-    views = tuple(
-        QueryView(model.embed([picture])[0], each.heading_deg or 0.0, each.view)
-        for each, picture in zip(photos, pictures, strict=True)
-    )
+    with stage("decode"):
+        pictures = list(load_views(photo, [each.view for each in photos], least_side_px=model.least_side_px))
+    with stage("embed"):
+        views = tuple(
+            QueryView(model.embed([picture])[0], each.heading_deg or 0.0, each.view)
+            for each, picture in zip(photos, pictures, strict=True)
+        )
     if not views:
         raise UnreadablePhoto("The photo is a panorama that shows too little of the sphere to cut out a view.")
     return Query(views[0].descriptor, photo, views)
@@ -117,13 +124,23 @@ def _camera(photo: Readable) -> Camera | None:
 
 def features_of(verifier: Verifier, photo: Readable, view: View | None) -> QueryFeatures:
     """The local features of a query, or of one view of it, and its camera."""
-    picture = load_view(photo, view, least_side_px=SEEN.least_side_px)
-    camera = _camera(photo)
+    with stage("decode"):
+        picture = load_view(photo, view, least_side_px=SEEN.least_side_px)
+        camera = _camera(photo)
     if view is not None and view.field_of_view_deg is not None:
         side_px = picture.shape[0]
         focal_px = side_px / 2 / math.tan(math.radians(view.field_of_view_deg) / 2)
         camera = Camera(focal_px=focal_px, width_px=side_px, height_px=side_px)
     return verifier.query_features(picture, camera)
+
+
+def closest_view(query: Query, photo_id: str | None, store: Store) -> QueryView:
+    """The view of a query that is most similar to a photo of the map; the first if the map does not have the photo."""
+    rows = {} if photo_id is None or not query.views else store.rows_of([photo_id])
+    descriptors = store.descriptors(list(rows.values()))
+    if not len(descriptors):
+        return query.asked[0]
+    return max(query.asked, key=lambda view: float(view.descriptor @ descriptors[0]))
 
 
 @dataclass(frozen=True, slots=True)

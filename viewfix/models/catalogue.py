@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ..errors import BadInput, UnknownModel
 from . import trial, weights
+from .devices import Device, chosen_device
 from .entry import Entry
 from .model import Model
 from .onnx import OnnxModel, model_file
@@ -111,13 +112,15 @@ def named(name: str, *, threads: int | None = None) -> Model:
         BadInput: a published model that was not fetched yet.
     """
     known = entry(name)
-    return _shipped(_present(known), threads) if known.ships else OnnxModel(_present(known), threads=threads)
+    if known.ships:
+        return _shipped(_present(known), threads, chosen_device())
+    return OnnxModel(_present(known), threads=threads)
 
 
 @functools.cache
-def _shipped(file: Path, threads: int | None) -> OnnxModel:
+def _shipped(file: Path, threads: int | None, device: Device) -> OnnxModel:
     """A shipped model, loaded once for each number of threads, however many maps of a process use it."""
-    return OnnxModel(file, threads=threads)
+    return OnnxModel(file, threads=threads, device=device)
 
 
 def given(model: Model | str | Path | None) -> Model:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +21,8 @@ class Model(ABC):
     dim: int
     least_side_px: int
     """A decoder may shrink pictures as long as both sides keep at least this many pixels."""
+    most_together: int = 1
+    """The number of pictures that are best described at once: 1 on a CPU."""
 
     @property
     @abstractmethod
@@ -45,3 +48,11 @@ class Model(ABC):
         descriptors = self._embed(pictures)
         assert descriptors.shape == (len(pictures), self.dim) and descriptors.dtype == np.float32
         return descriptors
+
+    def prepare(self, picture: npt.NDArray[np.uint8]) -> npt.NDArray[Any]:
+        """Do for one picture what can be done by another thread before `embed_prepared`. Thread-safe."""
+        return picture
+
+    def embed_prepared(self, prepared: Sequence[npt.NDArray[Any]]) -> npt.NDArray[np.float32]:
+        """Describe what `prepare` returned for each picture, as `embed` would."""
+        return self.embed(prepared)

@@ -1,4 +1,4 @@
-"""Models run by ONNX Runtime on the CPU.
+"""Models run by ONNX Runtime, on the CPU or on an accelerator.
 
 docs/models.md specifies the description that each file carries.
 """
@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,13 +17,18 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import BadInput
+from .devices import Device, chosen_device, open_on
 from .model import Model
 from .preprocessing import Preprocessing
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
+log = logging.getLogger(__name__)
+
 METADATA_KEY = "viewfix"
+BATCH = 32
+"""Pictures of one size that an accelerator describes at once."""
 FORMAT = 1
 """Version of the description; files of later versions are refused."""
 
@@ -34,12 +40,14 @@ class OnnxModel(Model):
         path: an .onnx file, or a folder with one in it.
         threads: cores for one picture. 1 is fastest for many pictures, with one calling thread for each core;
             None uses all cores and answers a single picture soonest.
+        device: where to run it; None for what `set_device` chose. "auto" takes the best that works.
     """
 
-    def __init__(self, path: str | Path, *, threads: int | None = None) -> None:
+    def __init__(self, path: str | Path, *, threads: int | None = None, device: Device | None = None) -> None:
         self.path = model_file(Path(path))
         content = read(self.path)
-        self._session = session(content, self.path, threads or _cores())
+        self._session, self.device = session_on(device or chosen_device(), content, self.path, threads or _cores())
+        self.most_together = 1 if self.device == "cpu" else BATCH
         about = _description(self._session, self.path)
         self.about: dict[str, Any] = about
         """The description in the file: name, licence, sources, recipe."""
@@ -55,19 +63,58 @@ class OnnxModel(Model):
         return self._fingerprint
 
     def _embed(self, pictures: Sequence[npt.NDArray[np.uint8]]) -> npt.NDArray[np.float32]:
-        # One by one: pictures may differ in size, no descriptor depends on the rest of its batch, not even in the last
-        # bit, and batches are not faster on a CPU.
-        return np.concatenate([self._embed_one(picture) for picture in pictures])
+        return self.embed_prepared([self.prepare(picture) for picture in pictures])
 
-    def _embed_one(self, picture: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-        (descriptor,) = self._session.run([self._output], {self._input: self.preprocessing.apply(picture)})
-        length = np.linalg.norm(descriptor)
-        if not 0 < length < np.inf:  # NaN fails too
-            raise BadInput(
-                f"The model {self.name} gave a descriptor of length {length} for a picture of "
-                f"{picture.shape[1]}x{picture.shape[0]} px. The file {self.path} is damaged. Export it again."
+    def prepare(self, picture: npt.NDArray[np.uint8]) -> npt.NDArray[Any]:
+        """The input of the network for one picture, (1, ...)."""
+        return self.preprocessing.apply(picture)
+
+    def embed_prepared(self, prepared: Sequence[npt.NDArray[Any]]) -> npt.NDArray[np.float32]:
+        """Describe what `prepare` returned: (N, dim) float32, every row of length 1, in order.
+
+        On a CPU one by one: no descriptor depends on the rest of its batch, not even in the last bit, and batches are
+        not faster. On an accelerator, pictures of one size go together, `most_together` at once.
+        """
+        found = np.empty((len(prepared), self.dim), np.float32)
+        for rows in _of_one_size(prepared, self.most_together):
+            found[rows] = self._run([prepared[row] for row in rows])
+        return found
+
+    def _run(self, inputs: Sequence[npt.NDArray[Any]]) -> npt.NDArray[np.float32]:
+        """Run pictures of one size together; if the memory of the device is too small, half as many from then on."""
+        try:
+            (descriptors,) = self._session.run([self._output], {self._input: np.concatenate(inputs)})
+        except Exception as error:  # those of ONNX Runtime have no common base class
+            if len(inputs) == 1 or not _is_out_of_memory(error):
+                raise
+            half = (len(inputs) + 1) // 2
+            self.most_together = min(self.most_together, half)
+            log.warning(
+                "The %s has too little memory for %d pictures at once; trying %d", self.device, len(inputs), half
             )
-        return np.asarray(descriptor / length, np.float32)
+            return np.concatenate([self._run(inputs[:half]), self._run(inputs[half:])])
+        lengths = np.linalg.norm(descriptors, axis=1, keepdims=True)
+        if not ((lengths > 0) & (lengths < np.inf)).all():  # NaN fails too
+            wrong = lengths[~((lengths > 0) & (lengths < np.inf))][0]
+            raise BadInput(
+                f"The model {self.name} gave a descriptor of length {wrong} for an input of shape "
+                f"{inputs[0].shape}. The file {self.path} is damaged. Export it again."
+            )
+        return np.asarray(descriptors / lengths, np.float32)
+
+
+def _of_one_size(prepared: Sequence[npt.NDArray[Any]], most: int) -> Iterator[list[int]]:
+    """Rows whose inputs have one shape, at most `most` at once."""
+    by_shape: dict[tuple[int, ...], list[int]] = {}
+    for row, each in enumerate(prepared):
+        by_shape.setdefault(each.shape, []).append(row)
+    for rows in by_shape.values():
+        yield from (rows[start : start + most] for start in range(0, len(rows), most))
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    said = str(error).lower()
+    return any(words in said for words in ("out of memory", "out_of_memory", "failed to allocate", "bad_alloc"))
 
 
 def _cores() -> int:
@@ -95,14 +142,28 @@ def read(path: Path) -> bytes:
 
 def session(content: bytes, path: Path, threads: int) -> InferenceSession:
     """An ONNX Runtime session on the CPU for the content of `path`; BadInput if it cannot be run."""
+    return session_on("cpu", content, path, threads)[0]
+
+
+def session_on(device: Device, content: bytes, path: Path, threads: int) -> tuple[InferenceSession, str]:
+    """An ONNX Runtime session for the content of `path`, and the device that it runs on.
+
+    Raises:
+        BadInput: the file is not a model, or the device does not work.
+    """
     import onnxruntime  # takes 0.2 s
 
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 4  # errors are raised; keep the terminal quiet
+    def options() -> onnxruntime.SessionOptions:
+        made = onnxruntime.SessionOptions()
+        made.intra_op_num_threads = threads
+        made.inter_op_num_threads = 1
+        made.log_severity_level = 4  # errors are raised; keep the terminal quiet
+        return made
+
     try:
-        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        return open_on(device, content, path, options)
+    except BadInput:
+        raise
     except Exception as error:  # its exceptions have no common base class
         seen = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
         raise BadInput(

@@ -133,7 +133,7 @@ def _main(path: Path) -> int:
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     try:
         picture = np.random.default_rng(0).integers(0, 256, (240, 320, 3)).astype(np.uint8)
-        OnnxModel(path, threads=1).embed([picture])
+        OnnxModel(path, threads=1, device="cpu").embed([picture])
     except ViewfixError as error:
         sys.stdout.reconfigure(encoding="utf-8")  # type: ignore[union-attr]
         print(error)

@@ -13,10 +13,11 @@ from ..geojson import to_json
 from ..locate.confidence import Calibration
 from ..models.model import Model
 from ..photos.licences import Thumbnails as Rule
+from ..roads.coding import encode
 from ..roads.combined import combined
-from ..roads.graph import encode
-from ..types import PointOfInterest, Progress, silent
+from ..types import Progress, silent
 from . import app
+from .basemap import basemap_of
 from .check import check_of
 from .compress import compressed
 from .defaults import query_defaults
@@ -24,6 +25,7 @@ from .folder import Stored, manifest_of, refuse_others, version_of, write
 from .model import PackedModel, packed_model
 from .parts import PART_BYTES, parts_of
 from .photos import Content, PhotoStore, calibration_of, content_of, photos_bundle, track_model_of
+from .points import packed_point
 from .text import whole_characters
 from .thumbnails import Thumbnails, thumbnails_of
 
@@ -36,14 +38,16 @@ class PackOptions:
     """What a pack contains besides the map and its model.
 
     `title` is the app's name on a phone; None for the map's name. `thumbnails_px` is the longer side of thumbnails, 0
-    for none, and `rule` decides which photos get one. `basemap` is a .pmtiles file. `webgpu` adds the engine for
-    graphics processors. `blur` is what is blurred in thumbnails: "faces", or .onnx files of your own.
+    for none, and `rule` decides which photos get one. `basemap` is a .pmtiles file that replaces the map's own base
+    map; `plain_ground` leaves out both. `webgpu` adds the engine for graphics processors. `blur` is what is blurred in
+    thumbnails: "faces", or .onnx files of your own.
     """
 
     title: str | None = None
     thumbnails_px: int = 0
     rule: Rule = "licensed"
     basemap: Path | None = None
+    plain_ground: bool = False
     webgpu: bool = False
     blur: tuple[str, ...] = ()
 
@@ -113,10 +117,10 @@ def pack(
     """
     options = options or PackOptions()
     refuse_others(target)
-    basemap = _basemap(options.basemap)
+    basemap = basemap_of(store.basemap_file, options.basemap, wanted=not options.plain_ground)
     packed = packed_model(model, store.address)
     content = content_of(store)
-    points = [_point(point) for point in store.points.all()]
+    points = [packed_point(point) for point in store.points.all()]
     thumbnails = None
     if options.thumbnails_px:
         made = thumbnails_of(content.photos, options.thumbnails_px, options.rule, progress, Blur.of_any(options.blur))
@@ -141,7 +145,7 @@ def pack(
     own = _data_files(content, packed, points, about, thumbnails)
     if (graph := combined(store.roads)) is not None:
         own["roads.bin"] = encode(graph)
-    files = list(_stored(own, options, parted, progress))
+    files = list(_stored(own, parted, progress, webgpu=options.webgpu))
     beside = app.at_root(title)
     version = version_of(files, app.page_template().encode(), *beside.values())
     beside["index.html"] = app.page(title, version)
@@ -174,10 +178,8 @@ def _data_files(
     }
 
 
-def _stored(
-    own: dict[str, bytes], options: PackOptions, parted: dict[str, bytes], progress: Progress
-) -> Iterator[Stored]:
-    everything = dict(app.versioned(basemap=options.basemap is not None, webgpu=options.webgpu)) | own
+def _stored(own: dict[str, bytes], parted: dict[str, bytes], progress: Progress, *, webgpu: bool) -> Iterator[Stored]:
+    everything = dict(app.versioned(basemap="basemap.pmtiles" in parted, webgpu=webgpu)) | own
     for done, (path, content) in enumerate(everything.items()):
         progress("packing", done, len(everything))
         small = compressed(path, content) if app.may_compress(path) else None
@@ -186,32 +188,6 @@ def _stored(
         for path, part in parts_of(name, whole):
             yield Stored(path, part, len(part))
     progress("packing", len(everything), len(everything))
-
-
-def _point(point: PointOfInterest) -> dict[str, Any]:
-    return {
-        "id": point.id,
-        "name": point.name,
-        "kind": point.kind,
-        "position": {"lat": round(point.position.lat, 7), "lon": round(point.position.lon, 7)},
-        "names": dict(point.names),
-        "links": dict(point.links),
-        "notability": round(point.notability, 4),
-        "attribution": point.attribution,
-        "licence": point.licence,
-    }
-
-
-def _basemap(path: Path | None) -> bytes | None:
-    if path is None:
-        return None
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise BadInput(f"The base map {path} cannot be read ({error.strerror}). Pass a .pmtiles file.") from None
-    if not content.startswith(b"PMTiles\x03"):
-        raise BadInput(f"{path} is not a PMTiles file of version 3. Cut one out for your area with: pmtiles extract")
-    return content
 
 
 def _sizes(files: list[Stored], *, manifest_bytes: int) -> dict[str, int]:

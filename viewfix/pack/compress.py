@@ -15,7 +15,8 @@ LEAST_BYTES = 2_000
 _TEXT = {"lc": 4, "lp": 0, "pb": 0}  # a byte depends on the byte before it: code, JSON, WebAssembly
 _HALVES = {"lc": 0, "lp": 1, "pb": 1}  # float16: every other byte is of the same kind
 _NUMBERS = {"lc": 0, "lp": 0, "pb": 0}
-_SETTINGS = {".onnx": _HALVES, ".bin": _NUMBERS}
+_MOSTLY_NUMBERS = {"lc": 1, "lp": 0, "pb": 0}  # with a table of names
+_SETTINGS = {".onnx": _HALVES, "roads.bin": _MOSTLY_NUMBERS, ".bin": _NUMBERS}  # the first that fits
 
 
 def compressed(name: str, content: bytes) -> bytes | None:

@@ -17,6 +17,7 @@ from ..types import Camera, View
 from .bundle import ALIGNED, MAGIC, START
 from .checks import integer_of, list_of, number_of, object_of, parsed, refuse, text_of, text_or_none
 from .photos import DEGREE, MOST_PHOTOS, NO_HEADING
+from .points import FARTHEST_STEPS, MOST_CORNERS
 
 MOST_DIM = 16_384
 KINDS = {"int8": 1, "uint8": 1, "uint16": 2, "int32": 4, "uint32": 4, "float32": 4}
@@ -187,6 +188,8 @@ def _check_numbers(about: Mapping[str, Any], dim: int) -> None:
         number_of(calibration.get(name), f"calibration.{name}", -1e6, 1e6)
     number_of(calibration.get("radius_m"), "calibration.radius_m", 0, 1e6)
     integer_of(calibration.get("photos"), "calibration.photos", 0, 2**31)
+    if "share_found" in calibration:
+        number_of(calibration["share_found"], "calibration.share_found", 0, 1)
     check = object_of(about.get("check"), "check")
     integer_of(check.get("side_px"), "check.side_px", 1, 2048)
     number_of(check.get("least_cosine"), "check.least_cosine", 0, 1)
@@ -237,4 +240,9 @@ def points_of(value: Any) -> list[Any]:
         for name in ("names", "links"):
             for key, each in object_of(point.get(name), f"{name} of a point").items():
                 text_of(each, f"{name}.{key[:40]} of a point")
+        outline = list_of(point.get("outline", []), "outline of a point", most=2 * MOST_CORNERS)
+        if len(outline) % 2:
+            refuse("an outline has a latitude without a longitude")
+        for each in outline:
+            integer_of(each, "a number of an outline", -FARTHEST_STEPS, FARTHEST_STEPS)
     return points

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import BadInput
-from ..roads.graph import Graph, decode
+from ..roads.coding import decode
+from ..roads.graph import Graph
 from .checks import integer_of, list_of, object_of, parsed, refuse, text_of
 from .compress import SUFFIX
 from .contents import PhotoData, points_of, read_photos

@@ -14,6 +14,7 @@ from .facts import Panorama
 
 Pixels = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]
+Doubles = npt.NDArray[np.float64]
 
 FIELD_OF_VIEW_DEG = 90.0
 """The default horizontal angle of a view."""
@@ -140,6 +141,25 @@ def cut(panorama: Pixels, view: View, extent: Extent = WHOLE) -> Pixels:
     return _sampled(panorama, column, np.clip(row, 0, height_px - 1))
 
 
+def places(view: View, points: npt.ArrayLike, extent: Extent = WHOLE) -> Floats:
+    """Where points of a view are in its panorama.
+
+    Args:
+        view: the direction and the field of view.
+        points: (N, 2) x and y as shares of the side of the view, from its top left corner.
+        extent: the part of the sphere that the panorama shows.
+
+    Returns:
+        (N, 2) float32 x and y as shares of the width and height of the panorama.
+    """
+    field_deg, pitch_deg, roll_deg = _angles(view)
+    steps = (np.asarray(points, np.float64).reshape(-1, 2) * 2 - 1) * math.tan(math.radians(field_deg) / 2)
+    column, row = _looks(steps[:, 0], steps[:, 1], pitch_deg, roll_deg)
+    across = (column + (view.yaw_deg or 0.0) / 360 - extent.left) % 1.0 / extent.width
+    down = (row - extent.top) / extent.height
+    return np.clip(np.column_stack([across, down]), 0.0, 1.0).astype(np.float32)
+
+
 def _angles(view: View) -> tuple[float, float, float]:
     return view.field_of_view_deg or FIELD_OF_VIEW_DEG, view.pitch_deg or 0.0, view.roll_deg or 0.0
 
@@ -149,13 +169,18 @@ def _directions(side_px: int, field_deg: float, pitch_deg: float, roll_deg: floa
     """Where a view with yaw 0 looks: (S, S) columns and rows each, as shares of the full width and height."""
     # Pixel centres on the plane at distance 1, in the camera's frame: x right, y down, z forward.
     steps = ((np.arange(side_px) + 0.5) / side_px * 2 - 1) * math.tan(math.radians(field_deg) / 2)
-    x, y = np.meshgrid(steps, steps)
+    column, row = _looks(*np.meshgrid(steps, steps), pitch_deg, roll_deg)
+    return column.astype(np.float32), row.astype(np.float32)
+
+
+def _looks(x: Doubles, y: Doubles, pitch_deg: float, roll_deg: float) -> tuple[Doubles, Doubles]:
+    """Where points on the plane at distance 1 of a view with yaw 0 are, as shares of the full width and height."""
     roll, pitch = math.radians(roll_deg), math.radians(pitch_deg)
     x, y = x * math.cos(roll) - y * math.sin(roll), x * math.sin(roll) + y * math.cos(roll)
     down, forward = y * math.cos(pitch) - math.sin(pitch), y * math.sin(pitch) + math.cos(pitch)
     column = np.arctan2(x, forward) / (2 * math.pi) + 0.5
     row = 0.5 - np.arctan2(-down, np.hypot(x, forward)) / math.pi
-    return column.astype(np.float32), row.astype(np.float32)
+    return column, row
 
 
 def _sampled(panorama: Pixels, column: Floats, row: Floats) -> Pixels:

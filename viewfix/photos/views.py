@@ -46,7 +46,7 @@ def load_view(photo: Readable, view: View | None, *, least_side_px: int | None =
 def load_views(photo: Readable, views: Sequence[View | None], *, least_side_px: int | None = None) -> Iterator[Pixels]:
     """Load several views of one photo, which is decoded only once. Arguments and errors as for `load_view`."""
     if any(view is not None and view.time_s is not None for view in views):
-        yield from _moments(photo, views)
+        yield from _moments(photo, views, least_side_px)
         return
     cuts = [view for view in views if view is not None]
     if not cuts:
@@ -56,16 +56,17 @@ def load_views(photo: Readable, views: Sequence[View | None], *, least_side_px: 
     if len(cuts) < len(views):
         yield from (load_view(photo, view, least_side_px=least_side_px) for view in views)
         return
-    narrowest_deg = min(view.field_of_view_deg or FIELD_OF_VIEW_DEG for view in cuts)
-    least = None if least_side_px is None else math.ceil(least_side_px * 180 / narrowest_deg)
+    least = None if least_side_px is None else _least_height_px(least_side_px, cuts)
     panorama, extent = _load_panorama(photo, least)
     yield from (cut(panorama, view, extent) for view in cuts)
 
 
-def _moments(photo: Readable, views: Sequence[View | None]) -> Iterator[Pixels]:
+def _moments(photo: Readable, views: Sequence[View | None], least_side_px: int | None) -> Iterator[Pixels]:
     """Moments of a film; consecutive views of one moment share its frame."""
     if not isinstance(photo, str | Path):
         raise UnreadablePhoto("A moment of a film can only be read from its file. Pass the path of the film.")
+    cuts = [view for view in views if view is not None and not _is_whole(view)]
+    least = least_side_px if least_side_px is None or not cuts else _least_height_px(least_side_px, cuts)
     frame, at_s = None, None
     with contextlib.ExitStack() as opened:
         film: Film | None = None
@@ -77,9 +78,18 @@ def _moments(photo: Readable, views: Sequence[View | None]) -> Iterator[Pixels]:
                 if not isinstance(found, Frame):
                     film = film or opened.enter_context(Film(photo))
                     found = _frame(film, view.time_s)
-                frame, at_s = found.pixels(), view.time_s
+                frame, at_s = found.pixels(least), view.time_s
             assert frame is not None, "decoded for the first view of a moment"
             yield _part(frame, view)
+
+
+def _is_whole(view: View) -> bool:
+    return view.yaw_deg is None and view.pitch_deg is None and view.field_of_view_deg is None
+
+
+def _least_height_px(least_side_px: int, cuts: Sequence[View]) -> int:
+    """The height of a panorama from which each of these views can be cut with sides of this length."""
+    return math.ceil(least_side_px * 180 / min(view.field_of_view_deg or FIELD_OF_VIEW_DEG for view in cuts))
 
 
 def _frame(film: Film, time_s: float) -> Frame:
@@ -90,7 +100,7 @@ def _frame(film: Film, time_s: float) -> Frame:
 
 
 def _part(frame: Pixels, view: View) -> Pixels:
-    if view.yaw_deg is None and view.pitch_deg is None and view.field_of_view_deg is None:
+    if _is_whole(view):
         return frame
     height_px, width_px = frame.shape[:2]
     if not is_whole_sphere(width_px, height_px):
@@ -109,18 +119,20 @@ def identity_bytes(source: str, view: View | None) -> bytes:
 
 def _load_panorama(photo: Readable, least_height_px: int | None) -> tuple[Pixels, Extent]:
     """Load a panorama, shrunk as far as the full sphere keeps this height: a view must not skip pixels."""
-    about, least = None, least_height_px
+    about, least, whole_px = None, least_height_px, None
     if isinstance(photo, str | Path | bytes):
         header = read_header(photo)
         about = panorama_in(header.xmp)
-        extent = extent_of(about, *header.upright_px)
+        whole_px = header.upright_px
+        extent = extent_of(about, *whole_px)
         if least is not None and extent is not None:
-            width_px, height_px = header.upright_px
+            width_px, height_px = whole_px
             least = max(1, math.ceil(least * extent.height * min(1.0, width_px / height_px)))
     pixels = load(photo, least_side_px=least)
     height_px, width_px = pixels.shape[:2]
     extent = extent_of(about, width_px, height_px)
     if extent is None:
+        width_px, height_px = whole_px or (width_px, height_px)
         raise UnreadablePhoto(
             f"A view cannot be cut out of a picture with {width_px} x {height_px} pixels: an equirectangular panorama "
             "is twice as wide as it is high. Use a full panorama, or remove the view."

@@ -57,18 +57,23 @@ class Element:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """The elements to read from a file: all with a name, all ways with a tag, or the ways or nodes with certain ids."""
+    """The elements to read from a file: all with a name, all ways with one of some tags, all relations of a type,
+    or the ways or nodes with certain ids.
+    """
 
     named: bool = False
-    tagged: str | None = None
+    tagged: tuple[str, ...] = ()
+    relations: str | None = None
     ways: Set[int] = frozenset()
     nodes: Set[int] = frozenset()
 
     def allows(self, element: Element) -> bool:
         if self.named:
             return "name" in element.tags
-        if self.tagged is not None:
-            return element.type == "way" and self.tagged in element.tags
+        if self.tagged:
+            return element.type == "way" and not element.tags.keys().isdisjoint(self.tagged)
+        if self.relations is not None:
+            return element.type == "relation" and element.tags.get("type") == self.relations
         return element.id in (self.ways if element.type == "way" else self.nodes if element.type == "node" else ())
 
 
@@ -93,8 +98,12 @@ def from_pbf(path: Path, wanted: Wanted) -> Iterator[Element]:
     osmium = optional("osmium")
     if wanted.named:
         file = osmium.FileProcessor(str(path)).with_filter(osmium.filter.KeyFilter("name"))
-    elif wanted.tagged is not None:
-        file = osmium.FileProcessor(str(path), osmium.osm.WAY).with_filter(osmium.filter.KeyFilter(wanted.tagged))
+    elif wanted.tagged:
+        file = osmium.FileProcessor(str(path), osmium.osm.WAY).with_filter(osmium.filter.KeyFilter(*wanted.tagged))
+    elif wanted.relations is not None:
+        file = osmium.FileProcessor(str(path), osmium.osm.RELATION).with_filter(
+            osmium.filter.TagFilter(("type", wanted.relations))
+        )
     else:
         kind, ids = (osmium.osm.WAY, wanted.ways) if wanted.ways else (osmium.osm.NODE, wanted.nodes)
         file = osmium.FileProcessor(str(path), kind).with_filter(

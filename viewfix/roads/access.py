@@ -16,10 +16,15 @@ CAR_ROADS = {
     "tertiary", "tertiary_link", "unclassified", "residential", "living_street", "service", "road",
 }  # fmt: skip
 _FAST_ROADS = {"motorway", "motorway_link"}
-_PATHS = {"footway", "path", "pedestrian", "steps", "track", "cycleway", "corridor", "bridleway"}
+_PATHS = {"footway", "path", "pedestrian", "steps", "track", "cycleway", "corridor", "bridleway", "elevator"}
+FERRY = "ferry"
+_SOME_CARS = {"pedestrian", "track", FERRY}
 _CYCLE_PATHS = {"path", "track", "cycleway"}
-CLASSES = frozenset(CAR_ROADS | _PATHS)
-"""The values of `highway` that become roads; anything else, such as construction or bus_guideway, is left out."""
+CLASSES = frozenset(CAR_ROADS | _PATHS | {FERRY})
+"""The values of `highway` that become roads, and ferries; anything else, such as construction, is left out."""
+
+ROAD_KEYS = ("highway", "route")
+"""The tags that a road may have."""
 
 _OPEN = {"yes", "designated", "permissive", "destination", "customers", "official", "public"}
 _CLOSED = {"no", "private", "agricultural", "forestry", "delivery", "permit", "use_sidepath", "military", "emergency"}
@@ -34,9 +39,14 @@ _MAY_PASS = {  # barrier: the modes that it lets through without any further tag
 }  # fmt: skip
 
 
+def class_of(tags: Tags) -> str:
+    """The class of a road: the value of `highway`, or FERRY."""
+    return tags.get("highway") or (FERRY if tags.get("route") == FERRY else "")
+
+
 def access_of(tags: Tags) -> int:
     """The access mask of a way; 0 if it is not a road, or closed to everyone."""
-    road = tags.get("highway", "")
+    road = class_of(tags)
     if road not in CLASSES or tags.get("area") == "yes":  # the edge of a square is not a way across it
         return 0
     mask = WALK if _may_walk(road, tags) else 0
@@ -82,7 +92,7 @@ def _may_walk(road: str, tags: Tags) -> bool:
 
 
 def _may_cycle(road: str, tags: Tags) -> bool:
-    if road == "steps" or tags.get("bicycle") == "dismount":
+    if road in ("steps", "elevator") or tags.get("bicycle") == "dismount":
         return False
     if road in CAR_ROADS or road in _CYCLE_PATHS:
         verdict = _verdict(tags, ("bicycle", "vehicle", "access"))
@@ -91,8 +101,8 @@ def _may_cycle(road: str, tags: Tags) -> bool:
 
 
 def _may_drive(road: str, tags: Tags) -> bool:
-    if road not in CAR_ROADS:
-        return False
+    if road not in CAR_ROADS:  # a square, a track or a ferry only where it says that cars may use it
+        return road in _SOME_CARS and bool(_verdict(tags, ("motorcar", "motor_vehicle")))
     if road == "service" and tags.get("service") == "emergency_access":
         return False
     verdict = _verdict(tags, ("motorcar", "motor_vehicle", "vehicle", "access"))

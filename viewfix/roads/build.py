@@ -1,46 +1,26 @@
-"""Make a road graph of ways: split at junctions and barriers, keep what is connected, join, simplify, number."""
+"""Make a road graph of ways: split at junctions and barriers, keep what is connected, name, join, number."""
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
-from ..geo import lengths_m, wrap_lon_deg
-from ..optional import optional
-from .access import CAR_ROADS, CYCLE, DRIVE, WALK, reversed_access
+from ..geo import wrap_lon_deg
+from .access import CAR_ROADS, CYCLE, DRIVE, WALK
 from .components import labels_of
-from .graph import GATE, MOST_EDGES, STEP_DEG, Graph, Ints, Kind
+from .graph import GATE, Graph
+from .numbering import lengths_of, numbered
 from .osm import RoadData
+from .pieces import RoadPiece
 from .sidewalks import names_beside
 
 LEAST_COMPONENT_M = 2000.0
 """Roads that connect to less than this of other roads, such as a courtyard behind a gate, are left out."""
 
-SIMPLIFY_M = 1.5
-"""How far a simplified shape may be from the road as it was drawn. Lengths are those of the drawn road."""
-
 SIDEWALKS = {"footway", "path", "cycleway", "pedestrian"}
 METRES_A_DEGREE = 111_320.0
-CELLS_A_DEGREE = 400
-
-
-@dataclass(slots=True)
-class _Edge:
-    """A piece of road between two junctions. `nodes` are those of the file, its two ends included."""
-
-    start: int
-    end: int
-    nodes: Sequence[int]
-    road: str
-    access: int
-    name: str
-
-    def turned(self) -> _Edge:
-        nodes = self.nodes[::-1]
-        return _Edge(self.end, self.start, nodes, self.road, reversed_access(self.access), self.name)
 
 
 def build(data: RoadData, attribution: str | None = None, licence: str | None = None) -> Graph | None:
@@ -60,10 +40,10 @@ def build(data: RoadData, attribution: str | None = None, licence: str | None = 
     edges = _joined(edges)
     while len(kept := _without_dead_gates(edges)) < len(edges):
         edges = _joined(kept)
-    return _numbered(edges, data, attribution, licence) if edges else None
+    return numbered(edges, data, attribution, licence) if edges else None
 
 
-def _split(data: RoadData) -> list[_Edge]:
+def _split(data: RoadData) -> list[RoadPiece]:
     """Cut the ways into edges. Where a barrier stops a mode, every road gets its own end, with a gate between."""
     uses = Counter(node for way in data.ways for node in way.nodes)
     uses.update(end for way in data.ways for end in (way.nodes[0], way.nodes[-1]))
@@ -73,7 +53,7 @@ def _split(data: RoadData) -> list[_Edge]:
             if node in data.stops:
                 using[node] |= way.access
     stops = {node: mask for node, mask in data.stops.items() if mask & using[node]}
-    edges: list[_Edge] = []
+    edges: list[RoadPiece] = []
     ends: defaultdict[int, list[int]] = defaultdict(list)
     fresh = min(data.places, default=0) - 1
 
@@ -91,22 +71,24 @@ def _split(data: RoadData) -> list[_Edge]:
             node = way.nodes[at]
             if uses[node] > 1 or node in stops:
                 nodes = way.nodes[first : at + 1]
-                edges.append(_Edge(junction(nodes[0]), junction(node), nodes, way.road, way.access, way.name))
+                edges.append(
+                    RoadPiece(junction(nodes[0]), junction(node), nodes, way.road, way.access, way.name, way.id, way.id)
+                )
                 first = at
     everyone = WALK | CYCLE | DRIVE
     for node, copies in ends.items():
         open_to = everyone & ~stops[node]
-        edges += [_Edge(copies[0], copy, (node, node), GATE, open_to, "") for copy in copies[1:] if open_to]
+        edges += [RoadPiece(copies[0], copy, (node, node), GATE, open_to, "") for copy in copies[1:] if open_to]
     return edges
 
 
-def _keep_connected(edges: Iterable[_Edge], data: RoadData) -> None:
+def _keep_connected(edges: Iterable[RoadPiece], data: RoadData) -> None:
     """Clear the access of every mode where a road cannot be reached by it, or cannot be left again."""
     edges = list(edges)
     numbers: dict[int, int] = {}
     starts = [numbers.setdefault(edge.start, len(numbers)) for edge in edges]
     ends = [numbers.setdefault(edge.end, len(numbers)) for edge in edges]
-    lengths = _lengths_m(edges, data)
+    lengths = lengths_of(edges, data)
     for mode in (WALK, CYCLE, DRIVE):
         arcs = [(s, e) for s, e, edge in zip(starts, ends, edges, strict=True) if edge.access & mode & 0b010101]
         arcs += [(e, s) for s, e, edge in zip(starts, ends, edges, strict=True) if edge.access & mode & 0b101010]
@@ -122,11 +104,11 @@ def _keep_connected(edges: Iterable[_Edge], data: RoadData) -> None:
                 edge.access &= ~mode
 
 
-def _name_sidewalks(edges: Sequence[_Edge], data: RoadData) -> None:
+def _name_sidewalks(edges: Sequence[RoadPiece], data: RoadData) -> None:
     lat0, lon0 = data.places[edges[0].nodes[0]][1], data.places[edges[0].nodes[0]][0]
     scale_lon = METRES_A_DEGREE * float(np.cos(np.radians(lat0)))
 
-    def line(edge: _Edge) -> list[tuple[float, float]]:
+    def line(edge: RoadPiece) -> list[tuple[float, float]]:
         places = (data.places[node] for node in edge.nodes)
         return [(float(wrap_lon_deg(lon - lon0)) * scale_lon, (lat - lat0) * METRES_A_DEGREE) for lon, lat in places]
 
@@ -137,7 +119,7 @@ def _name_sidewalks(edges: Sequence[_Edge], data: RoadData) -> None:
         edge.name = name
 
 
-def _joined(edges: list[_Edge]) -> list[_Edge]:
+def _joined(edges: list[RoadPiece]) -> list[RoadPiece]:
     """Join two edges where nothing but they meet, and both are the same road."""
     at: defaultdict[int, set[int]] = defaultdict(set)
     loops = set()
@@ -155,8 +137,7 @@ def _joined(edges: list[_Edge]) -> list[_Edge]:
         alike = (before.road, before.name, before.access) == (after.road, after.name, after.access)
         if not alike or before.road == GATE:
             continue
-        nodes = [*before.nodes, *after.nodes[1:]]
-        edges[one] = _Edge(before.start, after.end, nodes, before.road, before.access, before.name)
+        edges[one] = before.joined(after)
         at[after.end].discard(other)
         at[after.end].add(one)
         edges[other].access = 0
@@ -165,64 +146,7 @@ def _joined(edges: list[_Edge]) -> list[_Edge]:
     return [edge for edge in edges if edge.access]
 
 
-def _without_dead_gates(edges: list[_Edge]) -> list[_Edge]:
+def _without_dead_gates(edges: list[RoadPiece]) -> list[RoadPiece]:
     """Leave out gates that lead nowhere."""
     degree = Counter(end for edge in edges for end in (edge.start, edge.end))
     return [edge for edge in edges if edge.road != GATE or min(degree[edge.start], degree[edge.end]) > 1]
-
-
-def _lengths_m(edges: Sequence[_Edge], data: RoadData) -> list[float]:
-    lines = [[data.places[node] for node in edge.nodes] for edge in edges]
-    return [float(each) for each in lengths_m(lines)]
-
-
-def _numbered(edges: list[_Edge], data: RoadData, attribution: str | None, licence: str | None) -> Graph:
-    """Number the junctions from south to north and the edges by their junctions, so that differences are small."""
-    if len(edges) > MOST_EDGES:
-        raise ValueError(f"it has more than {MOST_EDGES:,} pieces of road between junctions")
-    lengths = dict(zip(map(id, edges), _lengths_m(edges, data), strict=True))
-    origin_lon = next(iter(data.places.values()))[0]
-    whole = {node: _whole(place, origin_lon) for node, place in data.places.items()}
-    node_of = {edge.start: edge.nodes[0] for edge in edges} | {edge.end: edge.nodes[-1] for edge in edges}
-    cell = STEP_DEG * CELLS_A_DEGREE
-    order = sorted(node_of, key=lambda j: (round(whole[node_of[j]][0] * cell), whole[node_of[j]], j))
-    number = {junction: n for n, junction in enumerate(order)}
-    directed = [(e, lengths[id(e)]) if number[e.start] <= number[e.end] else (e.turned(), lengths[id(e)])
-                for e in edges]  # fmt: skip
-    kinds = [kind for kind, _ in Counter((e.road, e.access) for e, _ in directed).most_common()]
-    names = ["", *(name for name, _ in Counter(e.name for e, _ in directed).most_common() if name)]
-    kind_at, name_at = ({value: n for n, value in enumerate(each)} for each in (kinds, names))
-    shapes = _simplified([[whole[node] for node in e.nodes] for e, _ in directed])
-    rows = sorted(
-        (number[e.start], number[e.end], kind_at[e.road, e.access], name_at[e.name], round(length_m * 10), shape)
-        for (e, length_m), shape in zip(directed, shapes, strict=True)
-    )
-    points = [point for row in rows for point in row[5]]
-    starts, ends, kind, name, dm = np.array([row[:5] for row in rows], np.int64).T
-    at_junctions = np.array([whole[node_of[junction]] for junction in order], np.int64).reshape(-1, 2)
-    shape_points = np.array(points, np.int64).reshape(-1, 2)
-    counts = np.array([len(row[5]) for row in rows], np.int64)
-    where: tuple[Ints, Ints] = (at_junctions[:, 0], at_junctions[:, 1])
-    tables = tuple(Kind(*each) for each in kinds), tuple(names)
-    shape_columns = (counts, shape_points[:, 0], shape_points[:, 1])
-    return Graph(*where, starts, ends, kind, name, dm, *shape_columns, *tables, attribution, licence)
-
-
-def _whole(place: tuple[float, float], origin_lon: float) -> tuple[int, int]:
-    lon = origin_lon + float(wrap_lon_deg(place[0] - origin_lon))
-    return round(place[1] / STEP_DEG), round(lon / STEP_DEG)
-
-
-def _simplified(lines: list[list[tuple[int, int]]]) -> list[list[tuple[int, int]]]:
-    """The inner points of lines, without those that lie almost on the line between their neighbours."""
-    shapely = optional("shapely")
-    scale_lon = np.cos(np.radians(lines[0][0][0] * STEP_DEG))
-    flat = np.array([point for line in lines for point in line], np.float64) * (STEP_DEG * METRES_A_DEGREE)
-    flat[:, 1] *= scale_lon
-    line_of = np.repeat(np.arange(len(lines)), [len(line) for line in lines])
-    simple = shapely.simplify(shapely.linestrings(flat, indices=line_of), SIMPLIFY_M, preserve_topology=False)
-    found, at = shapely.get_coordinates(simple, return_index=True)
-    found[:, 1] /= scale_lon
-    whole = np.rint(found / (STEP_DEG * METRES_A_DEGREE)).astype(np.int64)
-    ends = np.searchsorted(at, np.arange(len(lines) + 1))
-    return [[(int(lat), int(lon)) for lat, lon in whole[ends[n] + 1 : ends[n + 1] - 1]] for n in range(len(lines))]

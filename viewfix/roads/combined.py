@@ -8,7 +8,8 @@ from typing import Protocol
 import numpy as np
 
 from ..store.roads import RoadSource
-from .graph import Graph, decompress
+from .coding import decompress
+from .graph import Graph, Ints
 
 
 class Stored(Protocol):
@@ -36,14 +37,15 @@ def _together(graphs: Sequence[Graph]) -> Graph:
     names = list(dict.fromkeys(["", *(name for graph in graphs for name in graph.name_table)]))
     kind_at, name_at = ({value: n for n, value in enumerate(each)} for each in (kinds, names))
     first = np.cumsum([0, *(len(graph.lats) for graph in graphs)])
+    first_edges = np.cumsum([0, *(len(graph.starts) for graph in graphs)])
     starts = [graph.starts + n for graph, n in zip(graphs, first, strict=False)]
     ends = [graph.ends + n for graph, n in zip(graphs, first, strict=False)]
     of_kinds = [np.array([kind_at[kind] for kind in g.kind_table], np.int64)[g.kinds] for g in graphs]
     of_names = [np.array([name_at[name] for name in g.name_table], np.int64)[g.names] for g in graphs]
-    credits = [
+    attribution, licence = (
         "; ".join(dict.fromkeys(filter(None, each)))[:1000] or None
         for each in ([g.attribution for g in graphs], [g.licence for g in graphs])
-    ]
+    )
     join = np.concatenate
     return Graph(
         join([graph.lats for graph in graphs]),
@@ -58,5 +60,11 @@ def _together(graphs: Sequence[Graph]) -> Graph:
         join([graph.shape_lons for graph in graphs]),
         tuple(kinds),
         tuple(names),
-        *credits,
+        attribution,
+        licence,
+        join([_moved(graph.turns, int(n)) for graph, n in zip(graphs, first_edges, strict=False)]),
     )
+
+
+def _moved(turns: Ints, edges: int) -> Ints:
+    return turns + np.array([2 * edges, edges, 0], np.int64)

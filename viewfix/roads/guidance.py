@@ -29,13 +29,16 @@ TURN_DEG = 50.0
 """On nameless paths a turn is a step only if it is at least this sharp, and both sides at least LEAST_STEP_M long."""
 
 METRES_A_DEGREE = 111_320.0
-STAIRS, PATH, ROAD = "stairs", "path", "road"
-_PATHS = {"footway", "path", "pedestrian", "track", "cycleway", "corridor", "bridleway", "gate"}
+STAIRS, FERRY, PATH, ROAD = "stairs", "ferry", "path", "road"
+APART = (STAIRS, FERRY)
+"""Surfaces that are steps of their own."""
+
+_PATHS = {"footway", "path", "pedestrian", "track", "cycleway", "corridor", "bridleway", "elevator", "gate"}
 
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """A part of a way along one road. `name` may be ""; `surface` is STAIRS, PATH or ROAD; `line` is (lat, lon)."""
+    """A part of a way on one road. `name` may be "". `surface` is STAIRS, FERRY, PATH or ROAD. `line` is (lat, lon)."""
 
     name: str
     surface: str
@@ -48,10 +51,10 @@ class Stretch:
 class RouteStep:
     """One step: turn, then go `distance_m` metres along `street`.
 
-    `street` is None where the road has no name. `surface` is "stairs", "path" or "road". `turn` of the first step is
-    relative to the heading of the camera, None if that is unknown; that of the last one is "arrive". `bearing_deg` is
-    the direction after the turn, `at` is where to turn, (lat, lon). `side` is where the destination lies at the end:
-    "left", "right", "ahead" or "behind"; None if it lies on the way, or for every other step.
+    `street` is None where the road has no name. `surface` is "stairs", "ferry", "path" or "road". `turn` of the first
+    step is relative to the heading of the camera, None if that is unknown; that of the last one is "arrive".
+    `bearing_deg` is the direction after the turn, `at` is where to turn, (lat, lon). `side` is where the destination
+    lies at the end: "left", "right", "ahead" or "behind"; None if it lies on the way, or for every other step.
     """
 
     turn: Turn | None
@@ -66,7 +69,7 @@ class RouteStep:
 
 def surface_of(road: str) -> str:
     """What a class of roads is, as far as it matters for words."""
-    return STAIRS if road == "steps" else PATH if road in _PATHS else ROAD
+    return STAIRS if road == "steps" else FERRY if road == FERRY else PATH if road in _PATHS else ROAD
 
 
 def steps_of(stretches: Sequence[Stretch], heading_deg: float | None, goal: Point) -> list[RouteStep]:
@@ -134,7 +137,7 @@ def _without_pauses(legs: Sequence[Stretch]) -> list[Stretch]:
     """Join a nameless leg to the one before it where one only goes straight on, and what has that leg's name."""
     found: list[Stretch] = []
     for leg in legs:
-        goes_on = bool(found) and STAIRS not in (leg.surface, found[-1].surface)
+        goes_on = bool(found) and leg.surface not in APART and found[-1].surface not in APART
         goes_on = goes_on and (not leg.name or leg.name == found[-1].name)
         if goes_on and turn_of(_direction(leg.line) - _direction(found[-1].line[::-1], back=True)) == "ahead":
             found[-1] = _glued(found[-1], leg, found[-1])
@@ -153,7 +156,7 @@ def _with(legs: list[Stretch], stretch: Stretch) -> list[Stretch]:
 
 def _is_short(leg: Stretch, below_m: float) -> bool:
     """Whether a leg is too short for a step of its own: with a name, or stairs, if it is half as long."""
-    return leg.length_m < (below_m / 2 if leg.name or leg.surface == STAIRS else below_m)
+    return leg.length_m < (below_m / 2 if leg.name or leg.surface in APART else below_m)
 
 
 def _glued(first: Stretch, second: Stretch, like: Stretch) -> Stretch:
@@ -164,7 +167,7 @@ def _glued(first: Stretch, second: Stretch, like: Stretch) -> Stretch:
 
 def _split_at_turns(leg: Stretch) -> list[Stretch]:
     """Split a nameless leg where it turns sharply; a street with a name is one step, however it bends."""
-    if leg.name or leg.surface == STAIRS:
+    if leg.name or leg.surface in APART:
         return [leg]
     along = distances_along(leg.line)
     total = along[-1]

@@ -15,7 +15,7 @@ from ..store.roads import RoadSource
 from ..store.store import Place, Store
 from ..types import Progress, silent
 from .build import build
-from .graph import compress
+from .coding import compress
 from .osm import read_roads, reader_of
 
 MARGIN_M = 2000.0

@@ -1,12 +1,12 @@
 """Read the roads of an OpenStreetMap file: the ways that can be used, with the positions of their nodes and barriers.
 
-The file is read twice: for the ways, and for their nodes.
+The file is read three times: for the ways, for their nodes, and for the rules for turns.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ..errors import BadInput
@@ -15,8 +15,9 @@ from ..pois.osm import PBF_ENDINGS, XML_ENDINGS
 from ..pois.osm_elements import Element, Place, Read, Wanted, from_json, from_pbf, from_xml
 from ..sources.columns import readable
 from ..types import Progress, silent
-from .access import access_of, stopped_by
+from .access import ROAD_KEYS, access_of, class_of, stopped_by
 from .graph import LONGEST_NAME
+from .turns import MOST_RULES, TurnRule, rule_of
 
 MOST_NODES = 6_000_000
 """The limit for the nodes of all roads of a file; the city of Berlin has about a million."""
@@ -26,21 +27,23 @@ REPORT_EVERY = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """A part of a road: the ids of its nodes, the value of `highway`, its access mask and its name, which may be ""."""
+    """A part of a road: the ids of its nodes, its class, access mask, name, which may be "", and id in the file."""
 
     nodes: Sequence[int]
     road: str
     access: int
     name: str
+    id: int = 0
 
 
 @dataclass(slots=True)
 class RoadData:
-    """The ways of a file, the (lon, lat) of their nodes, and the modes that barriers at nodes stop."""
+    """The ways of a file, the (lon, lat) of their nodes, what barriers at nodes stop, and its rules for turns."""
 
     ways: list[Way] = field(default_factory=list)
     places: dict[int, Place] = field(default_factory=dict)
     stops: dict[int, int] = field(default_factory=dict)
+    rules: list[TurnRule] = field(default_factory=list)
 
 
 def reader_of(file: Path) -> Read:
@@ -89,7 +92,7 @@ def _read(path: Path, read: Read, progress: Progress) -> RoadData:
     wanted: set[int] = set()
     inline: dict[Place, int] = {}
     total = 0
-    for way in read(path, Wanted(tagged="highway")):
+    for way in read(path, Wanted(tagged=ROAD_KEYS)):
         access = access_of(way.tags) if way.type == "way" and way.id not in seen else 0
         if not access:
             continue
@@ -102,7 +105,7 @@ def _read(path: Path, read: Read, progress: Progress) -> RoadData:
                 f"The roads of {path} have more than {MOST_NODES:,} nodes. Cut out the area of the map first: "
                 "osmium extract -b WEST,SOUTH,EAST,NORTH"
             )
-        data.ways.append(Way(nodes, way.tags["highway"], access, _name(way)))
+        data.ways.append(Way(nodes, class_of(way.tags), access, _name(way), way.id))
         if len(data.ways) % REPORT_EVERY == 0:
             progress(f"reading {path.name}", len(data.ways), None)
     if wanted:
@@ -113,6 +116,10 @@ def _read(path: Path, read: Read, progress: Progress) -> RoadData:
                 data.places.setdefault(node.id, node.place)
             if stopped := stopped_by(node.tags):
                 data.stops[node.id] = stopped
+    for relation in read(path, Wanted(relations="restriction")):
+        rule = rule_of(relation) if relation.type == "relation" else None
+        if rule is not None and len(data.rules) < MOST_RULES:
+            data.rules.append(rule)
     return data
 
 
@@ -143,10 +150,10 @@ def _within(data: RoadData, area: Box | None) -> RoadData:
     else:
         held = area.contains([data.places[r][1] for r in refs], [data.places[r][0] for r in refs])
         inside = {ref for ref, is_in in zip(refs, held.tolist(), strict=True) if is_in}
-    cut = RoadData(places=data.places, stops=data.stops)
+    cut = RoadData(places=data.places, stops=data.stops, rules=data.rules)
     for way in data.ways:
         for nodes in _runs(way.nodes, inside, data.places):
-            cut.ways.append(Way(nodes, way.road, way.access, way.name))
+            cut.ways.append(replace(way, nodes=nodes))
     return cut
 
 

@@ -10,9 +10,11 @@ from ..geo import distance_m
 from ..store.roads import RoadSource
 from ..store.store import Store
 from ..types import Position
-from .graph import Graph, decompress
+from .astar import OnRoad, Piece
+from .coding import decompress
+from .graph import Graph
 from .guidance import Stretch, steps_of, surface_of
-from .network import Network, OnRoad, Piece
+from .network import Network
 from .route import Route
 from .speeds import MODES, Mode
 from .words import GO, distance

@@ -15,19 +15,20 @@ MODES: tuple[Mode, ...] = get_args(Mode)
 
 MASKS: dict[Mode, int] = {"walk": WALK, "cycle": CYCLE, "drive": DRIVE}
 
-SPEED_KMH: dict[Mode, dict[str, float]] = {  # "" stands for every other class
-    "walk": {"": 5.0, "steps": 3.0},
-    "cycle": {"": 14.0, "cycleway": 18.0, "footway": 9.0, "pedestrian": 9.0, "path": 12.0, "track": 12.0,
+SPEED_KMH: dict[Mode, dict[str, float]] = {  # "" stands for every other class; a ferry includes waiting for it
+    "walk": {"": 5.0, "steps": 3.0, "elevator": 1.0},
+    "cycle": {"": 14.0, "cycleway": 18.0, "footway": 9.0, "pedestrian": 9.0, "path": 12.0, "track": 12.0, "ferry": 5.0,
               "primary": 18.0, "secondary": 18.0, "tertiary": 18.0, "residential": 18.0, "unclassified": 18.0},
     "drive": {"": 20.0, "motorway": 100.0, "motorway_link": 60.0, "trunk": 80.0, "trunk_link": 50.0, "primary": 50.0,
               "primary_link": 40.0, "secondary": 45.0, "secondary_link": 35.0, "tertiary": 40.0, "tertiary_link": 30.0,
-              "unclassified": 30.0, "residential": 25.0, "living_street": 10.0, "service": 12.0},
+              "unclassified": 30.0, "residential": 25.0, "living_street": 10.0, "service": 12.0, "pedestrian": 7.0,
+              "ferry": 5.0},
 }  # fmt: skip
 
 WEIGHT: dict[Mode, dict[str, float]] = {  # how much longer a road feels than it takes
-    "walk": {"primary": 1.1, "trunk": 1.3, "service": 1.1},
-    "cycle": {"primary": 1.5, "trunk": 2.0, "primary_link": 1.5, "secondary": 1.2, "service": 1.1},
-    "drive": {"service": 1.5},
+    "walk": {"primary": 1.1, "trunk": 1.3, "service": 1.1, "ferry": 1.5},
+    "cycle": {"primary": 1.5, "trunk": 2.0, "primary_link": 1.5, "secondary": 1.2, "service": 1.1, "ferry": 1.5},
+    "drive": {"service": 1.5, "pedestrian": 2.0, "ferry": 1.5},
 }
 
 FASTEST_KMH: dict[Mode, float] = {mode: max(speeds.values()) for mode, speeds in SPEED_KMH.items()}

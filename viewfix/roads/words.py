@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .guidance import STAIRS, RouteStep
+from .guidance import FERRY, STAIRS, RouteStep
 from .speeds import Mode
 
 GO: dict[Mode, str] = {"walk": "walk", "cycle": "ride", "drive": "drive"}
@@ -26,7 +26,9 @@ def instruction(step: RouteStep, destination: str) -> str:
         return f"you are there: {destination}" + (f", {SIDES[step.side]}" if step.side else "")
     wind = WINDS[round(step.bearing_deg / 45.0) % 8]
     start = f"go {wind}" if step.turn is None else TURNS[step.turn]
-    if step.street is not None:
+    if step.surface == FERRY:
+        where = f"on the ferry {step.street or ''}".rstrip()
+    elif step.street is not None:
         where = f"along {step.street}" if step.surface != STAIRS else f"up or down the stairs of {step.street}"
     else:
         where = "on the stairs" if step.surface == STAIRS else f"along the {step.surface}"

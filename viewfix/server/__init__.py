@@ -2,7 +2,7 @@
 
 from ..optional import optional
 
-for _package in ("fastapi", "uvicorn", "httptools", "python_multipart", "prometheus_client", "limits"):
+for _package in ("fastapi", "uvicorn", "httptools", "websockets", "python_multipart", "prometheus_client", "limits"):
     optional(_package)  # one line that says what to install, before anything below fails without it
 
 from .app import create_app  # noqa: E402

@@ -11,6 +11,7 @@ from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import HTTPConnection
 
 from .. import __version__
 from ..photos import DecodeLimits, set_limits
@@ -21,7 +22,7 @@ from .logs import log, request_id
 from .middleware import Middleware
 from .parameters import out_of_range, refuse_unknown
 from .registry import MapRegistry
-from .routes import documentation, locate, maps, page, photos, route, stac, state, track
+from .routes import basemap, documentation, live, locate, maps, page, photos, route, stac, state, track
 from .settings import Settings
 
 ABOUT = """Take a photo, get the place: where a photo was taken, by the photos of a map.
@@ -29,7 +30,9 @@ ABOUT = """Take a photo, get the place: where a photo was taken, by the photos o
 Answers are GeoJSON. "Not in this map" is an answer (200, `found: false`), not an error. Every error has the form of
 `ErrorReply`, with one line that says what happened and what to do."""
 
-ROUTERS = [module.router for module in (locate, track, route, maps, photos, stac, state, page, documentation)]
+ROUTERS = [
+    module.router for module in (locate, track, live, route, maps, photos, stac, state, basemap, page, documentation)
+]
 
 
 def create_app(places: Sequence[Place], settings: Settings | None = None, *, model: str | None = None) -> FastAPI:
@@ -79,16 +82,24 @@ def create_app(places: Sequence[Place], settings: Settings | None = None, *, mod
             allow_origins=list(settings.cors),
             allow_methods=["GET", "HEAD", "POST"],
             allow_headers=["Authorization", "Content-Type", "X-API-Key", "X-Request-Id"],
-            expose_headers=["X-Request-Id", "Retry-After"],
+            expose_headers=["X-Request-Id", "Retry-After", "Server-Timing"],
         )
-    app.add_middleware(Middleware, settings=settings, metrics=context.metrics, is_draining=lambda: context.is_draining)
+    app.add_middleware(
+        Middleware,
+        settings=settings,
+        metrics=context.metrics,
+        access=context.access,
+        is_draining=lambda: context.is_draining,
+    )
     return app
 
 
-async def _refuse_unknown(request: Request) -> None:
-    """Parameters that the document does not name, on the routes that it describes."""
+async def _refuse_unknown(request: HTTPConnection) -> None:
+    """Parameters that the document does not name, on the routes that it describes: those of HTTP."""
+    if request.scope["type"] != "http":
+        return
     path = getattr(request.scope.get("route"), "path", "")
-    operation = request.app.openapi()["paths"].get(path.replace(":path}", "}"), {}).get(request.method.lower())
+    operation = request.app.openapi()["paths"].get(path.replace(":path}", "}"), {}).get(request.scope["method"].lower())
     if operation is not None and path.startswith("/v1/"):
         known = [each["name"] for each in operation.get("parameters", ()) if each["in"] == "query"]
         refuse_unknown(request.query_params.multi_items(), known)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from starlette.requests import Request
+from starlette.requests import HTTPConnection
 
+from ..basemap import Basemap
 from ..blur import Blur
+from .access import Access
 from .health import Health
 from .kept_queries import KeptQueries
 from .metrics import Metrics
@@ -34,9 +36,11 @@ class Context:
     metrics: Metrics
     health: Health
     thumbnailer: Thumbnailer
+    access: Access
     writer: PhotoWriter | None = None
     kept_queries: KeptQueries | None = None
     overviews: dict[str, Overview] = field(default_factory=dict)
+    basemaps: dict[str, tuple[str | None, Basemap | None]] = field(default_factory=dict)
     is_draining: bool = False
 
     @classmethod
@@ -54,6 +58,7 @@ class Context:
             Metrics(maps, locators, receiver),
             Health(maps, settings.probe_s),
             Thumbnailer(settings.thumbnails, blur=Blur.of_any(settings.blur)),
+            Access(settings),
             PhotoWriter(maps, folder, settings.most_pixels) if folder else None,
             KeptQueries(settings.keep_queries) if settings.keep_queries else None,
         )
@@ -68,6 +73,6 @@ class Context:
         self.maps.close()
 
 
-def context_of(request: Request) -> Context:
+def context_of(request: HTTPConnection) -> Context:
     context: Context = request.app.state.context
     return context

@@ -48,6 +48,11 @@ class JsonLines(logging.Formatter):
         )
 
 
+def _is_ours(record: logging.LogRecord) -> bool:
+    """Not the lines of uvicorn about each WebSocket, which name the client's address and the query string."""
+    return '"WebSocket ' not in str(record.msg)
+
+
 def to_stderr(level: int = logging.INFO) -> None:
     """Log as JSON lines on standard error, and fold whatever else is written there into lines of the log.
 
@@ -55,6 +60,7 @@ def to_stderr(level: int = logging.INFO) -> None:
     """
     handler = logging.StreamHandler(_own_stderr())
     handler.setFormatter(JsonLines())
+    handler.addFilter(_is_ours)
     for name in ("viewfix", "viewfix.server", "uvicorn", "uvicorn.error", "py.warnings"):
         each = logging.getLogger(name)
         each.handlers[:] = [handler] if name in ("viewfix", "uvicorn", "py.warnings") else []

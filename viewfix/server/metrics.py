@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -27,6 +29,10 @@ class Metrics:
             registry=self._registry,
         )  # fmt: skip
         self._answers = Counter("viewfix_answers", "Photos answered", ["map", "found"], registry=self._registry)
+        self._stages = Histogram(
+            "viewfix_stage_seconds", "Time of each stage of an answer", ["stage"],
+            buckets=(0.001, 0.0025, 0.005, *SECONDS), registry=self._registry,
+        )  # fmt: skip
         gauges = {
             "viewfix_photos_inside": ("Photos being answered or waiting", lambda: workers.inside),
             "viewfix_photos_waiting": ("Photos waiting for a worker", lambda: workers.waiting),
@@ -43,8 +49,10 @@ class Metrics:
         self._requests.labels(route, method, str(status)).inc()
         self._seconds.labels(route).observe(took_s)
 
-    def located(self, name: str, found: bool) -> None:
+    def located(self, name: str, found: bool, timings: Mapping[str, float] = MappingProxyType({})) -> None:
         self._answers.labels(name, "yes" if found else "no").inc()
+        for stage, took_ms in timings.items():
+            self._stages.labels(stage).observe(took_ms / 1000)
 
     def text(self) -> bytes:
         return generate_latest(self._registry)

@@ -30,12 +30,16 @@ class _NoBodyWanted(Exception):
 class Middleware:
     """ASGI middleware, the outermost."""
 
-    def __init__(self, app: ASGIApp, settings: Settings, metrics: Metrics, is_draining: Callable[[], bool]) -> None:
-        self._app, self._metrics, self._is_draining = app, metrics, is_draining
-        self._access = Access(settings)
+    def __init__(
+        self, app: ASGIApp, settings: Settings, metrics: Metrics, access: Access, is_draining: Callable[[], bool]
+    ) -> None:
+        self._app, self._metrics, self._access, self._is_draining = app, metrics, access, is_draining
         self._headers = [(k.encode(), v.encode()) for k, v in security_headers(settings).items()]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            await self._connect(scope, receive, send)
+            return
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -65,6 +69,34 @@ class Middleware:
             self._metrics.answered(route, method, status, took_s)
             about = {"method": method, "route": route, "status": status, "took_ms": round(1000 * took_s, 1)}
             log.info("answered", extra={"about": {**about, "key": scope.get("state", {}).get("key")}})
+
+    async def _connect(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """A connection that stays open: admitted as a request is, or refused by an answer over HTTP."""
+        headers = _by_name(scope["headers"])
+        current = secrets.token_hex(8)
+        request_id.set(current)
+        began, is_open, code = time.perf_counter(), False, None
+
+        async def noted(message: Message) -> None:
+            nonlocal is_open, code
+            is_open = is_open or message["type"] == "websocket.accept"
+            code = message.get("code", 1000) if message["type"] == "websocket.close" else code
+            await send(message)
+
+        try:
+            self._access.admit_socket(scope, scope["path"].removeprefix(scope.get("root_path", "")), headers)
+            await self._app(scope, receive, noted)
+        except Exception as error:
+            if is_open:
+                log.exception("a connection broke off")
+                raise
+            await _deny(error, current, scope, self._extra(current), send)
+        finally:
+            route = getattr(scope.get("route"), "path", None) or "other"
+            about = {"method": "WEBSOCKET", "route": route, "opened": is_open, "code": code}
+            took_s = round(time.perf_counter() - began, 1)
+            key = scope.get("state", {}).get("key")
+            log.info("connection ended", extra={"about": {**about, "took_s": took_s, "key": key}})
 
     def _extra(self, current: str) -> list[tuple[bytes, bytes]]:
         closing = [(b"connection", b"close")] if self._is_draining() else []
@@ -117,11 +149,25 @@ def _refuse_coded_body(headers: Mapping[str, str]) -> None:
 
 
 async def _send_error(error: Exception, current: str, send: Send) -> None:
+    status, body, raw = _as_answer(error, current)
+    await send({"type": "http.response.start", "status": status, "headers": raw})
+    await send({"type": "http.response.body", "body": body})
+
+
+async def _deny(error: Exception, current: str, scope: Scope, extra: list[tuple[bytes, bytes]], send: Send) -> None:
+    """Refuse a connection before it is open, with the answer that a request would get where the server can send it."""
+    status, body, raw = _as_answer(error, current)
+    if "websocket.http.response" not in scope.get("extensions", {}):
+        await send({"type": "websocket.close", "code": 1008, "reason": str(error)[:100]})
+        return
+    await send({"type": "websocket.http.response.start", "status": status, "headers": raw + extra})
+    await send({"type": "websocket.http.response.body", "body": body})
+
+
+def _as_answer(error: Exception, current: str) -> tuple[int, bytes, list[tuple[bytes, bytes]]]:
     status, code, message, headers = public_form(error, current)
     if not isinstance(error, HttpError):
         log.error("%s: %s", code, error, exc_info=error if code == "internal" else None)
     body = json.dumps(error_body(status, code, message, current)).encode()
     raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
-    raw += [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-    await send({"type": "http.response.start", "status": status, "headers": raw})
-    await send({"type": "http.response.body", "body": body})
+    return status, body, [*raw, (b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]

@@ -29,6 +29,8 @@ SAMPLE = 60_000
 """Rows that are drawn for it."""
 
 Floats = npt.NDArray[np.float64]
+Cluster = tuple[float, float, int]
+"""Mean latitude and longitude of the photos of a cell, in degrees, and how many there are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +56,16 @@ class Overview:
         if len(rows) <= SINGLE:
             return _collection([_point(photo, name, thumbnails) for photo in store.photos(rows)], len(rows), False)
         if len(rows) <= COUNTED:
-            at = np.array([(p.position.lat, p.position.lon) for p in store.photos(rows)])
-            return _collection(_clusters(at[:, 0], at[:, 1], box, cells, 1.0), len(rows), False)
+            found = clusters(store.photos(rows), box, cells)
+            return _collection([_cluster(*each) for each in found], len(rows), False)
+        found = self.estimated(store, box, cells)
+        return _collection([_cluster(*each) for each in found], sum(count for *_, count in found), True)
+
+    def estimated(self, store: Store, box: Box, cells: int) -> list[Cluster]:
+        """Clusters from a sample of the map, whatever the number of photos in the box."""
         sample = self._current(store)
         inside = box.contains(sample.lats, sample.lons)
-        lats, lons = sample.lats[inside], sample.lons[inside]
-        return _collection(_clusters(lats, lons, box, cells, sample.each), round(len(lats) * sample.each), True)
+        return _clusters(sample.lats[inside], sample.lons[inside], box, cells, sample.each)
 
     def _current(self, store: Store) -> Sample:
         version = store.version
@@ -83,7 +89,13 @@ def _draw(store: Store, version: Version) -> Sample:
     return Sample(version, at[:, 0], at[:, 1], count / max(1, len(at)))
 
 
-def _clusters(lats: Floats, lons: Floats, box: Box, cells: int, each: float) -> list[dict[str, Any]]:
+def clusters(photos: Sequence[Photo], box: Box, cells: int) -> list[Cluster]:
+    """Photos of a box as at most `cells` x `cells` clusters."""
+    at = np.array([(p.position.lat, p.position.lon) for p in photos]).reshape(-1, 2)
+    return _clusters(at[:, 0], at[:, 1], box, cells, 1.0)
+
+
+def _clusters(lats: Floats, lons: Floats, box: Box, cells: int, each: float) -> list[Cluster]:
     width = (box.east - box.west) % 360 or 360.0
     columns = np.clip(((lons - box.west) % 360) / width * cells, 0, cells - 1).astype(int)
     share = (lats - box.south) / max(box.north - box.south, 1e-12)
@@ -94,10 +106,12 @@ def _clusters(lats: Floats, lons: Floats, box: Box, cells: int, each: float) -> 
     for part in np.split(order, edges[1:]) if len(order) else ():
         # Longitudes from the west of the view, so that a mean beside the 180th meridian stays beside it.
         lon = float(np.mean((lons[part] - box.west) % 360)) + box.west
-        found.append(
-            _feature(float(np.mean(lats[part])), (lon + 180) % 360 - 180, {"count": max(1, round(len(part) * each))})
-        )
+        found.append((float(np.mean(lats[part])), (lon + 180) % 360 - 180, max(1, round(len(part) * each))))
     return found
+
+
+def _cluster(lat: float, lon: float, count: int) -> dict[str, Any]:
+    return _feature(lat, lon, {"count": count})
 
 
 def _point(photo: Photo, name: str, thumbnails: Thumbnails) -> dict[str, Any]:

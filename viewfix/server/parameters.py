@@ -18,6 +18,9 @@ from .errors import HttpError
 
 DEFAULTS = QueryOptions()
 MOST_K = 50
+MOST_STATE_CHARS = 1_500_000
+
+TravelMode = Literal["walk", "cycle", "drive", "train", "auto"]
 
 LAT = r"[+-]?(90(\.0*)?|[0-8]?\d(\.\d*)?)"
 LON = r"[+-]?(180(\.0*)?|(1[0-7]\d|\d?\d)(\.\d*)?)"
@@ -32,6 +35,10 @@ def _language() -> Any:
         max_length=20,
         description="language of the names of sights, such as uk or de",
     )
+
+
+def _panorama() -> Any:
+    return Field(DEFAULTS.panorama, description="whether the photo is a panorama; ask: as its GPano metadata says")
 
 
 class MapParameters(BaseModel):
@@ -55,9 +62,7 @@ class BatchParameters(MapParameters):
     )
     k: int = Field(DEFAULTS.k, ge=1, le=MOST_K, description="how many candidates to list")
     verify: Verify | None = Field(None, description="how candidates are verified; if left out, as the operator set")
-    panorama: PanoramaMode = Field(
-        DEFAULTS.panorama, description="whether a photo is a panorama; ask: as its GPano metadata says"
-    )
+    panorama: PanoramaMode = _panorama()
     language: str | None = _language()
 
     @model_validator(mode="after")
@@ -109,14 +114,27 @@ class RouteFromParameters(RouteParameters):
     )  # fmt: skip
 
 
-class TrackParameters(MapParameters):
-    """The time of a frame, how the camera moves, and what else is known."""
+class SightParameters(MapParameters):
+    """The sights that an answer to a moving camera names; none if left out."""
+
+    upcoming_s: float | None = Field(
+        None, ge=1, le=600, description="also name the sights ahead that are passed within so many seconds"
+    )
+    nearby_m: float | None = Field(None, ge=5, le=5000, description="also name up to five sights within so many metres")
+    language: str | None = _language()
+
+
+class LiveParameters(SightParameters):
+    """The parameters of a connection for frames."""
+
+    mode: TravelMode = Field("auto", description="how the camera moves; with a state, its mode is kept")
+
+
+class FrameParameters(BaseModel):
+    """The time of a frame, and what else is known about it."""
 
     at_s: float | None = Field(
         None, ge=-1e12, le=1e12, description="time of the frame in seconds of any clock; now, if left out"
-    )
-    mode: Literal["walk", "cycle", "drive", "train", "auto"] = Field(
-        "auto", description="how the camera moves; with a state, its mode is kept"
     )
     near: str | None = Field(
         None, max_length=80, pattern=rf"^{LAT}, ?{LON}$", description="latitude,longitude by GPS, if it is known"
@@ -130,6 +148,17 @@ class TrackParameters(MapParameters):
             return None
         lat, lon = (float(part) for part in self.near.split(","))
         return Position(lat, lon, self.radius_m)
+
+
+class TrackParameters(LiveParameters, FrameParameters):
+    """The time of a frame, how the camera moves, what else is known, and what to name."""
+
+
+class FrameMessage(FrameParameters):
+    """What a client says on a connection about its next frame, or with `state` about the track."""
+
+    model_config = ConfigDict(extra="forbid")
+    state: str | None = Field(None, max_length=MOST_STATE_CHARS, description="continue this track")
 
 
 class UpcomingParameters(MapParameters):
@@ -159,6 +188,7 @@ class InliersParameters(MapParameters):
     """Which photo of the map the upload is compared with."""
 
     photo: str = Field(max_length=2000, description="id of a candidate")
+    panorama: PanoramaMode = _panorama()
 
 
 def with_fields(given: Parameters, request: Request, fields: Mapping[str, str]) -> Parameters:

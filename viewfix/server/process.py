@@ -18,8 +18,9 @@ from fastapi import FastAPI
 
 from ..errors import BadInput
 from .context import Context
+from .live import MOST_TEXT_BYTES
 from .logs import log, to_stderr
-from .protocol import IDLE_S, MOST_CONNECTIONS, Connections, TimedProtocol
+from .protocol import IDLE_S, MOST_CONNECTIONS, Connections, TimedProtocol, TimedWebSocket
 
 SWITCH_S = 0.0005
 """How long a thread that works on a photo may keep the event loop from its work; Python's own default is 5 ms."""
@@ -101,7 +102,9 @@ def serve(
     config = uvicorn.Config(
         app,
         http=TimedProtocol,
-        ws="none",
+        ws=TimedWebSocket,
+        ws_max_size=max(context.settings.most_bytes, MOST_TEXT_BYTES),
+        ws_per_message_deflate=False,  # pictures are compressed already, and it would let a small message grow
         log_config=None,
         access_log=False,
         server_header=False,

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from .proxies import TrustedProxies
 
@@ -30,6 +31,17 @@ MOST_CONNECTIONS = 1000
 Phase = Literal["idle", "header", "body", "answer"]
 
 
+class Timed(Protocol):
+    """What `Connections` needs of a connection."""
+
+    host: str
+    phase: Phase
+    transport: Any
+
+    def is_late(self, now: float) -> bool:
+        """Whether the client has had its time."""
+
+
 class TimedProtocol(HttpToolsProtocol):
     """HTTP/1.1 by uvicorn and httptools, which have no deadlines of their own but the one between two requests.
 
@@ -48,6 +60,10 @@ class TimedProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self.config.connections.forget(self)  # type: ignore[attr-defined]
         super().connection_lost(exc)
+
+    def handle_websocket_upgrade(self) -> None:
+        self.config.connections.forget(self)  # type: ignore[attr-defined]  # from now on it is a TimedWebSocket
+        super().handle_websocket_upgrade()
 
     def _enter(self, phase: Phase) -> None:
         self.phase: Phase = phase
@@ -97,6 +113,33 @@ class TimedProtocol(HttpToolsProtocol):
         return limit_s is not None and now - self.phase_since > limit_s
 
 
+class TimedWebSocket(WebSocketsSansIOProtocol):
+    """A WebSocket by uvicorn and websockets, which counts as a connection of its client.
+
+    uvicorn closes one that does not answer pings, and the application one that sends nothing. Neither ends one whose
+    client leaves the answers unread.
+    """
+
+    phase: Phase = "answer"
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        self.host = self.client[0] if self.client else ""
+        self._unread, self._unread_since = 0, time.monotonic()
+        self.config.connections.admit(self)  # type: ignore[attr-defined]
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.config.connections.forget(self)  # type: ignore[attr-defined]
+        super().connection_lost(exc)
+
+    def is_late(self, now: float) -> bool:
+        """Whether the client has not read for STALLED_S."""
+        unread = self.transport.get_write_buffer_size()
+        if unread == 0 or unread != self._unread:
+            self._unread, self._unread_since = unread, now
+        return now - self._unread_since > STALLED_S
+
+
 class Connections:
     """The open connections of a server, by client.
 
@@ -107,10 +150,10 @@ class Connections:
 
     def __init__(self, most_per_client: int, proxies: TrustedProxies, most: int = MOST_CONNECTIONS) -> None:
         self._most_per_client, self._proxies, self._most = most_per_client, proxies, most
-        self._by_host: dict[str, dict[TimedProtocol, None]] = {}
+        self._by_host: dict[str, dict[Timed, None]] = {}
         self.count = 0
 
-    def admit(self, connection: TimedProtocol) -> None:
+    def admit(self, connection: Timed) -> None:
         mine = self._by_host.setdefault(connection.host, {})
         mine[connection] = None
         self.count += 1
@@ -119,7 +162,7 @@ class Connections:
         elif self.count > self._most:
             self._drop_one(max(self._by_host.values(), key=len))
 
-    def forget(self, connection: TimedProtocol) -> None:
+    def forget(self, connection: Timed) -> None:
         mine = self._by_host.get(connection.host, {})
         if mine.pop(connection, connection) is None:
             self.count -= 1
@@ -132,7 +175,7 @@ class Connections:
         for each in late:
             _abort(each)
 
-    def _drop_one(self, mine: dict[TimedProtocol, None]) -> None:
+    def _drop_one(self, mine: dict[Timed, None]) -> None:
         """Close one that is idle, or else slow with its header, or with its body, the oldest of these first.
 
         Where all of them are being answered, the newest one is closed.
@@ -145,6 +188,6 @@ class Connections:
         _abort(victim)
 
 
-def _abort(connection: TimedProtocol) -> None:
+def _abort(connection: Timed) -> None:
     # Not close(), which first waits until the client has read what is buffered.
     connection.transport.abort()

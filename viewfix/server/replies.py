@@ -37,6 +37,11 @@ def fix_feature(
     return feature
 
 
+def server_timing(fix: Fix) -> str:
+    """Where the time of an answer went, as the header `Server-Timing` has it: `decode;dur=16.2, embed;dur=5.1`."""
+    return ", ".join(f"{stage};dur={took_ms:.1f}" for stage, took_ms in fix.timings.items())
+
+
 def thumbnail_address(photo_id: str, map_name: str) -> str:
     """The address of a small picture, relative, so that it holds behind a prefix."""
     return f"v1/photos/{quote(photo_id, safe='', errors='replace')}/thumbnail?map={quote(map_name, safe='')}"

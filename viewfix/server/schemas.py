@@ -126,6 +126,19 @@ class GeoPoseReply(BaseModel):
     angles: Angles
 
 
+class ExpectationReply(BaseModel):
+    """What a map can be expected to find, estimated from its own left-out photos."""
+
+    share_found: float = Field(description="share of new photos of the same streets that would be found, 0 to 1")
+    share_found_by_similarity: float = Field(description="the same without verification")
+    left_out: int = Field(description="photos that were left out and searched for")
+    spacing_m: float | None = Field(description="median distance from a photo to the next; null where it is over 200 m")
+    box: list[float] = Field(description="south, west, north, east")
+    advice: Literal["none", "coverage", "fetch"] = Field(
+        description="what helps: nothing is needed, more photos (viewfix coverage), or street-level pictures"
+    )
+
+
 class MapReply(BaseModel):
     name: str
     photos: int
@@ -133,7 +146,9 @@ class MapReply(BaseModel):
     model: str
     verify: list[str]
     calibrated: bool
+    expectation: ExpectationReply | None = Field(description="null where too few photos could be left out")
     points_of_interest: int
+    basemap: dict[str, Any] | None = Field(description="the map's own base map, for MapLibre; null without one")
     writable: bool
 
 
@@ -220,6 +235,8 @@ class TrackProperties(BaseModel):
     reason: str
     map: str
     took_ms: float
+    upcoming: list[UpcomingSight] | None = Field(None, description="nearest in time first; only if asked for")
+    nearby: list[NearbyReply] | None = Field(None, description="only if asked for")
 
 
 class TrackReply(BaseModel):
@@ -243,15 +260,24 @@ class Sides(BaseModel):
     height: int
 
 
+class ViewReply(BaseModel):
+    yaw_deg: float | None = Field(description="clockwise from the centre of the panorama")
+    pitch_deg: float | None
+    roll_deg: float | None
+    field_of_view_deg: float | None
+
+
 class InliersReply(BaseModel):
     query: Sides
     photo: Sides
+    view: ViewReply | None = Field(description="the part of a panorama that was compared; null for another photo")
     inliers: list[list[float]] = Field(description="x, y in the query and x, y in the photo, in pixels of the sides")
     count: int
 
 
 class AddedReply(BaseModel):
     id: str
+    ids: list[str] = Field(description="of the photos in the map: of a panorama, those of its views")
     added: int
     replaced: int
     unchanged: int

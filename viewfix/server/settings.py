@@ -17,7 +17,7 @@ from .proxies import TrustedProxies
 
 _COUNTS = ("workers", "waiting", "most_bytes", "most_pixels", "most_decoded_bytes", "most_photos",
            "most_buffered_bytes", "connections_per_client")  # fmt: skip
-_TIMES = ("upload_s", "decode_s", "answer_s", "grace_s", "probe_s", "statement_s")
+_TIMES = ("live_idle_s", "upload_s", "decode_s", "answer_s", "grace_s", "probe_s", "statement_s")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,8 @@ class Settings:
     removed. `keep_queries`: a folder where every query is stored; tell the people who send them.
     `blur`: what is blurred in small pictures: "faces", or .onnx files of your own.
     `grace_s`: how long accepted requests may take once the service is told to stop. `statement_s`: how long a database
-    may take for one statement. `trusted_proxies`: whose X-Forwarded-For is believed.
+    may take for one statement. `live_idle_s`: a connection for frames is closed after so long without one.
+    `trusted_proxies`: whose X-Forwarded-For is believed.
     """
 
     workers: int = field(default_factory=cores)
@@ -51,6 +52,7 @@ class Settings:
     grace_s: float = 70.0
     probe_s: float = 2.0
     statement_s: float = 20.0
+    live_idle_s: float = 60.0
     verify: Verify = QueryOptions().verify
     budget_ms: float | None = None
     keys: Keys | None = None

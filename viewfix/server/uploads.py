@@ -72,21 +72,33 @@ class Receiver:
         reserve(size)  # there are two copies while the chunks are joined, and while a form is taken apart
         return b"".join(chunks)
 
+    def hold(self, count: int) -> None:
+        """Count bytes that are held, until `release`.
+
+        Raises:
+            HttpError: 429 if all uploads together would hold too much.
+        """
+        if self.buffered_bytes + count > self._most_buffered_bytes:
+            raise too_busy(2.0)
+        self.buffered_bytes += count
+
+    def release(self, count: int) -> None:
+        """Bytes that were held no longer are."""
+        self.buffered_bytes -= count
+
     @contextmanager
     def _reserving(self) -> Iterator[Callable[[int], None]]:
         mine = 0
 
         def reserve(count: int) -> None:
             nonlocal mine
-            if self.buffered_bytes + count > self._most_buffered_bytes:
-                raise too_busy(2.0)
-            self.buffered_bytes += count
+            self.hold(count)
             mine += count
 
         try:
             yield reserve
         finally:
-            self.buffered_bytes -= mine
+            self.release(mine)
 
 
 async def _until(chunks: AsyncIterator[bytes], until: float) -> AsyncIterator[bytes]:

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from ..embed.describe import content_hash, content_hint
 from ..errors import BadInput, MapBusy, StorageFailed, UnreadablePhoto
 from ..map import Map
-from ..photos import load, metadata
-from ..store.store import Record, Store
-from ..types import Photo, Position
+from ..photos.views import load_views
+from ..store.store import Record, Store, Units
+from ..types import Photo, View
+from .added_photos import FIELDS, ids_under, photos_of
 from .errors import HttpError, not_found, unreadable
 from .logs import log
 from .parameters import unknown
@@ -24,9 +24,7 @@ from .photo_files import PhotoFiles, ending_of
 from .registry import MapRegistry, ServedMap
 from .uploaded import checked
 
-FIELDS = ("lat", "lon", "heading_deg", "attribution", "licence", "id", "map")
 _ID = re.compile(r"[^\x00-\x1f\x7f]{1,500}")
-Outcome = Literal["added", "replaced", "unchanged"]
 
 
 class PhotoWriter:
@@ -57,39 +55,49 @@ class PhotoWriter:
         checked(data, self._most_pixels)
         photo_id = fields.get("id") or f"{hashlib.sha256(data).hexdigest()[:32]}.{ending_of(data)}"
         if not _ID.fullmatch(photo_id) or photo_id in (".", ".."):
-            raise _bad("id", "is empty, too long (500 characters are allowed) or has control characters")
+            line = "The field id is empty, too long (500 characters are allowed) or has control characters."
+            raise HttpError(400, "bad_field", line)
         with served.writing, served.use() as city, self._files[served.name].adding(data) as file:
-            photo = _photo(photo_id, str(file), data, fields)
-            outcome = self._put(served, city, photo, data)
+            photos = photos_of(photo_id, str(file), data, fields)
+            counts = self._put(served, city, photos, data, ids_under(photo_id))
         self._calibrate_later(served)
-        return {"id": photo_id, **{name: int(name == outcome) for name in ("added", "replaced", "unchanged")}}
+        return {"id": photo_id, "ids": [photo.id for photo in photos], **counts}
 
-    def _put(self, served: ServedMap, city: Map, photo: Photo, data: bytes) -> Outcome:
-        content = content_hash(data)
-        record = Record(photo, content, content_hint(photo.source))
+    def _put(
+        self, served: ServedMap, city: Map, photos: Sequence[Photo], data: bytes, ids: Sequence[str]
+    ) -> dict[str, int]:
+        """Store the photos of one file in one transaction, in the place of those that the map has under these ids."""
+        records = [Record(p, content_hash(data, p.view), content_hint(p.source)) for p in photos]
         with Store.open(served.address, write=True) as store:
             store.model.check(city.store.model.name, city.store.model.fingerprint, str(served.address))
-            known = store.known([photo.id]).get(photo.id)
-            if known is not None and known.content_hash == content:
-                if known.photo == photo:
-                    return "unchanged"
+            known = store.known([*ids, *(photo.id for photo in photos)])
+            before = {r.photo.id: known.get(r.photo.id) for r in records}
+            fresh = [r for r in records if (old := before[r.photo.id]) is None or old.content_hash != r.content_hash]
+            moved = [r for r in records if r not in fresh and known[r.photo.id].photo != r.photo]
+            if fresh:
+                store.put(fresh, _described(city, data, [record.photo.view for record in fresh]))
+            for record in moved:
                 store.update_photo(record)
-                return "replaced"
-            try:
-                descriptors = city.model.embed([load(data, least_side_px=city.model.least_side_px)])
-            except UnreadablePhoto as error:
-                raise unreadable(error) from None
-            store.put([record], descriptors)
-            return "added" if known is None else "replaced"
+            gone = [each for each in known if each not in before]
+            if gone:
+                store.remove(gone)
+        added = sum(before[record.photo.id] is None for record in fresh)
+        replaced = len(fresh) - added + len(moved) + min(added, len(gone))
+        return {
+            "added": added - min(added, len(gone)),
+            "replaced": replaced,
+            "unchanged": len(records) - len(fresh) - len(moved),
+        }
 
     def remove(self, served: ServedMap, photo_id: str) -> int:
-        """Remove the photo of this id, and no other; its file stays with the operator.
+        """Remove the photo of this id, or all views of the panorama of this id; its file stays with the operator.
 
         Raises:
             HttpError: 404 where the map has no photo of that id.
         """
         with served.writing, Store.open(served.address, write=True) as store:
-            removed = store.remove([photo_id])
+            known = store.known(ids_under(photo_id))
+            removed = store.remove([photo_id] if photo_id in known else list(known))
         if not removed:
             raise not_found("photo", f"The map {served.name} has no photo with the id {photo_id!r}.")
         self._calibrate_later(served)
@@ -112,39 +120,13 @@ class PhotoWriter:
             files.close()
 
 
-def _photo(photo_id: str, source: str, data: bytes, fields: Mapping[str, str]) -> Photo:
-    about = metadata(data)
-    position = about.position
-    if "lat" in fields or "lon" in fields:
-        lat, lon = _number(fields, "lat"), _number(fields, "lon")
-        if not (abs(lat) <= 90 and abs(lon) <= 180):
-            raise HttpError(400, "bad_field", f"lat and lon must be WGS84 degrees; got {lat:g}, {lon:g}.")
-        position = Position(lat, lon)
-    if position is None:
-        line = "The photo has no GPS position. Send the fields lat and lon."
-        raise HttpError(400, "no_position", line)
-    heading_deg = _number(fields, "heading_deg") % 360.0 if "heading_deg" in fields else about.heading_deg
-    return Photo(
-        photo_id,
-        source,
-        position,
-        heading_deg=heading_deg,
-        taken_at=about.taken_at,
-        camera=about.camera,
-        attribution=fields.get("attribution") or about.attribution,
-        licence=fields.get("licence") or about.licence,
-    )
+def _described(city: Map, data: bytes, views: Sequence[View | None]) -> Units:
+    """(N, dim) descriptors of a photo, or of views of it.
 
-
-def _number(fields: Mapping[str, str], name: str) -> float:
+    Raises:
+        HttpError: 422 if it cannot be decoded.
+    """
     try:
-        value = float(fields.get(name, ""))
-    except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
-        raise _bad(name, f"must be a number of degrees; got {fields.get(name, '')[:40]!r}")
-    return value
-
-
-def _bad(name: str, why: str) -> HttpError:
-    return HttpError(400, "bad_field", f"The field {name} {why}.")
+        return city.model.embed(list(load_views(data, views, least_side_px=city.model.least_side_px)))
+    except UnreadablePhoto as error:
+        raise unreadable(error) from None

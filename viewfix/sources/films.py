@@ -17,6 +17,7 @@ from ..telemetry import Track, film_track
 from ..telemetry.clock import ClockOptions, film_begins
 from ..telemetry.read import FilmTrack
 from ..types import Camera, Photo, Skipped, View
+from .film_motion import film_motion
 from .options import SPACING_M, SourceOptions
 from .panorama_views import question, views_of_panorama
 from .source import Notes
@@ -78,7 +79,7 @@ class FilmSource:
             yield Skipped(self.path.name, question(*film.size_px))
             return
         try:
-            track, shift_s = self._track(about, film.duration_s)
+            track, shift_s = self._track(about, film)
         except BadInput as error:
             yield Skipped(self.path.name, str(error))
             return
@@ -92,7 +93,7 @@ class FilmSource:
         if not taken:
             yield Skipped(self.path.name, self._nowhere(track, shift_s, film.duration_s))
 
-    def _track(self, about: FilmTrack, duration_s: float) -> tuple[Track | None, float]:
+    def _track(self, about: FilmTrack, film: Film) -> tuple[Track | None, float]:
         """The track to use, and the time on its clock at which the film begins."""
         if self.track is None:
             if about.is_one_position:
@@ -102,7 +103,7 @@ class FilmSource:
                 )
             return about.track, 0.0
         clock = ClockOptions(self.options.clock_offset_s, self.options.camera_zone)
-        found = film_begins(self.path.name, about, duration_s, self.track, clock)
+        found = film_begins(self.path.name, about, film.duration_s, self.track, clock, lambda: film_motion(film))
         if found.note is not None:
             self.notes.add(found.note)
         return self.track, found.begins_s

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -17,20 +17,19 @@ from ..geo import Region
 from ..shell import shell_quoted
 from ..types import Photo, Skipped
 from .address import Address
+from .attachments import Attachments
 from .engines import engine_class
 from .local_features import LocalFeatureCache
 from .migration import KEY as MIGRATION
 from .migration import Migration
-from .points import Points
 from .records import Floats, Halves, ModelIdentity, Record, Rows, Units, Version, to_model
-from .roads import Roads
 
 __all__ = ["Address", "Floats", "Halves", "ModelIdentity", "Place", "Record", "Rows", "Store", "Units", "Version"]
 
 Place = str | os.PathLike[str] | Address
 
 
-class Store(ABC):
+class Store(Attachments):
     """One map. Any number of threads and processes can read it while others write.
 
     Open one with `Store.create` or `Store.open`; close it with `close`, or use it as a context manager. A row number is
@@ -255,16 +254,6 @@ class Store(ABC):
         """Delete the file that `keep_model_file` stored, if there is one."""
 
     # What else is stored with the photos
-
-    @property
-    @abstractmethod
-    def points(self) -> Points:
-        """The points of interest of this map."""
-
-    @property
-    @abstractmethod
-    def roads(self) -> Roads:
-        """The roads of this map."""
 
     @abstractmethod
     def local_features(self, fingerprint: str, *, limit_bytes: int | None = None) -> LocalFeatureCache:

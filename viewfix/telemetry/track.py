@@ -28,6 +28,9 @@ HEADING_M = 3.0
 HEADING_WINDOW_S = 10.0
 """It must do so within this time before and after; otherwise it stood, and may have turned."""
 
+SPEED_WINDOW_S = 2.0
+"""The speed is the distance within this time, in which the noise of a receiver matters less."""
+
 STOP_S, STOP_M = 3.0, 2.0
 """A stop: at least this long within this distance."""
 
@@ -122,6 +125,17 @@ class Track:
         radii = [point.radius_m for point in (one, other) if point.radius_m is not None]
         position = self._plane.to_position(float(x_m), float(y_m), max(radii) if radii else None)
         return Fixed(position, self._heading_deg(time_s, one, other, share), _mixed(one, other, share))
+
+    def speeds_mps(self, times_s: Floats) -> Floats:
+        """(N,) the speed at each of (N,) times, over two seconds; NaN where it is not known."""
+        if not self.points:
+            return np.full(len(times_s), np.nan)
+        ends = [np.clip(times_s + way * SPEED_WINDOW_S / 2, self.begins_s, self.ends_s) for way in (-1, 1)]
+        places = [np.stack([np.interp(at, self._times_s, self._xy_m[:, k]) for k in (0, 1)]) for at in ends]
+        known = [self._between(float(time_s)) is not None for time_s in times_s]
+        with np.errstate(invalid="ignore", divide="ignore"):  # at either end of a track of one point
+            speeds = np.hypot(*(places[1] - places[0])) / (ends[1] - ends[0])
+        return np.where(known, speeds, np.nan)
 
     def stations(self, spacing_m: float, begins_s: float, ends_s: float) -> list[float]:
         """Times at which the camera has moved on by `spacing_m`, as the crow flies, and one in each stop on the way.

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import functools
 import tempfile
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from ... import __version__
 from ...errors import BadInput, ModelMismatch, ViewfixError
 from ...models import catalogue
+from ...models.devices import Device, set_device
 from ...models.model import Model
 from ...optional import optional
 from ...photos import is_url
 from ...types import Photo, Skipped
-from ..describe import Described, Pending, describe_together, together
+from ..describe import Described, Outcome, Pending, Settled, describe, describe_together, together
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,13 +25,15 @@ class Job:
     """What a worker needs besides the photos.
 
     `content` is a list with Ray's reference to the bytes of the model file; empty for a model that viewfix ships. Ray
-    passes a reference inside a list unresolved, so that the bytes go only to a process that fetches them.
+    passes a reference inside a list unresolved, so that the bytes go only to a process that fetches them. `device` is
+    where each worker runs the model.
     """
 
     version: str
     model: str
     fingerprint: str
     content: Sequence[Any] = ()
+    device: Device = "auto"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,28 +56,51 @@ class Absent:
 Result = Described | Skipped | Absent
 
 
-def describe_chunk(chunk: Sequence[Pending], job: Job) -> list[Result] | WorkerFailure:
-    """Describe a few photos, one after the other, because a worker has one core. Errors are returned, not raised."""
+def describe_chunk(
+    chunk: Sequence[Pending], job: Job, downloaded: Mapping[str, bytes] | None = None
+) -> list[Result] | WorkerFailure:
+    """Describe a few photos, one after the other, because a worker has one core. Errors are returned, not raised.
+
+    `downloaded` has the pictures of services by their `copy`, a path that only the driver's machine has.
+    """
     try:
         if job.version != __version__:
             raise BadInput(
                 f"it has viewfix {__version__}, but the driver has {job.version}. Install one version on all machines."
             )
+        set_device(job.device)
         model = _model(job)
-        return [result for group in together(chunk) if isinstance(group, list) for result in _described(group, model)]
+        with tempfile.TemporaryDirectory() as folder:
+            items = _with_copies(chunk, downloaded or {}, Path(folder))
+            if model.most_together > 1:
+                results = list(describe(items, model))
+            else:
+                results = [each for group in together(items) for each in describe_together(_pending(group), model)]
+        return [_result(item, each) for item, each in zip(chunk, results, strict=True)]
     except ViewfixError as error:
         return WorkerFailure(error, _host())
 
 
-def _described(group: Sequence[Pending], model: Model) -> list[Result]:
-    results = describe_together(group, model)
-    source = group[0].photo.source
-    if is_url(source) or Path(source).exists():
-        return list(results)
-    return [
-        Absent(item.photo, result.reason, _host()) if isinstance(result, Skipped) else result
-        for item, result in zip(group, results, strict=True)
-    ]
+def _pending(group: list[Pending] | Settled | Skipped) -> list[Pending]:
+    assert isinstance(group, list), "only pending photos are sent to workers"
+    return group
+
+
+def _with_copies(chunk: Sequence[Pending], downloaded: Mapping[str, bytes], folder: Path) -> list[Pending]:
+    """The photos of a chunk, with the downloaded pictures as files of this machine."""
+    here = {}
+    for number, (copy, content) in enumerate(downloaded.items()):
+        here[copy] = folder / str(number)
+        here[copy].write_bytes(content)
+    return [item if item.copy is None else replace(item, copy=str(here[item.copy])) for item in chunk]
+
+
+def _result(item: Pending, described: Outcome) -> Result:
+    assert not isinstance(described, Settled)
+    source = item.photo.source
+    if isinstance(described, Skipped) and not is_url(source) and not Path(source).exists():
+        return Absent(item.photo, described.reason, _host())
+    return replace(described, copy=item.copy) if isinstance(described, Described) else described
 
 
 _loaded: dict[str, Model] = {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 import numpy as np
 import numpy.typing as npt
@@ -26,11 +27,19 @@ class Picture:
     attribution: str | None = None
     licence: str | None = None
     view: View | None = None
+    taken_at: datetime | None = None
 
     @classmethod
     def of(cls, photo: Photo) -> Picture:
         return cls(
-            photo.id, photo.source, photo.position, photo.heading_deg, photo.attribution, photo.licence, photo.view
+            photo.id,
+            photo.source,
+            photo.position,
+            photo.heading_deg,
+            photo.attribution,
+            photo.licence,
+            photo.view,
+            photo.taken_at,
         )
 
 

@@ -15,9 +15,9 @@ from ..matches import matched
 from ..multipart import Form
 from ..parameters import BatchParameters, InliersParameters, LocateParameters, with_fields
 from ..registry import ServedMap
-from ..replies import JsonReply, fix_feature, to_geopose
+from ..replies import JsonReply, fix_feature, server_timing, to_geopose
 from ..schemas import BatchReply, FixReply, GeoPoseReply, InliersReply
-from ..uploaded import located
+from ..uploaded import checked, located
 from .openapi import batch_body, photo_body, problems
 
 router = APIRouter(prefix="/v1", tags=["locate"])
@@ -34,16 +34,17 @@ async def locate(request: Request, parameters: Annotated[LocateParameters, Query
     """Say where a photo was taken. The body is the photo (JPEG, PNG, WebP, HEIC, AVIF, TIFF), or a form with it."""
     context = context_of(request)
 
-    async def use(form: Form) -> dict[str, Any]:
+    async def use(form: Form) -> JsonReply:
         asked = with_fields(parameters, request, form.fields)
         served = context.maps.get(asked.map_name)
         asked = _as_set(asked, context)
         fix, took_ms = await _answer(context, served, asked, form.photos[0][1])
         if asked.form == "geopose" or "geopose" in request.headers.get("accept", ""):
-            return to_geopose(fix)
-        return fix_feature(fix, asked, served.name, context.settings.thumbnails, took_ms)
+            return JsonReply(to_geopose(fix))
+        feature = fix_feature(fix, asked, served.name, context.settings.thumbnails, took_ms)
+        return JsonReply(feature, headers={"Server-Timing": server_timing(fix)})
 
-    return JsonReply(await context.receiver.photos(request, use))
+    return await context.receiver.photos(request, use)
 
 
 @router.post(
@@ -97,7 +98,7 @@ async def inliers(request: Request, parameters: Annotated[InliersParameters, Que
         def work() -> dict[str, Any]:
             photo = served.photo(asked.photo)
             context.thumbnailer.check_shown(photo)
-            return matched(served, photo, form.photos[0][1], context.settings.most_pixels)
+            return matched(served, photo, checked(form.photos[0][1], context.settings.most_pixels), asked.panorama)
 
         return await context.locators.run(work)
 
@@ -120,5 +121,5 @@ async def _answer(context: Context, served: ServedMap, asked: LocateParameters, 
         return answer
 
     fix, took_ms = await context.locators.run(work)
-    context.metrics.located(served.name, fix.found)
+    context.metrics.located(served.name, fix.found, fix.timings)
     return fix, took_ms

@@ -8,13 +8,14 @@ from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import Response
 
 from ...locate import geometry
-from ..context import context_of
+from ..context import Context, context_of
 from ..overview import Overview, box_of
 from ..parameters import LAT, LON
 from ..registry import ServedMap
 from ..replies import JsonReply
 from ..schemas import MapsReply, PhotosReply
 from ..thumbnails import Px
+from .basemap import style_of
 from .openapi import problems
 
 Bounds = Annotated[str | None, Query(max_length=120, pattern=rf"^{LON},{LAT},{LON},{LAT}$",
@@ -30,13 +31,13 @@ async def maps(request: Request) -> Any:
     context = context_of(request)
 
     def work() -> list[dict[str, Any]]:
-        return [_about(served, context.settings.write) for served in context.maps.all()]
+        return [_about(served, context) for served in context.maps.all()]
 
     keeps = context.settings.keep_queries is not None  # the page says so before a photo is sent
     return JsonReply({"maps": await context.readers.run(work), "keeps_queries": keeps})
 
 
-def _about(served: ServedMap, writable: bool) -> dict[str, Any]:
+def _about(served: ServedMap, context: Context) -> dict[str, Any]:
     with served.use() as city:
         facts = city.info()
         area = facts["area"]
@@ -47,8 +48,10 @@ def _about(served: ServedMap, writable: bool) -> dict[str, Any]:
             "model": facts["model"]["name"],
             "verify": ["off", "fast", "accurate"] if geometry.available() else ["off"],
             "calibrated": city.calibration.inside > 0,
+            "expectation": facts["expectation"],
             "points_of_interest": len(city.store.points),
-            "writable": writable,
+            "basemap": style_of(context, served),
+            "writable": context.settings.write,
         }
 
 

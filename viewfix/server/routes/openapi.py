@@ -61,6 +61,7 @@ def add_body() -> dict[str, Any]:
         "id": "identity of the photo; if left out, made from its content. A photo of that id is replaced",
         "attribution": "whom to name where the photo is shown",
         "licence": "such as CC BY 4.0",
+        "panorama": "whether it is a panorama, to be cut into views: ask (as its GPano metadata says), yes or no",
     }
     fields = {name: {"type": "string", "description": text} for name, text in texts.items()}
     return _body(_form({"photo": _FILE, **fields}))

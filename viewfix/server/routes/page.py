@@ -1,18 +1,15 @@
-"""Routes of the page for people: its files, and the base map under it."""
+"""Routes of the page for people, and of its files."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
-from fastapi import APIRouter, FastAPI, Request
-from fastapi.responses import FileResponse, JSONResponse, Response
+from fastapi import APIRouter, FastAPI
+from fastapi.responses import FileResponse, Response
 from fastapi.staticfiles import StaticFiles
 
-from ..context import context_of
-from ..errors import HttpError, not_found
-from ..schemas import BasemapReply
-from .openapi import problems
+from ..errors import HttpError
 
 WEB = Path(__file__).parents[2] / "web"
 FOLDERS = ("page", "shared", "vendor", "docs")
@@ -28,21 +25,6 @@ async def page() -> Response:
         line = "This viewfix was installed without its page, because npm could not be reached. The routes at /v1/ work."
         raise HttpError(501, "no_page", line)
     return FileResponse(WEB / "page" / "index.html", headers={"Cache-Control": "no-cache"})
-
-
-@router.get("/v1/basemap", response_model=BasemapReply, responses=problems(400, 429), tags=["maps"])
-async def basemap(request: Request) -> Any:
-    """The base map of the page, as the operator set it; null for a plain background."""
-    return JSONResponse({"style": context_of(request).settings.basemap})
-
-
-@router.get("/basemap.pmtiles", include_in_schema=False)
-async def pmtiles(request: Request) -> Response:
-    """The operator's file of tiles, in parts: Range is supported."""
-    file = context_of(request).settings.basemap_file
-    if file is None:
-        raise not_found("basemap", "This service has no file of tiles.")
-    return FileResponse(file, media_type="application/vnd.pmtiles", headers={"Cache-Control": "public, max-age=86400"})
 
 
 class _Files(StaticFiles):

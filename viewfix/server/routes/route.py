@@ -11,7 +11,6 @@ from fastapi.responses import Response
 
 from ...map import Map
 from ...pois.find import find
-from ...pois.upcoming import Upcoming
 from ...roads.route import Route
 from ...types import Fix, PointOfInterest, Position
 from ..context import Context, context_of
@@ -21,6 +20,7 @@ from ..parameters import LocateParameters, RouteFromParameters, RouteParameters,
 from ..registry import ServedMap
 from ..replies import JsonReply
 from ..schemas import RouteReply, UpcomingReply
+from ..tracking import sight_reply
 from ..uploaded import located
 from .openapi import photo_body, problems
 
@@ -78,7 +78,7 @@ async def upcoming(request: Request, asked: Annotated[UpcomingParameters, Query(
     def work() -> dict[str, Any]:
         with served.use() as city:
             coming = city.upcoming(asked.belief(), asked.ahead())
-        return {"map": served.name, "sights": [_sight(each, asked.language) for each in coming]}
+        return {"map": served.name, "sights": [sight_reply(each, asked.language) for each in coming]}
 
     return JsonReply(await context.readers.run(work))
 
@@ -130,7 +130,7 @@ def _located(context: Context, served: ServedMap, data: bytes, asked: RouteParam
     fix, _ = located(data, question, served, settings.most_pixels)
     if context.kept_queries is not None:
         context.kept_queries.keep(data)
-    context.metrics.located(served.name, fix.found)
+    context.metrics.located(served.name, fix.found, fix.timings)
     if not fix.found:
         raise HttpError(404, "not_in_map", f"The photo is not in this map ({fix.reason}), so no route starts there.")
     return fix
@@ -146,20 +146,3 @@ def _answer(served: ServedMap, asked: RouteParameters, way: Callable[[Map], Rout
     took_ms = round(1000 * (time.perf_counter() - began), 1)
     feature["properties"] |= {"map": served.name, "took_ms": took_ms}
     return JsonReply(feature)
-
-
-def _sight(coming: Upcoming, language: str | None) -> dict[str, Any]:
-    point = coming.point
-    name, link = coming.named(language)
-    return {
-        "id": point.id,
-        "name": name,
-        "kind": point.kind,
-        "position": {"lat": point.position.lat, "lon": point.position.lon},
-        "in_s": round(coming.in_s, 1),
-        "side": coming.side,
-        "distance_m": round(coming.distance_m, 1),
-        "probability": round(coming.probability, 4),
-        "link": link,
-        "attribution": point.credit,
-    }

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request
+from fastapi.responses import Response
 from pydantic import ValidationError
 
 from ..context import Context, context_of
 from ..errors import not_found
+from ..overview import Overview
 from ..parameters import out_of_range
 from ..registry import ServedMap
 from ..replies import JsonReply
@@ -16,6 +18,8 @@ from ..stac.catalogue import CONFORMS_TO, bounds, collection, landing
 from ..stac.ids import photo_id
 from ..stac.items import GEOJSON, Site, to_item
 from ..stac.search import MOST_ITEMS, Filter, Page, SearchBody, around, page_of
+from ..stac.style import MVT, map_style
+from ..stac.tiles import TileAddress, TileContent
 from .openapi import problems
 
 router = APIRouter(prefix="/v1/stac", tags=["stac"])
@@ -24,8 +28,12 @@ Name = Annotated[str, Path(max_length=200, description="name of a map")]
 Text = Annotated[str | None, Query(max_length=200_000)]
 Limit = Annotated[int, Query(ge=1, le=10_000, description=f"items in one page; {MOST_ITEMS} at most are returned")]
 Token = Annotated[str | None, Query(pattern=r"^\d{1,18}$", description="from the link to the next page")]
+Number = Annotated[int, Path(ge=0, lt=2**31)]
 ERRORS = problems(400, 404, 422, 429, 503, 507)
 FEATURES: dict[int | str, dict[str, Any]] = {200: {"description": "GeoJSON", "content": {GEOJSON: {}}}}
+
+
+TILE: dict[int | str, dict[str, Any]] = {200: {"description": "A vector tile", "content": {MVT: {}}}}
 
 
 class GeoJsonReply(JsonReply):
@@ -104,6 +112,28 @@ async def one_item(request: Request, name: Name, item: Annotated[str, Path(max_l
             return to_item(photo, served.name, city.store.created_at, site, around(city.store, photo))
 
     return GeoJsonReply(await context.readers.run(work))
+
+
+@router.get("/style.json", responses=problems(), response_model=None)
+async def style(request: Request) -> Any:
+    """How the vector tiles are drawn, for MapLibre."""
+    return JsonReply(map_style(_site(request)))
+
+
+@router.get("/tiles/{z}/{x}/{y}.mvt", responses=ERRORS | TILE, response_class=Response)
+async def tile(request: Request, z: Number, x: Number, y: Number) -> Any:
+    """The photos of all maps in a tile: a grid of counts, lines along streets, and from zoom 15 on each photo."""
+    context, address = context_of(request), TileAddress.of(z, x, y)
+
+    def work() -> bytes:
+        content = TileContent(address)
+        for served in context.maps.all():
+            with served.use() as city:
+                content.add(city.store, served.name, context.overviews.setdefault(served.name, Overview()))
+        return content.to_bytes()
+
+    found = await context.readers.run(work)
+    return Response(found, media_type=MVT, headers={"Cache-Control": "private, max-age=60"})
 
 
 @router.get("/search", responses=ERRORS | FEATURES, response_model=None)

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import time
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 
-from ...errors import UnreadablePhoto
-from ...map import Map
-from ...track.state import BadTrack
-from ...track.track import Track, TrackFix
 from ..context import context_of
-from ..errors import HttpError, unreadable
 from ..multipart import Form
 from ..parameters import TrackParameters, with_fields
 from ..replies import JsonReply
 from ..schemas import TrackReply
-from ..signed import signed, unsigned
-from ..uploaded import checked
+from ..signed import unsigned
+from ..tracking import Tracked, track_reply
 from .openapi import problems, track_body
 
 router = APIRouter(prefix="/v1", tags=["track"])
@@ -47,47 +41,13 @@ async def track(request: Request, parameters: Annotated[TrackParameters, Query()
         saved = next((unsigned(data, key) for name, data in form.photos if name == STATE), None)
         frame = next((data for name, data in form.photos if name != STATE), b"")
 
-        def work() -> dict[str, Any]:
-            began = time.perf_counter()
-            photo = checked(frame, context.settings.most_pixels)
+        def work() -> tuple[dict[str, Any], Tracked]:
+            return track_reply(
+                frame, saved, asked, served, most_pixels=context.settings.most_pixels, key=context.settings.state_key
+            )
 
-            def follow(city: Map) -> tuple[TrackFix, Track]:
-                going = city.track(mode=asked.mode, state=saved)
-                at = asked.at_s if asked.at_s is not None else None
-                return going.add(photo, at=at, gps=asked.gps(), compass_deg=asked.compass_deg, steps=asked.steps), going
-
-            try:
-                fix, going = served.ask(follow)
-            except UnreadablePhoto as error:
-                raise unreadable(error) from None
-            except BadTrack as error:
-                raise HttpError(400, "bad_track", str(error)) from None
-            state = signed(going.save(), key)
-            return _reply(fix, going, served.name, state, 1000 * (time.perf_counter() - began))
-
-        return await context.locators.run(work)
+        reply, found = await context.locators.run(work)
+        context.metrics.located(served.name, found.fix.found, found.fix.timings)
+        return reply
 
     return JsonReply(await context.receiver.photos(request, use, most=2))
-
-
-def _reply(fix: TrackFix, going: Track, map_name: str, state: str, took_ms: float) -> dict[str, Any]:
-    at = fix.position
-    return {
-        "type": "Feature",
-        "geometry": None if at is None else {"type": "Point", "coordinates": [at.lon, at.lat]},
-        "properties": {
-            "found": fix.found,
-            "confidence": fix.confidence,
-            "p_off": fix.p_off,
-            "radius_m": None if at is None else at.radius_m,
-            "heading_deg": fix.heading_deg,
-            "direction_deg": fix.direction_deg,
-            "speed_mps": fix.speed_mps,
-            "time_s": fix.time_s,
-            "mode": going.mode.name,
-            "reason": fix.reason,
-            "map": map_name,
-            "took_ms": round(took_ms, 1),
-        },
-        "state": state,
-    }

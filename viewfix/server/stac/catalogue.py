@@ -6,6 +6,7 @@ from typing import Any
 
 from ...map import Map
 from .items import EARLIEST, GEOJSON, STAC_VERSION, Site, rfc3339
+from .style import MVT
 
 CONFORMS_TO = [
     "https://api.stacspec.org/v1.0.0/core",
@@ -32,6 +33,8 @@ def landing(site: Site, bounds: list[list[float]]) -> dict[str, Any]:
         {"rel": "data", "href": f"{site.root}/collections", "type": json},
         {"rel": "search", "href": f"{site.root}/search", "type": GEOJSON, "method": "GET"},
         {"rel": "search", "href": f"{site.root}/search", "type": GEOJSON, "method": "POST"},
+        {"rel": "xyz", "href": site.tiles, "type": MVT},
+        {"rel": "xyz-style", "href": site.style, "type": json},
     ]  # fmt: skip
     return {
         "type": "Catalog",

@@ -42,6 +42,16 @@ class Site:
         """The address of the landing page."""
         return f"{self.base}v1/stac"
 
+    @property
+    def style(self) -> str:
+        """The address of the map style."""
+        return f"{self.root}/style.json"
+
+    @property
+    def tiles(self) -> str:
+        """The address of the vector tiles, a template."""
+        return f"{self.root}/tiles/{{z}}/{{x}}/{{y}}.mvt"
+
     def collection(self, name: str) -> str:
         return f"{self.root}/collections/{quote(name, safe='')}"
 

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from ...geo import Region
 from ...types import Photo, Skipped
+from ..basemap_file import BasemapFile
 from ..local_features import LocalFeatureCache
 from ..migration import Migration
 from ..points import Points
@@ -98,6 +99,10 @@ class DelegatingStore(Store):
     @property
     def roads(self) -> Roads:
         return self.truth.roads
+
+    @property
+    def basemap_file(self) -> BasemapFile:
+        return self.truth.basemap_file
 
     def local_features(self, fingerprint: str, *, limit_bytes: int | None = None) -> LocalFeatureCache:
         return self.truth.local_features(fingerprint, limit_bytes=limit_bytes)

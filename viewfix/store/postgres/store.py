@@ -23,6 +23,7 @@ from ..local_features import LIMIT_BYTES
 from ..records import Floats, ModelIdentity, Record, Rows, Units, Version, grouped, to_model
 from ..transactional import TransactionalStore
 from . import model_files, read, schema, write
+from .basemap_file import PostgresBasemapFile
 from .connect import Pool, Result, advisory_lock, connected, search_path
 from .connections import Connections, put_meta
 from .info import read_info
@@ -232,6 +233,10 @@ class PostgresStore(TransactionalStore):
     @property
     def roads(self) -> PostgresRoads:
         return PostgresRoads(self._connections, self._columns.has_roads)
+
+    @property
+    def basemap_file(self) -> PostgresBasemapFile:
+        return PostgresBasemapFile(self._connections)
 
     def local_features(self, fingerprint: str, *, limit_bytes: int | None = None) -> PostgresLocalFeatures:
         limit_bytes = LIMIT_BYTES if limit_bytes is None else limit_bytes

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from ...geo import Region
 from ...types import Photo, Skipped
 from ..address import Address
+from ..basemap_file import BasemapFile
 from ..points import Points
 from ..postgres.store import PostgresStore
 from ..records import Floats, Halves, ModelIdentity, Record, Rows, Units, Version, grouped, to_halves
@@ -197,6 +198,10 @@ class ShardedStore(Store):
     @property
     def roads(self) -> Roads:
         return self.shards[0].roads
+
+    @property
+    def basemap_file(self) -> BasemapFile:
+        return self.shards[0].basemap_file
 
     def local_features(self, fingerprint: str, *, limit_bytes: int | None = None) -> ShardedLocalFeatures:
         caches = [shard.local_features(fingerprint, limit_bytes=limit_bytes) for shard in self.shards]

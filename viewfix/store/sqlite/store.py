@@ -22,6 +22,7 @@ from ..local_features import LIMIT_BYTES
 from ..records import Floats, ModelIdentity, Record, Rows, Units, Version
 from ..transactional import TransactionalStore
 from . import files, read, schema, write
+from .basemap_file import SqliteBasemapFile
 from .connect import Mode, Pool, connect, open_for_reading, time_limit
 from .connections import Connections
 from .errors import translate_errors
@@ -132,6 +133,7 @@ class SqliteStore(TransactionalStore):
         self._connections.close()
 
     def discard(self) -> None:
+        self.basemap_file.remove()
         self.close()
         self.path.unlink(missing_ok=True)
 
@@ -252,6 +254,10 @@ class SqliteStore(TransactionalStore):
     @property
     def roads(self) -> SqliteRoads:
         return SqliteRoads(self._connections)
+
+    @property
+    def basemap_file(self) -> SqliteBasemapFile:
+        return SqliteBasemapFile(self._connections.path)
 
     def local_features(self, fingerprint: str, *, limit_bytes: int | None = None) -> SqliteLocalFeatures:
         return SqliteLocalFeatures(self._connections, fingerprint, LIMIT_BYTES if limit_bytes is None else limit_bytes)

@@ -21,7 +21,7 @@ export class MapView {
     this.options = options;
     /** @type {import("../shared/fixmap.js").FixMap | null} null until it is drawn, or if the browser cannot draw it */
     this.drawing = null;
-    /** @type {import("../shared/basemap.js").Basemap | null} */
+    /** @type {import("../shared/basemap.js").Basemap | null} the operator's, for all maps */
     this.basemap = null;
     /** @type {any} the one of GET v1/maps whose photos are shown */
     this.map = null;
@@ -37,7 +37,7 @@ export class MapView {
     try {
       const { FixMap } = await import("../shared/fixmap.js");
       this.drawing = await FixMap.make(byId("map"), {
-        basemap,
+        basemap: this.ownBasemap(),
         dark: isDark(),
         language: language(),
         margins: () => this.margins(),
@@ -52,12 +52,27 @@ export class MapView {
       return;
     }
     byId("map-corner").append(mapButtons(this.drawing.map, () => this.lookAtWhole()));
+    this.useBasemap(); // another map may have been chosen meanwhile
   }
 
   /** Show the photos of a map. @param {any} map one of GET v1/maps */
   show(map) {
     this.map = map;
     this.drawing?.showPhotos({ type: "FeatureCollection", features: [] });
+    this.useBasemap();
+  }
+
+  /** The base map to draw: the operator's, else that of the map. @returns {import("../shared/basemap.js").Basemap | null} */
+  ownBasemap() {
+    const own = this.basemap ?? this.map?.basemap ?? null;
+    // Only this server gets the key.
+    return own === null || own !== this.map?.basemap ? own : { ...own, headers: this.service.headers };
+  }
+
+  useBasemap() {
+    const wanted = this.ownBasemap();
+    if (this.drawing === null || this.drawing.options.basemap?.url === wanted?.url) return;
+    this.drawing.setLook({ basemap: wanted });
   }
 
   /** @param {{jump?: boolean}} [how] */
@@ -118,8 +133,11 @@ export class MapView {
   thank() {
     const sources = Object.keys(this.drawing?.map.getStyle()?.sources ?? {});
     const owed = sources.map((name) => this.drawing?.map.getSource(name)?.attribution).filter((each) => typeof each === "string" && each !== "");
-    if (this.basemap?.attribution) owed.unshift(this.basemap.attribution);
-    byId("map-credits").replaceChildren(credits(owed));
+    const basemap = this.drawing?.options.basemap ?? null;
+    if (basemap?.attribution && !owed.some((each) => credits([each]).textContent === basemap.attribution)) owed.unshift(basemap.attribution);
+    const isOperator = ["localhost", "127.0.0.1", "[::1]"].includes(location.hostname); // visitors could not follow the hint
+    const hint = basemap === null && this.map !== null && isOperator ? t("page.no_basemap", { map: this.map.name }) : "";
+    byId("map-credits").replaceChildren(hint || credits(owed));
   }
 }
 

@@ -2,39 +2,29 @@
 
 import { answerView, spoken } from "../shared/answer.js";
 import { element } from "../shared/dom.js";
+import { expectedWords } from "../shared/expected.js";
 import { Journey } from "../shared/journey.js";
-import { keep, kept } from "../shared/kept.js";
-import { distance, language, speak, t, translate } from "../shared/language.js";
+import { distance, t, translate } from "../shared/language.js";
 import { asAnswer, readShared } from "../shared/share.js";
-import { setTheme, startTheme, theme } from "../shared/theme.js";
+import { startTheme } from "../shared/theme.js";
 import { Engine } from "./engine.js";
 import { Gps } from "./gps.js";
 import { Ground } from "./ground.js";
-import { layout } from "./layout.js";
+import { layout, loadStyles } from "./layout.js";
 import { Messages } from "./messages.js";
+import { Settings } from "./settings.js";
 import { shareButtons } from "./share.js";
 import { makeSheet } from "./sheet.js";
 import { Updates } from "./update.js";
 import { Wayfinder } from "./wayfinder.js";
-
-const STYLES = ["../vendor/maplibre-gl.css", "../shared/shared.css", "style.css"];
 
 /** Open the app in this page. @param {string} version of its pack */
 export async function open(version) {
   startTheme();
   const engine = new Engine();
   const about = await engine.ask("open"); // before anything is drawn: a damaged pack is told on the first screen
-  await Promise.all(STYLES.map(styled));
+  await loadStyles();
   await new App(version, engine, about).start();
-}
-
-/** @param {string} name */
-function styled(name) {
-  const link = element("link", { rel: "stylesheet", href: new URL(name, import.meta.url).href });
-  return new Promise((resolve) => {
-    link.onload = link.onerror = resolve;
-    document.head.append(link);
-  });
 }
 
 class App {
@@ -51,7 +41,7 @@ class App {
     this.shown = null;
     this.asked = 0;
     this.messages = new Messages(this.parts);
-    this.gps = new Gps(() => this.tellGps());
+    this.gps = new Gps(() => this.messages.tellGps(this.gps));
     this.journey = new Journey({
       video: this.parts.video,
       ask: (frame, at) => this.follow(frame, at),
@@ -61,6 +51,7 @@ class App {
       onEnd: () => this.cameraEnded(),
     });
     this.updates = new Updates(version, (state, asked) => this.messages.tellUpdate(state, asked));
+    this.settings = new Settings(this.parts, () => this.updates.look({ asked: true }));
     /** @type {Map<number, Promise<string>>} */
     this.pictures = new Map();
   }
@@ -106,50 +97,33 @@ class App {
       parts.file.value = ""; // so that the same photo can be chosen again
     });
     parts.gps.addEventListener("change", () => (parts.gps.checked ? this.gps.switchOn() : this.gps.switchOff()));
-    parts.openSettings.addEventListener("click", () => {
-      parts.settings.updateWords.textContent = "";
-      parts.settings.dialog.showModal();
-    });
-    const { language: choice, dialog, mode, update } = parts.settings;
-    choice.addEventListener("change", async () => {
-      await speak(choice.value, { remember: true });
+    this.settings.listen(() => {
       this.inWords();
       this.ground?.changeLanguage();
       this.way?.inWords();
       if (this.answered) this.showAnswer(this.answered, { focus: false });
       else if (!this.journey.isOn) this.invite();
     });
-    for (const each of dialog.querySelectorAll("input[name=theme]")) {
-      const radio = /** @type {HTMLInputElement} */ (each);
-      radio.checked = radio.value === theme();
-      radio.addEventListener("change", () => setTheme(radio.value));
-    }
-    mode.value = kept("viewfix.mode") ?? "auto";
-    if (mode.value === "") mode.value = "auto"; // what was kept is none of them
-    mode.addEventListener("change", () => keep("viewfix.mode", mode.value));
-    update.addEventListener("click", () => this.updates.look({ asked: true }));
   }
 
   /** Write all words that stay on the screen, in the language that was chosen. */
   inWords() {
     const { parts } = this;
     translate(document);
-    parts.settings.language.value = language();
     document.title = parts.title.textContent = this.about.title;
     parts.statusWords.textContent = this.prepared ? t("phone.ready") : t("phone.starting");
     parts.status.classList.toggle("is-ready", this.prepared !== null);
-    const lines = [this.inNumbers(), t("phone.version", { version: this.version })];
-    if (this.prepared) lines.push(t("phone.engine", { engine: this.prepared.engine }));
-    parts.settings.about.replaceChildren(...lines.map((line) => element("li", {}, line)));
+    this.settings.inWords([this.inNumbers(), t("phone.version", { version: this.version }), this.prepared ? t("phone.engine", { engine: this.prepared.engine }) : ""]);
     this.sheet?.label();
     this.labelLive();
-    this.tellGps();
+    this.messages.tellGps(this.gps);
   }
 
   inNumbers() {
-    const { photos, points, calibrated } = this.about;
+    const { photos, points, calibrated, shareFound } = this.about;
     const counts = [t("intake.photos", { count: photos }), points ? t("intake.sights", { count: points }) : ""];
-    return counts.filter(Boolean).join(", ") + (calibrated ? "" : `. ${t("intake.not_calibrated")}`);
+    const more = [calibrated ? "" : t("intake.not_calibrated"), shareFound === null ? "" : expectedWords(shareFound)];
+    return [counts.filter(Boolean).join(", "), ...more.filter(Boolean)].join(". ");
   }
 
   /** What the panel says before there is an answer. @param {string} [lead] */
@@ -171,9 +145,10 @@ class App {
     if (this.answered?.address && !isSame) URL.revokeObjectURL(this.answered.address);
     const address = (isSame && this.answered?.address) || URL.createObjectURL(photo);
     const near = everywhere ? null : this.gps.near();
-    this.tellGps();
+    this.messages.tellGps(this.gps);
     this.ground?.showPath(null, false);
-    this.busy(address);
+    this.messages.busy(address);
+    this.sheet?.to("half");
     try {
       const { answer } = await this.engine.ask("locate", { photo, near });
       if (mine !== this.asked) return;
@@ -186,16 +161,8 @@ class App {
       if (mine !== this.asked) return;
       this.answered = null;
       this.ground?.show(null);
-      this.parts.content.replaceChildren(element("div", { class: "failure", role: "alert" }, element("h2", {}, t("failure.title")), element("p", {}, t("phone.not_a_photo"))));
+      this.messages.notAPhoto();
     }
-  }
-
-  /** @param {string} address */
-  busy(address) {
-    const picture = element("img", { src: address, alt: "" });
-    picture.addEventListener("error", () => picture.remove());
-    this.parts.content.replaceChildren(element("div", { class: "busy" }, picture, element("p", { role: "status" }, t("busy.title"))));
-    this.sheet?.to("half");
   }
 
   /** @param {any} answered @param {{focus?: boolean}} [how] */
@@ -313,9 +280,8 @@ class App {
 
   /** @param {ImageBitmap} frame @param {{timeS: number, isFirst: boolean}} at */
   follow(frame, at) {
-    this.tellGps();
-    const mode = this.parts.settings.mode.value;
-    return this.engine.ask("follow", { frame, near: this.gps.near(), mode, ...at }, [frame]);
+    this.messages.tellGps(this.gps);
+    return this.engine.ask("follow", { frame, near: this.gps.near(), mode: this.settings.mode, ...at }, [frame]);
   }
 
   /** @param {import("../shared/types.js").Answer} answer @param {import("../shared/path.js").Path} path @param {boolean} isLost */
@@ -323,15 +289,5 @@ class App {
     this.way?.fixed(answer);
     if (answer.geometry) this.ground?.follow(answer);
     this.ground?.showPath(path, isLost);
-  }
-
-  // Messages beside the answer
-
-  tellGps() {
-    const { gps, parts } = this;
-    const near = gps.near();
-    const words = near ? t("phone.gps_on", { distance: distance(near.radius) }) : gps.state === "off" ? "" : t(`phone.gps_${gps.state}`);
-    if (parts.gpsWords.textContent !== words) parts.gpsWords.textContent = words; // else a screen reader says it again
-    parts.gps.checked = gps.state !== "off";
   }
 }

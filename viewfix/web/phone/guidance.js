@@ -7,8 +7,9 @@ const LEAST_STEP_M = 40;
 const TURN_DEG = 50;
 const METRES_A_DEGREE = 111_320;
 const RADIANS = Math.PI / 180;
-const STAIRS = "stairs";
-const PATHS = new Set(["footway", "path", "pedestrian", "track", "cycleway", "corridor", "bridleway", "gate"]);
+const [STAIRS, FERRY] = ["stairs", "ferry"];
+const APART = new Set([STAIRS, FERRY]); // steps of their own
+const PATHS = new Set(["footway", "path", "pedestrian", "track", "cycleway", "corridor", "bridleway", "elevator", "gate"]);
 
 /**
  * @typedef {[number, number]} LatLon
@@ -16,7 +17,7 @@ const PATHS = new Set(["footway", "path", "pedestrian", "track", "cycleway", "co
  * @typedef {object} Step
  * @property {string | null} turn null for the first step if it is not known where the camera looks; "arrive" for the last
  * @property {string | null} street null where it has no name
- * @property {string} surface "stairs", "path" or "road"
+ * @property {string} surface "stairs", "ferry", "path" or "road"
  * @property {number} distance_m
  * @property {number} duration_s
  * @property {number} bearing_deg
@@ -26,7 +27,7 @@ const PATHS = new Set(["footway", "path", "pedestrian", "track", "cycleway", "co
 
 /** What a class of roads is, as far as it matters for words. @param {string} road */
 export function surfaceOf(road) {
-  return road === "steps" ? STAIRS : PATHS.has(road) ? "path" : "road";
+  return road === "steps" ? STAIRS : road === FERRY ? FERRY : PATHS.has(road) ? "path" : "road";
 }
 
 /** @param {Stretch[]} stretches @param {number | null} heading @param {LatLon} goal @returns {Step[]} */
@@ -89,7 +90,7 @@ function withoutPauses(legs) {
   const found = [];
   for (const leg of legs) {
     const before = found.at(-1);
-    const goesOn = before && leg.surface !== STAIRS && before.surface !== STAIRS && (!leg.name || leg.name === before.name);
+    const goesOn = before && !APART.has(leg.surface) && !APART.has(before.surface) && (!leg.name || leg.name === before.name);
     if (goesOn && turnOf(direction(leg.line) - arriving(before)) === "ahead") found[found.length - 1] = glued(before, leg, before);
     else found.push(leg);
   }
@@ -105,7 +106,7 @@ function add(legs, stretch) {
 }
 
 /** @param {Stretch} leg @param {number} below metres */
-const isShort = (leg, below) => leg.length < (leg.name || leg.surface === STAIRS ? below / 2 : below);
+const isShort = (leg, below) => leg.length < (leg.name || APART.has(leg.surface) ? below / 2 : below);
 
 /** @param {Stretch} first @param {Stretch} second @param {Stretch} like @returns {Stretch} */
 function glued(first, second, like) {
@@ -117,7 +118,7 @@ function glued(first, second, like) {
 
 /** @param {Stretch} leg @returns {Stretch[]} */
 function splitAtTurns(leg) {
-  if (leg.name || leg.surface === STAIRS) return [leg];
+  if (leg.name || APART.has(leg.surface)) return [leg];
   const { line } = leg;
   const along = distancesAlong(line);
   const total = along[along.length - 1];

@@ -4,10 +4,23 @@ import { element } from "../shared/dom.js";
 import { icon } from "../shared/icons.js";
 import { LANGUAGES } from "../shared/language.js";
 
+const STYLES = ["../vendor/maplibre-gl.css", "../shared/shared.css", "style.css"];
 const MODES = ["auto", "walk", "cycle", "drive", "train"];
 const THEMES = ["system", "light", "dark"];
 
 /** @typedef {ReturnType<typeof layout>} Layout */
+
+/** Load the styles of the app; one that cannot be loaded is left out. */
+export const loadStyles = () => Promise.all(STYLES.map(styled));
+
+/** @param {string} name */
+function styled(name) {
+  const link = element("link", { rel: "stylesheet", href: new URL(name, import.meta.url).href });
+  return new Promise((resolve) => {
+    link.onload = link.onerror = resolve;
+    document.head.append(link);
+  });
+}
 
 export function layout() {
   const map = element("section", { class: "map", id: "map", tabindex: "-1" });

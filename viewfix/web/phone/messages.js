@@ -1,7 +1,7 @@
-// Messages beside the answer: lines that disappear by themselves, and the state of an update.
+// Messages: lines that disappear by themselves, the state of an update and of GPS, and what stands where the answer will be.
 
 import { element } from "../shared/dom.js";
-import { percent, t } from "../shared/language.js";
+import { distance, percent, t } from "../shared/language.js";
 
 const TOAST_MS = 6000;
 
@@ -31,6 +31,27 @@ export class Messages {
       if (asked) updateWords.replaceChildren(`${words} `, useButton());
     }
     if (state.kind === "failed") this.toast(words);
+  }
+
+  /** @param {import("./gps.js").Gps} gps */
+  tellGps(gps) {
+    const { parts } = this;
+    const near = gps.near();
+    const words = near ? t("phone.gps_on", { distance: distance(near.radius) }) : gps.state === "off" ? "" : t(`phone.gps_${gps.state}`);
+    if (parts.gpsWords.textContent !== words) parts.gpsWords.textContent = words; // else a screen reader says it again
+    parts.gps.checked = gps.state !== "off";
+  }
+
+  /** A photo is being located. @param {string} address of the photo */
+  busy(address) {
+    const picture = element("img", { src: address, alt: "" });
+    picture.addEventListener("error", () => picture.remove());
+    this.parts.content.replaceChildren(element("div", { class: "busy" }, picture, element("p", { role: "status" }, t("busy.title"))));
+  }
+
+  /** What was chosen is not a photo. */
+  notAPhoto() {
+    this.parts.content.replaceChildren(element("div", { class: "failure", role: "alert" }, element("h2", {}, t("failure.title")), element("p", {}, t("phone.not_a_photo"))));
   }
 }
 

@@ -1,14 +1,17 @@
 // The sights of the pack that are worth naming at a fix, with their distance and side.
 // The same as viewfix/pois/nearby.py; a test compares both.
 
-import { listOf, numberOf, objectOf, textOf, textOrNull } from "./checks.js";
+import { integerOf, listOf, numberOf, objectOf, refuse, textOf, textOrNull } from "./checks.js";
 import { inverse, metresBetween, within, wrapHeading } from "./geodesy.js";
 
+const MOST_CORNERS = 64;
+const FARTHEST_STEPS = 1_000_000;
 const SIDES = ["ahead", "right", "behind", "left"];
 
 /**
  * @typedef {{id: string, name: string, kind: string, position: {lat: number, lon: number}, names: Record<string, string>,
- *   links: Record<string, string>, notability: number, attribution: string | null, licence: string | null}} Point
+ *   links: Record<string, string>, notability: number, attribution: string | null, licence: string | null,
+ *   outline?: number[]}} Point
  * @typedef {{all: Point[], lats: Float64Array, lons: Float64Array}} Points
  */
 
@@ -25,6 +28,9 @@ export function checkedPoints(value) {
     for (const name of ["names", "links"]) {
       for (const each of Object.values(objectOf(point[name], `${name} of a point`))) textOf(each, `one of the ${name} of a point`);
     }
+    const outline = listOf(point.outline ?? [], "outline of a point", null, 2 * MOST_CORNERS);
+    if (outline.length % 2) refuse("an outline has a latitude without a longitude");
+    for (const each of outline) integerOf(each, "a number of an outline", -FARTHEST_STEPS, FARTHEST_STEPS);
   }
   return points;
 }

@@ -1,18 +1,14 @@
-// The roads for one mode: places on them, and the best way between two of these by A*. viewfix/roads/network.py is the same.
+// The roads for one mode: places on them, and the best way between two of these. viewfix/roads/network.py is the same.
 
-import { Heap } from "./heap.js";
-import { FASTEST_KMH, SPEED_KMH, WEIGHT } from "./speeds.js";
+import { AGAINST, ALONG, METRES_A_DEGREE, RADIANS, Search } from "./astar.js";
+import { SPEED_KMH, WEIGHT } from "./speeds.js";
 import { STEP_DEG } from "./roads.js";
 
-const METRES_A_DEGREE = 111_320;
-const RADIANS = Math.PI / 180;
 const SNAP_M = [40, 150, 1000];
-const HURRY = 0.97;
 const SAME_M = 0.001;
+const FERRY = "ferry";
 /** @type {Record<string, number>} */
 const MASKS = { walk: 0b000011, cycle: 0b001100, drive: 0b110000 };
-const ALONG = 0b010101;
-const AGAINST = 0b101010;
 
 /**
  * @typedef {{edge: number, at: number, lat: number, lon: number, away: number, part: number}} OnRoad  `at` and `away` in metres
@@ -33,32 +29,8 @@ export class Network {
     this.secondsAMetre = Float64Array.from({ length: count }, (_, n) => seconds[graph.kinds[n]]);
     this.costs = Float64Array.from({ length: count }, (_, n) => this.metres[n] * felt[graph.kinds[n]]);
     this.middleLon = graph.lons.length ? Int32Array.from(graph.lons).sort()[graph.lons.length >> 1] * STEP_DEG : 0;
-    this.sortArcs();
+    this.search = new Search(graph, mode, this.access, this.metres, this.costs);
     this.parts = this.labelParts();
-  }
-
-  /** List the arcs that leave every junction, in the order of edges. */
-  sortArcs() {
-    const { starts, ends, lats } = this.graph;
-    const first = new Uint32Array(lats.length + 1);
-    const each = (/** @type {(from: number, to: number, edge: number, along: number) => void} */ use) => {
-      for (let edge = 0; edge < starts.length; edge++) if (this.access[edge] & ALONG) use(starts[edge], ends[edge], edge, 1);
-      for (let edge = 0; edge < starts.length; edge++) if (this.access[edge] & AGAINST) use(ends[edge], starts[edge], edge, 0);
-    };
-    each((from) => first[from + 1]++);
-    for (let n = 0; n < lats.length; n++) first[n + 1] += first[n];
-    const at = first.slice();
-    const total = first[lats.length];
-    this.first = first;
-    this.arcEdge = new Uint32Array(total);
-    this.arcTo = new Uint32Array(total);
-    this.arcAlong = new Uint8Array(total);
-    each((from, to, edge, along) => {
-      const n = at[from]++;
-      this.arcEdge[n] = edge;
-      this.arcTo[n] = to;
-      this.arcAlong[n] = along;
-    });
   }
 
   /** The part of the network to which every junction belongs; there is no way between two parts. */
@@ -76,14 +48,15 @@ export class Network {
   /** The nearest place on a road of every part within reach. @param {LatLon} place @param {number} reach metres @returns {Map<number, OnRoad>} */
   snap([lat, lon], reach) {
     lon = this.middleLon + wrapped(lon - this.middleLon);
-    const { starts, ends, lats, lons, firsts, shapeLats, shapeLons } = this.graph;
+    const { graph } = this;
+    const { starts, ends, lats, lons, firsts, shapeLats, shapeLons } = graph;
     const high = reach / METRES_A_DEGREE;
     const wide = high / Math.max(Math.cos(lat * RADIANS), 0.01);
     const [south, north, west, east] = [lat - high, lat + high, lon - wide, lon + wide].map((each) => each / STEP_DEG);
     /** @type {Map<number, OnRoad>} */
     const best = new Map();
     for (let edge = 0; edge < starts.length; edge++) {
-      if (!this.access[edge]) continue;
+      if (!this.access[edge] || graph.kindTable[graph.kinds[edge]].road === FERRY) continue; // no photo from the middle of a ferry line
       let [low, top, left, right] = [lats[starts[edge]], lats[starts[edge]], lons[starts[edge]], lons[starts[edge]]];
       const widen = (/** @type {number} */ y, /** @type {number} */ x) => {
         if (y < low) low = y;
@@ -125,50 +98,7 @@ export class Network {
 
   /** The best way between two places on roads. @param {OnRoad} start @param {OnRoad} end @returns {Piece[] | null} */
   way(start, end) {
-    if (start.part !== end.part) return null;
-    let [best, last] = [this.direct(start, end), -1];
-    const finish = new Map(this.endsOf(end, ALONG, AGAINST).map(([junction, cost, along]) => [junction, { cost, along }]));
-    const count = this.graph.lats.length;
-    const costs = new Float64Array(count).fill(Infinity);
-    const closed = new Float64Array(count).fill(Infinity);
-    const edges = new Int32Array(count);
-    const alongs = new Uint8Array(count);
-    const before = new Int32Array(count).fill(-1);
-    const heap = new Heap();
-    for (const [junction, cost, along] of this.endsOf(start, AGAINST, ALONG)) {
-      costs[junction] = cost;
-      edges[junction] = start.edge;
-      alongs[junction] = along ? 0 : 1;
-      heap.push(cost + this.estimate(junction, end), junction);
-    }
-    while (heap.size) {
-      const [total, junction] = heap.pop();
-      if (total >= best) break;
-      const cost = costs[junction];
-      if (closed[junction] <= cost) continue;
-      closed[junction] = cost;
-      const there = finish.get(junction);
-      if (there && cost + there.cost < best) [best, last] = [cost + there.cost, junction];
-      for (let n = this.first[junction]; n < this.first[junction + 1]; n++) {
-        const [edge, other] = [this.arcEdge[n], this.arcTo[n]];
-        const onward = cost + this.costs[edge];
-        if (onward >= costs[other]) continue;
-        costs[other] = onward;
-        edges[other] = edge;
-        alongs[other] = this.arcAlong[n];
-        before[other] = junction;
-        heap.push(onward + this.estimate(other, end), other);
-      }
-    }
-    if (best === Infinity) return null;
-    if (last < 0) return [{ edge: start.edge, start: start.at, end: end.at }];
-    const pieces = [{ edge: end.edge, start: finish.get(last)?.along ? 0 : this.metres[end.edge], end: end.at }];
-    for (let junction = last; junction >= 0; junction = before[junction]) {
-      const edge = edges[junction];
-      const [from, to] = alongs[junction] ? [0, this.metres[edge]] : [this.metres[edge], 0];
-      pieces.push({ edge, start: before[junction] >= 0 ? from : start.at, end: to });
-    }
-    return pieces.reverse();
+    return start.part === end.part ? this.search.way(start, end) : null;
   }
 
   /** The points of a piece in the direction of travel. @param {Piece} piece @returns {LatLon[]} */
@@ -188,41 +118,6 @@ export class Network {
     for (let n = firsts[edge]; n < firsts[edge + 1]; n++) points.push([shapeLats[n] * STEP_DEG, shapeLons[n] * STEP_DEG]);
     points.push([lats[ends[edge]] * STEP_DEG, lons[ends[edge]] * STEP_DEG]);
     return points;
-  }
-
-  /** @param {OnRoad} start @param {OnRoad} end */
-  direct(start, end) {
-    if (start.edge !== end.edge || !(this.access[start.edge] & (start.at <= end.at ? ALONG : AGAINST))) return Infinity;
-    return Math.abs(end.at - start.at) * this.costAMetre(start.edge);
-  }
-
-  /** @param {number} edge */
-  costAMetre(edge) {
-    return this.metres[edge] ? this.costs[edge] / this.metres[edge] : 0;
-  }
-
-  /**
-   * The junctions between which a place lies, the cost from there, and whether it is the start of the edge.
-   * @param {OnRoad} place @param {number} atStart @param {number} atEnd the access that is needed
-   * @returns {[number, number, boolean][]}
-   */
-  endsOf({ edge, at }, atStart, atEnd) {
-    const aMetre = this.costAMetre(edge);
-    const [start, end] = [this.graph.starts[edge], this.graph.ends[edge]];
-    const rest = (this.metres[edge] - at) * aMetre;
-    /** @type {[number, number, boolean][]} */
-    let found = this.access[edge] & atStart ? [[start, at * aMetre, true]] : [];
-    if (this.access[edge] & atEnd && !(found.length && start === end && found[0][1] <= rest)) {
-      found = [...found.filter(([junction]) => junction !== end), [end, rest, false]];
-    }
-    return found;
-  }
-
-  /** A cost that the way from a junction to the end cannot be below. @param {number} junction @param {OnRoad} end */
-  estimate(junction, end) {
-    const y = this.graph.lats[junction] * STEP_DEG - end.lat;
-    const x = (this.graph.lons[junction] * STEP_DEG - end.lon) * Math.cos(end.lat * RADIANS);
-    return (HURRY * Math.hypot(x, y) * METRES_A_DEGREE * 3.6) / FASTEST_KMH[this.mode];
   }
 
   /** @param {number} edge @param {number} lat @param {number} lon @returns {OnRoad} */

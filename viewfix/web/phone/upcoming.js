@@ -1,11 +1,15 @@
 // Sights ahead: when a moving camera will pass them, and on which side. A sight is named only if it will be within
 // sight, on that side, with a high probability. The same as viewfix/pois/upcoming.py; a test compares both.
 
+import { Announcer as SharedAnnouncer } from "../shared/announcer.js";
 import { inverse, within } from "./geodesy.js";
 import { same } from "./nearby.js";
 
 const AHEAD_M = 12; // a sight that is passed closer than this is "ahead"
 const LEAST_MPS = 0.3;
+const CORNER_M = 10;
+const MOST_CORNERS = 400;
+const STEP_DEG = 1e-5;
 const MOST_PLACES = 500;
 const MOST_SIGHTS = 200;
 const MOST_SPREAD_M = 5000;
@@ -67,13 +71,18 @@ function quantile(values, share) {
  */
 function passed(point, spot, places, { heading, speed }, { horizonS, sightM, leastProbability }) {
   const [sin, cos] = [Math.sin(heading * RAD), Math.cos(heading * RAD)];
+  const corners = cornersOf(point);
   const met = [];
   for (const { x, y, weight } of places) {
     const [east, north] = [spot.x - x, spot.y - y];
-    const along = east * sin + north * cos;
-    const aside = east * cos - north * sin; // to the right
+    const edge = nearestEdge(corners, (point.outline?.length ?? 0) > 4, (corner) => ({
+      along: (east + corner.x) * sin + (north + corner.y) * cos,
+      aside: (east + corner.x) * cos - (north + corner.y) * sin, // to the right
+    }));
+    if (edge === null) continue;
+    const { along, aside } = edge;
     const inS = along / speed;
-    if (along < 0 || inS > horizonS || Math.abs(aside) > sightM) continue;
+    if (inS > horizonS || Math.abs(aside) > sightM) continue;
     met.push({ weight, inS, aside: Math.abs(aside), side: Math.abs(aside) <= AHEAD_M ? "ahead" : aside < 0 ? "left" : "right" });
   }
   /** @type {Upcoming | null} */
@@ -88,6 +97,47 @@ function passed(point, spot, places, { heading, speed }, { horizonS, sightM, lea
   return best;
 }
 
+/**
+ * Where a sight is met: of an area it is the edge that is nearest to the line of travel. Null if it lies behind or around.
+ * @param {{x: number, y: number}[]} corners @param {boolean} isArea
+ * @param {(corner: {x: number, y: number}) => {along: number, aside: number}} seen
+ */
+function nearestEdge(corners, isArea, seen) {
+  const all = corners.map(seen);
+  const away = ({ along, aside }) => (along >= 0 ? Math.abs(aside) : Infinity); // what lies behind has been passed
+  const nearest = Math.min(...all.map(away));
+  if (nearest === Infinity) return null;
+  const spans = (/** @type {"along" | "aside"} */ what) => all.some((each) => each[what] < 0) && all.some((each) => each[what] > 0);
+  const crosses = isArea && spans("aside");
+  if (crosses && spans("along")) return null;
+  const first = all.filter((each) => away(each) <= nearest + CORNER_M / 2).reduce((a, b) => (b.along < a.along ? b : a));
+  return crosses ? { along: first.along, aside: 0 } : first;
+}
+
+/** @type {WeakMap<Point, {x: number, y: number}[]>} */
+const known = new WeakMap();
+
+/** Places every CORNER_M along the outline, in metres from the point; of a point without one, itself. @param {Point} point */
+function cornersOf(point) {
+  const found = known.get(point) ?? alongOutline(point);
+  known.set(point, found);
+  return found;
+}
+
+/** @param {Point} point */
+function alongOutline({ position, outline = [] }) {
+  if (outline.length < 4) return [{ x: 0, y: 0 }];
+  const corners = Array.from({ length: outline.length / 2 }, (_, n) =>
+    plane(position, { lat: position.lat + outline[2 * n] * STEP_DEG, lon: position.lon + outline[2 * n + 1] * STEP_DEG }));
+  const found = [corners[0]];
+  for (let n = 1; n < corners.length; n++) {
+    const [from, to] = [corners[n - 1], corners[n]];
+    const steps = Math.min(Math.max(1, Math.ceil(Math.hypot(to.x - from.x, to.y - from.y) / CORNER_M)), Math.floor(MOST_CORNERS / corners.length) + 1);
+    for (let step = 1; step <= steps; step++) found.push({ x: from.x + ((to.x - from.x) * step) / steps, y: from.y + ((to.y - from.y) * step) / steps });
+  }
+  return found;
+}
+
 /** The value below which half of the weight lies. @param {number[][]} pairs of a value and its weight */
 function medianOf(pairs) {
   pairs.sort(([a], [b]) => a - b);
@@ -97,29 +147,10 @@ function medianOf(pairs) {
   return pairs[pairs.length - 1][0];
 }
 
-/** Decides what to say now: every sight once, shortly before it is passed, and not too many in a minute. */
-export class Announcer {
+/** Decides what to say now; see the shared one. */
+export class Announcer extends SharedAnnouncer {
   /** @param {import("./query.js").NearbyRules} rules @param {{leadS?: number, perMinute?: number}} [how] */
-  constructor(rules, { leadS = 12, perMinute = 4 } = {}) {
-    this.rules = rules;
-    this.leadS = leadS;
-    this.perMinute = perMinute;
-    /** @type {Point[]} */
-    this.said = [];
-    /** @type {number[]} */
-    this.timesS = [];
-  }
-
-  /** @param {Upcoming[]} coming @param {number} atS of any clock that does not go back */
-  now(coming, atS) {
-    this.timesS = this.timesS.filter((each) => each > atS - 60 && each <= atS);
-    const due = coming.filter((each) => each.in_s <= this.leadS && !this.said.some((other) => same(each, other, this.rules)));
-    due.sort((a, b) => b.notability - a.notability);
-    const chosen = due.slice(0, Math.max(0, this.perMinute - this.timesS.length));
-    for (const each of chosen) {
-      this.said.push(each);
-      this.timesS.push(atS);
-    }
-    return chosen.sort((a, b) => a.in_s - b.in_s);
+  constructor(rules, how) {
+    super((/** @type {any} */ one, /** @type {any} */ other) => same(one, other, rules), how);
   }
 }

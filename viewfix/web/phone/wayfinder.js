@@ -190,5 +190,6 @@ export function stepWords(step, name) {
   const turn = step.turn === null ? t("way.start", { direction: compass(step.bearing_deg) }) : t(`way.turn_${step.turn.replace(" ", "_")}`);
   const parameters = { turn, distance: distance(step.distance_m), street: step.street ?? "" };
   if (step.surface === "stairs") return t("way.on_stairs", parameters);
+  if (step.surface === "ferry") return t("way.on_ferry", parameters).trim();
   return t(step.street ? "way.on_street" : step.surface === "path" ? "way.on_path" : "way.on_road", parameters);
 }

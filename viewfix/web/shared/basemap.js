@@ -16,6 +16,7 @@ import { openMapTiles } from "./openmaptiles.js";
  * @property {number} [minzoom]
  * @property {number} [maxzoom]
  * @property {string} [sprite] address of a sprite; "{theme}" becomes light or dark
+ * @property {Record<string, string>} [headers] to send with requests for a .pmtiles file of a service that needs a key
  * @property {string} [glyphs] address of glyphs with {fontstack} and {range}; without it local fonts draw the text
  */
 
@@ -27,6 +28,24 @@ export const GROUND = Object.freeze({
 
 /** The faces of Protomaps' style: two are enough, so that an operator needs glyphs of only two. */
 const FONTS = { regular: "Noto Sans Regular", bold: "Noto Sans Medium", italic: "Noto Sans Regular" };
+
+/** What our own base maps change of Protomaps' colours: quieter water, and names that can be read on any ground. */
+const OURS = Object.freeze({
+  light: {
+    earth: "#eceae5", water: "#b5d8e6", buildings: "#c6bfb3", park_a: "#d3e5cd", park_b: "#c3dfbb", wood_a: "#cfe3ca",
+    wood_b: "#bcd9b5", scrub_a: "#d8e6d0", scrub_b: "#cfe0c6", pedestrian: "#e3ded2", other: "#fbfaf7", minor_service: "#fbfaf7",
+    minor_a: "#ffffff", major: "#fdf1cf", highway: "#fbdf9d", major_casing_late: "#d9cfae", highway_casing_late: "#d2b877", minor_casing: "#d8d4cb",
+    minor_service_casing: "#d8d4cb", railway: "#a39d94", roads_label_minor: "#5b5654", roads_label_major: "#4e4946",
+    subplace_label: "#5f5c66", city_label: "#3f3d45", ocean_label: "#34688a", subplace_label_halo: "#ffffff", city_label_halo: "#ffffff",
+  },
+  dark: {
+    earth: "#1c2024", water: "#16303f", buildings: "#39424b", park_a: "#1d2a22", park_b: "#1f2f25", wood_a: "#1c2a21",
+    wood_b: "#1d2d23", scrub_a: "#1f2a22", scrub_b: "#202c24", pedestrian: "#23282d", other: "#3a424a", minor_service: "#343b42",
+    minor_a: "#3f474f", minor_b: "#3f474f", major: "#55513f", highway: "#6a5d3a", minor_casing: "#171b1f", minor_service_casing: "#171b1f",
+    railway: "#5a626a", roads_label_minor: "#b2bac2", roads_label_major: "#c2c9cf", roads_label_minor_halo: "#14181b",
+    roads_label_major_halo: "#14181b", subplace_label: "#a9b1ba", city_label: "#cfd6dc", ocean_label: "#8bb9d4",
+  },
+});
 
 export const GRID_SOURCE = "viewfix-grid";
 
@@ -121,13 +140,13 @@ let protocol = null;
 
 /** @param {Basemap} basemap */
 async function pmtiles(basemap, look) {
-  const { PMTiles, Protocol, TileType } = await import("../vendor/pmtiles.mjs");
+  const { FetchSource, PMTiles, Protocol, TileType } = await import("../vendor/pmtiles.mjs");
   const url = look.absolute(basemap.url);
   if (protocol === null) {
     protocol = new Protocol();
     addProtocol("pmtiles", protocol.tile);
   }
-  const file = protocol.get(url) ?? new PMTiles(url);
+  const file = protocol.get(url) ?? new PMTiles(new FetchSource(url, new Headers(basemap.headers)));
   protocol.add(file);
   const header = await file.getHeader();
   const source = { url: `pmtiles://${url}` };
@@ -137,8 +156,40 @@ async function pmtiles(basemap, look) {
   const layers = (await file.getMetadata())?.vector_layers ?? [];
   const isOpenMapTiles = layers.some((/** @type {{id: string}} */ layer) => layer.id === "transportation");
   const encoding = header.tileType === TileType.Mlt ? { encoding: "mlt" } : {};
+  if (isOurs(await file.getMetadata())) return overOurs({ type: "vector", ...source }, look);
   const schema = basemap.schema ?? (isOpenMapTiles ? "openmaptiles" : "protomaps");
   return overVector({ type: "vector", ...encoding, ...source }, basemap, schema, look);
+}
+
+/** Whether viewfix made a file: `viewfix basemap add` writes its name into it. @param {any} metadata */
+function isOurs(metadata) {
+  return metadata?.name === "viewfix";
+}
+
+/** A base map that viewfix made: its ground has no edge, and its names are in the reader's language where they have one. */
+async function overOurs(source, { dark, language }) {
+  const { layers, namedFlavor } = await import("../vendor/basemaps.mjs");
+  const theirs = namedFlavor(dark ? "dark" : "light");
+  const ours = dark ? OURS.dark : OURS.light;
+  const flavor = { ...theirs, ...FONTS, ...ours, pois: { ...theirs.pois, pink: ours.roads_label_major } }; // squares
+  const named = layers("tiles", { ...flavor, background: flavor.earth }, { lang: language });
+  return {
+    version: 8,
+    sources: { tiles: source },
+    layers: named.map(withoutPictures).filter((layer) => layer !== null).map((layer) => withNames(layer, language)),
+  };
+}
+
+/**
+ * A layer whose text is the name in a language; else the local name, where its script can be read by those who read
+ * that language; else the English one.
+ */
+function withNames(layer, language) {
+  if (layer.layout?.["text-field"] === undefined || layer.id === "roads_shields" || layer.id === "address_label") return layer;
+  const readable = language === "uk" ? ["any", ["!", ["has", "script"]], ["==", ["get", "script"], "Cyrillic"]] : ["!", ["has", "script"]];
+  const name = ["coalesce", ["get", `name:${language}`], ["case", readable, ["get", "name"], ["get", "name:en"]], ["get", "name"]];
+  const order = layer.layout["symbol-sort-key"] === undefined ? {} : { "symbol-sort-key": ["coalesce", ["get", "sort_key"], ["get", "min_zoom"], 14] };
+  return { ...layer, layout: { ...layer.layout, ...order, "text-field": name } };
 }
 
 async function overVector(source, basemap, schema, { dark, language, absolute }) {

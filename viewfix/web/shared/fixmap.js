@@ -2,10 +2,10 @@
 import { Map as MapLibreMap, Marker, Popup } from "../vendor/maplibre-gl.mjs";
 import { GRID_SOURCE, basemapStyle, grid, plain } from "./basemap.js";
 import { wantsStillness } from "./dom.js";
+import { fixDrawing } from "./fixmarker.js";
 import { boxAround, circle } from "./ground.js";
 import { CANDIDATES, CLICKABLE, FIX, LOOKS, PATH, PHOTOS, SIGHTS, WAY, lookPicture, overlay } from "./overlay.js";
 
-const SVG = "http://www.w3.org/2000/svg";
 const LEAST_SHOWN_M = 60; // around a fix: a circle of 3 m alone on the screen does not show where it is
 const CLOSEST_ZOOM = 18.5;
 
@@ -68,7 +68,7 @@ export class FixMap {
     this.loaded = Promise.resolve();
   }
 
-  /** Change to dark or light, or to names in another language. @param {{dark: boolean, language: string}} look */
+  /** Change to dark or light, to names in another language, or to another base map. @param {Partial<Pick<FixMapOptions, "dark" | "language" | "basemap">>} look */
   async setLook(look) {
     Object.assign(this.options, look);
     const wanted = ++this.styles;
@@ -259,45 +259,6 @@ export class FixMap {
     this.data[name] = data; // kept for the next style
     this.map.getSource(name)?.setData(data);
   }
-}
-
-/**
- * The fix: a dot, and a cone where the photo looks. It is turned as the map turns.
- * @param {number | null} heading_deg
- */
-function fixDrawing(heading_deg) {
-  const holder = document.createElement("div");
-  holder.className = "fix-marker";
-  const drawing = document.createElementNS(SVG, "svg");
-  drawing.setAttribute("viewBox", "-60 -60 120 120");
-  if (heading_deg !== null) drawing.append(cone(heading_deg));
-  drawing.append(dot("halo", 11), dot("dot", 7.5));
-  holder.append(drawing);
-  return holder;
-}
-
-/** @param {number} heading_deg */
-function cone(heading_deg) {
-  const wedge = document.createElementNS(SVG, "g");
-  wedge.setAttribute("transform", `rotate(${Number(heading_deg)})`);
-  // Three wedges on top of each other fade outwards; a gradient would need an id, unique in the whole page.
-  for (const reach of [30, 42, 54]) {
-    const half = (32 * Math.PI) / 180;
-    const [x, y] = [reach * Math.sin(half), reach * Math.cos(half)];
-    const path = document.createElementNS(SVG, "path");
-    path.setAttribute("class", "cone");
-    path.setAttribute("d", `M0 0 L${-x} ${-y} A${reach} ${reach} 0 0 1 ${x} ${-y} Z`);
-    wedge.append(path);
-  }
-  return wedge;
-}
-
-/** @param {string} kind @param {number} radius */
-function dot(kind, radius) {
-  const made = document.createElementNS(SVG, "circle");
-  made.setAttribute("class", kind);
-  made.setAttribute("r", String(radius));
-  return made;
 }
 
 /** @param {object} geometry @param {Record<string, any>} [properties] */
