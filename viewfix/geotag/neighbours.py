@@ -112,7 +112,8 @@ class Neighbours:
         away_m = distances_m(at.lat, at.lon, self._places.lats, self._places.lons)
         near = np.flatnonzero(away_m <= radius_m)
         standing = np.full((len(near), DIRECTIONS), standing_of(model, ANCHOR_LOG_RATIO))
-        return Sight(near, standing, standing_of(model, -ANCHOR_LOG_RATIO), 0.0 if not len(near) else 1.0)
+        is_on_map = 1.0 if len(near) else 0.0
+        return Sight(near, standing, standing_of(model, -ANCHOR_LOG_RATIO), is_on_map, resembled=-1)
 
 
 def standing_of(model: TrackModel, log_ratio: float) -> float:
