@@ -8,6 +8,7 @@ make that an error.
 from __future__ import annotations
 
 import hashlib
+import lzma
 import os
 import shutil
 import subprocess
@@ -43,6 +44,7 @@ FILES = {  # path in node_modules/: name in vendor/
     "onnxruntime-web/dist/ort-wasm-simd-threaded.asyncify.mjs": "ort-wasm-simd-threaded.asyncify.mjs",
     "onnxruntime-web/dist/ort-wasm-simd-threaded.asyncify.wasm": "ort-wasm-simd-threaded.asyncify.wasm",
 }
+PRESET = 1  # 7.6 MB in 4 s; 6 makes it 6.1 MB in 31 s
 # Without a bundler or an import map, a browser finds a module by its path only.
 BARE_IMPORTS = {"pmtiles.mjs": {'from"fflate"': 'from"./fflate.mjs"'}}
 
@@ -95,6 +97,9 @@ def fill() -> None:
         fresh.mkdir()
         for source, name in FILES.items():
             text = Path(folder, "node_modules", source)
+            if name.endswith(".wasm"):  # only packs need them, and unpack them: 8 MB instead of 41
+                (fresh / f"{name}.xz").write_bytes(lzma.compress(text.read_bytes(), preset=PRESET))
+                continue
             shutil.copyfile(text, fresh / name)
             for bare, relative in BARE_IMPORTS.get(name, {}).items():
                 (fresh / name).write_text(text.read_text("utf-8").replace(bare, relative), "utf-8")

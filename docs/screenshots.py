@@ -10,6 +10,7 @@ import argparse
 import contextlib
 import io
 import json
+import os
 import shutil
 import socket
 import subprocess
@@ -18,12 +19,15 @@ import tempfile
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
+
+from viewfix.demo import light
+from viewfix.demo.town import Town, write_views
 
 ROOT = Path(__file__).parents[1]
 PICTURES = Path(__file__).with_name("pictures")
@@ -32,6 +36,7 @@ MOST_BYTES = 150_000
 MOST_README_BYTES = 300_000
 WIDE, PHONE = (1120, 700), (360, 720)
 README = "README"
+STEP_M, STEP_S, FILM_FRAMES = 4.0, 3, 60
 SIGHTS = {  # name: kind, name in Ukrainian and German, latitude, longitude, on the plan of the drawn town
     "Clock Tower": ("historic=monument", "Годинникова вежа", "Uhrturm", 50.00049, 20.00024),
     "Harbour Museum": ("tourism=museum", "Портовий музей", "Hafenmuseum", 50.00001, 20.00100),
@@ -42,12 +47,16 @@ SIGHTS = {  # name: kind, name in Ukrainian and German, latitude, longitude, on 
 
 @dataclass(frozen=True)
 class Shot:
-    """One picture: the photo that is chosen, the screen, and what is done before it is taken."""
+    """One picture: the photo that is chosen, the screen, and what is done before it is taken.
+
+    `walk`: a walk through the town is seen by the live camera, or chosen as a recording.
+    """
 
     photo: str | None
     size: tuple[int, int] = WIDE
     dark: bool = False
     language: str = "en"
+    walk: Literal["", "live", "recording"] = ""
     before: Callable[[Page], None] = field(default=lambda page: None)
 
 
@@ -78,6 +87,9 @@ SHOTS = {
     "page-phone-found-dark": Shot("query_00.jpg", PHONE, dark=True, language="uk"),
     "page-phone-evidence": Shot("query_00.jpg", PHONE, before=scroll),
     "page-phone-not-in-this-map": Shot("another_town_01.jpg", PHONE, dark=True),
+    "page-recording": Shot(None, walk="recording"),
+    "page-live": Shot(None, dark=True, walk="live"),
+    "page-phone-live": Shot(None, PHONE, language="de", walk="live"),
     "page-phone-settings": Shot(None, PHONE, language="de", before=open_settings),
 }
 
@@ -91,13 +103,35 @@ def main() -> None:
         subprocess.run([sys.executable, "-m", "viewfix", "demo", "-o", options.town], check=True, cwd=ROOT)
     PICTURES.mkdir(exist_ok=True)
     README_PICTURE.parent.mkdir(exist_ok=True)
-    with town_with_sights(options.town) as town, serving(town) as address, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox", "--disable-gpu"])
+    with (
+        town_with_sights(options.town) as town,
+        serving(town) as address,
+        sync_playwright() as playwright,
+        tempfile.TemporaryDirectory() as place,
+    ):
+        walk, film = walk_through(Path(place)) if any(SHOTS[n].walk for n in options.only or SHOTS) else ([], None)
+        camera = ["--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream"]
+        camera += [f"--use-file-for-fake-video-capture={film}"] if film else []
+        arguments = ["--no-sandbox", "--disable-gpu", *camera]
+        browser = playwright.chromium.launch(executable_path=chromium(), args=arguments)
         for name in options.only or SHOTS:
-            taken = take(browser, address, SHOTS[name], options.town / "queries")
+            taken = take(browser, address, SHOTS[name], options.town / "queries", walk)
             size = keep_for_readme(taken) if name == README else keep(taken, name)
             print(f"{name}: {size} bytes", flush=True)
         browser.close()
+
+
+def walk_through(folder: Path) -> tuple[list[Path], Path]:
+    """Photos of a walk along a street of the town, on a dull day, one every STEP_S seconds; and a film of them."""
+    town = Town()
+    ahead = [view for view in town.map_views(step_m=STEP_M) if view.name.endswith("_000")]
+    views = [replace(view, light=light.OVERCAST, east_m=view.east_m + 0.8) for view in ahead[4:18]]
+    files = write_views(town, views, folder, tell_position=False)
+    for number, file in enumerate(files):
+        os.utime(file, (1_780_000_000 + STEP_S * number,) * 2)
+    film = folder / "walk.mjpeg"
+    film.write_bytes(b"".join(file.read_bytes() * FILM_FRAMES for file in files))
+    return files, film
 
 
 @contextlib.contextmanager
@@ -148,7 +182,7 @@ def chromium() -> str | None:
     return next(filter(None, map(shutil.which, names)), None)
 
 
-def take(browser: Browser, address: str, shot: Shot, photos: Path) -> bytes:
+def take(browser: Browser, address: str, shot: Shot, photos: Path, walk: list[Path]) -> bytes:
     width, height = shot.size
     context = browser.new_context(
         viewport={"width": width, "height": height},
@@ -156,6 +190,7 @@ def take(browser: Browser, address: str, shot: Shot, photos: Path) -> bytes:
         locale=shot.language,
         has_touch=width < 600,
         reduced_motion="reduce",
+        permissions=["camera"],
     )
     page = context.new_page()
     page.goto(address)
@@ -163,7 +198,17 @@ def take(browser: Browser, address: str, shot: Shot, photos: Path) -> bytes:
     if shot.photo:
         page.set_input_files("#choose-photo", photos / shot.photo)
         page.locator(".answer").wait_for(timeout=60_000)
-    page.wait_for_load_state("networkidle")
+    if shot.walk:
+        page.locator(".intake .travel-mode").select_option("walk")
+    if shot.walk == "recording":
+        page.set_input_files("#choose-recording", walk)
+        page.locator(".moving .actions .button").nth(1).wait_for(timeout=60_000)
+    elif shot.walk == "live":
+        page.locator(".moving-ways button").click()
+        page.locator(".live-coming:not([hidden])").wait_for(timeout=60_000)
+        page.wait_for_timeout(4000)
+    else:
+        page.wait_for_load_state("networkidle")
     shot.before(page)
     page.wait_for_timeout(2000)  # tiles, glyphs and pictures are drawn
     taken = page.screenshot()

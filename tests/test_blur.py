@@ -306,6 +306,55 @@ def test_thumbnails_of_a_pack_and_of_the_service_are_blurred(street: Path, every
     assert len(soft) < len(sharp) / 2
 
 
+def test_the_pictures_of_every_report_are_blurred(street: Path, everything: str) -> None:
+    from viewfix.coverage import page as coverage
+    from viewfix.coverage.result import LookAlike, LookAlikePhoto
+    from viewfix.evaluate import report
+    from viewfix.evaluate.result import Failure
+    from viewfix.types import Position
+
+    one, other = (str(file) for file in sorted(street.glob("*.jpg"))[3:5])
+    ends = [LookAlikePhoto(file, file, Position(50.0, 20.0)) for file in (one, other)]
+    pair = LookAlike(ends[0], ends[1], 1000.0, 0.9, 0.8, True, 1)
+    failure = Failure("q", one, "w", other, 0.9, 100.0, "r", one, 0.8, 2)
+    sharp, soft = (
+        [
+            *coverage._card("A", pair, blur).pictures,
+            *(figure.picture for figure in report._figures(failure, blur)),
+        ]
+        for blur in (None, Blur.of([everything]))
+    )
+    assert len(sharp) == len(soft) == 5
+    for before, after in zip(sharp, soft, strict=True):
+        assert before is not None and after is not None and len(after.uri) < len(before.uri) / 2
+
+
+def test_a_table_of_distances_is_drawn_with_blurred_pictures_and_has_the_same_distances(
+    street: Path, tmp_path: Path, everything: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = [str(file) for file in sorted(street.glob("*.jpg"))[:2]]
+    sheets = [tmp_path / "sharp.png", tmp_path / "soft.png"]
+    for sheet, options in zip(sheets, ([], ["--blur", everything]), strict=True):
+        assert run(["compare", *files, "-o", str(sheet), *options]) == 0
+    said = capsys.readouterr().out.replace("soft.png", "sharp.png")
+    assert said[: len(said) // 2] == said[len(said) // 2 :]
+    sharp, soft = (np.asarray(Image.open(sheet)).astype(int) for sheet in sheets)
+    assert np.abs(np.diff(soft[:90, 96:])).mean() < np.abs(np.diff(sharp[:90, 96:])).mean()
+    assert (sharp[96:, 96:] == soft[96:, 96:]).all(), "the cells with the distances"
+
+
+def test_blurring_without_a_page_is_refused_before_the_work_begins(
+    real_map: Path, street: Path, everything: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for words, missing in (
+        (["coverage", str(real_map)], "--html PAGE.html"),
+        (["compare", str(street)], "-o PICTURE.png"),
+        (["eval", str(real_map), str(street)], "--report FOLDER"),
+    ):
+        assert run([*words, "--blur", everything]) == 2
+        assert f"--blur is for the pictures of a page. Add {missing}" in capsys.readouterr().err
+
+
 def test_the_shell_builds_explains_and_refuses(
     real_map: Path, street: Path, tmp_path: Path, everything: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -5,11 +5,13 @@ import re
 import shlex
 import shutil
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+from recordings import eastwards, gopro_film, gpx
 from streets import GRID, STREETS, osm
 
 try:
@@ -68,6 +70,12 @@ def desk(street: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+def film_and_track(folder: Path) -> None:
+    """Add a film of a few seconds with positions, and the track of a recorder that ran longer."""
+    gopro_film(folder / "drive.mp4", eastwards(5, 4.0), count=40)
+    gpx(folder / "track.gpx", eastwards(60, 4.0), datetime(2024, 5, 1, 11, 59, 40, tzinfo=UTC))
+
+
 def commands(text: str) -> list[str]:
     """The lines of a shell block that call viewfix, without prompt and comment.
 
@@ -92,6 +100,8 @@ def words(command: str) -> list[str]:
 def test_what_the_docs_say_runs(page: Path, desk: Path, capsys: pytest.CaptureFixture[str]) -> None:
     if page.name == "models.md" and onnx is None:
         pytest.skip("onnx is not installed: pip install 'viewfix[train]'")
+    if page.name == "films.md":
+        film_and_track(desk)
     space: dict[str, object] = {"__name__": "docs"}
     for language, text in BLOCK.findall(page.read_text(encoding="utf-8")):
         if language == "python":

@@ -394,6 +394,41 @@ def test_a_film_that_was_cut_off_behind_its_index_is_used_as_far_as_it_goes(tmp_
         assert any("cut off" in note for note in city.last_added.notes)
 
 
+def test_damage_in_the_middle_of_a_film_costs_only_the_frames_there(tmp_path: Path) -> None:
+    film = gopro_film(tmp_path / "f.mp4", eastwards(21, WALK_M), count=200)
+    whole = film.read_bytes()
+    middle = whole.index(b"mdat") + 4 + (whole.rindex(b"mdat") - whole.index(b"mdat")) // 2
+    film.write_bytes(whole[: middle - 20_000] + b"\0" * 40_000 + whole[middle + 20_000 :])
+    photos, skipped, _ = read(film)
+    pictures = [load_view(photo.source, photo.view) for photo in photos]
+    right = [number_in(picture) == round(10 * at) for picture, at in zip(pictures, times_of(photos), strict=True)]
+    assert not skipped and right[0] and right[-1]
+    assert max(times_of(photos)) > 17 and sum(right) >= 5
+
+
+def test_bad_films_beside_good_ones_are_named_one_line_each_and_the_map_keeps_what_it_has(
+    tmp_path: Path, walk: Path, toy: Toy, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "none.mp4").write_bytes(write_film(tmp_path / "w.mp4", 10).read_bytes())
+    (tmp_path / "cut.mp4").write_bytes(walk.read_bytes()[:50_000])
+    (tmp_path / "page.mp4").write_bytes(b"<html>404</html>")
+    bad = [tmp_path / name for name in ("none.mp4", "cut.mp4", "page.mp4", "missing.mp4")]
+    with Map.build(tmp_path / "m.map", walk, model=toy) as city:
+        good = gopro_film(tmp_path / "good.mp4", eastwards(5, WALK_M), count=40)
+        added = city.add(good, *bad[:3], calibrate=False)
+        assert added.added == 2 and len(city) == 6
+        assert [each.id for each in added.skipped] == ["none.mp4", "cut.mp4", "page.mp4"]
+        assert all("\n" not in each.reason for each in added.skipped)
+        with pytest.raises(BadInput, match="missing.mp4"):
+            city.add(bad[3])
+        track = gpx(tmp_path / "other.gpx", eastwards(9, 1.0), NOON + timedelta(days=400))
+        later = write_film(tmp_path / "later.mp4", 10, created=NOON)
+        assert "by its camera's clock" in city.add(later, options=SourceOptions(gpx=track)).skipped[0].reason
+        assert len(city) == 6
+    assert run(["build", str(tmp_path / "new.map"), str(bad[1])]) == 2
+    assert "lacks its index" in capsys.readouterr().err and not (tmp_path / "new.map").exists()
+
+
 def test_a_file_that_is_no_film_and_one_of_a_format_without_a_decoder_are_named(tmp_path: Path, walk: Path) -> None:
     (tmp_path / "f.mp4").write_bytes(b"not a film" * 100)
     _, [skipped], _ = read(tmp_path / "f.mp4")

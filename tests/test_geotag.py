@@ -314,6 +314,40 @@ def test_pictures_are_written_by_exiftool_and_restored_to_the_byte(desk: Path) -
 
 
 @needs_exiftool
+def test_the_place_that_somebody_wrote_into_a_picture_stays(desk: Path) -> None:
+    album = desk / "album"
+    subprocess.run(["exiftool", "-q", "-overwrite_original", "-XMP-iptcExt:LocationCreatedCity=Kyiv", album / "0.jpg"],
+                   check=True)  # fmt: skip
+    write_tags(album, album, [("0.jpg", HERE)], GeotagOptions(write="exif"), silent, 1)
+    [said] = exif_of(album / "0.jpg")
+    assert said["XMP-iptcExt:LocationCreated"] == [{"City": "Kyiv"}] and "GPS:GPSLatitude" in said
+
+
+def test_a_link_is_not_replaced_by_a_file(desk: Path, plan: GeotagPlan) -> None:
+    (desk / "elsewhere.xmp").write_bytes(FOREIGN)
+    (desk / "album" / "0.jpg.xmp").symlink_to(desk / "elsewhere.xmp")
+    written = plan.write()
+    assert "is a link" in written.skipped[0].reason and (desk / "elsewhere.xmp").read_bytes() == FOREIGN
+
+
+def test_nothing_is_computed_again_if_nothing_changed(desk: Path, plan: GeotagPlan, monkeypatch) -> None:
+    from viewfix.geotag import connect, see
+
+    def never(*_: object, **__: object) -> None:
+        raise AssertionError("computed again")
+
+    first = [str(each) for each in plan]
+    with monkeypatch.context() as patch:
+        patch.setattr(see, "describe_query", never)
+        patch.setattr(connect, "_answer", never)
+        with planned(desk) as again:
+            assert [str(each) for each in again] == first
+    (desk / "album" / "2.jpg").unlink()
+    with planned(desk) as less:
+        assert len(list(less)) == len(first) - 1
+
+
+@needs_exiftool
 def test_a_picture_that_was_edited_since_is_not_overwritten(desk: Path) -> None:
     album = desk / "album"
     write_tags(album, album, [("0.jpg", HERE)], GeotagOptions(write="exif"), silent, 1)

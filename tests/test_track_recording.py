@@ -1,5 +1,7 @@
 """Paths of recordings: smoothing, files, the page, and the command."""
 
+import base64
+import io
 import json
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -12,11 +14,14 @@ from PIL import Image
 from tracks import looks, made_map, seen, street
 
 from viewfix import BadInput, Map, Position
+from viewfix.blur import Blur
 from viewfix.cli import run
 from viewfix.geo import distance_m, moved
 from viewfix.telemetry import read_gpx
+from viewfix.track.gallery import MOST_PICTURES, Gallery
 from viewfix.track.modes import MODES
-from viewfix.track.recording import PathPoint, path_of
+from viewfix.track.page import page
+from viewfix.track.recording import Frame, PathPoint, RecordedPath, path_of
 from viewfix.track.smooth import smoothed
 from viewfix.track.write import error_m, write_path
 
@@ -75,6 +80,7 @@ def test_the_command_writes_each_format(city, walk, tmp_path, ending, capsys, mo
         assert json.loads(text)["type"] == "FeatureCollection"
     else:
         assert "<h1>Path of walk</h1>" in text and "://" not in text
+        assert text.count("url(data:image/jpeg;base64,") == 8
 
 
 def test_a_path_is_compared_with_the_track_of_a_recorder(tmp_path):
@@ -111,3 +117,49 @@ def test_names_that_xml_does_not_allow_are_written(tmp_path):
         write_path([point], tmp_path / f"p{ending}")
     [track] = Xml.parse(tmp_path / "p.gpx").getroot()
     assert track[0][0].attrib == {"lat": "1.0000000", "lon": "2.0000000"}
+
+
+class Everything:
+    """A detector that finds the whole picture."""
+
+    def find(self, pixels: np.ndarray) -> np.ndarray:
+        return np.array([[0, 0, pixels.shape[1], pixels.shape[0], 1.0]], np.float32)
+
+
+def frame_of(number: int, credit: str | None = None) -> Frame:
+    pixels = np.random.default_rng(number).integers(0, 256, (24, 32, 3)).astype(np.uint8)
+    return Frame(f"<{number}>.jpg", pixels, float(number), credit=credit)
+
+
+def test_a_page_shows_a_bounded_number_of_pictures_evenly_spread():
+    gallery = Gallery()
+    for number in range(1000):
+        gallery.add(frame_of(number, "Ada, CC BY 4.0"))
+    times = [time_s for _, time_s in gallery.pictures]
+    assert MOST_PICTURES // 2 <= len(times) <= MOST_PICTURES
+    assert len(set(np.diff(times))) == 1 and times[0] == 0 and times[-1] > 960
+    points = tuple(PathPoint(f"<{i}>.jpg", float(i), None, at, 0.9, 0.0) for i, at in enumerate(street(1000, 2.0)))
+    text = page(RecordedPath(points, ()), "walk", gallery=gallery)
+    assert text.count("url(data:image/jpeg;base64,") == len(times), "a picture stands once, and is shown in two places"
+    assert text.count('class="stop plan-stop') == text.count('class="stop time-stop') == len(times)
+    assert "Photos: Ada, CC BY 4.0." in text and "<script" not in text and "<0>" not in text
+    assert len(text) < 1_500_000
+
+
+def test_pictures_of_a_page_are_blurred_and_unreadable_ones_left_out(tmp_path):
+    plain, blurred = Gallery(), Gallery(Blur([Everything()]))
+    (tmp_path / "gone.jpg").write_bytes(b"nothing")
+    for gallery in (plain, blurred):
+        gallery.add(frame_of(1))
+        gallery.add(Frame("gone.jpg", tmp_path / "gone.jpg", 2.0))
+    assert list(plain.pictures) == list(blurred.pictures) == [("<1>.jpg", 1.0)]
+    sharp, soft = (np.asarray(Image.open(io.BytesIO(base64.b64decode(g.pictures["<1>.jpg", 1.0].uri.split(",")[1]))))
+                   for g in (plain, blurred))  # fmt: skip
+    assert soft.std() < sharp.std() / 3
+
+
+def test_blurring_without_a_page_is_refused(tmp_path, capsys):
+    (tmp_path / "walk").mkdir()
+    command = ["track", str(tmp_path / "no.map"), str(tmp_path / "walk"), "-o", str(tmp_path / "a.gpx")]
+    assert run([*command, "--blur", "faces"]) == 2
+    assert "--blur is for the pictures of a page" in capsys.readouterr().err

@@ -78,14 +78,14 @@ def tile() -> bytes:
     )
 
 
-def write(path: Path, lat: float, lon: float, spare: bytes = b"") -> tuple[float, float, float, float]:
-    """Write the file, with spare bytes at its end; returns the west, south, east and north of its tile."""
+def write(path: Path, lat: float, lon: float, spare: bytes = b"", **told: str) -> tuple[float, float, float, float]:
+    """Write the file, with spare bytes at its end and further metadata; returns west, south, east, north."""
     side = 2**ZOOM
     x = int((lon + 180) / 360 * side)
     y = int((1 - math.asinh(math.tan(math.radians(lat))) / math.pi) / 2 * side)
     data, about = (
         tile() + spare,
-        json.dumps({"vector_layers": [{"id": "earth"}, {"id": "roads"}], "name": "test"}).encode(),
+        json.dumps({"vector_layers": [{"id": "earth"}, {"id": "roads"}], "name": "test", **told}).encode(),
     )
     number = (4**ZOOM - 1) // 3 + hilbert(side, x, y)
     folder = varint(1) + varint(number) + varint(1) + varint(len(data) - len(spare)) + varint(1)

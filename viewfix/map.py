@@ -391,8 +391,10 @@ class Map:
         return self._store.all_photos()
 
     def info(self) -> dict[str, Any]:
-        """Counts, model, calibration and sizes, ready for JSON."""
-        return with_basemap(self._store, self._store.info())
+        """Counts, model, calibration, sizes, and what the map can be expected to find, ready for JSON."""
+        expectation = self.calibration.expectation
+        info = {**self._store.info(), "expectation": expectation and expectation.to_json()}
+        return with_basemap(self._store, info)
 
     def export(self, path: str | Path, *, form: str | None = None) -> list[Path]:
         """Export the photos of the map for other programs. Returns the files written.

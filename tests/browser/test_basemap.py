@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -137,3 +138,27 @@ def test_a_style_lies_under_the_photos_and_one_that_fails_leaves_the_plain_backg
         looker.route("**/styles/**", lambda route: route.fulfill(status=500))
         look(looker, address, "plain", colours)
         expect(looker.locator("#toast")).to_contain_text("The base map could not be loaded.")
+
+
+def test_a_map_brings_its_own_base_map_and_one_without_says_how_to_get_it(
+    looker: Page, real_map: Path, tmp_path: Path
+) -> None:
+    ours, plain = (Path(shutil.copy(real_map, tmp_path / name)) for name in ("ours.map", "plain.map"))
+    credit = '<a href="https://www.openstreetmap.org/copyright">© OpenStreetMap contributors</a>'
+    tiles.write(tmp_path / "ours.map.pmtiles", 50.0, 20.0, name="viewfix", attribution=credit)
+    said: list[str] = []
+    asked: list[str] = []
+    looker.on("console", lambda message: said.append(message.text) if "GPU stall" not in message.text else None)
+    looker.on("request", lambda request: asked.append(request.url))
+    with serving.running(ours, plain) as address:
+        look(looker, address, "light", {"light": (181, 216, 230)})
+        expect(looker.locator("#map-credits")).to_have_text("© OpenStreetMap contributors")
+        expect(looker.locator("#map-credits a")).to_have_attribute("href", "https://www.openstreetmap.org/copyright")
+        looker.emulate_media(color_scheme="dark")
+        await_colour(looker, "dark", {"dark": (22, 48, 63)})
+        looker.locator("#map-choice").select_option("plain")
+        expect(looker.locator("#map-credits")).to_contain_text("viewfix basemap add plain.map")
+        looker.locator("#map-choice").select_option("ours")
+        await_colour(looker, "dark", {"dark": (22, 48, 63)})
+        assert all(url.startswith((address, "blob:", "data:")) for url in asked), "nothing but this server is asked"
+    assert not said

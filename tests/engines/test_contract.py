@@ -8,6 +8,7 @@ import multiprocessing
 import re
 import sqlite3
 import threading
+from pathlib import Path
 from urllib.parse import unquote
 
 import numpy as np
@@ -332,6 +333,27 @@ def test_points_of_interest_are_replaced_file_by_file(engine: Engine) -> None:
         with pytest.raises(BadInput, match="a.csv"):
             points.remove("b.csv")
         assert points.remove() == 1 and not len(points)
+
+
+def test_a_base_map_is_stored_replaced_and_removed(
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    place, _ = filled(engine, 100)
+    file = tmp_path / "a.pmtiles"
+    with Store.open(place, write=True) as store:
+        assert store.basemap_file.path() is None and not store.basemap_file.remove()
+        versions = []
+        for content in (b"first", b"second one"):
+            file.write_bytes(content)
+            store.basemap_file.replace(file)
+            versions.append(store.basemap_file.version())
+        assert None not in versions and len(set(versions)) == 2
+    with Store.open(place) as store:
+        found = store.basemap_file.path()
+        assert found is not None and found.read_bytes() == b"second one"
+    with Store.open(place, write=True) as store:
+        assert store.basemap_file.remove() and store.basemap_file.path() is None
 
 
 def test_roads_are_replaced_file_by_file(engine: Engine) -> None:

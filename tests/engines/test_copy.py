@@ -68,6 +68,10 @@ def rich(place: str) -> None:
                     filling.put(point, name_key=f"church {n}", wikidata=None)
         for name in ("one.osm", "two.osm"):
             store.roads.replace(RoadSource(name, "Me", "ODbL", 3, 1000.0), name.encode())
+        file = Path(place).with_name("base.pmtiles")
+        file.write_bytes(b"tiles")
+        store.basemap_file.replace(file)
+        store.set_meta("basemap", {"file": "town.osm"})
         features = store.local_features("xfeat")
         features.keep_all({(r.photo.id, r.content_hash): b"F" * 20 for r in records(50)})
 
@@ -89,6 +93,7 @@ def everything(place: str) -> dict[str, object]:
             "points": [(p.id, p.name, p.position, p.attribution, dict(p.names), p.outline) for p in store.points.all()],
             "sources": [(s.file, s.points, s.licence) for s in store.points.sources()],
             "roads": [(s.file, s.licence, store.roads.load(s)) for s in store.roads.sources()],
+            "basemap": (store.meta("basemap"), file.read_bytes() if (file := store.basemap_file.path()) else None),
             "model": store.model,
             "created_at": store.created_at,
             "changed since the calibration": version.last_row - calibration["last_row"] if calibration else None,
@@ -212,6 +217,7 @@ def test_damage_is_reported_and_the_copy_stays_unfinished(
         (lambda store: store.put_skipped([Skipped("a.jpg", "late")]), "skipped photo a.jpg"),
         (lambda store: store.points.remove("two.csv"), "come from 1 files, where 2"),
         (lambda store: store.roads.remove("two.osm"), "roads from two.osm"),
+        (lambda store: store.basemap_file.remove(), "the base map differs"),
         (
             lambda store: store.local_features("xfeat").keep_all({(record(3).photo.id, record(3).content_hash): b"f"}),
             "other local features",

@@ -21,6 +21,8 @@ from viewfix.server.context import Context
 from viewfix.server.keys import Keys, new_key
 from viewfix.server.live import MOST_PROBLEMS, MOST_TEXTS
 from viewfix.server.settings import Settings
+from viewfix.server.tracking import Tracked
+from viewfix.track.track import TrackFix
 
 from .client import Open, jpeg
 from .process import ask, serving
@@ -80,7 +82,8 @@ def test_the_newest_frame_wins_and_steps_are_added_up(walker: TestClient, photo:
         asked.append(parameters.steps)
         begun.set()
         goes_on.wait(20)
-        return {"properties": {"found": False}}, b""
+        fix = TrackFix(None, 0.1, (), "nowhere")
+        return {"properties": {"found": False}}, Tracked(fix, b"", "walk", None, None)
 
     monkeypatch.setattr("viewfix.server.live.track_reply", slow)
     with walker.websocket_connect(LIVE) as socket:

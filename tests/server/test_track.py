@@ -78,3 +78,33 @@ def test_a_state_without_a_frame_is_refused(walker: TestClient, photo: bytes) ->
 def test_parameters_out_of_range_are_named(walker: TestClient, photo: bytes) -> None:
     assert walker.post("/v1/track?mode=fly", content=photo).status_code == 422
     assert walker.post("/v1/track?compass_deg=400", content=photo).status_code == 422
+
+
+def follow(walker: TestClient, photo: bytes, *times_s: float, query: str = "mode=walk") -> list[dict]:
+    """Send the same frame at several times; the answers."""
+    answers: list[dict] = []
+    for at_s in times_s:
+        state = {"state": ("state", answers[-1]["state"].encode())} if answers else {}
+        answer = walker.post(f"/v1/track?{query}&at_s={at_s}", files={"photo": ("a.jpg", photo), **state})
+        assert answer.status_code == 200
+        answers.append(answer.json())
+    return answers
+
+
+def test_frames_of_one_time_and_an_hour_apart_are_answered(walker: TestClient, photo: bytes) -> None:
+    answers = [each["properties"] for each in follow(walker, photo, 5, 5, 9, 3609)]
+    assert [each["time_s"] for each in answers] == [5, 5, 9, 3609]
+    assert all(0 <= each["confidence"] <= 1 and 0 <= each["p_off"] <= 1 for each in answers)
+    assert answers[3]["speed_mps"] is None or answers[3]["speed_mps"] < 2, "it stands where it stood"
+
+
+def test_a_state_of_another_map_is_refused(licensed: Path, photo: bytes, tmp_path: Path) -> None:
+    other = tmp_path / "other.map"
+    with Map.open(licensed) as city:
+        Map.build(other, [next(iter(city.photos()))]).close()
+    with TestClient(create_app([licensed, other]), raise_server_exceptions=False) as client:
+        [first] = follow(client, photo, 1, query="map=town")
+        parts = {"photo": ("a.jpg", photo), "state": ("state", first["state"].encode())}
+        refused = client.post("/v1/track?map=other&at_s=2", files=parts)
+        assert problem(refused)[:2] == (400, "bad_track") and "another map" in problem(refused)[2]
+        assert follow(client, photo, 1, 2, query="map=other"), "a map of one photo can be tracked"

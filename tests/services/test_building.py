@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import pickle
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from conftest import Toy
@@ -12,7 +17,9 @@ from drawn import saved, scene
 
 from viewfix import BadInput, Map, ServiceOptions, open_service
 from viewfix.cli import run
+from viewfix.embed.describe import Described
 from viewfix.embed.gone import gone
+from viewfix.embed.ray import Cluster, driver
 from viewfix.locate.verify import Verifier
 
 from .conftest import drawn, street_of
@@ -172,9 +179,62 @@ def test_pictures_that_cannot_be_read_are_skipped(fake: Fake, panoramax: str, tm
     assert "was deleted from Panoramax" in reasons[f"panoramax/{victim}"]
 
 
-def test_other_machines_are_refused(panoramax: str, tmp_path: Path, capsys: Out) -> None:
-    assert run(["build", str(tmp_path / "a.map"), panoramax, "--ray", "auto"]) == 2
-    assert "come through this machine, so a cluster cannot describe them" in capsys.readouterr().err
+class Elsewhere:
+    """As much of Ray as a build needs; its one worker is a machine that has none of this machine's files."""
+
+    class exceptions:  # noqa: N801  the name of Ray's module
+        class RayError(Exception):
+            pass
+
+    @staticmethod
+    def cluster_resources() -> dict[str, int]:
+        return {"CPU": 1}
+
+    def remote(self, **_: object) -> Any:
+        return lambda function: SimpleNamespace(remote=lambda *given: lambda: self._run(function, *given))
+
+    def _run(self, function: Any, chunk: Any, job: Any, downloaded: dict[str, bytes]) -> Any:
+        there = [replace(item, copy=item.copy and f"/elsewhere{item.copy}") for item in chunk]
+        pictures = {f"/elsewhere{copy}": content for copy, content in downloaded.items()}
+        results = function(*pickle.loads(pickle.dumps((there, job, pictures))))
+        return [replace(r, copy=r.copy.removeprefix("/elsewhere")) if isinstance(r, Described) else r for r in results]
+
+    def wait(self, references: list[Any], num_returns: int) -> tuple[list[Any], list[Any]]:
+        return references[:1], references[1:]
+
+    def cancel(self, reference: Any) -> None:
+        pass
+
+    def get(self, reference: Any) -> Any:
+        return reference()
+
+
+def test_other_machines_describe_what_this_one_downloads(
+    fake: Fake, panoramax: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker asks the service for nothing: the pictures are sent along, a panorama once for all its views."""
+    fake.pictures[3] = fake.pictures[3].moved(panorama=True, content=saved(scene(512, 256)))
+    fake.pictures[5] = fake.pictures[5].moved(content=b"<html>")
+    with Map.build(tmp_path / "here.map", panoramax) as city:
+        expected = [(r.photo, r.content_hash, r.content_hint) for r in city.store.records()]
+        reasons = city.last_added.skipped
+    fake.requests.clear()
+    monkeypatch.setattr(Cluster, "connected", lambda self: contextlib.nullcontext(Elsewhere()))
+    monkeypatch.setattr(driver, "CHUNK", 5)
+    with Map.build(tmp_path / "there.map", panoramax, cluster=Cluster("auto")) as city:
+        assert [(r.photo, r.content_hash, r.content_hint) for r in city.store.records()] == expected
+        assert city.last_added.skipped == reasons and len(expected) == 10 + 8
+    assert set(fake.downloads().values()) == {1} and len(fake.downloads()) == 12 and not left_over(tmp_path)
+
+
+@pytest.mark.heavy
+@pytest.mark.slow
+@pytest.mark.xdist_group("ray")
+def test_a_real_cluster_describes_what_this_machine_downloads(fake: Fake, panoramax: str, tmp_path: Path) -> None:
+    pytest.importorskip("ray", reason="ray is not installed: pip install 'viewfix[cluster]'")
+    with Map.build(tmp_path / "there.map", panoramax, cluster=Cluster("local", 1)) as city:
+        assert len(city) == 12 and not city.last_added.skipped
+    assert set(fake.downloads().values()) == {1} and not left_over(tmp_path)
 
 
 def test_services_and_folders_may_be_mixed(fake: Fake, panoramax: str, street: Path, tmp_path: Path, toy: Toy) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import filelock
@@ -11,13 +12,16 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from conftest import Toy
-from drawn import saved, scene
+from drawn import difference, saved, scene
+from spheres import flat, save_panorama, sphere
 
 from viewfix import BadInput, Fetched, Map, ServiceOptions, fetch, open_service
 from viewfix.blur import Blur
 from viewfix.cli import run
 from viewfix.photos import load, metadata
 from viewfix.photos.licences import is_open
+from viewfix.photos.views import load_view
+from viewfix.sources import SourceOptions
 from viewfix.sources.services.fetch import outline
 from viewfix.sources.services.selection import thinned
 
@@ -64,6 +68,66 @@ def test_a_panorama_is_one_file_and_eight_rows(fake: Fake, panoramax: str, tmp_p
     found = rows(made)
     assert len(found) == 8 and len({row["file"] for row in found}) == 1 and made.downloaded == 1
     assert [float(row["view_yaw_deg"]) for row in found] == [45.0 * i for i in range(8)]
+
+
+def test_the_number_of_views_is_chosen_and_a_second_run_replaces_the_rows_of_the_first(
+    fake: Fake, panoramax: str, tmp_path: Path, capsys: Out
+) -> None:
+    fake.pictures = [fake.pictures[0].moved(panorama=True), fake.pictures[1]]
+    source = open_service(panoramax)
+    for reading, count in ((SourceOptions(), 8), (SourceOptions(views=4), 4), (SourceOptions("no"), 1)):
+        made = fetch([source], tmp_path / "out", reading=reading)
+        assert len(rows(made)) == count + 1 and outline(source, reading=reading).photos == count + 1
+    assert rows(made)[0]["view_yaw_deg"] == "" and made.unchanged == 2, "nothing is downloaded again"
+    assert run(["fetch", panoramax, "-o", str(tmp_path / "out"), "--views", "6", "--panorama", "yes", "-q"]) == 0
+    assert len(rows(made)) == 7
+    capsys.readouterr()
+    assert run(["fetch", panoramax, "--dry-run", "--views", "3"]) == 0
+    assert "(4 photos for a map" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("visible", "yaws"),
+    [([512, 128, 512, 128], [0, 45, 315]), ([0, 0, 0, 0], range(0, 360, 45)), ([2000, 0, 0, 0], [])],
+)
+def test_a_cropped_panorama_has_the_views_that_it_shows(
+    fake: Fake, panoramax: str, tmp_path: Path, toy: Toy, visible: list[int], yaws: Sequence[int]
+) -> None:
+    """As GeoVisio tells it: the size of the sphere, and the margins at the left, top, right and bottom."""
+    left, top, right, bottom = visible
+    size = {"Left": left, "Top": top, "ImageWidth": 2048 - left - right, "ImageHeight": 1024 - top - bottom}
+    told = {f"CroppedArea{name}Pixels": value for name, value in size.items()}
+    told |= {"FullPanoWidthPixels": 2048, "FullPanoHeightPixels": 1024}
+    whole = sphere(2048)[top : 1024 - bottom, left : 2048 - right]
+    file = save_panorama(tmp_path / "cropped.jpg", whole, **told)
+    lens = {"field_of_view": 360, "sensor_array_dimensions": [2048, 1024], "visible_area": visible}
+    item = {"panorama": True, "content": file.read_bytes(), "more": {"pers:interior_orientation": lens}}
+    fake.pictures = [fake.pictures[0].moved(**item), fake.pictures[1]]
+    name, flat_one = (f"panoramax/{picture.uuid}" for picture in fake.pictures)
+    expected = {f"{name}#yaw={yaw}" for yaw in yaws} | {flat_one}
+    with Map.build(tmp_path / "a.map", panoramax, model=toy) as city:
+        assert {photo.id for photo in city.photos()} == expected
+        skipped = city.last_added.skipped
+    made = fetched(panoramax, tmp_path / "out")
+    assert {row["id"] for row in rows(made)} == expected and made.downloaded == 1 + bool(yaws)
+    for reasons in (skipped, made.skipped):
+        assert bool(reasons) == (not yaws) and all("too little of the sphere" in each.reason for each in reasons)
+    if not yaws:
+        return
+    with Map.build(tmp_path / "b.map", made.manifest, model=toy) as kept:
+        assert len(kept) == len(expected)
+        photo = next(p for p in kept.photos() if p.id.endswith("=45"))
+    assert photo.view is not None and photo.view.field_of_view_deg is not None
+    seen = load_view(photo.source, photo.view)
+    assert difference(seen, flat(len(seen), 45, photo.view.field_of_view_deg)) < 3
+
+
+@pytest.mark.parametrize("visible", [[1, 2], ["x", 0, 0, 0], [2000, 0, 100, 0], [-5, 0, 0, 0], "all", [0, 0, 0, None]])
+def test_a_crop_that_makes_no_sense_counts_as_unknown(fake: Fake, panoramax: str, visible: object) -> None:
+    lens = {"field_of_view": 360, "sensor_array_dimensions": [2048, 1024], "visible_area": visible}
+    fake.pictures = [fake.pictures[0].moved(panorama=True, more={"pers:interior_orientation": lens})]
+    [item] = open_service(panoramax).listed().items
+    assert item.panorama and item.extent.is_whole
 
 
 def test_a_second_run_downloads_nothing_and_a_changed_picture_is_replaced(

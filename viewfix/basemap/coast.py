@@ -10,11 +10,15 @@ import numpy.typing as npt
 
 from ..optional import optional
 
+Floats = npt.NDArray[np.float64]
+LINE = 1
+"""A shapely type."""
+
 BESIDE_DEG = 2e-8
 """How far beside a coastline a point is looked at, 2 mm. OpenStreetMap's own precision is 1e-7 degrees."""
 
 
-def sea_of(coastlines: Sequence[npt.NDArray[np.float64]], area: Any) -> list[Any]:
+def sea_of(coastlines: Sequence[Floats], area: Any) -> list[Any]:
     """The parts of an area that are sea.
 
     The coastlines and the edge of the area cut it into faces. A face that lies on the right of coastlines is sea: each
@@ -37,14 +41,24 @@ def sea_of(coastlines: Sequence[npt.NDArray[np.float64]], area: Any) -> list[Any
     faces = shapely.get_parts(shapely.polygonize([cut]))
     if not len(faces):
         return []
-    votes = _votes(shapely, lines, faces)
+    votes = _votes(shapely, _steps(shapely, lines, area), faces)
     return [face for face, vote in zip(faces, votes, strict=True) if vote > 0]
 
 
-def _votes(shapely: Any, lines: Sequence[npt.NDArray[np.float64]], faces: Any) -> npt.NDArray[np.float64]:
+def _steps(shapely: Any, lines: Sequence[Floats], area: Any) -> tuple[Floats, Floats]:
+    """The steps of lines as far as they lie in an area, (N, 2) starts and ends, in the direction of the lines."""
+    starts, ends = (np.concatenate([line[part] for line in lines]) for part in (slice(None, -1), slice(1, None)))
+    cut = shapely.intersection(shapely.linestrings(np.stack([starts, ends], axis=1)), area)
+    kept = (shapely.get_type_id(cut) == LINE) & ~shapely.is_empty(cut)
+    first, last = (shapely.get_coordinates(shapely.get_point(cut[kept], at)) for at in (0, -1))
+    turned = ((last - first) * (ends - starts)[kept]).sum(axis=1) < 0
+    first[turned], last[turned] = last[turned], first[turned]
+    return first, last
+
+
+def _votes(shapely: Any, steps: tuple[Floats, Floats], faces: Any) -> Floats:
     """The length of coast with the sea in each face, minus the length with the land in it."""
-    starts = np.concatenate([line[:-1] for line in lines])
-    ends = np.concatenate([line[1:] for line in lines])
+    starts, ends = steps
     lengths = np.hypot(*(ends - starts).T)
     kept = lengths > 0
     starts, ends, lengths = starts[kept], ends[kept], lengths[kept]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,13 +15,15 @@ from ..store.added_files import HasAddress, address_of
 from ..store.complete import require_complete
 from ..store.store import Place, Store
 from ..types import Position, Progress, silent
-from .osm import Reading, area_of, check_file, features, header_box
+from .osm import Feature, Reading, area_of, check_file, features, header_box
 from .pmtiles import Archive
 from .stored import KEY, plain
 from .tiles import make, tippecanoe
 
 MARGIN_M = 1000.0
 """The base map reaches this far beyond the photos of the map."""
+
+OSM_CREDIT = f'<a href="https://www.openstreetmap.org/copyright">{CREDIT[0]}</a>, {CREDIT[1]}'
 
 GROUND = {"earth"}
 """A layer that every base map has; one with nothing else is empty."""
@@ -86,7 +89,7 @@ def add(
             _check_covers(given, Archive(given).header.box, photos, area)
         else:
             made = Path(folder) / "basemap.pmtiles"
-            found = _made(given, made, (photos, area), attribution or ", ".join(CREDIT), progress)
+            found = _made(given, made, (photos, area), attribution or OSM_CREDIT, progress)
         archive = Archive(made)
         credit = plain(archive.attribution or attribution or "")
         store.basemap_file.replace(made)
@@ -107,18 +110,16 @@ def _made(file: Path, target: Path, areas: tuple[Box, Box], attribution: str, pr
     if (covered := header_box(file)) is not None:
         _check_covers(file, covered, photos, area)  # before a whole country is read
     reading = Reading(file, area_of(area), progress)
-    try:
-        make(features(reading), area, attribution, target)
-    except BadInput:
-        if not reading.found:
-            _refuse_empty(file, reading, photos, area)
-        raise
-    if not set(reading.found) - GROUND:
-        _refuse_empty(file, reading, photos, area)
+    make(_something(reading, photos, area), area, attribution, target)
     return reading.found
 
 
-def _refuse_empty(file: Path, reading: Reading, photos: Box, area: Box) -> None:
+def _something(reading: Reading, photos: Box, area: Box) -> Iterator[Feature]:
+    """The features of a reading; an error if these are only the ground."""
+    yield from features(reading)
+    if set(reading.found) - GROUND:
+        return
+    file = reading.path
     if reading.seen is None:
         raise BadInput(f"{file} contains nothing that a map could show. The map was not changed. Is it the right file?")
     _check_covers(file, reading.seen, photos, area)

@@ -116,6 +116,8 @@ def _features(reading: Reading, osmium: Any, shapely: Any) -> Iterator[Feature]:
     batch: list[tuple[Drawn, dict[str, Any], str]] = []
     coast: list[tuple[dict[str, Any], str]] = []
     for done, each in enumerate(objects):
+        if each.is_relation() or (each.is_node() and "name" not in each.tags):
+            continue  # trees and crossings: most of a city's nodes
         tags = dict(each.tags)
         try:
             if each.is_node():
@@ -167,11 +169,14 @@ def _cut(reading: Reading, shapely: Any, batch: Sequence[tuple[Drawn, dict[str, 
 
 def _ground(reading: Reading, shapely: Any, coast: Sequence[str]) -> Iterator[Feature]:
     """The sea, and the land of the part of the area that the file covers."""
+    shores = shapely.from_wkb(np.array(coast, object), on_invalid="ignore")
+    reading.cover(shapely.bounds(shores).reshape(-1, 4))
     covered = header_box(reading.path) or reading.seen
     if covered is None:
         return
     known = shapely.intersection(reading.area, shapely.union_all([shapely.box(*_corners(b)) for b in covered.boxes()]))
-    lines = [shapely.get_coordinates(line) for line in shapely.from_wkb(np.array(coast, object))] if coast else []
+    near = shores[shapely.intersects(shapely.envelope(shores), reading.area)]
+    lines = [shapely.get_coordinates(line) for line in near]
     for part in shapely.get_parts(known):
         if part.area == 0:
             continue

@@ -25,7 +25,8 @@ _TAG = re.compile(r"<[^>]*>?")
 class Basemap:
     """A base map: a PMTiles file on this machine. `version` changes with its content.
 
-    `attribution` must be shown wherever the base map is; it is plain text. `tile_kind` is "mvt" for vector tiles, or
+    `attribution` must be shown wherever the base map is; it is plain text, and `attribution_html` is what the file has,
+    which may be markup, and must not be trusted. `tile_kind` is "mvt" for vector tiles, or
     the format of raster tiles.
     """
 
@@ -37,6 +38,7 @@ class Basemap:
     max_zoom: int
     tile_kind: str
     attribution: str | None
+    attribution_html: str | None = None
 
 
 def basemap_of(store: Store) -> Basemap | None:
@@ -50,8 +52,10 @@ def basemap_of(store: Store) -> Basemap | None:
         return None
     archive = Archive(path)
     head = archive.header
-    credit = _credit(archive.attribution, store.meta(KEY))
-    return Basemap(path, version, archive.size, head.box, head.min_zoom, head.max_zoom, head.tile_kind, credit)
+    markup = archive.attribution
+    credit = _credit(markup, store.meta(KEY))
+    zooms = head.min_zoom, head.max_zoom
+    return Basemap(path, version, archive.size, head.box, *zooms, head.tile_kind, credit, markup or credit)
 
 
 def drawable(store: Store) -> Basemap | None:

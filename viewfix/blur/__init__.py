@@ -5,5 +5,6 @@ from __future__ import annotations
 from .blur import Blur
 from .files import blurred_file
 from .model import BlurringModel
+from .shown import load_shown
 
-__all__ = ["Blur", "BlurringModel", "blurred_file"]
+__all__ = ["Blur", "BlurringModel", "blurred_file", "load_shown"]

@@ -19,6 +19,7 @@ COMMANDS = {  # name: one-line help; viewfix/cli/<name>.py is imported only when
     "open": "Show a map, or a folder of photos, in the browser.",
     "build": "Build a map from photos, or continue one.",
     "add": "Add photos to a map.",
+    "watch": "Keep a map up to date with a folder.",
     "fetch": "Download pictures of Panoramax, Mapillary or KartaView to a folder.",
     "remove": "Remove photos from a map.",
     "thin": "Take out photos that a map does not need.",

@@ -16,6 +16,7 @@ from .options import (
     opened,
     prefer_option,
     print_added,
+    print_expectation,
     ray_options,
     source_options,
 )
@@ -57,4 +58,6 @@ def command(  # noqa: PLR0913  one for each option
     given = opened_services(sources, choice)
     with opened(place, model=model, quiet=quiet) as city:
         added = city.add(*given, prefer=prefer, cluster=cluster, options=reading)
-    print_added(added, place, as_json=as_json)
+        print_added(added, place, as_json=as_json, city=city)
+        if not as_json:
+            print_expectation(city, place)

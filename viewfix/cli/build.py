@@ -20,6 +20,7 @@ from .options import (
     model_option,
     prefer_option,
     print_added,
+    print_expectation,
     ray_options,
     source_options,
     tell_device,
@@ -79,7 +80,7 @@ def command(  # noqa: PLR0913  one for each option
     cluster = cluster_of(ray, ray_workers)
     opened = opened_services(sources, choice)
     if dry_run:
-        print_outlines(opened, quiet=quiet, as_json=as_json)
+        print_outlines(opened, reading=reading, quiet=quiet, as_json=as_json)
         return
     if blur and cluster is not None:
         raise BadInput("--blur works on this machine only. Leave out --ray, or blur the photos before.")
@@ -97,9 +98,10 @@ def command(  # noqa: PLR0913  one for each option
         )
         missed = city.store_local_features() if local_features else 0
     with city:
-        print_added(city.last_added, place, as_json=as_json)
+        print_added(city.last_added, place, as_json=as_json, city=city)
         tell_device(city.model)
         if missed:
             click.echo(f"  {counted(missed, 'photo')} could not be read again and have no local features", err=True)
         if not as_json:
             click.echo(f"{place}: {counted(len(city), 'photo')}. Try it: viewfix locate {place.typed} PHOTO")
+            print_expectation(city, place)

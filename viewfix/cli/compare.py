@@ -9,7 +9,7 @@ import click
 
 from .. import console
 from ..errors import BadInput, StorageFailed
-from .options import model_option, writable_picture
+from .options import blur_of, blur_option, model_option, writable_picture
 
 MOST = 100
 PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff")
@@ -20,8 +20,11 @@ PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff")
 @click.option("-o", "--output", type=click.Path(path_type=Path), metavar="PICTURE.png",
               help="Draw the table with thumbnails.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object: files, distances, skipped.")
+@blur_option
 @model_option
-def command(files: tuple[str, ...], output: Path | None, as_json: bool, model: str | None) -> None:
+def command(
+    files: tuple[str, ...], output: Path | None, as_json: bool, blur: tuple[str, ...], model: str | None
+) -> None:
     """Print the distance between the descriptors of every pair of photos, from 0 (the same picture) to 2.
 
     Two photos of one place usually have a smaller distance than photos of two places.
@@ -37,6 +40,7 @@ def command(files: tuple[str, ...], output: Path | None, as_json: bool, model: s
         )
     if output is not None:
         writable_picture(output, PICTURES, paths)
+    blurring = blur_of(blur, output, "-o PICTURE.png")
     with console.progress() as report:
         pictures = describe_files(paths, catalogue.load(model, threads=1), progress=report)
     for skipped in pictures.skipped:
@@ -61,7 +65,7 @@ def command(files: tuple[str, ...], output: Path | None, as_json: bool, model: s
         from ..compare.contact_sheet import write_matrix
 
         try:
-            write_matrix(output, pictures.files, matrix)
+            write_matrix(output, pictures.files, matrix, blurring)
         except OSError as error:
             raise StorageFailed(
                 f"Cannot write {output} ({error}). Free some space, or choose another folder."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import importlib.metadata
 import importlib.util
 import json
@@ -31,8 +32,14 @@ SQLITE_FEATURES = {  # feature: what it is needed for, statements that fail with
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def command(as_json: bool) -> int:
-    """Show what is installed, what is missing, and how to get it. The exit code is 1 if the core does not work."""
+@click.option(
+    "--speed/--no-speed", default=True, help="Measure this machine, which takes some seconds.  [default: speed]"
+)
+def command(as_json: bool, speed: bool) -> int:
+    """Show what is installed, what is missing and how to get it, how fast this machine is, and what would help.
+
+    The exit code is 1 if the core does not work.
+    """
     from ..models.devices import available_devices, installed_runtimes, overwritten
 
     facts: dict[str, Any] = {
@@ -49,8 +56,9 @@ def command(as_json: bool) -> int:
     }
     broken = [name for name, seen in facts["checks"].items() if not seen.startswith("works")]
     broken += [name for name, version in facts["packages"].items() if version is None]
+    facts["speed"], advice = _speed() if speed and not broken else (None, [])
     if as_json:
-        click.echo(json.dumps(facts))
+        click.echo(json.dumps({**facts, "faster": advice}))
         return bool(broken)
     click.echo(f"viewfix {__version__}, Python {facts['python']}, {facts['system']}, {sys.executable}")
     for name, version in facts["packages"].items():
@@ -63,8 +71,29 @@ def command(as_json: bool) -> int:
     for package, extra in facts["extras"].items():
         state = _version(package) or "installed" if extra["installed"] else f"pip install 'viewfix[{extra['extra']}]'"
         click.echo(f"  {package:<33} {extra['for']}: {state}")
+    _print_speed(facts["speed"], advice)
     click.echo("Everything that the core needs works." if not broken else f"Not working: {', '.join(broken)}")
     return bool(broken)
+
+
+def _speed() -> tuple[dict[str, Any], list[str]]:
+    from ..evaluate.machine import faster, measure_machine
+
+    measured = measure_machine()
+    return dataclasses.asdict(measured), faster(measured)
+
+
+def _print_speed(measured: dict[str, Any] | None, advice: list[str]) -> None:
+    if measured is None:
+        return
+    verified_ms = measured["locate_verified_ms"]
+    verified = "" if verified_ms is None else f", {verified_ms:.0f} ms verified"
+    click.echo(
+        f"  {'speed':<16} {measured['photos_per_s']:.0f} photos a second on {measured['cores']} cores; "
+        f"locate {measured['locate_ms']:.0f} ms by similarity{verified}"
+    )
+    for line in advice:
+        click.echo(f"  {'faster':<16} {line}")
 
 
 def _version(distribution: str) -> str | None:

@@ -11,7 +11,7 @@ import click
 
 from .. import console
 from ..errors import BadInput
-from .options import device_option, json_option
+from .options import blur_of, blur_option, device_option, json_option
 from .track import MODES
 
 if TYPE_CHECKING:
@@ -49,6 +49,7 @@ if TYPE_CHECKING:
 @click.option("--spacing-m", metavar="METRES", type=click.FloatRange(0, min_open=True),
               help="Distance of the photos of a map without positions, for --sequence.  [default: 4]")  # fmt: skip
 @click.option("--seed", default=0, show_default=True, help="Seed of the confidence intervals.")
+@blur_option
 @device_option
 @json_option
 def command(
@@ -56,6 +57,7 @@ def command(
     dataset: str,
     queries: str | None,
     report: Path | None,
+    blur: tuple[str, ...],
     as_json: bool,
     **chosen: Any,
 ) -> None:
@@ -74,6 +76,7 @@ def command(
 
     if report is not None:
         check_folder(report)
+    blurring = blur_of(blur, report, "--report FOLDER")
     settings = Settings(
         allow=tuple(chosen["allow"]),
         trained_on=_places(chosen["trained_on"]),
@@ -90,7 +93,7 @@ def command(
     if sequence is not None:
         _tell(ridden, sequence_tables(ridden), as_json, report and write_sequence_report(report, ridden))
     else:
-        _tell(result, tables(result), as_json, report and write_report(report, result))
+        _tell(result, tables(result), as_json, report and write_report(report, result, blur=blurring))
 
 
 def _sequence(chosen: Mapping[str, Any]) -> SequenceSettings | None:

@@ -11,10 +11,11 @@ import click
 from .. import console
 from ..errors import BadInput
 from ..shell import shell_quoted
-from .options import SHOWN, blur_option, json_line, json_option
+from .options import SHOWN, blur_option, json_line, json_option, panorama_options
 from .service_options import opened_services, print_outlines, service_options
 
 if TYPE_CHECKING:
+    from ..sources import PanoramaMode
     from ..sources.services.options import ServiceOptions
 
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 @service_options
 @click.option("--spacing-m", type=click.FloatRange(0, min_open=True), metavar="METRES",
               help="Leave out pictures nearer than this to one with about the same direction.")  # fmt: skip
+@panorama_options
 @blur_option
 @click.option("--manifest", "form", type=click.Choice(["csv", "parquet"]), default="csv", show_default=True,
               help="The format of the manifest.")  # fmt: skip
@@ -35,6 +37,8 @@ def command(  # noqa: PLR0913  one for each option
     specs: tuple[str, ...],
     folder: Path | None,
     choice: ServiceOptions,
+    panorama: PanoramaMode,
+    views: int,
     blur: tuple[str, ...],
     form: str,
     dry_run: bool,
@@ -50,6 +54,7 @@ def command(  # noqa: PLR0913  one for each option
     continues, and nothing is downloaded twice.
     """
     from ..blur import Blur
+    from ..sources import SourceOptions
     from ..sources.services.fetch import fetch
     from ..sources.services.open import is_service
     from ..sources.services.source import ServiceSource
@@ -57,16 +62,16 @@ def command(  # noqa: PLR0913  one for each option
     for spec in specs:
         if not is_service(spec):
             raise BadInput(f"{spec} is not a service. Use panoramax:WHERE, mapillary:WHERE or kartaview:WHERE.")
-    sources = opened_services(specs, choice)
+    sources, reading = opened_services(specs, choice), SourceOptions(panorama, views)
     if dry_run:
-        print_outlines(sources, quiet=quiet, as_json=as_json)
+        print_outlines(sources, reading=reading, quiet=quiet, as_json=as_json)
         return
     if folder is None:
         raise BadInput("There is no folder for the pictures. Add one: -o FOLDER")
     blurring = Blur.of_any(blur)
     opened = [each for each in sources if isinstance(each, ServiceSource)]
     with console.progress(quiet=quiet) as report:
-        made = fetch(opened, folder, form=form, blur=blurring, progress=report)
+        made = fetch(opened, folder, form=form, blur=blurring, reading=reading, progress=report)
     if as_json:
         click.echo(json_line({**dataclasses.asdict(made), "manifest": str(made.manifest)}))
         return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ from ..store.address import Address
 from .options import SHOWN, counted, json_line, json_option, model_option, opened
 
 if TYPE_CHECKING:
-    from ..geotag import GeotagPlan, Written
+    from ..geotag import GeotagOptions, GeotagPlan, Written
 
 MODES = ("walk", "cycle", "drive", "train", "auto")
 PATH = click.Path(path_type=Path)
@@ -40,45 +41,102 @@ PATH = click.Path(path_type=Path)
               help="The name of a new sidecar: photo.jpg.xmp or photo.xmp.")  # fmt: skip
 @click.option("--sidecars-in", type=PATH, metavar="FOLDER", help="Write the sidecars there, e.g. for a read-only card.")
 @click.option("--language", metavar="CODE", help="The language of the names of sights, e.g. uk.")
+@click.option("-o", "--output", type=PATH, metavar="FILE",
+              help="Write a table instead: .csv, .geojson, .gpx or .kml.")  # fmt: skip
+@click.option("--review", type=PATH, metavar="PAGE.html", help="Write a page to accept, move or reject places instead.")
+@click.option("--decisions", multiple=True, type=PATH, metavar="FILE",
+              help="Write what was decided on that page. Needs no MAP. May be repeated.")  # fmt: skip
 @click.option("--undo", "undoes", is_flag=True, help="Put back what was in FOLDERs before. Needs no MAP.")
 @model_option
 @json_option
-def command(
-    given: tuple[str, ...], undoes: bool, dry_run: bool, as_json: bool, model: str | None, **options: Any
-) -> int:
+def command(given: tuple[str, ...], as_json: bool, model: str | None, **options: Any) -> int:
     """Find where the photos in FOLDERs were taken, by comparison with those of MAP, and write it.
 
     Photos without a position get an XMP file beside them, which photo managers read; one that exists is completed.
     Photos that were taken one after the other support each other. See docs/geotag.md.
     """
-    if undoes:
+    from ..geotag import GeotagOptions
+    from ..geotag.journal import check_writable
+
+    instead = {name: options.pop(name) for name in ("dry_run", "output", "review", "decisions", "undoes")}
+    if sum(map(bool, instead.values())) > 1:
+        raise BadInput("--dry-run, -o, --review, --decisions and --undo exclude each other. Use one of them.")
+    if instead["undoes"]:
         return _undo([Path(each) for each in given], as_json)
+    chosen = GeotagOptions(**options)
+    if instead["decisions"]:
+        return _write_decisions(instead["decisions"], given, chosen, as_json)
     if len(given) < 2:
         raise BadInput("Pass a map and a folder of photos: viewfix geotag MAP FOLDER")
-    from ..geotag import GeotagOptions
+    _check(instead["output"], instead["review"])
+    if not any(instead.values()):
+        for folder in [chosen.sidecars_in] if chosen.sidecars_in is not None else map(Path, given[1:]):
+            check_writable(folder)
+    with (
+        opened(Address.of(given[0]), model=model, quiet=as_json) as city,
+        city.geotag(*given[1:], options=chosen) as plan,
+    ):
+        return _report(plan, instead, as_json)
 
-    chosen = GeotagOptions(**options)
-    with opened(Address.of(given[0]), model=model, quiet=as_json) as city:
-        plan = city.geotag(*given[1:], options=chosen)
-        with plan:
-            return _report(plan, dry_run, as_json)
+
+def _check(output: Path | None, review: Path | None) -> None:
+    """Refuse files that cannot be written, before minutes of work."""
+    from ..geotag.tables import check_table
+
+    if output is not None:
+        check_table(output)
+    if review is not None and review.suffix.lower() not in (".html", ".htm"):
+        raise BadInput(f"{review} does not end in .html. Choose the name of a page that does.")
+    if review is not None and not review.absolute().parent.is_dir():
+        raise BadInput(f"There is no folder {review.absolute().parent} for {review.name}. Create it first.")
 
 
-def _report(plan: GeotagPlan, dry_run: bool, as_json: bool) -> int:
-    if dry_run:
+def _report(plan: GeotagPlan, instead: dict[str, Any], as_json: bool) -> int:
+    from ..geotag.review import write_review
+    from ..geotag.tables import write_table
+
+    made: list[Path] = []
+    written = None
+    if instead["dry_run"]:
         for proposal in plan:
             click.echo(json_line(proposal.to_json()) if as_json else str(proposal))
-    counts = plan.counts()
-    written = None if dry_run else plan.write()
-    if as_json:
+    elif instead["output"] is not None:
+        write_table(plan, instead["output"])
+        made = [instead["output"]]
+    elif instead["review"] is not None:
+        with console.progress(quiet=as_json) as report:
+            made = write_review(plan, instead["review"], report)
+    else:
+        written = plan.write()
+    if as_json and not instead["dry_run"]:
+        more = {} if written is None else {"written_now": written.photos, "files": written.files}
+        click.echo(json_line({**plan.counts(), **more, "made": [str(each) for each in made]}))
+    elif not as_json:
+        _print_counts(plan)
         if written is not None:
-            click.echo(json_line({**counts, "written_now": written.photos, "files": written.files}))
-        return 0
-    _print_counts(plan, written)
+            _print_written(written, [album.target for album in plan.albums], plan.options.write)
+        for each in made:
+            click.echo(f"{each} written; no photo and no sidecar was changed")
     return 0
 
 
-def _print_counts(plan: GeotagPlan, written: Written | None) -> None:
+def _write_decisions(files: tuple[Path, ...], given: tuple[str, ...], options: GeotagOptions, as_json: bool) -> int:
+    from ..geotag.decisions import read_decisions, write_decisions
+
+    if len(given) > 1:
+        raise BadInput("--decisions needs no map, and at most the folder where the photos are now.")
+    every = [read_decisions(file, Path(given[0]) if given else None) for file in files]
+    for decisions in every:
+        with console.progress(quiet=as_json) as report:
+            written = write_decisions(decisions, options, report)
+        if as_json:
+            click.echo(json_line({"written_now": written.photos, "files": written.files}))
+        else:
+            _print_written(written, [options.sidecars_in or decisions.target], options.write)
+    return 0
+
+
+def _print_counts(plan: GeotagPlan) -> None:
     from ..geotag import STATES
 
     counts = plan.counts()
@@ -86,22 +144,23 @@ def _print_counts(plan: GeotagPlan, written: Written | None) -> None:
         if counts[state]:
             click.echo(f"{counted(counts[state], 'photo')} {meaning}")
     if counts["wrong"] and not plan.options.mend:
-        for each in (proposal for proposal in plan if proposal.state == "wrong"):
+        wrong = (proposal for proposal in plan if proposal.state == "wrong")
+        for each in islice(wrong, SHOWN):
             click.echo(f"  {each.id}: {each.reason}", err=True)
-        click.echo("to replace these positions: --mend", err=True)
+        click.echo("  to replace these positions: --mend; to look at them first: --review PAGE.html", err=True)
     for album in plan.albums:
         for problem in album.problems:
             click.echo(f"viewfix: {problem}", err=True)
-    if written is None:
-        click.echo("nothing was written")
-        return
+
+
+def _print_written(written: Written, targets: list[Path], write: str) -> None:
     for skipped in written.skipped[:SHOWN]:
         click.echo(f"  skipped {skipped.id}: {skipped.reason}", err=True)
     if written.skipped_count > SHOWN:
         click.echo(f"  and {written.skipped_count - SHOWN} more", err=True)
-    kind = "picture" if plan.options.write == "exif" else "sidecar"
-    where = " ".join(shell_quoted(str(album.target)) for album in plan.albums)
+    where = " ".join(shell_quoted(str(target)) for target in targets)
     undo = f"; to undo: viewfix geotag --undo {where}" if written.files else ""
+    kind = "file" if write == "exif" else "sidecar"
     click.echo(f"{counted(written.photos, 'photo')} written, in {counted(written.files, kind)}{undo}")
 
 

@@ -36,6 +36,7 @@ def command(place: Address, as_json: bool, skipped: bool, list_gone: bool) -> No
         return
     shown = {**facts, "area": _area(facts["area"]), "model": _model(facts["model"])}
     shown["calibration"] = _calibration(facts["calibration"])
+    shown["expectation"] = _expectation(facts["expectation"], place)
     width = max(len(name) for name in shown)
     for name, value in shown.items():
         click.echo(f"{name:<{width}}  {'unknown' if value is None else value}")
@@ -53,6 +54,12 @@ def _area(area: dict[str, float] | None) -> str | None:
 
 def _model(model: dict[str, Any]) -> str:
     return f"{model['name']}, {model['dim']} dimensions, fingerprint {model['fingerprint'][:12]}"
+
+
+def _expectation(stored: dict[str, Any] | None, place: Address) -> str:
+    from ..locate.expectation import Expectation, in_words
+
+    return " ".join(in_words(Expectation.from_json(stored), place.typed))
 
 
 def _calibration(stored: dict[str, Any] | None) -> str:

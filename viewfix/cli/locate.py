@@ -14,10 +14,10 @@ from ..links import NAMES
 from ..store.address import Address
 from ..types import Candidate, Fix, Skipped
 from .nearby import language_option, line_of
-from .options import blur_option, counted, device_option, json_line, map_argument, model_option, opened
+from .options import blur_of, blur_option, counted, device_option, json_line, map_argument, model_option, opened
 
 if TYPE_CHECKING:
-    from ..blur import Blur
+    pass
 
 # The same as in locate/options.py, which imports numpy and would slow down --help. A test compares them.
 CANDIDATES, NEAR_RADIUS_M = 5, 500.0
@@ -94,7 +94,7 @@ def command(
     failed = skipped = 0
     credits: dict[str, None] = {}
     reach = Reach(options.pop("nearby_m"), options.pop("limit"))
-    blur = explain_blur(options.pop("blur"), explain)
+    blur = blur_of(options.pop("blur"), explain, "--explain OUT.html")
     details = {name: options.pop(name) for name in ("verbose", "with_links", "profile")}
     with opened(place, model=model) as city:
         page_of = _Pages(explain, single=len(queries) == 1 and not Path(queries[0]).is_dir())
@@ -128,15 +128,6 @@ def command(
     if credits:
         click.echo(f"Points of interest: {'; '.join(credits)}")
     return BadInput.exit_code if failed else 0
-
-
-def explain_blur(names: tuple[str, ...], explain: Path | None) -> Blur | None:
-    """What to blur on the pages of --explain."""
-    if names and explain is None:
-        raise BadInput("--blur is for the pictures of a page. Add --explain OUT.html")
-    from ..blur import Blur
-
-    return Blur.of_any(names)
 
 
 def _pictures(queries: Sequence[str]) -> Iterator[str | Skipped]:

@@ -16,7 +16,7 @@ from .. import console
 from ..errors import BadInput
 from ..files import cache_folder
 from ..store.address import Address
-from .options import counted, prefer_option, print_added
+from .options import blur_option, counted, prefer_option, print_added
 
 if TYPE_CHECKING:
     from ..map import Map
@@ -28,8 +28,11 @@ if TYPE_CHECKING:
 @click.option("--port", default=0, show_default="any free one", type=click.IntRange(0, 65535), help="Port to serve at.")
 @click.option("--browser/--no-browser", default=True, help="Open the page in the browser.  [default: browser]")
 @prefer_option
+@blur_option
 @click.option("-q", "--quiet", is_flag=True, help="Show no progress bar.")
-def command(given: tuple[str, ...], port: int, browser: bool, prefer: Prefer, quiet: bool) -> None:
+def command(
+    given: tuple[str, ...], port: int, browser: bool, prefer: Prefer, blur: tuple[str, ...], quiet: bool
+) -> None:
     """Open a MAP, or PHOTOS, on a page in the browser, for this machine only.
 
     From a folder of photos a map is built first and kept in viewfix's cache folder; the next time only the changes of
@@ -41,7 +44,7 @@ def command(given: tuple[str, ...], port: int, browser: bool, prefer: Prefer, qu
     place = Address.of(given[0])
     if len(given) > 1 or (place.file is not None and not _is_file_of_a_map(place.file)):
         place = _map_of_photos(given, prefer, quiet=quiet)
-    app = create_app([place], Settings(thumbnails="all"))  # one's own photos, shown on one's own machine
+    app = create_app([place], Settings(thumbnails="all", blur=blur))  # one's own photos, shown on one's own machine
 
     def listening(port: int) -> None:
         url = f"http://127.0.0.1:{port}"

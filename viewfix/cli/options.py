@@ -18,6 +18,7 @@ from ..geojson import to_json
 from ..store.address import Address
 
 if TYPE_CHECKING:
+    from ..blur import Blur
     from ..embed.ingest import Added
     from ..embed.ray import Cluster
     from ..map import Map
@@ -83,7 +84,7 @@ def source_options(command: Command) -> Command:
         reading = SourceOptions(**{name: options.pop(name) for name in names})
         return command(*args, reading=reading, **options)
 
-    return cast(Command, _track_options(_panorama_options(with_options)))
+    return cast(Command, _track_options(panorama_options(with_options)))
 
 
 def _track_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -98,7 +99,8 @@ def _track_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return click.option("--spacing-m", type=number, metavar="METRES", help=spacing)(command)
 
 
-def _panorama_options(command: Callable[..., Any]) -> Callable[..., Any]:
+def panorama_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Which pictures are panoramas, and how many views to cut out of each."""
     which = "Cut pictures that are twice as wide as high into views, or none. Default: those with GPano metadata."
     views = "The number of views of 90 degrees to cut out of a panorama."
     command = click.option("--views", default=8, show_default=True, type=click.IntRange(1, 72), help=views)(command)
@@ -151,6 +153,21 @@ def blur_option(command: Command) -> Command:
     return click.option("--blur", "blur", multiple=True, metavar="faces|FILE.onnx", help=text)(command)
 
 
+def blur_of(names: Sequence[str], page: Path | None, option: str) -> Blur | None:
+    """What to blur in the pictures of a page or picture that is written; read before the work begins.
+
+    Raises:
+        BadInput: nothing with pictures is written, or there is no such detector.
+    """
+    if names and page is None:
+        raise BadInput(f"--blur is for the pictures of a page. Add {option}")
+    if not names:
+        return None
+    from ..blur import Blur
+
+    return Blur.of(names)
+
+
 def described_after_blur(place: Address, model: str | None, blur: Sequence[str]) -> Model:
     """The model of a map, or of a new one, that blurs pictures before it describes them."""
     from ..blur import Blur, BlurringModel
@@ -183,10 +200,14 @@ def json_line(value: Any) -> str:
     return json.dumps(json.loads(to_json(value)), ensure_ascii=True)
 
 
-def print_added(added: Added, place: Address, *, as_json: bool = False) -> None:
-    """Print the counts on standard output, and skipped photos and notes on standard error; in JSON, all in one."""
+def print_added(added: Added, place: Address, *, as_json: bool = False, city: Map | None = None) -> None:
+    """Print the counts on standard output, and skipped photos and notes on standard error; in JSON, all in one.
+
+    With the open map, the JSON also says what the map can do; for people, `print_expectation` does.
+    """
     if as_json:
-        click.echo(json_line(dataclasses.asdict(added)))
+        more = {} if city is None else {"expectation": city.info()["expectation"]}
+        click.echo(json_line({**dataclasses.asdict(added), **more}))
         return
     click.echo(str(added))
     print_skipped("skipped", added.skipped, place)
@@ -201,6 +222,16 @@ def print_added(added: Added, place: Address, *, as_json: bool = False) -> None:
         click.echo(f"  note: {note}", err=True)
     if len(added.notes) > SHOWN:
         click.echo(f"  and {len(added.notes) - SHOWN} more notes", err=True)
+
+
+def print_expectation(city: Map, place: Address) -> None:
+    """Print what the map can do, and what would help."""
+    from ..locate.expectation import in_words
+
+    first, *more = in_words(city.calibration.expectation, place.typed)
+    click.echo(f"{place}: {first}")
+    for line in more:
+        click.echo(line)
 
 
 def print_skipped(what_happened: str, photos: Sequence[Skipped], place: Address) -> None:

@@ -16,7 +16,7 @@ from ..errors import BadInput
 from .options import counted, json_line
 
 if TYPE_CHECKING:
-    from ..sources import Given
+    from ..sources import Given, SourceOptions
     from ..sources.services.fetch import Outline
     from ..sources.services.options import ServiceOptions
 
@@ -75,7 +75,7 @@ def opened_services(sources: Sequence[str], choice: ServiceOptions) -> list[Give
     return [open_service(source, choice) if is_service(source) else source for source in sources]
 
 
-def print_outlines(sources: Sequence[Given], *, quiet: bool, as_json: bool) -> None:
+def print_outlines(sources: Sequence[Given], *, reading: SourceOptions, quiet: bool, as_json: bool) -> None:
     """List the pictures of services, and print how many there are, how large, and whose. Nothing is downloaded.
 
     Raises:
@@ -88,7 +88,7 @@ def print_outlines(sources: Sequence[Given], *, quiet: bool, as_json: bool) -> N
         if not isinstance(source, ServiceSource):
             raise BadInput(f"--dry-run is for services, such as panoramax:BOX, and {source} is not one. Leave it out.")
         with console.progress(quiet=quiet) as report:
-            found = outline(source, progress=report)
+            found = outline(source, reading=reading, progress=report)
         click.echo(json_line({"source": source.name, **_as_json(found)}) if as_json else _as_text(source.name, found))
 
 

@@ -9,7 +9,16 @@ import click
 from ..errors import BadInput
 from ..files import write_whole
 from ..store.address import Address
-from .options import counted, device_option, json_line, json_option, map_argument, model_option, print_skipped
+from .options import (
+    blur_option,
+    counted,
+    device_option,
+    json_line,
+    json_option,
+    map_argument,
+    model_option,
+    print_skipped,
+)
 
 MODES = ("walk", "cycle", "drive", "train", "auto")
 
@@ -18,13 +27,14 @@ MODES = ("walk", "cycle", "drive", "train", "auto")
 @map_argument
 @click.argument("recording", metavar="FILM|FOLDER|MANIFEST", type=click.Path(path_type=Path))
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True, metavar="FILE",
-              help="The path, as .gpx, .geojson or .kml; or .html for a page.")  # fmt: skip
+              help="The path, as .gpx, .geojson or .kml; or .html for a page with small pictures.")  # fmt: skip
 @click.option("--mode", default="auto", show_default=True, type=click.Choice(MODES), help="How the camera moved.")
 @click.option("--every", "every_s", default=1.0, show_default=True, metavar="SECONDS",
               type=click.FloatRange(0, min_open=True),
               help="Time between two frames of a film, and between photos without a time.")  # fmt: skip
 @click.option("--truth", type=click.Path(path_type=Path), metavar="TRACK.gpx",
               help="Print how far the path is from this track.")  # fmt: skip
+@blur_option
 @model_option
 @device_option
 @json_option
@@ -35,6 +45,7 @@ def command(  # noqa: PLR0913  one parameter for each option
     mode: str,
     every_s: float,
     truth: Path | None,
+    blur: tuple[str, ...],
     model: str | None,
     as_json: bool,
 ) -> None:
@@ -47,8 +58,10 @@ def command(  # noqa: PLR0913  one parameter for each option
 
     from .. import console
     from ..basemap import drawable
+    from ..blur import Blur
     from ..map import Map
     from ..telemetry import read_gpx
+    from ..track.gallery import Gallery
     from ..track.page import page
     from ..track.recording import path_of
     from ..track.write import ENDINGS, error_m, write_path
@@ -57,12 +70,17 @@ def command(  # noqa: PLR0913  one parameter for each option
         raise BadInput(f"{output} does not end in {', '.join(ENDINGS)}. Choose the name of a file that does.")
     if not recording.exists():
         raise BadInput(f"There is no {recording}. Pass a film, a folder of photos, or a manifest.")
+    is_page = output.suffix.lower() == ".html"
+    if blur and not is_page:
+        raise BadInput(f"--blur is for the pictures of a page, and {output} has none. Leave it out, or write an .html.")
+    gallery = Gallery(Blur.of_any(blur))
     reference = None if truth is None else read_gpx(truth)
     with console.progress(quiet=as_json) as report, Map.open(place, model=model) as city:
-        found = path_of(city.tracking, recording, mode=mode, every_s=every_s, progress=report)
+        seen = gallery.add if is_page else (lambda frame: None)
+        found = path_of(city.tracking, recording, mode=mode, every_s=every_s, progress=report, seen=seen)
         basemap = drawable(city.store)
-    if output.suffix.lower() == ".html":
-        write_whole(output, page(found, recording.name, basemap))
+    if is_page:
+        write_whole(output, page(found, recording.name, basemap, gallery))
     else:
         write_path(found.points, output)
     placed = [point for point in found.points if point.position is not None]

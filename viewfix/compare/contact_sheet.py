@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
-from .. import photos
+from ..blur import Blur, load_shown
 from ..files import replacing
 
 CELL_PX = 96
@@ -21,14 +21,14 @@ FAR = 1.4142
 """The distance of two descriptors that have nothing in common: cosine 0."""
 
 
-def draw_matrix(files: Sequence[Path], distances: npt.NDArray[np.float32]) -> Image.Image:
+def draw_matrix(files: Sequence[Path], distances: npt.NDArray[np.float32], blur: Blur | None = None) -> Image.Image:
     """Draw (N, N) distances of N pictures, with their thumbnails, as an RGB image of (N + 1) by (N + 1) cells."""
     side = (len(files) + 1) * CELL_PX
     sheet = Image.new("RGB", (side, side), "white")
     pen = ImageDraw.Draw(sheet)
     font = ImageFont.load_default(size=20)
     for i, file in enumerate(files):
-        thumbnail = _thumbnail(file)
+        thumbnail = _thumbnail(file, blur)
         inset = ((CELL_PX - thumbnail.width) // 2, (CELL_PX - thumbnail.height) // 2)
         sheet.paste(thumbnail, ((i + 1) * CELL_PX + inset[0], inset[1]))
         sheet.paste(thumbnail, (inset[0], (i + 1) * CELL_PX + inset[1]))
@@ -43,15 +43,17 @@ def draw_matrix(files: Sequence[Path], distances: npt.NDArray[np.float32]) -> Im
     return sheet
 
 
-def write_matrix(target: Path, files: Sequence[Path], distances: npt.NDArray[np.float32]) -> None:
+def write_matrix(
+    target: Path, files: Sequence[Path], distances: npt.NDArray[np.float32], blur: Blur | None = None
+) -> None:
     """Draw the table and write it to a picture file, whole or not at all."""
-    sheet = draw_matrix(files, distances)
+    sheet = draw_matrix(files, distances, blur)
     with replacing(target) as part:
         sheet.save(part, format=Image.registered_extensions()[target.suffix.lower()])
 
 
-def _thumbnail(file: Path) -> Image.Image:
+def _thumbnail(file: Path, blur: Blur | None) -> Image.Image:
     side = CELL_PX - 2 * MARGIN_PX
-    picture = Image.fromarray(photos.load(file, least_side_px=side))
+    picture = Image.fromarray(load_shown(file, None, side, blur))
     picture.thumbnail((side, side))
     return picture

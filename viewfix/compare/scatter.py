@@ -10,14 +10,12 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from ..blur import Blur
-from ..blur.blur import least_side_px
+from ..blur import Blur, load_shown
 from ..errors import BadInput, UnreadablePhoto
 from ..files import replacing
 from ..geo import Plane
 from ..optional import optional
 from ..photos import is_url
-from ..photos.views import load_view
 from ..store.store import Store
 from ..types import Photo, Position, Progress, silent
 
@@ -165,10 +163,10 @@ def _thumbnail(photo: Photo, blur: Blur | None) -> Image.Image | None:
     if is_url(photo.source):  # no photo is downloaded for a plot
         return None
     try:
-        pixels = load_view(photo.source, photo.view, least_side_px=least_side_px(THUMBNAIL_PX, blur))
+        pixels = load_shown(photo.source, photo.view, THUMBNAIL_PX, blur)
     except UnreadablePhoto:
         return None
-    picture = Image.fromarray(pixels if blur is None else blur(pixels))
+    picture = Image.fromarray(pixels)
     picture.thumbnail((THUMBNAIL_PX, THUMBNAIL_PX))
     return picture
 

@@ -71,7 +71,8 @@ def roads(source: Store, target: Store) -> None:
 def basemap(source: Store, target: Store) -> None:
     """Copy the base map, unless the target has it already."""
     file = source.basemap_file.path()
-    target.set_meta(BASEMAP, source.meta(BASEMAP))
+    if (noted := source.meta(BASEMAP)) != target.meta(BASEMAP):
+        target.set_meta(BASEMAP, noted)
     if file is not None and not _same_bytes(file, target.basemap_file.path()):
         target.basemap_file.replace(file)
 

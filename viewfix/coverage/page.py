@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..basemap import Basemap
+from ..blur import Blur
 from ..reports.formatting import counted, place
 from ..reports.pictures import Picture, thumbnail
 from ..reports.render import render
@@ -43,9 +44,9 @@ class Card:
     pictures: tuple[Picture | None, Picture | None]
 
 
-def page(coverage: Coverage, basemap: Basemap | None = None) -> str:
-    """The report as one HTML page. Pictures are embedded without their EXIF, so it can be mailed as it is."""
-    cards = [_card(name, pair) for name, pair in zip(LETTERS, coverage.look_alikes, strict=False)]
+def page(coverage: Coverage, basemap: Basemap | None = None, blur: Blur | None = None) -> str:
+    """The report as one HTML page. Pictures are blurred, and embedded without EXIF, so it can be mailed as it is."""
+    cards = [_card(name, pair, blur) for name, pair in zip(LETTERS, coverage.look_alikes, strict=False)]
     ends = [end for card in cards for end in zip((card.pair.asked, card.pair.rival), card.pictures, strict=True)]
     return render(
         "coverage/page.html",
@@ -64,12 +65,12 @@ def page(coverage: Coverage, basemap: Basemap | None = None) -> str:
     )
 
 
-def _card(name: str, pair: LookAlike) -> Card:
-    return Card(name, pair, (_picture(pair.asked), _picture(pair.rival)))
+def _card(name: str, pair: LookAlike, blur: Blur | None) -> Card:
+    return Card(name, pair, (_picture(pair.asked, blur), _picture(pair.rival, blur)))
 
 
-def _picture(photo: LookAlikePhoto) -> Picture | None:
-    return thumbnail(photo.source, photo.view)
+def _picture(photo: LookAlikePhoto, blur: Blur | None) -> Picture | None:
+    return thumbnail(photo.source, photo.view, blur)
 
 
 def _caption(noun: str, shown: int, total: int) -> str:

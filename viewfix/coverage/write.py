@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ..basemap import Basemap
+from ..blur import Blur
 from ..errors import BadInput, StorageFailed
 from ..files import write_whole
 from .geojson import to_geojson
@@ -44,23 +45,28 @@ def _is_database(file: Path) -> bool:
 
 
 def write_files(
-    coverage: Coverage, html_path: Path | None, geojson_path: Path | None, basemap: Basemap | None = None
+    coverage: Coverage,
+    html_path: Path | None,
+    geojson_path: Path | None,
+    *,
+    basemap: Basemap | None = None,
+    blur: Blur | None = None,
 ) -> list[Path]:
-    """Write the page, with a base map under its plan, and the GeoJSON, each if a path is passed.
+    """Write the page, with a base map and blurred pictures, and the GeoJSON, each if a path is passed.
 
     Returns the files that were written.
 
     Raises:
         StorageFailed: the disk is full, or the folder no longer exists.
     """
-    wanted: list[tuple[Path | None, Callable[[Coverage], str]]] = [
-        (html_path, lambda coverage: page(coverage, basemap)),
-        (geojson_path, _geojson),
+    wanted: list[tuple[Path | None, Callable[[], str]]] = [
+        (html_path, lambda: page(coverage, basemap, blur)),
+        (geojson_path, lambda: _geojson(coverage)),
     ]
     written = []
     for target, text in wanted:
         if target is not None:
-            _write(target, text(coverage))
+            _write(target, text())
             written.append(target)
     return written
 

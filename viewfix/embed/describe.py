@@ -202,23 +202,30 @@ def _belongs(item: Pending, group: Sequence[Pending]) -> bool:
     return is_view and item.photo.source == first.source and len(group) < MOST_TOGETHER
 
 
-def describe_together(items: Sequence[Pending], model: Model) -> list[Described | Skipped]:
-    """Describe photos that share one file, in order. The descriptor is None if the content has the known hash."""
+def describe_together(
+    items: Sequence[Pending], model: Model, content: bytes | None = None
+) -> list[Described | Skipped]:
+    """Describe photos that share one file, in order. The descriptor is None if the content has the known hash.
+
+    `content` is the bytes of the file, where this machine does not have it.
+    """
     return [
         replace(each.described, descriptor=np.asarray(model.embed_prepared([each.picture])[0]))
         if isinstance(each, Prepared)
         else each
-        for each in prepare_together(items, model)
+        for each in prepare_together(items, model, content)
     ]
 
 
-def prepare_together(items: Sequence[Pending], model: Model) -> list[Prepared | Described | Skipped]:
+def prepare_together(
+    items: Sequence[Pending], model: Model, content: bytes | None = None
+) -> list[Prepared | Described | Skipped]:
     """Read and prepare photos that share one file, in order. A photo whose content has the known hash is done."""
     source = items[0].photo.source
     try:
         # Before reading, so that the next run notices a change during the read.
         hint = items[0].hint or content_hint(source)
-        data = identity_bytes(items[0].copy or source, items[0].photo.view)
+        data = content or identity_bytes(items[0].copy or source, items[0].photo.view)
         hashes = [content_hash(data, item.photo.view) for item in items]
         new = [item.photo.view for item, found in zip(items, hashes, strict=True) if found != item.known_hash]
         is_frame = items[0].photo.view is not None and items[0].photo.view.time_s is not None
@@ -232,7 +239,7 @@ def prepare_together(items: Sequence[Pending], model: Model) -> list[Prepared | 
         ]
     except UnreadablePhoto as error:
         if len(items) > 1:  # one damaged frame of a film must not cost the others
-            return [each for item in items for each in prepare_together([item], model)]
+            return [each for item in items for each in prepare_together([item], model, content)]
         return [Skipped(items[0].photo.id, str(error))]
 
 

@@ -67,18 +67,12 @@ def ingest(
     by id and content. Only this process writes, whichever machines `describe` uses, so no photo is committed twice.
 
     Raises:
-        BadInput: a service is down or refuses further requests; what had arrived was written. Or its photos were to be
-            described by other machines.
+        BadInput: a service is down or refuses further requests; what had arrived was written.
     """
     tally = Added()
     batch: list[Described] = []
     fresh: list[Skipped] = []  # not stored yet
     remotes = remotes_of(stream)
-    if remotes and describe is not on_this_machine:
-        raise BadInput(
-            f"The pictures of {name_of(stream)} come through this machine, so a cluster cannot describe them. "
-            "Leave --ray out, or download them first with viewfix fetch."
-        )
     with RemotePictures(remotes, progress) as pictures:
         count = getattr(stream, "count", None)
         total = count if isinstance(count, int) else None  # a list has a method of that name

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..blur import Blur
 from ..errors import BadInput, StorageFailed
 from ..files import write_whole
 from ..reports.pictures import Picture, thumbnail
@@ -32,13 +33,15 @@ class Figure:
     missing: str = MISSING
 
 
-def write_report(folder: str | Path, result: Result) -> Path:
+def write_report(folder: str | Path, result: Result, *, blur: Blur | None = None) -> Path:
     """Write the page and the JSON into `folder`, creating it if necessary. Returns the path of the page.
+
+    `blur` is applied to the pictures of the page.
 
     Raises:
         StorageFailed: the folder cannot be written.
     """
-    return write_files(folder, page(result), result.to_json())
+    return write_files(folder, page(result, blur), result.to_json())
 
 
 def write_files(folder: str | Path, page_html: str, plain_json: dict[str, Any]) -> Path:
@@ -65,10 +68,10 @@ def check_folder(folder: Path) -> None:
         raise BadInput(f"{folder} is a file, but the report needs a folder for its page and its JSON. Choose another.")
 
 
-def page(result: Result) -> str:
+def page(result: Result, blur: Blur | None = None) -> str:
     """The report as one HTML page. Pictures are embedded, so it can be mailed as it is."""
     shown = result.failures[:MOST_FAILURES]
-    cards = [_figures(failure) for failure in shown]
+    cards = [_figures(failure, blur) for failure in shown]
     credits = [
         credit
         for failure, card in zip(shown, cards, strict=True)
@@ -120,17 +123,18 @@ def _charts(result: Result) -> list[Chart]:
     return charts
 
 
-def _figures(failure: Failure) -> tuple[Figure, Figure, Figure]:
+def _figures(failure: Failure, blur: Blur | None) -> tuple[Figure, Figure, Figure]:
     distance = "" if failure.wrong_m is None else f", {failure.wrong_m:.0f} m away"
     wrong = f"Best match, wrong: {failure.wrong_id}, similarity {failure.wrong_similarity:.2f}{distance}"
     right = Figure(None, "", "No photo of the map shows this place.")
     if failure.right_source is not None:
         similarity = f"{failure.right_similarity or 0:.2f}, rank {failure.right_rank}"
         right = Figure(
-            thumbnail(failure.right_source, failure.right_view), f"Right: {failure.right_id}, similarity {similarity}"
+            thumbnail(failure.right_source, failure.right_view, blur),
+            f"Right: {failure.right_id}, similarity {similarity}",
         )
     return (
-        Figure(thumbnail(failure.query_source, failure.query_view), f"Query: {failure.query_id}"),
-        Figure(thumbnail(failure.wrong_source, failure.wrong_view), wrong),
+        Figure(thumbnail(failure.query_source, failure.query_view, blur), f"Query: {failure.query_id}"),
+        Figure(thumbnail(failure.wrong_source, failure.wrong_view, blur), wrong),
         right,
     )

@@ -26,7 +26,7 @@ def list_album(root: Path, job: Job, zone: str | None, written_before: WrittenBe
     """Walk over a folder, and store its photos in the job. Those that did not change are not read again.
 
     Returns:
-        Why folders below could not be listed.
+        What could not be listed, and how many pictures of other kinds there are.
 
     Raises:
         BadInput: there is no picture in it.
@@ -64,7 +64,11 @@ _Picture = tuple[str, Path, Siblings, str, str]
 
 
 def _pictures(root: Path, problems: list[str]) -> Iterator[_Picture]:
+    """The pictures of a folder; `problems` gets what could not be listed, and what is not read."""
+    others, first = 0, ""
     for listing in walk(root):
+        for name, what in listing.other_pictures:
+            others, first = others + 1, first or f"{printable(listing.id_of(name))}, {what}"
         if listing.trouble:
             problems.append(f"{printable(listing.below or root.name)}: {listing.trouble}")
         siblings = Siblings(listing.names)
@@ -73,6 +77,10 @@ def _pictures(root: Path, problems: list[str]) -> Iterator[_Picture]:
             beside = [*xmp_files(name, siblings), takeout.sidecar_of(name, siblings)]
             stamps = " ".join(_stamp(listing.folder / each) for each in beside if each is not None)
             yield printable(listing.id_of(name)), path, siblings, _stamp(path), stamps
+    if others:
+        problems.append(
+            f"{others} pictures of other kinds were left out, such as {first}. Save them as JPEG to place them."
+        )
 
 
 def _in_batches(pictures: Iterator[_Picture]) -> Iterator[list[_Picture]]:

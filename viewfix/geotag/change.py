@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from ..errors import BadInput
 from ..files import replacing
-from ..photos import SUFFIXES
+from ..photos import SUFFIXES, read_header
 from ..sources.sidecars import Siblings, xmp_files
 from ..sources.walk import RAW_ENDINGS
 from .exiftool import ExifTool
@@ -97,6 +97,8 @@ def picture_change(root: Path, photo: str, tag: Tag, tool: ExifTool, workshop: P
         BadInput: exiftool refuses the picture. The message is a phrase about the photo.
     """
     path = root / photo
+    if b"LocationCreated" in read_header(path).xmp:  # what somebody wrote stays; exiftool would replace it
+        tag = replace(tag, place=None, road=None)
     copy = workshop / f"picture{path.suffix if path.suffix.isascii() and path.suffix.isprintable() else ''}"
     before = path.read_bytes()
     copy.write_bytes(before)
@@ -127,6 +129,8 @@ def sha256(data: bytes) -> str:
 
 def _change(folder: Path, photo: str, file: str, before: bytes | None, after: bytes, *, keep_after: bool) -> Change:
     path = folder / file
+    if path.is_symlink():  # the link would be replaced by a file
+        raise BadInput(f"{path.name} is a link to another file. Geotag the folder where that file is.")
     prefix, suffix = (0, 0) if before is None else common_ends(before, after)
     entry = Entry(
         photo=photo,

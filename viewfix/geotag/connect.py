@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
@@ -30,8 +31,20 @@ a choice, and was not measured."""
 
 
 def connect(job: Job, tracking: TrackContext, options: GeotagOptions, names: Names | None, progress: Progress) -> None:
-    """Answer every photo of the job, in the order of time, and store the answers."""
+    """Answer every photo of the job, in the order of time, and store the answers.
+
+    Nothing is computed if an earlier run did it, and nothing changed since.
+    """
     tracks = [read_gpx(path) for path in options.gpx]
+    rests_on = json.dumps(
+        [
+            *(options.mode, options.clock_offset_s, options.camera_zone, options.language),
+            [[str(path.resolve()), path.stat().st_mtime_ns] for path in options.gpx],
+            None if names is None else names.identity,
+        ]
+    )
+    if job.meta("answered") == rests_on and not job.count("answer IS NULL"):
+        return
     neighbours = Neighbours(tracking, options.mode)
     total = job.count()
     answers: list[tuple[str, dict[str, Any]]] = []
@@ -44,6 +57,7 @@ def connect(job: Job, tracking: TrackContext, options: GeotagOptions, names: Nam
             answers = []
             progress("comparing neighbours", done, total)
     job.put_answers(answers)
+    job.set_meta("answered", rests_on)
     job.commit()
     progress("comparing neighbours", total, total)
 
@@ -95,16 +109,28 @@ def _answer(moment: Moment, neighbours: Voice | None, track: Voice | None, names
     row, own = moment.row, own_position(moment.row)
     voices = [each for each in (picture_voice(row), neighbours, track) if each is not None]
     best = combined(voices)
-    reason = row.found["reason"] if row.found is not None else "its picture says nothing"
+    picture = row.found["reason"] if row.found is not None else "it was not looked at"
     if own is not None and (moment.trusted is not None or not _contradicts(own, best)):
         return {"reason": "it has a position of its own", "wrong": False}
     if best is None:
         return {"reason": row.problem or "nothing tells where it was taken", "wrong": own is not None}
-    against = [each.by for each in voices if each.by not in best.by.split(", ")]
-    if against:
-        reason += f"; {' and '.join(against)} contradict{'s' if len(against) == 1 else ''} it"
+    reason = _reason(best, voices, picture)
     if own is not None:
         reason = f"the map puts it {distance_m(own, best.position):.0f} m from its own position; {reason}"
     place, road = names.of(best.position) if names is not None and best.confidence >= NAMED else (None, None)
     tag = Tag(best.position, best.heading_deg, best.confidence, best.by, place, road)
     return {"tag": tag.to_json(), "reason": reason, "wrong": own is not None}
+
+
+def _reason(best: Voice, voices: Sequence[Voice], picture: str) -> str:
+    """One sentence for people about what speaks for the best place, and what against it."""
+    agreeing = best.by.split(", ")
+    against = [each.by for each in voices if each.by not in agreeing]
+    if "photo" in agreeing:
+        contradicted = "".join(f"; contradicted by the {each}" for each in against)
+        return f"{picture}{contradicted}"
+    also = " and ".join(each for each in against if each != "photo")
+    contradicted = f"; contradicted by the {also}" if also else ""
+    return (
+        f"by its {' and '.join(agreeing)}{contradicted}; the picture alone says something else, or nothing ({picture})"
+    )

@@ -46,7 +46,7 @@ class ExifTool:
         # The configuration has to be the first argument. Everything else comes by standard input, so that no name of a
         # file or place is ever part of a command line.
         command = [found, "-config", str(CONFIG), "-stay_open", "True", "-@", "-", "-common_args", "-charset", "utf8"]
-        command += ["-charset", "filename=utf8", "-m"]
+        command += ["-charset", "filename=utf8"]
         pipe, merged = subprocess.PIPE, subprocess.STDOUT
         self._process = subprocess.Popen(
             command, stdin=pipe, stdout=pipe, stderr=merged, encoding="utf-8", errors="replace"

@@ -154,8 +154,9 @@ class Job:
         self._db.executemany("UPDATE photos SET round = ? WHERE id = ?", [(number, each) for each in ids])
 
     def forget_others(self, number: int) -> None:
-        """Forget the photos that the last walk did not find."""
-        self._db.execute("DELETE FROM photos WHERE round != ?", (number,))
+        """Forget the photos that the last walk did not find. Their neighbours have to be answered again."""
+        if self._db.execute("DELETE FROM photos WHERE round != ?", (number,)).rowcount:
+            self.set_meta("answered", "")
 
     # The answers
 
@@ -167,7 +168,7 @@ class Job:
     def put_seen(self, seen: Iterable[tuple[str, bytes | None, dict[str, Any] | None, str | None]]) -> None:
         """Store the id, descriptor and answer of pictures, or the reason why one cannot be read."""
         self._db.executemany(
-            "UPDATE photos SET descriptor = ?, found = ?, skipped = ? WHERE id = ?",
+            "UPDATE photos SET descriptor = ?, found = ?, skipped = ?, answer = NULL WHERE id = ?",
             [(descriptor, _text(found), skipped, photo_id) for photo_id, descriptor, found, skipped in seen],
         )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -71,10 +72,7 @@ class Journal:
             self._db.executescript(_TABLE)
             self._settle()
         except (OSError, sqlite3.Error) as error:
-            raise StorageFailed(
-                f"Nothing can be written to {folder} ({getattr(error, 'strerror', None) or error}). Write the sidecars "
-                "to another folder with --sidecars-in FOLDER, or a table with -o positions.csv."
-            ) from error
+            raise _read_only(folder, str(getattr(error, "strerror", None) or error)) from error
 
     def written(self, photos: Sequence[str]) -> dict[str, str]:
         """Of these photos, those that were written, each with the file."""
@@ -134,6 +132,23 @@ class Journal:
 
     def close(self) -> None:
         self._db.close()
+
+
+def check_writable(folder: Path) -> None:
+    """Refuse a folder that is read-only, before minutes of work.
+
+    Raises:
+        StorageFailed: nothing can be written there.
+    """
+    if folder.is_dir() and not os.access(folder, os.W_OK):
+        raise _read_only(folder, "it is read-only")
+
+
+def _read_only(folder: Path, why: str) -> StorageFailed:
+    return StorageFailed(
+        f"Nothing can be written to {folder} ({why}). Write the sidecars to another folder with --sidecars-in FOLDER, "
+        "or a table with -o positions.csv."
+    )
 
 
 def _sha_of(path: Path) -> str | None:

@@ -22,6 +22,11 @@ class Names:
         self._store, self._language = store, language
         self._networks: list[Network] = router.networks("walk") if store.roads.sources() else []
 
+    @property
+    def identity(self) -> str:
+        """Changes with the roads of the map, and with the number of its sights."""
+        return f"{[source.sha256 for source in self._store.roads.sources()]} {len(self._store.points)}"
+
     def of(self, at: Position) -> tuple[str | None, str | None]:
         """The names of the sight and the road at a position."""
         return self._sight(at), self._road(at)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -25,6 +25,12 @@ LINK_S = 300.0
 
 WINDOW, OVERLAP = 64, 8
 """Photos are smoothed in windows of this size with this many more at each end, so that memory stays small."""
+
+TEMPER = 1.0
+"""The most that one photo may weigh. The frames of a recording weigh twice as much in the shipped model, but an album
+shows people and rooms too. On walks with a photo a minute, four in ten of them indoors, of the answers said to be right
+with 0.8 or more, 110 of 113 were right with this weight, and 156 of 202 with that of recordings (benchmarks/geotag.py).
+"""
 
 ANCHOR_LOG_RATIO = 6.0
 """The weight of a position that a photo has already, as the logarithm of a likelihood ratio."""
@@ -57,6 +63,7 @@ class Neighbours:
         self._mode: Mode = mode_named(mode)
         self._places: Places = tracking.places(self._mode)
         self._radius_m = radius_of(self._places)
+        self._model = replace(tracking.model, temper=min(tracking.model.temper, TEMPER))
 
     def voices(self, moments: Iterable[Moment]) -> Iterator[tuple[Moment, Voice | None]]:
         """Each photo, in the order of time, with what it and its neighbours say together; None without neighbours."""
@@ -79,13 +86,12 @@ class Neighbours:
         frames = [(each, sight) for each in run.moments if (sight := self._sight(each)) is not None]
         if len(frames) > 1:
             times_s = [each.row.time_s for each, _ in frames]
-            model = self._tracking.model
-            path = smoothed([s for _, s in frames], times_s, self._places, self._mode, model, self._radius_m)
+            path = smoothed([s for _, s in frames], times_s, self._places, self._mode, self._model, self._radius_m)
             for (each, _), answer in zip(frames, path, strict=True):
                 if answer.place is not None:
                     at = Position(answer.lat, answer.lon, self._radius_m)
                     # The directions of the filter are an eighth of a turn wide: too coarse to be written.
-                    found[each.row.id] = Voice("neighbours", at, model.calibrated(answer.probability))
+                    found[each.row.id] = Voice("neighbours", at, answer.probability)
         yield from ((each, found.get(each.row.id)) for each in run.moments[run.context : end])
 
     def _sight(self, moment: Moment) -> Sight | None:
@@ -102,7 +108,7 @@ class Neighbours:
 
         If the map has no place around it, that counts for having been off the map.
         """
-        model, radius_m = self._tracking.model, max(at.radius_m or 0.0, ANCHOR_RADIUS_M)
+        model, radius_m = self._model, max(at.radius_m or 0.0, ANCHOR_RADIUS_M)
         away_m = distances_m(at.lat, at.lon, self._places.lats, self._places.lons)
         near = np.flatnonzero(away_m <= radius_m)
         standing = np.full((len(near), DIRECTIONS), standing_of(model, ANCHOR_LOG_RATIO))

@@ -15,6 +15,7 @@ from ..errors import BadInput
 from ..locate.context import MapContext
 from ..models.model import Model
 from ..roads.router import Router
+from ..store.store import Store
 from ..track.context import TrackContext
 from ..types import Progress, silent
 from .album import list_album
@@ -51,8 +52,11 @@ class GeotagPlan:
     The answers are on disk, in the cache of viewfix: iterating reads them in small pages.
     """
 
-    def __init__(self, albums: Sequence[Album], options: GeotagOptions, progress: Progress = silent) -> None:
+    def __init__(
+        self, albums: Sequence[Album], options: GeotagOptions, store: Store, progress: Progress = silent
+    ) -> None:
         self.albums, self.options = tuple(albums), options
+        self.store = store
         self._progress = progress
 
     def __iter__(self) -> Iterator[Proposal]:
@@ -144,7 +148,7 @@ def plan_geotags(
         for album in albums:
             album.job.close()
         raise
-    return GeotagPlan(albums, options, progress)
+    return GeotagPlan(albums, options, context.store, progress)
 
 
 def _roots(folders: Sequence[str | Path]) -> list[Path]:

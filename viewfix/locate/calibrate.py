@@ -16,9 +16,10 @@ from ..models.local import Matcher
 from ..search.search import Search
 from ..store.store import Store
 from ..types import Candidate, Photo, Progress, silent
-from .confidence import LEAST_TRIALS, Calibration, Trial, calibrate
+from .confidence import LEAST_CONFIDENCE, LEAST_TRIALS, Calibration, Trial, calibrate
 from .context import density
 from .decide import VOTERS
+from .expected_share import LeftOut, expect
 from .fuse import Consensus, fuse, ranked
 from .query import depth
 from .relative_pose import apply_poses
@@ -46,6 +47,8 @@ guaranteed from 99 photos of the last kind on."""
 POOL = 400
 MATCHERS: tuple[Matcher, ...] = ("fast", "accurate")
 
+Verified = dict[Matcher, "list[tuple[LeaveOneOut, Trial]]"]
+
 
 @dataclass(frozen=True, slots=True)
 class LeaveOneOut:
@@ -69,7 +72,8 @@ def keep_calibrated(
     """Calibrate a map that is open for writing, if a tenth of its photos has changed since the last calibration."""
     count, version = len(writer), writer.version
     stored = writer.meta("calibration") or {}
-    if "weights" not in stored:  # none, or from an older viewfix, which set no thresholds and verified nothing
+    # None, or from an older viewfix, which set no thresholds and verified nothing, or did not say what a map can do.
+    if "weights" not in stored or "expectation" not in stored:
         stored = {"photos": 0, "last_row": 0, "removals": 0}
     changes = version.last_row - stored["last_row"] + version.removals - stored["removals"]
     if count and changes > RECALIBRATE_SHARE * stored["photos"]:
@@ -95,16 +99,47 @@ def examine(
         left.extend(_left_out(store, search, int(row), for_line=done % STEP == STEP - 1))
     progress("calibrating", len(chosen), len(chosen))
     calibration = calibrate(*_sides([(each, each.trial) for each in left]))
-    if not calibration.outside:
-        return calibration
-    scores = {"off": _scores(calibration, [each.trial for each in left if each.for_line])}
-    for matcher, pairs in _verified(store, verifier, left, calibration, progress).items() if verifier else ():
+    verified: Verified = {}
+    scores: dict[str, list[float]] = {}
+    if calibration.outside:
+        scores["off"] = _scores(calibration, [each.trial for each in left if each.for_line])
+        verified = _verified(store, verifier, left, calibration, progress) if verifier else {}
+    for matcher, pairs in verified.items():
         fresh = [(of, trial) for of, trial in pairs if trial.consensus.matcher]
         calibration = calibrate(*_sides(fresh), prior=calibration, again=True)
         # A query that is sure without verification keeps its probability, so these trials do too.
         scores[matcher] = _scores(calibration, [trial for of, trial in pairs if of.for_line])
-    made_at = datetime.now(UTC).isoformat(timespec="seconds")
-    return replace(calibration, outside_scores=scores, made_at=made_at)
+    made_at = datetime.now(UTC).isoformat(timespec="seconds") if scores else None
+    expectation = expect(store, _outcomes(left, verified.get("accurate", ()), calibration), OWN_PLACE_M)
+    return replace(calibration, outside_scores=scores, made_at=made_at, expectation=expectation)
+
+
+def _outcomes(
+    left: Sequence[LeaveOneOut], verified: Sequence[tuple[LeaveOneOut, Trial]], calibration: Calibration
+) -> list[LeftOut]:
+    """Which of the photos that were left out alone would be found.
+
+    A verified photo stands for all those that would have been verified, had there been the time.
+    """
+    trials = {id(of): trial for of, trial in verified if of.inside}
+    inside = [each for each in left if each.inside]
+    doubtful = [each for each in inside if depth(calibration.probability(each.trial.consensus, each.trial.density))]
+    each_counts = max(len(doubtful), len(trials)) / len(trials) if trials else 1.0
+    unsure = {id(each) for each in doubtful} if trials else set()
+
+    def is_found(trial: Trial) -> bool:
+        probability = calibration.probability(trial.consensus, trial.density)
+        return probability >= LEAST_CONFIDENCE and trial.error_m <= calibration.radius_m
+
+    return [
+        LeftOut(
+            each.photo,
+            is_found(each.trial),
+            is_found(trials.get(id(each), each.trial)),
+            each_counts if id(each) in trials else 0.0 if id(each) in unsure else 1.0,
+        )
+        for each in inside
+    ]
 
 
 def _scores(calibration: Calibration, outside: Sequence[Trial]) -> list[float]:
@@ -150,7 +185,7 @@ def _trial(store: Store, truth: Photo, consensus: Consensus) -> Trial:
 
 def _verified(
     store: Store, verifier: Verifier, left: Sequence[LeaveOneOut], calibration: Calibration, progress: Progress
-) -> dict[Matcher, list[tuple[LeaveOneOut, Trial]]]:
+) -> Verified:
     """The trials after verification, by matcher; a photo that was not verified keeps its trial. Empty if too few."""
     depths = {id(each): depth(calibration.probability(each.trial.consensus, each.trial.density)) for each in left}
     inside = [each for each in left if each.inside and depths[id(each)]]

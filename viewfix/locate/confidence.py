@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import BadInput
+from .expectation import Expectation
 from .fuse import Consensus, inlier_strength
 
 Floats = npt.NDArray[np.float64]
@@ -68,7 +69,8 @@ class Calibration:
     best photo of a wrong place; it stands in for the rival if the map has no other place. `radius_m` contains nine in
     ten of the right answers. `inside` and `outside` count the photos left out alone and with their surroundings; both
     are 0 for the shipped prior. `outside_scores`, by matcher, are the probabilities of photos that were left out with
-    their surroundings; the threshold of `false_accepts` is one of them. `made_at` is an ISO date.
+    their surroundings; the threshold of `false_accepts` is one of them. `made_at` is an ISO date. `expectation` is what
+    the map can do by the same trials; None if there are too few.
     """
 
     weights: Mapping[str, Weights]
@@ -78,6 +80,7 @@ class Calibration:
     outside: int = 0
     outside_scores: Mapping[str, Sequence[float]] = field(default_factory=dict)
     made_at: str | None = None
+    expectation: Expectation | None = None
 
     def numbers(self, consensus: Consensus, density: int) -> dict[str, float]:
         """The numbers of `Weights`, by name."""
@@ -150,7 +153,8 @@ class Calibration:
 
     def to_json(self) -> dict[str, Any]:
         """Convert to the form that a map stores. Older versions of viewfix read the key `stranger`."""
-        return {**asdict(self), "stranger": self.out_of_map["off"]}
+        expectation = None if self.expectation is None else self.expectation.to_json()
+        return {**asdict(self), "stranger": self.out_of_map["off"], "expectation": expectation}
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> Calibration:
@@ -167,7 +171,8 @@ class Calibration:
             )
         known = {each.name: stored[each.name] for each in fields(cls) if each.name in stored}
         weights = {matcher: Weights(**each) for matcher, each in stored["weights"].items()}
-        return cls(**{**known, "weights": weights, "out_of_map": out_of_map})
+        expectation = Expectation.from_json(stored.get("expectation"))
+        return cls(**{**known, "weights": weights, "out_of_map": out_of_map, "expectation": expectation})
 
 
 OUT_OF_MAP_INLIERS = {"off": 0, "fast": 30, "accurate": 14}

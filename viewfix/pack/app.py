@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import lzma
 from collections.abc import Iterator
 from html import escape
 from pathlib import Path
@@ -49,14 +50,24 @@ def versioned(*, basemap: bool, webgpu: bool) -> Iterator[tuple[str, bytes]]:
             if file.is_file() and file.name not in AT_ROOT:
                 yield f"{folder}/{file.relative_to(WEB / folder).as_posix()}", file.read_bytes()
     wanted = [*LIBRARIES, *(FOR_BASEMAPS if basemap else ()), *(FOR_WEBGPU if webgpu else ())]
-    missing = [name for name in wanted if not (VENDOR / name).is_file()]
+    missing = [name for name in wanted if not _is_there(name)]
     if missing:
         raise BadInput(
             f"The libraries of the app are missing ({VENDOR / missing[0]}): viewfix was built without a network. "
             "Connect, then run: pip install --force-reinstall viewfix, or in a checkout: python hatch_build.py"
         )
     for name in wanted:
-        yield f"vendor/{name}", (VENDOR / name).read_bytes()
+        yield f"vendor/{name}", _library(name)
+
+
+def _is_there(name: str) -> bool:
+    return (VENDOR / name).is_file() or (VENDOR / f"{name}.xz").is_file()
+
+
+def _library(name: str) -> bytes:
+    """A library; the large ones are compressed in the installation, which is 33 MB smaller for it."""
+    compressed = VENDOR / f"{name}.xz"
+    return lzma.decompress(compressed.read_bytes()) if compressed.is_file() else (VENDOR / name).read_bytes()
 
 
 def may_compress(path: str) -> bool:

@@ -188,6 +188,8 @@ def _check_numbers(about: Mapping[str, Any], dim: int) -> None:
         number_of(calibration.get(name), f"calibration.{name}", -1e6, 1e6)
     number_of(calibration.get("radius_m"), "calibration.radius_m", 0, 1e6)
     integer_of(calibration.get("photos"), "calibration.photos", 0, 2**31)
+    if "share_found" in calibration:
+        number_of(calibration["share_found"], "calibration.share_found", 0, 1)
     check = object_of(about.get("check"), "check")
     integer_of(check.get("side_px"), "check.side_px", 1, 2048)
     number_of(check.get("least_cosine"), "check.least_cosine", 0, 1)

@@ -111,13 +111,14 @@ def quantized(units: Units) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.float3
 
 def calibration_of(calibration: Calibration) -> dict[str, Any]:
     """The numbers that the app needs to compute the same probability, without those of verification."""
-    weights = calibration.weights["off"]
+    weights, expected = calibration.weights["off"], calibration.expectation
     names = ("bias", "similarity", "margin", "agreement", "density")
     return {
         **{name: getattr(weights, name) for name in names},
         "stranger": calibration.out_of_map["off"],
         "radius_m": calibration.radius_m,
         "photos": calibration.inside,
+        **({} if expected is None else {"share_found": expected.share_found_by_similarity}),
     }
 
 

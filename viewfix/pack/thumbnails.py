@@ -10,12 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import photos
-from ..blur import Blur
-from ..blur.blur import least_side_px
+from ..blur import Blur, load_shown
 from ..errors import UnreadablePhoto
 from ..photos.licences import Thumbnails as Rule
 from ..photos.licences import may_show
-from ..photos.views import load_view
 from ..types import Photo, Progress
 
 QUALITY = 60
@@ -57,10 +55,10 @@ def _small(photo: Photo, side_px: int, blur: Blur | None) -> bytes | None:
     if photos.is_url(photo.source):
         return None
     try:
-        pixels = load_view(photo.source, photo.view, least_side_px=least_side_px(side_px, blur))
+        pixels = load_shown(photo.source, photo.view, side_px, blur)
     except UnreadablePhoto:
         return None
-    picture = Image.fromarray(pixels if blur is None else blur(pixels))
+    picture = Image.fromarray(pixels)
     picture.thumbnail((side_px, side_px))
     written = io.BytesIO()
     picture.save(written, "WEBP", quality=QUALITY, method=6)

@@ -11,8 +11,8 @@ import numpy.typing as npt
 from PIL import Image
 
 from .. import photos
+from ..blur import Blur, load_shown
 from ..errors import UnreadablePhoto
-from ..photos.views import load_view
 from ..types import View
 
 THUMBNAIL_PX = 320
@@ -37,8 +37,8 @@ def embed(pixels: npt.NDArray[np.uint8], width_px: int, height_px: int) -> Pictu
     return Picture(f"data:image/jpeg;base64,{data}", pixels.shape[1], pixels.shape[0])
 
 
-def thumbnail(source: str, view: View | None = None) -> Picture | None:
-    """A small copy of a photo file, or of the part of it that a view shows.
+def thumbnail(source: str, view: View | None = None, blur: Blur | None = None) -> Picture | None:
+    """A small copy of a photo file, or of the part of it that a view shows, after blurring.
 
     Returns:
         None if the file is missing, unreadable, or on the web: a report does not use the network.
@@ -46,7 +46,7 @@ def thumbnail(source: str, view: View | None = None) -> Picture | None:
     if photos.is_url(source):
         return None
     try:
-        pixels = load_view(source, view, least_side_px=THUMBNAIL_PX)
+        pixels = load_shown(source, view, THUMBNAIL_PX, blur)
     except UnreadablePhoto:
         return None
     return embed(pixels, THUMBNAIL_PX, THUMBNAIL_PX)

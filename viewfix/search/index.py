@@ -9,6 +9,7 @@ import numpy as np
 
 from ..store.records import Version
 from .blocks import PartReader
+from .hamming import has_faiss
 from .inverted_lists import RECORD_BYTES, Lists
 from .sketches import BITS, Sketcher, Sketches
 
@@ -76,7 +77,7 @@ def assemble(
         raise UnusableIndex("its projection is not made of numbers")
     sketches = Sketches(Sketcher(projection), places, parts["codes"].reshape(shape.rows, BITS // 8))
     lists = None
-    if shape.lists:
+    if shape.lists and has_faiss():  # without it, all sketches are compared
         centroids, sizes = parts["centroids"].reshape(shape.lists, BITS // 8), parts["sizes"].view(np.int64)
         # FAISS locates each list by the sizes of those before it, without any check. Add up Python integers, because
         # a 64-bit sum can overflow: four sizes of 2**62 add up to 0.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from ..store.sqlite.store import SqliteStore
 from ..store.store import Store
 from ..types import Progress, silent
 from . import index_file
+from .hamming import has_faiss
 from .index import Index, UnusableIndex
 from .levels import Levels, levels_of, merge, rounded_up
 from .live_index import LiveIndex
@@ -70,7 +72,12 @@ class IndexedSearch:
         notice = notice or logging.getLogger("viewfix").warning
         self._store = store
         self._live = LiveIndex(store, folder, most_exact=exact_below)
-        limits = Limits(exact_below, lists_from)
+        limits = Limits(exact_below, lists_from if has_faiss() else math.inf)
+        if len(store) >= lists_from and not has_faiss():
+            notice(
+                f"{store.address} has {len(store):,} photos. To search it in milliseconds, run: "
+                "pip install 'viewfix[large]'"
+            )
         self._maintainer = IndexMaintainer(store, folder, self._live, limits=limits, progress=progress, notice=notice)
         if len(store) > exact_below:
             self._live.adopt(_loaded(store, folder, notice) or self._maintainer.build_now())

@@ -36,7 +36,7 @@ class Limits:
     """The numbers of photos above which a map gets an index, and an index gets inverted lists."""
 
     exact_below: int
-    lists_from: int
+    lists_from: float
 
 
 class IndexMaintainer:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ..geo import Region
 from ..store.regions import cover, inside
+from .hamming import differences, nearest
 from .search import Rows, Units
-from .threads import one_thread
 
 Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.uint8]
@@ -92,14 +91,14 @@ class Sketches:
             slots = _slots(spans)
             slots = slots[self._inside(region, slots)]
             return self._rows(self._closest(code, slots, count))
-        differences = _differences(code, [self.codes[start:end] for start, end in spans])
+        apart = differences(code, [self.codes[start:end] for start, end in spans])
         wanted = 2 * count  # a circle fills 0.79 of the box around it
         while True:
-            at = _lowest(differences, wanted)
+            at = _lowest(apart, wanted)
             slots = _picked(spans, at)
             inner = self._inside(region, slots)
             if np.count_nonzero(inner) >= count or wanted >= most:
-                return self._rows(self._first(slots[inner], differences[at[inner]], count))
+                return self._rows(self._first(slots[inner], apart[at[inner]], count))
             wanted *= 4
 
     def _closest(self, code: Codes, slots: Rows | None, count: int) -> Rows:
@@ -107,8 +106,8 @@ class Sketches:
         codes = self.codes if slots is None else self.codes[slots]
         if not len(codes):
             return np.empty(0, np.int64)
-        differences, at = _nearest(code, codes, min(count, len(codes)))
-        return self._first(at if slots is None else slots[at], differences, count)
+        apart, at = _nearest(code, codes, min(count, len(codes)))
+        return self._first(at if slots is None else slots[at], apart, count)
 
     def _first(self, slots: Rows, differences: npt.NDArray[np.int32], count: int) -> Rows:
         """The `count` slots with the lowest differences; of equal ones the older row first."""
@@ -156,21 +155,6 @@ def _picked(spans: list[tuple[int, int]], at: Rows) -> Rows:
     return np.asarray(starts[which] + at - before[which], np.int64)
 
 
-def _differences(code: Codes, parts: list[Codes]) -> npt.NDArray[np.int32]:
-    """The Hamming distances from one code to many, computed without copying any code."""
-    import faiss
-
-    library: Any = faiss  # its type stubs are incomplete
-    result = np.empty(sum(map(len, parts)), np.int32)
-    done = 0
-    for part in parts:
-        into = result[done : done + len(part)]
-        pointers = [library.swig_ptr(each) for each in (code, part, into)]
-        library.hammings(*pointers[:2], 1, len(part), BITS // 8, pointers[2])
-        done += len(part)
-    return result
-
-
 def _lowest(differences: npt.NDArray[np.int32], count: int) -> Rows:
     """The indices of the `count` lowest distances, and of all that equal the last of them."""
     upto = np.cumsum(np.bincount(differences, minlength=BITS + 1))
@@ -179,17 +163,15 @@ def _lowest(differences: npt.NDArray[np.int32], count: int) -> Rows:
 
 def _nearest(code: Codes, codes: Codes, count: int) -> tuple[npt.NDArray[np.int32], Rows]:
     """The distances and indices of the `count` codes nearest to a code, and of all as near as the last of them."""
-    import faiss
-
     wanted = min(with_ties(count), len(codes))
-    with one_thread():
-        # "mc" selects by counting distances; a heap of 1,000 takes three times as long.
-        distances, at = faiss.knn_hamming(code, codes, wanted, variant="mc")
-    if wanted < len(codes) and distances[0].max() == np.partition(distances[0], count - 1)[count - 1]:
-        differences = _differences(code, [codes])  # a large part of the map looks the same
-        places = _lowest(differences, count)
-        return differences[places], places
-    return np.asarray(distances[0], np.int32), np.asarray(at[0], np.int64)
+    found = nearest(code, codes, wanted)
+    if found is not None:
+        distances, at = found
+        if wanted == len(codes) or distances.max() > np.partition(distances, count - 1)[count - 1]:
+            return distances, at
+    apart = differences(code, [codes])  # without FAISS, or a large part of the map looks the same
+    places = _lowest(apart, count)
+    return apart[places], places
 
 
 def with_ties(count: int) -> int:

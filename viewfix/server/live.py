@@ -17,7 +17,7 @@ from .logs import log, request_id
 from .parameters import FrameMessage, LiveParameters, TrackParameters, out_of_range
 from .registry import ServedMap
 from .signed import unsigned
-from .tracking import track_reply
+from .tracking import Tracked, track_reply
 
 SUBPROTOCOL = "viewfix.track"
 MOST_TEXT_BYTES = 2_000_000
@@ -150,13 +150,14 @@ class LiveTrack:
             {**self._asked.model_dump(), **frame.told.model_dump(exclude={"state"}, exclude_none=True)}
         )
 
-        def work() -> tuple[dict[str, Any], bytes]:
+        def work() -> tuple[dict[str, Any], Tracked]:
             return track_reply(
                 frame.data, self._state, asked, self._served, most_pixels=settings.most_pixels, key=settings.state_key
             )
 
-        reply, self._state = await self._context.locators.run(work)
-        self._context.metrics.located(self._served.name, bool(reply["properties"]["found"]))
+        reply, found = await self._context.locators.run(work)
+        self._state = found.state
+        self._context.metrics.located(self._served.name, found.fix.found, found.fix.timings)
         return reply
 
     async def _tell(self, error: Exception, frame: int | None) -> None:

@@ -126,6 +126,19 @@ class GeoPoseReply(BaseModel):
     angles: Angles
 
 
+class ExpectationReply(BaseModel):
+    """What a map can be expected to find, estimated from its own left-out photos."""
+
+    share_found: float = Field(description="share of new photos of the same streets that would be found, 0 to 1")
+    share_found_by_similarity: float = Field(description="the same without verification")
+    left_out: int = Field(description="photos that were left out and searched for")
+    spacing_m: float | None = Field(description="median distance from a photo to the next; null where it is over 200 m")
+    box: list[float] = Field(description="south, west, north, east")
+    advice: Literal["none", "coverage", "fetch"] = Field(
+        description="what helps: nothing is needed, more photos (viewfix coverage), or street-level pictures"
+    )
+
+
 class MapReply(BaseModel):
     name: str
     photos: int
@@ -133,6 +146,7 @@ class MapReply(BaseModel):
     model: str
     verify: list[str]
     calibrated: bool
+    expectation: ExpectationReply | None = Field(description="null where too few photos could be left out")
     points_of_interest: int
     basemap: dict[str, Any] | None = Field(description="the map's own base map, for MapLibre; null without one")
     writable: bool

@@ -10,11 +10,9 @@ from enum import IntEnum
 from typing import Any
 
 from .. import photos
-from ..blur import Blur
-from ..blur.blur import least_side_px
+from ..blur import Blur, load_shown
 from ..errors import UnreadablePhoto
 from ..photos.licences import Thumbnails, may_show
-from ..photos.views import load_view
 from ..types import Photo
 from .errors import not_found
 
@@ -70,8 +68,7 @@ class Thumbnailer:
         if photos.is_url(photo.source):
             raise not_found("picture", f"The picture of {photo.id!r} is on the web and is not fetched from there.")
         try:
-            pixels = load_view(photo.source, photo.view, least_side_px=least_side_px(longest_px, self._blur))
-            return small_jpeg(pixels if self._blur is None else self._blur(pixels), longest_px)
+            return small_jpeg(load_shown(photo.source, photo.view, longest_px, self._blur), longest_px)
         except UnreadablePhoto:  # its message has a path of this machine
             line = f"The picture of {photo.id!r} is not available: its file is gone or cannot be read."
             raise not_found("picture", line) from None

@@ -60,8 +60,8 @@ def tracked(frame: bytes, state: bytes | None, asked: TrackParameters, served: S
 
 def track_reply(
     frame: bytes, state: bytes | None, asked: TrackParameters, served: ServedMap, *, most_pixels: int, key: bytes
-) -> tuple[dict[str, Any], bytes]:
-    """The answer to a frame, with the signed state, and the state itself. Raises as `tracked`."""
+) -> tuple[dict[str, Any], Tracked]:
+    """The answer to a frame, with the signed state, and what it was made from. Raises as `tracked`."""
     began = time.perf_counter()
     found = tracked(frame, state, asked, served, most_pixels)
     fix, at = found.fix, found.fix.position
@@ -85,7 +85,7 @@ def track_reply(
         properties["nearby"] = found.nearby
     geometry = None if at is None else {"type": "Point", "coordinates": [at.lon, at.lat]}
     reply = {"type": "Feature", "geometry": geometry, "properties": properties, "state": signed(found.state, key)}
-    return reply, found.state
+    return reply, found
 
 
 def sight_reply(coming: Upcoming, language: str | None) -> dict[str, Any]:

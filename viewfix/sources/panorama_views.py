@@ -12,6 +12,7 @@ from .options import VIEWS
 LEAST_SHOWN = 0.98
 """The least share of a view that a cropped panorama must show. A view that shows less is narrowed, or left out."""
 
+TOO_LITTLE = "it is a panorama that shows too little of the sphere to cut out a view. Use one that is cropped less."
 LEAST_FIELD_DEG = 45.0
 STEP_DEG = 5.0
 

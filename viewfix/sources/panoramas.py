@@ -9,15 +9,14 @@ from pathlib import Path
 from ..errors import UnreadablePhoto
 from ..photos import is_url
 from ..photos.panoramas import panoramic
+from ..photos.sphere import WHOLE
 from ..types import Photo, Skipped
 from .folder import Prefer
 from .open import open_sources
 from .options import USUAL_OPTIONS, SourceOptions
-from .panorama_views import question, views_of_panorama
+from .panorama_views import TOO_LITTLE, question, views_of_panorama
 from .paths import Given
 from .source import MOST_NOTES, Notes, Source, name_of, notes_of, remotes_of
-
-TOO_LITTLE = "it is a panorama that shows too little of the sphere to cut out a view. Use one that is cropped less."
 
 
 @dataclass(frozen=True)
@@ -52,9 +51,7 @@ class Panoramas:
 
     def _views(self, photo: Photo) -> Iterator[Photo | Skipped]:
         if is_url(photo.source):  # nothing is fetched only to find out what it is
-            told = next((t for each in remotes_of(self.source) if (t := each.is_panorama(photo)) is not None), None)
-            is_one = self.options.panorama == "yes" if told is None else told
-            yield from views_of_panorama(photo, count=self.options.views) if is_one else [photo]
+            yield from self._remote_views(photo)
             return
         try:
             found = panoramic(Path(photo.source))
@@ -75,6 +72,19 @@ class Panoramas:
             yield Skipped(photo.id, question(found.width_px, found.height_px))
         else:
             yield photo
+
+    def _remote_views(self, photo: Photo) -> Iterator[Photo | Skipped]:
+        """The views of a picture that is named by a URL, by what its service says about it."""
+        known = next((each for each in remotes_of(self.source) if each.is_panorama(photo) is not None), None)
+        is_one = self.options.panorama == "yes" if known is None else known.is_panorama(photo)
+        if not is_one:
+            yield photo
+            return
+        extent = WHOLE if known is None else known.extent(photo)
+        views = views_of_panorama(photo, count=self.options.views, extent=extent)
+        yield from views
+        if not views:
+            yield Skipped(photo.id, TOO_LITTLE)
 
 
 def open_for_map(given: Given, *, prefer: Prefer = "sidecar", options: SourceOptions = USUAL_OPTIONS) -> Panoramas:

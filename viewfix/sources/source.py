@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Protocol, cast
 
 from ..geo import Region
+from ..photos.sphere import Extent
 from ..types import Photo, Progress, Skipped
 
 MOST_NOTES = 1000
@@ -83,6 +84,9 @@ class Remote(Protocol):
 
     def is_panorama(self, photo: Photo) -> bool | None:
         """Whether a photo is a panorama; None if it is not one of this source."""
+
+    def extent(self, photo: Photo) -> Extent:
+        """The part of the sphere that a panorama of this source shows."""
 
     def is_gone(self, photo: Photo) -> bool:
         """Whether a photo of a map would be listed if the service still had it, and is not."""

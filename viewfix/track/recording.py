@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from ..errors import BadInput, UnreadablePhoto
 from ..locate.confidence import LEAST_CONFIDENCE
 from ..photos import Readable, metadata
 from ..photos.film import Film, is_film
+from ..reports.formatting import credit
 from ..sources import open_sources
 from ..sources.open import image_files
 from ..types import Photo, Position, Progress, Skipped, silent
@@ -22,18 +23,25 @@ from .observe import Sight
 from .smooth import smoothed
 from .track import radius_of
 
+_Row = tuple[str, Readable, datetime | None, str | None]
+"""A photo: its name, where its picture is, its time, and its credit."""
+
 MOST_FRAMES = 100_000
 EVERY_S = 1.0
 
 
 @dataclass(frozen=True)
 class Frame:
-    """One frame of a recording: its name, its picture, its time in seconds, and the moment it was taken if known."""
+    """One frame of a recording: its name, its picture, its time in seconds, and the moment it was taken if known.
+
+    `credit` is to be shown with the picture; None if none is needed.
+    """
 
     name: str
     picture: Readable
     time_s: float
     taken_at: datetime | None = None
+    credit: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +76,7 @@ def path_of(
     mode: str = "auto",
     every_s: float = EVERY_S,
     progress: Progress = silent,
+    seen: Callable[[Frame], None] = lambda frame: None,
 ) -> RecordedPath:
     """Find the path of a film, a folder of photos, or a manifest, from all its frames together.
 
@@ -77,6 +86,7 @@ def path_of(
         mode: how the camera moved.
         every_s: the time between two frames of a film, and between photos without a time.
         progress: called with the number of frames.
+        seen: called with each frame that could be read, in their order.
 
     Raises:
         BadInput: there are no frames, or a value is out of range.
@@ -98,7 +108,9 @@ def path_of(
         except UnreadablePhoto as error:
             skipped.append(Skipped(frame.name, str(error)))
             continue
-        frames.append(frame)
+        seen(frame)
+        # Of a film, the pictures of all frames together may not fit into memory.
+        frames.append(replace(frame, picture=b""))
     if not frames:
         why = f" The first: {skipped[0].id}: {skipped[0].reason}" if skipped else ""
         raise BadInput(f"No frame of {recording} can be used.{why}")
@@ -122,39 +134,39 @@ def _frames(recording: Path, every_s: float) -> Iterator[Frame | Skipped]:
     elif recording.is_dir():
         yield from _of_folder(recording, every_s)
     else:
-        rows: list[tuple[str, Readable, datetime | None]] = []
+        rows: list[_Row] = []
         for photo in open_sources(str(recording)):
             if isinstance(photo, Photo):
-                rows.append((photo.id, photo.source, photo.taken_at))
+                rows.append((photo.id, photo.source, photo.taken_at, credit(photo)))
             else:
                 yield photo
         yield from _in_order(rows, every_s)
 
 
 def _of_folder(folder: Path, every_s: float) -> Iterator[Frame | Skipped]:
-    rows: list[tuple[str, Readable, datetime | None]] = []
+    rows: list[_Row] = []
     for file in image_files(folder):
         try:
-            rows.append((file.name, file, metadata(file).taken_at))
+            rows.append((file.name, file, metadata(file).taken_at, None))
         except UnreadablePhoto as error:
             yield Skipped(file.name, str(error))
     yield from _in_order(rows, every_s)
 
 
-def _in_order(rows: Sequence[tuple[str, Readable, datetime | None]], every_s: float) -> Iterator[Frame | Skipped]:
+def _in_order(rows: Sequence[_Row], every_s: float) -> Iterator[Frame | Skipped]:
     """By time, without the photos that have none; if no photo has one, in the given order, `every_s` apart."""
     if len(rows) > MOST_FRAMES:
         raise BadInput(f"The recording has {len(rows)} frames; at most {MOST_FRAMES} are tracked at once. Cut it.")
-    timed = [(at.replace(tzinfo=at.tzinfo or UTC), name, picture) for name, picture, at in rows if at is not None]
+    timed = [(at.replace(tzinfo=at.tzinfo or UTC), name, what, owed) for name, what, at, owed in rows if at is not None]
     if not timed:
-        yield from (Frame(name, picture, every_s * i) for i, (name, picture, _) in enumerate(rows))
+        yield from (Frame(name, what, every_s * i, None, owed) for i, (name, what, _, owed) in enumerate(rows))
         return
-    for name, _, at in rows:
+    for name, _, at, _ in rows:
         if at is None:
             yield Skipped(name, "it has no time, which the other photos have.")
     timed.sort(key=lambda row: row[:2])
-    for at, name, picture in timed:
-        yield Frame(name, picture, (at - timed[0][0]).total_seconds(), at)
+    for at, name, what, owed in timed:
+        yield Frame(name, what, (at - timed[0][0]).total_seconds(), at, owed)
 
 
 def _of_film(path: Path, every_s: float) -> Iterator[Frame | Skipped]:

@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import itertools
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from ... import __version__
-from ...errors import BadInput, ViewfixError
+from ...errors import BadInput, StorageFailed, ViewfixError
 from ...models import catalogue
 from ...models.devices import chosen_device
 from ...models.model import Model
@@ -117,7 +117,7 @@ class _Dispatcher:
         pending = [item for item in chunk if isinstance(item, Pending)]
         made = _Chunk([None if isinstance(item, Pending) else item for item in chunk])
         if pending:
-            made.reference = self._remote.remote(pending, self.job)
+            made.reference = self._remote.remote(pending, self.job, _downloaded(pending))
             self.in_work.append(made.reference)
         self.chunks.append(made)
 
@@ -144,6 +144,17 @@ class _Dispatcher:
         if isinstance(results, WorkerFailure):
             raise type(results.error)(f"A Ray worker on {results.host} cannot go on: {results.error}")
         return list(results)
+
+
+def _downloaded(pending: Sequence[Pending]) -> dict[str, bytes]:
+    """The pictures of services that this machine has downloaded, to be sent along: only one client asks a service."""
+    found = {}
+    for copy in {item.copy for item in pending if item.copy is not None}:
+        try:
+            found[copy] = Path(copy).read_bytes()
+        except OSError as error:
+            raise StorageFailed(f"{copy} cannot be read ({error.strerror}). Run the same command again.") from error
+    return found
 
 
 def _checked(result: Result) -> Outcome:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -56,8 +56,13 @@ class Absent:
 Result = Described | Skipped | Absent
 
 
-def describe_chunk(chunk: Sequence[Pending], job: Job) -> list[Result] | WorkerFailure:
-    """Describe a few photos, one after the other, because a worker has one core. Errors are returned, not raised."""
+def describe_chunk(
+    chunk: Sequence[Pending], job: Job, downloaded: Mapping[str, bytes] | None = None
+) -> list[Result] | WorkerFailure:
+    """Describe a few photos, one after the other, because a worker has one core. Errors are returned, not raised.
+
+    `downloaded` has the pictures of services by their `copy`, a path that only the driver's machine has.
+    """
     try:
         if job.version != __version__:
             raise BadInput(
@@ -65,21 +70,29 @@ def describe_chunk(chunk: Sequence[Pending], job: Job) -> list[Result] | WorkerF
             )
         set_device(job.device)
         model = _model(job)
-        if model.most_together > 1:
+        pictures = downloaded or {}
+        if model.most_together > 1 and not pictures:
             return [_result(item, each) for item, each in zip(chunk, describe(chunk, model), strict=True)]
-        return [result for group in together(chunk) if isinstance(group, list) for result in _described(group, model)]
+        return [
+            result
+            for group in together(chunk)
+            if isinstance(group, list)
+            for result in _described(group, model, pictures.get(group[0].copy or ""))
+        ]
     except ViewfixError as error:
         return WorkerFailure(error, _host())
 
 
-def _described(group: Sequence[Pending], model: Model) -> list[Result]:
-    return [_result(item, each) for item, each in zip(group, describe_together(group, model), strict=True)]
+def _described(group: Sequence[Pending], model: Model, content: bytes | None) -> list[Result]:
+    results = describe_together(group, model, content)
+    return [_result(item, each, here=content is not None) for item, each in zip(group, results, strict=True)]
 
 
-def _result(item: Pending, described: Outcome) -> Result:
+def _result(item: Pending, described: Outcome, *, here: bool = False) -> Result:
+    """What to return for a photo; if it was skipped, an Absent where this worker cannot see the file."""
     assert not isinstance(described, Settled)
     source = item.photo.source
-    if isinstance(described, Skipped) and not is_url(source) and not Path(source).exists():
+    if isinstance(described, Skipped) and not here and not is_url(source) and not Path(source).exists():
         return Absent(item.photo, described.reason, _host())
     return described
 

@@ -70,7 +70,7 @@ def style_of(context: Context, served: ServedMap) -> dict[str, Any] | None:
     if context.settings.basemap is not None or (found := usable(context, served)) is None:
         return None
     url = f"v1/maps/{quote(served.name, safe='')}/basemap.pmtiles?v={quote(found.version, safe='')}"
-    return {"kind": "pmtiles", "url": url, "attribution": found.attribution}
+    return {"kind": "pmtiles", "url": url, "attribution": found.attribution_html}
 
 
 def usable(context: Context, served: ServedMap) -> Basemap | None:

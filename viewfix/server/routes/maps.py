@@ -48,6 +48,7 @@ def _about(served: ServedMap, context: Context) -> dict[str, Any]:
             "model": facts["model"]["name"],
             "verify": ["off", "fast", "accurate"] if geometry.available() else ["off"],
             "calibrated": city.calibration.inside > 0,
+            "expectation": facts["expectation"],
             "points_of_interest": len(city.store.points),
             "basemap": style_of(context, served),
             "writable": context.settings.write,

@@ -12,7 +12,7 @@ from ..parameters import TrackParameters, with_fields
 from ..replies import JsonReply
 from ..schemas import TrackReply
 from ..signed import unsigned
-from ..tracking import track_reply
+from ..tracking import Tracked, track_reply
 from .openapi import problems, track_body
 
 router = APIRouter(prefix="/v1", tags=["track"])
@@ -41,12 +41,13 @@ async def track(request: Request, parameters: Annotated[TrackParameters, Query()
         saved = next((unsigned(data, key) for name, data in form.photos if name == STATE), None)
         frame = next((data for name, data in form.photos if name != STATE), b"")
 
-        def work() -> dict[str, Any]:
-            reply, _ = track_reply(
+        def work() -> tuple[dict[str, Any], Tracked]:
+            return track_reply(
                 frame, saved, asked, served, most_pixels=context.settings.most_pixels, key=context.settings.state_key
             )
-            return reply
 
-        return await context.locators.run(work)
+        reply, found = await context.locators.run(work)
+        context.metrics.located(served.name, found.fix.found, found.fix.timings)
+        return reply
 
     return JsonReply(await context.receiver.photos(request, use, most=2))

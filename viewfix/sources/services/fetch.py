@@ -15,9 +15,11 @@ from ...blur import Blur, blurred_file
 from ...errors import BadInput, StorageFailed, UnreadablePhoto
 from ...files import write_whole
 from ...types import Progress, Skipped, silent
+from ..options import USUAL_OPTIONS, SourceOptions
+from ..panorama_views import TOO_LITTLE
 from .manifest import Row, read_rows, rows_of, write_rows
 from .service import Item
-from .source import ServiceSource
+from .source import ServiceSource, photo_count
 
 LOCK = ".viewfix-fetch.lock"
 
@@ -65,7 +67,7 @@ class Outline:
     skipped: int
 
 
-def outline(source: ServiceSource, *, progress: Progress = silent) -> Outline:
+def outline(source: ServiceSource, *, reading: SourceOptions = USUAL_OPTIONS, progress: Progress = silent) -> Outline:
     """List the pictures without downloading any."""
     listed = source.listed(progress)
     known = [item.size_bytes for item in listed.items if item.size_bytes is not None]
@@ -76,7 +78,7 @@ def outline(source: ServiceSource, *, progress: Progress = silent) -> Outline:
     times = sorted(item.taken_at for item in listed.items if item.taken_at is not None)
     return Outline(
         pictures=len(listed.items),
-        photos=listed.photos,
+        photos=listed.photos(reading),
         size_bytes=total if known or sizes else None,
         measured=bool(without),
         by_licence=Counter(item.licence for item in listed.items),
@@ -92,6 +94,7 @@ def fetch(
     *,
     form: str = "csv",
     blur: Blur | None = None,
+    reading: SourceOptions = USUAL_OPTIONS,
     progress: Progress = silent,
 ) -> Fetched:
     """Download the pictures of sources to a folder. Pictures that are there already are not downloaded again.
@@ -102,6 +105,7 @@ def fetch(
         form: of the manifest: "csv" or "parquet". Rows of an earlier run in the same folder are kept.
         blur: applied before a picture is written, such as `Blur.of(["faces"])`. Pictures of an earlier run without it
             are replaced, and the other way round.
+        reading: how many views the manifest lists for a panorama; with `panorama="no"` it is one row without a view.
         progress: called with the stage, the number done, and the total.
 
     Raises:
@@ -118,44 +122,58 @@ def fetch(
     _make(folder)
     try:
         with filelock.FileLock(folder / LOCK, timeout=0):
-            return _fetch(sources, folder, Fetched(folder / f"photos.{form}"), blur, progress)
+            made = Fetched(folder / f"photos.{form}")
+            return _fetch(sources, folder, made, _Kept(blur, reading), progress)
     except filelock.Timeout:
         raise BadInput(f"Another process is fetching to {folder}. Wait for it, or choose another folder.") from None
 
 
-def _fetch(
-    sources: Sequence[ServiceSource], folder: Path, made: Fetched, blur: Blur | None, progress: Progress
-) -> Fetched:
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """How pictures are kept: blurred or not, and with how many rows for a panorama."""
+
+    blur: Blur | None
+    reading: SourceOptions
+
+    def items(self, source: ServiceSource) -> list[Item]:
+        """The pictures to fetch. One that is to be blurred is another version than the same picture as it is."""
+        items = [item for item in source.listed().items if photo_count(item, self.reading)]
+        if self.blur is None:
+            return items
+        return [replace(item, version=f"{item.version} blurred") for item in items]
+
+    def rows(self, source: ServiceSource) -> dict[str, Row]:
+        """The rows of the manifest, by id."""
+        return {str(row["id"]): row for item in self.items(source) for row in rows_of(item, _file(item), self.reading)}
+
+    def unusable(self, source: ServiceSource) -> list[Skipped]:
+        """What is not fetched, and why."""
+        cropped = (item for item in source.listed().items if not photo_count(item, self.reading))
+        return [*source.listed().skipped, *(Skipped(item.id, TOO_LITTLE) for item in cropped)]
+
+
+def _fetch(sources: Sequence[ServiceSource], folder: Path, made: Fetched, kept: _Kept, progress: Progress) -> Fetched:
     before = read_rows(made.manifest)
     for part in folder.glob("*/.*.part"):  # of a run that was killed
         part.unlink(missing_ok=True)
     versions = {str(row["address"]): str(row["version"]) for row in before}
-    rows: dict[str, Row] = {str(row["id"]): row for row in before if (folder / str(row["file"])).is_file()}
     for source in sources:
-        listed = source.listed()
-        made.skipped += listed.skipped
-        for item in _items(source, blur):
+        made.skipped += kept.unusable(source)
+        for item in kept.items(source):
             if versions.get(item.address, item.version) != item.version:
                 (folder / _file(item)).unlink(missing_ok=True)  # the picture has changed
     # Written before the pictures arrive, too: if this run is killed, a map can be built from those that did.
-    wanted = {str(row["id"]): row for source in sources for row in _rows(_items(source, blur))}
+    wanted = {name: row for source in sources for name, row in kept.rows(source).items()}
+    listed = {row["address"] for row in wanted.values()}  # their earlier rows may be of other views
+    rows: dict[str, Row] = {
+        str(row["id"]): row for row in before if row["address"] not in listed and (folder / str(row["file"])).is_file()
+    }
     write_rows(made.manifest, {**rows, **wanted}.values())
     for source in sources:
-        _fetch_one(source, folder, made, blur, progress)
+        _fetch_one(source, folder, made, kept, progress)
     there = {name: row for name, row in wanted.items() if (folder / str(row["file"])).is_file()}
     write_rows(made.manifest, {**rows, **there}.values())
     return made
-
-
-def _items(source: ServiceSource, blur: Blur | None) -> list[Item]:
-    """The pictures to fetch. One that is to be blurred is another version than the same picture as it is."""
-    items = source.listed().items
-    return list(items) if blur is None else [replace(item, version=f"{item.version} blurred") for item in items]
-
-
-def _rows(items: Iterable[Item]) -> Iterator[Row]:
-    for item in items:
-        yield from rows_of(item, _file(item))
 
 
 def _file(item: Item) -> str:
@@ -184,8 +202,8 @@ def _blurred(content: bytes, blur: Blur) -> bytes:
         raise UnreadablePhoto(str(error)) from error
 
 
-def _fetch_one(source: ServiceSource, folder: Path, made: Fetched, blur: Blur | None, progress: Progress) -> None:
-    items = _items(source, blur)
+def _fetch_one(source: ServiceSource, folder: Path, made: Fetched, kept: _Kept, progress: Progress) -> None:
+    items, blur = kept.items(source), kept.blur
     stage = f"pictures of {source.service.title}"
 
     def one(item: Item) -> bool:

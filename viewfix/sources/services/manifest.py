@@ -11,9 +11,9 @@ from ...errors import BadInput, StorageFailed
 from ...files import replacing
 from ...optional import optional
 from ...types import Photo
-from ..panorama_views import views_of_panorama
+from ..options import USUAL_OPTIONS, SourceOptions
 from .service import Item
-from .source import photo_of
+from .source import photos_of
 
 NUMBERS = (
     "lat", "lon", "radius_m", "heading_deg", "view_yaw_deg", "view_pitch_deg", "view_fov_deg", "view_roll_deg",
@@ -25,10 +25,9 @@ COLUMNS = ("file", "id", *NUMBERS, "taken_at", "attribution", "licence", "addres
 Row = Mapping[str, Any]
 
 
-def rows_of(item: Item, file: str) -> list[Row]:
+def rows_of(item: Item, file: str, reading: SourceOptions = USUAL_OPTIONS) -> list[Row]:
     """The rows of a picture: one, or one for each view of a panorama."""
-    photo = photo_of(item)
-    return [_row(each, item, file) for each in (views_of_panorama(photo) if item.panorama else [photo])]
+    return [_row(each, item, file) for each in photos_of(item, reading)]
 
 
 def read_rows(manifest: Path) -> list[Row]:

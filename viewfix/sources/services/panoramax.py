@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 from ...geo import Box, wrap_heading_deg
+from ...photos.sphere import WHOLE, Extent, is_whole_sphere
 from ...types import Camera, Skipped
 from . import checked
 from .area import Area
@@ -140,6 +141,7 @@ class Panoramax:
             attribution=", ".join(filter(None, ("Panoramax", producer))),
             licence=checked.text(about.get("license")) or checked.text(found.get("license")),
             panorama=panorama,
+            extent=_extent(lens),
             order=(checked.text(found.get("collection")) or "", _rank(about)),
             size_bytes=_size(about),
             producer=producer,
@@ -193,6 +195,18 @@ def _heading_deg(about: dict[str, Any], panorama: bool) -> float | None:
             return pose
     azimuth = checked.heading(about.get("view:azimuth"))
     return None if azimuth is None else wrap_heading_deg(azimuth)
+
+
+def _extent(lens: dict[str, Any]) -> Extent:
+    """The part of the sphere that a panorama shows: margins at the left, top, right and bottom, of the full sphere."""
+    size = [checked.number(side, 1, 1e6) for side in checked.list_of(lens.get("sensor_array_dimensions"))[:2]]
+    margins = [checked.number(side, 0, 1e6) for side in checked.list_of(lens.get("visible_area"))[:4]]
+    if len(size) < 2 or len(margins) < 4 or None in size or None in margins:
+        return WHOLE
+    (width, height), (left, top, right, bottom) = map(float, size), map(float, margins)  # type: ignore[arg-type]
+    if left + right >= width or top + bottom >= height or not is_whole_sphere(int(width), int(height)):
+        return WHOLE
+    return Extent(left / width, top / height, 1 - (left + right) / width, 1 - (top + bottom) / height)
 
 
 def _camera(about: dict[str, Any], lens: dict[str, Any], panorama: bool) -> Camera | None:

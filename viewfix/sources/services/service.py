@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from ...photos.sphere import WHOLE, Extent
 from ...types import Camera, Position, Skipped
 from .area import Area
 
@@ -23,7 +24,8 @@ class Item:
 
     `id` begins with the name of the service and is unique. `address` identifies the picture in a map and never
     changes; it may be the page of the picture instead of its pixels. `version` changes whenever the pixels may have
-    changed. `panorama`: it is an equirectangular sphere, and `heading_deg` is the direction of its centre. `order`
+    changed. `panorama`: it is equirectangular, shows `extent` of the sphere, and `heading_deg` is the direction of the
+    centre of the sphere. `order`
     sorts the pictures of a street: by sequence, then by rank in it. `size_bytes` may be approximate.
     """
 
@@ -37,6 +39,7 @@ class Item:
     attribution: str | None = None
     licence: str | None = None
     panorama: bool = False
+    extent: Extent = WHOLE
     order: tuple[str, float] = ("", 0.0)
     size_bytes: int | None = None
     producer: str | None = None

@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 
 from ...errors import BadInput
 from ...geo import Region
+from ...photos.sphere import WHOLE, Extent
 from ...types import Photo, Progress, Skipped, silent
-from ..options import VIEWS
+from ..options import USUAL_OPTIONS, SourceOptions
+from ..panorama_views import views_of_panorama
 from ..source import Notes
 from .area import MOST_KM2, Area
 from .downloads import Downloads
@@ -25,10 +27,9 @@ class Listed:
     addresses: frozenset[str]
     skipped: list[Skipped] = field(default_factory=list)
 
-    @property
-    def photos(self) -> int:
+    def photos(self, reading: SourceOptions = USUAL_OPTIONS) -> int:
         """The number of photos in a map, where a panorama becomes several."""
-        return sum(VIEWS if item.panorama else 1 for item in self.items)
+        return sum(photo_count(item, reading) for item in self.items)
 
 
 class ServiceSource:
@@ -75,6 +76,11 @@ class ServiceSource:
         """Whether a photo is a panorama; None if it is not one of this list."""
         item = self.downloads.item(photo.source)
         return None if item is None else item.panorama
+
+    def extent(self, photo: Photo) -> Extent:
+        """The part of the sphere that a panorama of this list shows."""
+        item = self.downloads.item(photo.source)
+        return WHOLE if item is None else item.extent
 
     def is_gone(self, photo: Photo) -> bool:
         """Whether a photo of a map would be listed if the service still had it, and is not."""
@@ -127,3 +133,22 @@ def photo_of(item: Item) -> Photo:
         licence=item.licence,
         camera=item.camera,
     )
+
+
+def photos_of(item: Item, reading: SourceOptions = USUAL_OPTIONS) -> list[Photo]:
+    """The photos of a map that a picture becomes: one, or one for each view of a panorama."""
+    photo = photo_of(item)
+    return (
+        [photo] if _is_used_whole(item, reading) else views_of_panorama(photo, count=reading.views, extent=item.extent)
+    )
+
+
+def _is_used_whole(item: Item, reading: SourceOptions) -> bool:
+    return not item.panorama or reading.panorama == "no"
+
+
+def photo_count(item: Item, reading: SourceOptions = USUAL_OPTIONS) -> int:
+    """The number of photos that a picture becomes; 0 for a panorama that shows too little of the sphere."""
+    if _is_used_whole(item, reading):
+        return 1
+    return reading.views if item.extent.is_whole else len(photos_of(item, reading))

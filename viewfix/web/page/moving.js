@@ -3,6 +3,7 @@ import { element } from "../shared/dom.js";
 import { Journey } from "../shared/journey.js";
 import { number, t } from "../shared/language.js";
 import { Path } from "../shared/path.js";
+import { travelField, travelMode } from "../shared/travel.js";
 import { asFrame, Following } from "./following.js";
 import { momentsOf } from "./recording.js";
 import { ServiceError } from "./service.js";
@@ -33,23 +34,34 @@ export class Moving {
     this.options.mapView.drawing?.showPath(new Path().collection());
   }
 
-  /** @param {string} map */
-  follow(map) {
+  /** @param {string} map @param {boolean} isLive */
+  follow(map, isLive) {
     this.stop();
     this.asking = new AbortController();
-    return new Following(this.options.service, map, this.asking.signal);
+    return this.following(map, isLive);
+  }
+
+  /** @param {string} map @param {boolean} isLive */
+  following(map, isLive) {
+    return new Following(this.options.service, { map, mode: travelMode(), signal: this.asking.signal, isLive });
   }
 
   // The live camera
 
   /** @param {string} map its name */
   async live(map) {
-    const following = this.follow(map);
+    let following = this.follow(map, true);
     const video = /** @type {HTMLVideoElement} */ (element("video", { playsinline: true, class: "preview", "aria-label": t("phone.live_preview") }));
     video.muted = true; // the attribute alone has no effect on elements made by scripts
     const journey = (this.journey = new Journey({
       video,
-      ask: async (frame, { timeS }) => following.next(await asFrame(frame).finally(() => frame.close()), timeS),
+      ask: async (frame, { timeS }) => {
+        if (following.mode !== travelMode()) {
+          following.end(); // a track keeps its mode: another one begins
+          following = this.following(map, true);
+        }
+        return following.next(await asFrame(frame).finally(() => frame.close()), timeS);
+      },
       onAnswer: (answer, path) => this.draw(answer, path),
       tell: this.options.say,
       failed: (error) => t(`failure.${error instanceof ServiceError ? error.kind : "server"}`),
@@ -58,7 +70,7 @@ export class Moving {
     const heading = element("h2", { tabindex: "-1", "data-t": "phone.live" }, t("phone.live"));
     const stop = button(t("phone.live_stop"), null, () => this.options.end(""), "button");
     const card = journey.open();
-    this.options.show({ heading, element: element("div", { class: "moving" }, element("div", { class: "moving-head" }, heading, stop), video, card.element) });
+    this.options.show({ heading, element: element("div", { class: "moving" }, element("div", { class: "moving-head" }, heading, stop), video, card.element, travelField()) });
     try {
       await journey.start();
     } catch (error) {
@@ -82,7 +94,7 @@ export class Moving {
 
   /** @param {File[]} files a film, or photos @param {string} map its name */
   async recording(files, map) {
-    const following = this.follow(map);
+    const following = this.follow(map, false);
     const { signal } = this.asking;
     const heading = element("h2", { tabindex: "-1", "data-t": "recording.busy" }, t("recording.busy"));
     const bar = /** @type {HTMLProgressElement} */ (element("progress", { "aria-label": t("recording.busy") }));

@@ -1,20 +1,18 @@
 /** The page: asks the server about a photo, and shows the answer in the panel and on the map. */
-import { answerView, spoken } from "../shared/answer.js";
+import { spoken } from "../shared/answer.js";
 import { element } from "../shared/dom.js";
 import { drawIcons } from "../shared/icons.js";
 import { language, named, preferredLanguage, speak, t, translate } from "../shared/language.js";
 import { asAnswer, readShared } from "../shared/share.js";
 import { isDark, onTheme, startTheme } from "../shared/theme.js";
-import { prepareDialogs, settingsDialog, showInliers, withKey } from "./dialogs.js";
-import { share } from "./share.js";
+import { prepareDialogs, settingsDialog, withKey } from "./dialogs.js";
 import { listenForPhotos } from "./photo_input.js";
 import { deviceLocation } from "./location.js";
-import { MapView, WIDE } from "./mapview.js";
+import { MapView } from "./mapview.js";
 import { Moving } from "./moving.js";
 import { say, toast } from "./messages.js";
+import { Panel } from "./panel.js";
 import { Service, ServiceError } from "./service.js";
-import { Sheet } from "./sheet.js";
-import { adviceItems, busyView, button, emptyView, fileButton, intakeView, failureView } from "./views.js";
 
 /** @param {string} id @returns {any} */
 const byId = (id) => document.getElementById(id);
@@ -28,25 +26,23 @@ class Page {
     this.map = null; // of GET v1/maps
     this.mapView = new MapView(this.service, {
       onCandidate: (index) => this.chooseCandidate(index, true),
-      onSight: (index) => this.shown?.point(index),
+      onSight: (index) => this.panel.shown?.point(index),
       onFailure: toast,
     });
     this.moving = new Moving({
       service: this.service,
       mapView: this.mapView,
       say,
-      show: (made) => this.show({ view: "moving", made }),
+      show: (made) => this.panel.show({ view: "moving", made }),
       end: (words) => (this.restart(), words && toast(words)),
     });
     this.keepsQueries = false;
     this.near = false;
     this.verify = "";
-    /** @type {{view: string, [more: string]: any}} what the panel shows */
-    this.state = { view: "start" };
     /** @type {{photo: File, picture: string} | null} */
     this.asked = null;
     this.asking = new AbortController();
-    this.shown = null; // what the panel shows now
+    this.panel = new Panel(this);
   }
 
   async start() {
@@ -54,7 +50,6 @@ class Page {
     drawIcons(document);
     prepareDialogs();
     await speak(preferredLanguage());
-    this.sheet = new Sheet(byId("panel"), byId("handle"), () => this.mapView.fitFoot());
     this.inWords();
     const openSettings = settingsDialog({
       onLanguage: (code) => this.changeLanguage(code),
@@ -82,7 +77,7 @@ class Page {
       return;
     }
     if (this.maps.length === 0) {
-      this.show({ view: "empty" });
+      this.panel.show({ view: "empty" });
       return;
     }
     const choice = byId("map-choice");
@@ -95,7 +90,7 @@ class Page {
     if (hash.length > 1) {
       history.replaceState(null, "", hash);
       this.openLink();
-    } else if (this.state.answer) this.mapView.showAnswer(this.state.answer); // it came before the map was drawn
+    } else if (this.panel.state.answer) this.mapView.showAnswer(this.panel.state.answer); // it came before the map was drawn
   }
 
   /** @param {string} name */
@@ -123,7 +118,7 @@ class Page {
     }
     this.forgetLink();
     this.mapView.drawing?.showAnswer(null);
-    this.show({ view: "busy" });
+    this.panel.show({ view: "busy" });
     const again = () => this.locate(photo, { near, verify });
     try {
       const around = near ? await this.around() : null;
@@ -131,8 +126,8 @@ class Page {
       const question = { map: this.map.name, near: around, verify, language: language() };
       const answer = await withKey(this.service, () => this.service.locate(photo, question, {
         signal,
-        onWait: (count) => this.shown?.say?.(t("busy.again", { count })),
-        onSmaller: () => this.shown?.say?.(t("busy.smaller")),
+        onWait: (count) => this.panel.shown?.say?.(t("busy.again", { count })),
+        onSmaller: () => this.panel.shown?.say?.(t("busy.smaller")),
       }));
       if (!signal.aborted) this.showAnswer({ answer, near: around, shared: false });
     } catch (error) {
@@ -162,16 +157,16 @@ class Page {
   }
 
   async around() {
-    this.shown?.say?.(t("busy.location"));
+    this.panel.shown?.say?.(t("busy.location"));
     const place = await deviceLocation();
     if (place === null) toast(t("failure.location"));
-    this.shown?.say?.(t("busy.photos", { count: this.map.photos }));
+    this.panel.shown?.say?.(t("busy.photos", { count: this.map.photos }));
     return place;
   }
 
   /** @param {{answer: import("../shared/types.js").Answer, shared: boolean, [more: string]: any}} told */
   showAnswer(told) {
-    this.show({ view: "answer", ...told });
+    this.panel.show({ view: "answer", ...told });
     say(spoken(told.answer));
     this.mapView.showAnswer(told.answer);
   }
@@ -179,8 +174,8 @@ class Page {
   /** @param {number} index @param {boolean} fromMap */
   chooseCandidate(index, fromMap) {
     this.mapView.drawing?.choose(index);
-    if (fromMap) this.shown?.choose(index);
-    const position = this.state.answer?.properties.candidates[index]?.position;
+    if (fromMap) this.panel.shown?.choose(index);
+    const position = this.panel.state.answer?.properties.candidates[index]?.position;
     if (position && !fromMap) this.mapView.drawing?.lookAt([position.lon, position.lat]);
   }
 
@@ -190,13 +185,13 @@ class Page {
     this.moving.stop();
     this.forgetLink();
     this.mapView.drawing?.showAnswer(null);
-    this.show({ view: "intake" }, { focus });
+    this.panel.show({ view: "intake" }, { focus });
   }
 
   /** @param {unknown} error @param {() => void} again */
   fail(error, again) {
     const failure = error instanceof ServiceError ? error : new ServiceError("server", String(error));
-    this.show({ view: "failure", failure, again });
+    this.panel.show({ view: "failure", failure, again });
   }
 
   // Links
@@ -225,96 +220,13 @@ class Page {
     if (location.hash.length > 1) history.replaceState(null, "", location.pathname + location.search);
   }
 
-  // The panel
-
-  /** @param {{view: string, [more: string]: any}} state */
-  show(state, { focus = true } = {}) {
-    this.state = state;
-    this.render();
-    this.sheet?.to("half");
-    byId("content").scrollTop = byId("panel").scrollTop = 0;
-    if (focus) this.shown?.heading?.focus({ preventScroll: true });
-  }
-
-  /** Draw the state; again when the language changes. */
-  render() {
-    const makers = { intake: () => this.intake(), busy: () => this.busy(), answer: () => this.answer(), failure: () => this.failure(), moving: () => this.state.made, empty: emptyView };
-    this.shown = makers[this.state.view]?.() ?? null;
-    byId("content").replaceChildren(...(this.shown ? [this.shown.element] : []));
-    document.title = `${this.shown?.heading?.textContent ?? t("page.title")} · viewfix`;
-  }
-
-  intake() {
-    return intakeView(this.map, { near: this.near, isKept: this.keepsQueries, onPhoto: (photo) => this.locate(photo), onNear: (near) => (this.near = near), onLive: () => this.live(), onRecording: (files) => this.record(files) });
-  }
-
-  busy() {
-    return busyView({ picture: this.asked?.picture ?? null, photos: this.map.photos, onCancel: () => this.restart() });
-  }
-
-  failure() {
-    const { failure, again } = this.state;
-    const actions = [button(t("failure.again"), "again", again, "button")];
-    if (this.map !== null) actions.push(button(t("answer.another"), "picture", () => this.restart()));
-    return failureView(failure, { actions });
-  }
-
-  answer() {
-    const { answer, shared } = this.state;
-    const found = answer.properties.found;
-    const look = found ? "action" : "button";
-    const another = fileButton("choose-photo", "picture", t(shared ? "shared.own" : "answer.another"), look, (photo) => this.locate(photo));
-    const actions = found ? [button(t("answer.share"), "share", () => share(answer, toast), look), button(t("answer.on_map"), "target", () => this.seeOnMap(), look), another] : [another];
-    return answerView(answer, {
-      query: shared ? null : this.asked?.picture,
-      shared,
-      picture: (address, large) => this.service.picture(address, large),
-      onInliers: shared ? undefined : (candidate) => this.inliers(candidate),
-      onCandidate: (index) => this.chooseCandidate(index, false),
-      onSight: (index) => this.lookAtSight(index),
-      actions,
-      advice: this.advice(),
-    });
-  }
-
-  /** What else can be tried if the photo was not found. */
-  advice() {
-    const { near, answer } = this.state;
-    const photo = this.asked?.photo;
-    if (!photo) return [];
-    const canCompareMore = this.map.verify?.includes("accurate") && answer.properties.verify !== "accurate";
-    return adviceItems({
-      near,
-      onEverywhere: () => this.locate(photo, { near: false }),
-      onAccurate: canCompareMore ? () => this.locate(photo, { near: near !== null, verify: "accurate" }) : null,
-    });
-  }
-
-  inliers(candidate) {
-    const { photo } = this.asked;
-    showInliers(photo, () => this.service.picture(candidate.thumbnail, true), (signal) =>
-      this.service.inliers(photo, this.state.answer.properties.map || this.map.name, candidate.id, signal));
-  }
-
-  lookAtSight(index) {
-    const { position } = this.state.answer.properties.nearby[index];
-    if (!WIDE.matches) this.sheet.to("half");
-    this.mapView.drawing?.lookAt([position.lon, position.lat]);
-  }
-
-  seeOnMap() {
-    if (!WIDE.matches) this.sheet.to("low");
-    this.mapView.drawing?.lookAtAnswer();
-    this.mapView.drawing?.map.getCanvas().focus();
-  }
-
   // Words
 
   async changeLanguage(code) {
     await speak(code, { remember: true });
     this.inWords();
-    if (this.state.answer) this.mapView.drawing?.showSights(this.state.answer.properties.nearby.map(named));
-    this.render();
+    if (this.panel.state.answer) this.mapView.drawing?.showSights(this.panel.state.answer.properties.nearby.map(named));
+    this.panel.render();
     this.mapView.drawing?.setLook({ dark: isDark(), language: language() });
   }
 
@@ -323,7 +235,7 @@ class Page {
     translate(document);
     byId("panel").setAttribute("aria-label", t("page.panel"));
     byId("map").setAttribute("aria-label", t("page.map_choice"));
-    this.sheet?.label();
+    this.panel.sheet.label();
     this.mapView.drawing?.setLabel(t("map.label"));
   }
 }

@@ -24,6 +24,8 @@ export class ServiceError extends Error {
  * @property {string} [language]
  */
 
+/** @typedef {{map: string, mode: string, language: string, aheadS: number, nearbyM: number}} Moves  a moving camera, and what to name */
+
 export class Service {
   /** @param {string} [base] address of the page; all requests are relative to it, whatever prefix it lies under */
   constructor(base = document.baseURI) {
@@ -70,15 +72,21 @@ export class Service {
 
   /**
    * The next frame of a moving camera, with the state of the answer before.
-   * @param {Blob} frame @param {{map: string, timeS: number, state: string | null}} question @param {AbortSignal} signal
+   * @param {Blob} frame @param {Moves & {timeS: number, state: string | null}} question @param {AbortSignal} signal
    * @returns {Promise<any>} an answer with the next `state`
    */
-  async track(frame, { map, timeS, state }, signal) {
+  async track(frame, { timeS, state, ...moves }, signal) {
     const form = new FormData();
     form.set("photo", frame, "frame.jpg");
     if (state !== null) form.set("state", new Blob([state]), "state");
-    const asked = new URLSearchParams({ map, at_s: String(timeS) });
+    const asked = movesAsked(moves);
+    asked.set("at_s", String(timeS));
     return this.json(`v1/track?${asked}`, { method: "POST", body: form, headers: { Accept: "application/json" }, signal });
+  }
+
+  /** The address of the connection for frames. @param {Moves} moves */
+  liveAddress(moves) {
+    return this.absolute(`v1/track/live?${movesAsked(moves)}`);
   }
 
   /** @param {Blob} photo @param {string} map @param {string} id @param {AbortSignal} signal */
@@ -176,11 +184,21 @@ export class Service {
   }
 }
 
+/** @param {Moves} moves */
+function movesAsked({ map, mode, language, aheadS, nearbyM }) {
+  return new URLSearchParams({ map, mode, language, upcoming_s: String(aheadS), nearby_m: String(nearbyM) });
+}
+
+/** The kind of a failure, for its words. @param {number} status */
+export function kindOf(status) {
+  return KINDS[status] ?? "server";
+}
+
 /** @param {Response} response */
 async function failure(response) {
   const said = await response.json().catch(() => null);
   const detail = typeof said?.error?.message === "string" ? said.error.message : "";
-  const made = new ServiceError(KINDS[response.status] ?? "server", detail);
+  const made = new ServiceError(kindOf(response.status), detail);
   const after = Number(response.headers.get("Retry-After") ?? NaN);
   made.retryAfter = Number.isFinite(after) && after >= 0 ? after : null;
   made.status = response.status;

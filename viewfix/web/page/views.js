@@ -1,7 +1,9 @@
 /** The contents of the panel as elements: start, progress, failure. The answer is in shared/. */
 import { element } from "../shared/dom.js";
+import { expectedWords } from "../shared/expected.js";
 import { icon } from "../shared/icons.js";
 import { distance, t } from "../shared/language.js";
+import { travelField } from "../shared/travel.js";
 
 const ACCEPTED = "image/*,.heic,.heif,.avif";
 
@@ -28,6 +30,7 @@ export function intakeView(map, { near, isKept, onPhoto, onNear, onLive, onRecor
     element("div", { class: "actions moving-ways" },
       navigator.mediaDevices ? button(t("phone.live"), "camera", onLive) : null,
       filesButton(onRecording)),
+    travelField(),
     "geolocation" in navigator
       ? element("label", { class: "switch" }, nearBox, element("span", {}, t("intake.near"), element("small", { id: "near-help" }, t("intake.near_help"))))
       : null,
@@ -64,7 +67,16 @@ function aboutMap(map) {
   const parts = [t("intake.photos", { count: map.photos })];
   if (map.points_of_interest > 0) parts.push(t("intake.sights", { count: map.points_of_interest }));
   const line = parts.join(" · ");
-  return map.calibrated === false ? `${line}. ${t("intake.not_calibrated")}` : line;
+  const small = map.calibrated === false ? t("intake.not_calibrated") : "";
+  const more = [small, ...expectation(map.expectation)].filter(Boolean);
+  return more.length ? `${line}. ${more.join(" ")}` : line;
+}
+
+/** What the map can be expected to find, and whether it is sparse. @param {any} expected of GET v1/maps, or null */
+function expectation(expected) {
+  if (!expected) return [];
+  const isSparse = expected.advice !== "none" && expected.spacing_m !== null && expected.spacing_m > 15;
+  return [expectedWords(expected.share_found), isSparse ? t("intake.sparse", { distance: distance(expected.spacing_m) }) : ""];
 }
 
 /**

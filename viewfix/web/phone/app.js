@@ -2,6 +2,7 @@
 
 import { answerView, spoken } from "../shared/answer.js";
 import { element } from "../shared/dom.js";
+import { expectedWords } from "../shared/expected.js";
 import { Journey } from "../shared/journey.js";
 import { distance, t, translate } from "../shared/language.js";
 import { asAnswer, readShared } from "../shared/share.js";
@@ -119,9 +120,10 @@ class App {
   }
 
   inNumbers() {
-    const { photos, points, calibrated } = this.about;
+    const { photos, points, calibrated, shareFound } = this.about;
     const counts = [t("intake.photos", { count: photos }), points ? t("intake.sights", { count: points }) : ""];
-    return counts.filter(Boolean).join(", ") + (calibrated ? "" : `. ${t("intake.not_calibrated")}`);
+    const more = [calibrated ? "" : t("intake.not_calibrated"), shareFound === null ? "" : expectedWords(shareFound)];
+    return [counts.filter(Boolean).join(", "), ...more.filter(Boolean)].join(". ");
   }
 
   /** What the panel says before there is an answer. @param {string} [lead] */

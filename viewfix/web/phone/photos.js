@@ -161,6 +161,7 @@ function checkNumbers(about, dim) {
   for (const name of WEIGHTS) numberOf(calibration[name], `calibration.${name}`, -1e6, 1e6);
   numberOf(calibration.radius_m, "calibration.radius_m", 0, 1e6);
   integerOf(calibration.photos, "calibration.photos", 0, 2 ** 31);
+  if (calibration.share_found !== undefined) numberOf(calibration.share_found, "calibration.share_found", 0, 1);
   const check = objectOf(about.check, "check");
   integerOf(check.side_px, "check.side_px", 1, 2048);
   numberOf(check.least_cosine, "check.least_cosine", 0, 1);

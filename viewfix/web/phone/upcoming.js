@@ -1,6 +1,7 @@
 // Sights ahead: when a moving camera will pass them, and on which side. A sight is named only if it will be within
 // sight, on that side, with a high probability. The same as viewfix/pois/upcoming.py; a test compares both.
 
+import { Announcer as SharedAnnouncer } from "../shared/announcer.js";
 import { inverse, within } from "./geodesy.js";
 import { same } from "./nearby.js";
 
@@ -146,29 +147,10 @@ function medianOf(pairs) {
   return pairs[pairs.length - 1][0];
 }
 
-/** Decides what to say now: every sight once, shortly before it is passed, and not too many in a minute. */
-export class Announcer {
+/** Decides what to say now; see the shared one. */
+export class Announcer extends SharedAnnouncer {
   /** @param {import("./query.js").NearbyRules} rules @param {{leadS?: number, perMinute?: number}} [how] */
-  constructor(rules, { leadS = 12, perMinute = 4 } = {}) {
-    this.rules = rules;
-    this.leadS = leadS;
-    this.perMinute = perMinute;
-    /** @type {Point[]} */
-    this.said = [];
-    /** @type {number[]} */
-    this.timesS = [];
-  }
-
-  /** @param {Upcoming[]} coming @param {number} atS of any clock that does not go back */
-  now(coming, atS) {
-    this.timesS = this.timesS.filter((each) => each > atS - 60 && each <= atS);
-    const due = coming.filter((each) => each.in_s <= this.leadS && !this.said.some((other) => same(each, other, this.rules)));
-    due.sort((a, b) => b.notability - a.notability);
-    const chosen = due.slice(0, Math.max(0, this.perMinute - this.timesS.length));
-    for (const each of chosen) {
-      this.said.push(each);
-      this.timesS.push(atS);
-    }
-    return chosen.sort((a, b) => a.in_s - b.in_s);
+  constructor(rules, how) {
+    super((/** @type {any} */ one, /** @type {any} */ other) => same(one, other, rules), how);
   }
 }

@@ -38,7 +38,7 @@ const TASKS = {
     }
     const points = photos.points.all;
     const credits = [...new Set(points.map((point) => [point.attribution, point.licence].filter(Boolean).join(", ")).concat(router?.graph.credit ?? "").filter(Boolean))];
-    return { title, map, basemap: basemap === true, photos: photos.count, points: points.length, roads: router !== null, bounds: photos.bounds(), calibrated: calibration.photos > 0, credits };
+    return { title, map, basemap: basemap === true, photos: photos.count, points: points.length, roads: router !== null, bounds: photos.bounds(), calibrated: calibration.photos > 0, shareFound: calibration.share_found ?? null, credits };
   },
 
   async prepare() {
