@@ -59,7 +59,8 @@ def shortest() -> Iterator[None]:
 
 def pairs(graph: Graph, mode: Mode, count: int, seed: int) -> list[tuple[Position, Position]]:
     """Random pairs of junctions of the largest part of the network, 200 m to 3 km apart."""
-    network, rng, found = Network(graph, mode), random.Random(seed), []
+    network, rng = Network(graph, mode), random.Random(seed)
+    found: list[tuple[Position, Position]] = []
     places = sorted(zip(graph.lats.tolist(), graph.lons.tolist(), strict=True))  # whatever their numbers are
     while len(found) < count:
         ends = [Position(lat * STEP_DEG, lon * STEP_DEG) for lat, lon in rng.sample(places, 2)]

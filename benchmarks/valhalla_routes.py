@@ -14,7 +14,7 @@ from typing import Any
 
 import osmium
 
-SHORT = {
+SHORT: dict[str, dict[str, object]] = {
     "pedestrian": {"shortest": True, "step_penalty": 0, "elevator_penalty": 0, "max_hiking_difficulty": 6},
     "bicycle": {"shortest": True},
     "auto": {"shortest": True},

@@ -25,7 +25,11 @@ export class Search {
    * @param {Float64Array} metres @param {Float64Array} costs
    */
   constructor(graph, mode, access, metres, costs) {
-    Object.assign(this, { graph, mode, access, metres, costs });
+    this.graph = graph;
+    this.mode = mode;
+    this.access = access;
+    this.metres = metres;
+    this.costs = costs;
     this.free = 2 * graph.starts.length;
     this.sortArcs();
     /** @type {Map<number, Set<number>>} */
