@@ -203,6 +203,11 @@ def test_a_smaller_k_returns_the_beginning_of_a_larger_one(store, engine, region
     search, where = ENGINES[engine](store), REGIONS[region]
     store.put(records(150, 5, "new "), looks(150, 5))
     store.remove([str(i) for i in range(0, COUNT, 7)])
+    if isinstance(
+        search, IndexedSearch
+    ):  # a new index, if so many changes start one, must not come between two searches
+        search.nearest(looks(1, seed=77)[0], 1)
+        search.settle()
     for query in looks(PLACES, seed=77)[::12]:
         longer, similarities = search.nearest(query, 300, where)
         for k in (100, 60, 33, 20, 19, 10, 3, 1):

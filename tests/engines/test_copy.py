@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import multiprocessing
+import tempfile
 import time
 from collections.abc import Callable
 from datetime import datetime
@@ -68,9 +69,10 @@ def rich(place: str) -> None:
                     filling.put(point, name_key=f"church {n}", wikidata=None)
         for name in ("one.osm", "two.osm"):
             store.roads.replace(RoadSource(name, "Me", "ODbL", 3, 1000.0), name.encode())
-        file = Path(place).with_name("base.pmtiles")
-        file.write_bytes(b"tiles")
-        store.basemap_file.replace(file)
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / "base.pmtiles"
+            file.write_bytes(b"tiles")
+            store.basemap_file.replace(file)
         store.set_meta("basemap", {"file": "town.osm"})
         features = store.local_features("xfeat")
         features.keep_all({(r.photo.id, r.content_hash): b"F" * 20 for r in records(50)})
