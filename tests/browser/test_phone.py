@@ -410,7 +410,7 @@ def test_an_update_arrives_whole_or_not_at_all(
         assert offline_title(phone) == "Little Town", what
         phone.show(sorted(street.iterdir())[3])
         expect(phone.page.locator(".verdict-title")).to_be_visible()
-    folder.tamper = None
+    folder.tamper, folder.path = None, packs[1]
     folder.asked.clear()
     look_for_update(phone)
     expect(status).to_contain_text("A new map is ready", timeout=READY_MS)
