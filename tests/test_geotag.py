@@ -161,7 +161,7 @@ def test_a_sidecar_that_exists_is_completed_and_everything_in_it_stays() -> None
     assert merged(text.encode(), HERE).decode().count("<exif:GPSLatitude>") == 2, "merged twice, written once"
 
 
-def test_the_name_of_a_place_that_somebody_wrote_stays() -> None:
+def test_an_existing_place_name_stays() -> None:
     theirs = merged(None, Tag(HERE.position, road="My road")).replace(b"<exif:GPSLatitude>", b"<exif:X>", 2)
     theirs = (
         theirs[: theirs.rindex(b"<exif:X>")]
@@ -314,7 +314,7 @@ def test_pictures_are_written_by_exiftool_and_restored_to_the_byte(desk: Path) -
 
 
 @needs_exiftool
-def test_the_place_that_somebody_wrote_into_a_picture_stays(desk: Path) -> None:
+def test_an_existing_place_in_a_picture_stays(desk: Path) -> None:
     album = desk / "album"
     subprocess.run(["exiftool", "-q", "-overwrite_original", "-XMP-iptcExt:LocationCreatedCity=Kyiv", album / "0.jpg"],
                    check=True)  # fmt: skip

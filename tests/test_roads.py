@@ -145,7 +145,7 @@ def test_pieces_of_one_road_are_joined(tmp_path: Path) -> None:
     graph = of_text(tmp_path, osm(nodes, [([1, 2, 3], street), ([5, 4, 3], street)]))
     assert len(graph.starts) == 1 and graph.length_m == pytest.approx(400, rel=1e-3)
     graph = of_text(tmp_path, osm(nodes, [([1, 2, 3], {**street, "oneway": "yes"}), ([5, 4, 3], street)]))
-    assert WALK in [kind.access for kind in graph.kind_table], "nobody could leave the one-way half again by car"
+    assert WALK in [kind.access for kind in graph.kind_table], "a car could not leave the one-way half again"
 
 
 def test_a_courtyard_that_connects_to_nothing_is_left_out(tmp_path: Path) -> None:

@@ -162,7 +162,7 @@ def test_one_way_streets_and_bollards_are_for_cars(tmp_path: Path) -> None:
 
 
 def test_forbidden_turns_are_for_cars_and_bicycles(tmp_path: Path) -> None:
-    """At the crossing 2 nobody may turn left, but on foot."""
+    """At crossing 2, left turns are forbidden except on foot."""
     nodes = {1: (0.0, 0.0), 2: (200.0, 0.0), 3: (400.0, 0.0), 4: (200.0, 200.0), 5: (400.0, 200.0), 6: (0.0, 200.0)}
     street = {"highway": "residential"}
     ways: list[Way] = [([1, 2], street), ([2, 3], street), ([2, 4], street), ([3, 5, 4], street), ([4, 6, 1], street)]

@@ -41,7 +41,7 @@ def features_of(content: bytes, layers: frozenset[str]) -> Iterator[TileFeature]
     """The features of some layers of a tile.
 
     Raises:
-        DamagedTile: see there.
+        DamagedTile: the tile does not follow the format, or exceeds the limits.
     """
     left = MOST_POINTS
     try:

@@ -97,7 +97,7 @@ def picture_change(root: Path, photo: str, tag: Tag, tool: ExifTool, workshop: P
         BadInput: exiftool refuses the picture. The message is a phrase about the photo.
     """
     path = root / photo
-    if b"LocationCreated" in read_header(path).xmp:  # what somebody wrote stays; exiftool would replace it
+    if b"LocationCreated" in read_header(path).xmp:  # an existing place stays; exiftool would replace it
         tag = replace(tag, place=None, road=None)
     copy = workshop / f"picture{path.suffix if path.suffix.isascii() and path.suffix.isprintable() else ''}"
     before = path.read_bytes()

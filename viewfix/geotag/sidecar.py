@@ -28,7 +28,7 @@ Key = tuple[str, str]
 def merged(existing: bytes | None, tag: Tag) -> bytes:
     """The content of a sidecar with the tag in it. Everything else in `existing` stays as it is.
 
-    A direction that is there already stays if the tag has none. A LocationCreated that somebody wrote stays too, unless
+    A direction that is there already stays if the tag has none. A LocationCreated of another program stays too, unless
     it has a position of its own, which the new one would contradict.
 
     Raises:

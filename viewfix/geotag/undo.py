@@ -62,7 +62,7 @@ def _undo(path: Path, entry: Entry, outcome: Undone) -> None:
     try:
         now = path.read_bytes()
     except FileNotFoundError:
-        if entry.before_sha is None:  # a new sidecar that somebody has deleted already
+        if entry.before_sha is None:  # a new sidecar that the user has deleted already
             return
         raise BadInput("it is gone; it was moved or deleted after its position was written") from None
     found = sha256(now)
