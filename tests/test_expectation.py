@@ -45,7 +45,7 @@ def test_an_album_is_told_to_fetch_street_level_pictures_of_its_own_area() -> No
 
 
 def test_photos_without_neighbours_are_called_sparse_too() -> None:
-    assert "hardly a photo is within 200 m of another" in in_words(replace(ALBUM, spacing_m=None), "a.map")[0]
+    assert "hardly any photo is within 200 m of another" in in_words(replace(ALBUM, spacing_m=None), "a.map")[0]
 
 
 def test_a_map_whose_photos_are_close_is_not_called_sparse() -> None:

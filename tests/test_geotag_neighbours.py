@@ -12,7 +12,7 @@ from tracks import looks, made_map, seen, street
 from viewfix import Map
 from viewfix.geo import distance_m, moved
 from viewfix.geotag import neighbours as module
-from viewfix.geotag.combine import Voice
+from viewfix.geotag.combine import Estimate
 from viewfix.geotag.job import Job, Listed, Row
 from viewfix.geotag.neighbours import Moment, Neighbours
 
@@ -29,8 +29,8 @@ def city(tmp_path_factory: pytest.TempPathFactory) -> Map:
     return Map.open(made_map(tmp_path_factory.mktemp("walk") / "street.map", AT, LOOKS))
 
 
-def answers(city: Map, moments: Sequence[Moment]) -> dict[str, Voice | None]:
-    return {moment.row.id: voice for moment, voice in Neighbours(city.tracking, "walk").voices(moments)}
+def answers(city: Map, moments: Sequence[Moment]) -> dict[str, Estimate | None]:
+    return {moment.row.id: estimate for moment, estimate in Neighbours(city.tracking, "walk").estimates(moments)}
 
 
 def walk(noise: float = 1.0) -> list[Moment]:
@@ -73,7 +73,7 @@ def test_windows_answer_every_photo_once_and_like_one_run(city: Map, monkeypatch
     whole = answers(city, moments)
     monkeypatch.setattr(module, "WINDOW", 8)
     monkeypatch.setattr(module, "OVERLAP", 4)
-    names = [moment.row.id for moment, _ in Neighbours(city.tracking, "walk").voices(moments)]
+    names = [moment.row.id for moment, _ in Neighbours(city.tracking, "walk").estimates(moments)]
     assert names == [moment.row.id for moment in moments]
     parts = answers(city, moments)
     apart = [distance_m(parts[n].position, whole[n].position) for n in whole]

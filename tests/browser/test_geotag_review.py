@@ -23,7 +23,7 @@ def test_photos_are_accepted_moved_and_rejected_and_the_decisions_saved(
         Proposal(files[i], files[i].name, "placed", Tag(Position(at[i].lat, at[i].lon, 25.0), 90.0, 0.9), "similar")
         for i in range(3)
     ]
-    unsure = Proposal(files[3], files[3].name, "unsure", None, "nothing tells where it was taken")
+    unsure = Proposal(files[3], files[3].name, "unsure", None, "nothing shows where it was taken")
     album = Album(street, street, None)  # type: ignore[arg-type]  the page reads no job
     file = tmp_path / "review.html"
     file.write_text(page(album, [*placed, unsure], GeotagOptions(), city.store, (), "d.json"), encoding="utf-8")

@@ -32,7 +32,9 @@ SQLITE_FEATURES = {  # feature: what it is needed for, statements that fail with
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-@click.option("--speed/--no-speed", default=True, help="Measure this machine, in some seconds.  [default: speed]")
+@click.option(
+    "--speed/--no-speed", default=True, help="Measure the speed of this machine, in a few seconds.  [default: speed]"
+)
 def command(as_json: bool, speed: bool) -> int:
     """Show what is installed, what is missing and how to get it, how fast this machine is, and what would help.
 

@@ -33,7 +33,7 @@ PATH = click.Path(path_type=Path)
 @click.option("--gpx", multiple=True, type=PATH, metavar="TRACK.gpx", help="A track of the walk. May be repeated.")
 @click.option("--camera-zone", metavar="ZONE", help="The zone of the camera's local time, e.g. +02:00.")
 @click.option("--clock-offset", "clock_offset_s", type=float, metavar="SECONDS",
-              help="What to add to the camera's times to make them those of the track.")  # fmt: skip
+              help="What to add to the camera's times so that they match the track.")  # fmt: skip
 @click.option("--mode", default="walk", show_default=True, type=click.Choice(MODES), help="How the camera moved.")
 @click.option("--verify", default="fast", show_default=True, type=click.Choice(["accurate", "fast", "off"]),
               help="How to verify candidates by local features if similarity leaves a doubt.")  # fmt: skip
@@ -45,8 +45,8 @@ PATH = click.Path(path_type=Path)
               help="Write a table instead: .csv, .geojson, .gpx or .kml.")  # fmt: skip
 @click.option("--review", type=PATH, metavar="PAGE.html", help="Write a page to accept, move or reject places instead.")
 @click.option("--decisions", multiple=True, type=PATH, metavar="FILE",
-              help="Write what was decided on that page. Needs no MAP. May be repeated.")  # fmt: skip
-@click.option("--undo", "undoes", is_flag=True, help="Put back what was in FOLDERs before. Needs no MAP.")
+              help="Write the decisions saved by that page. Needs no MAP. May be repeated.")  # fmt: skip
+@click.option("--undo", "undoes", is_flag=True, help="Undo what was written in FOLDERs. Needs no MAP.")
 @model_option
 @json_option
 def command(given: tuple[str, ...], as_json: bool, model: str | None, **options: Any) -> int:
@@ -116,7 +116,7 @@ def _report(plan: GeotagPlan, instead: dict[str, Any], as_json: bool) -> int:
         if written is not None:
             _print_written(written, [album.target for album in plan.albums], plan.options.write)
         for each in made:
-            click.echo(f"{each} written; no photo and no sidecar was changed")
+            click.echo(f"{each} written; no photo or sidecar was changed")
     return 0
 
 
@@ -178,7 +178,7 @@ def _undo(folders: list[Path], as_json: bool) -> int:
             continue
         click.echo(f"{counted(outcome.restored, 'file')} as before, in {folder}")
         if outcome.edited:
-            click.echo(f"{counted(outcome.edited, 'file')} edited since: only the position was taken out")
+            click.echo(f"{counted(outcome.edited, 'file')} edited since: only the position was removed")
         for each in outcome.left:
             click.echo(f"  left {each.id}: {each.reason}", err=True)
     return 0

@@ -97,7 +97,7 @@ def _map_of_photos(given: tuple[str, ...], prefer: Prefer, *, quiet: bool) -> Ad
     with city:
         print_added(city.last_added, place)
         if not len(city):
-            raise BadInput(f"None of the photos of {first} is there any more. Name another folder.")
+            raise BadInput(f"None of the photos in {first} exists any more. Pass another folder.")
     return place
 
 

@@ -89,7 +89,7 @@ def source_options(command: Command) -> Command:
 
 def _track_options(command: Callable[..., Any]) -> Callable[..., Any]:
     zone = "The zone of the camera's local time, such as +02:00 or Europe/Helsinki."
-    offset = "What to add to the camera's times to make them those of the track, in seconds."
+    offset = "What to add to the camera's times so that they match the track, in seconds."
     gpx = "A track, for films and for photos without a position."
     spacing = "Metres between two frames of a film (5 by default), or two pictures of a service in one direction."
     number = click.FloatRange(0, min_open=True)

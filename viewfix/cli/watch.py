@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--remove", is_flag=True, help="Remove photos from MAP when their files are deleted.")
 @click.option("--settle", "settle_s", metavar="SECONDS", default=2.0, show_default=True,
-              type=click.FloatRange(0, 3600), help="Read a file when it has not changed for so long.")  # fmt: skip
+              type=click.FloatRange(0, 3600), help="Read a file once it has not changed for this long.")  # fmt: skip
 @prefer_option
 @source_options
 @json_option

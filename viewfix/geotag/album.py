@@ -23,7 +23,7 @@ WrittenBefore = Callable[[list[str]], set[str]]
 
 
 def list_album(root: Path, job: Job, zone: str | None, written_before: WrittenBefore, progress: Progress) -> list[str]:
-    """Walk over a folder, and store its photos in the job. Those that did not change are not read again.
+    """Walk through a folder, and store its photos in the job. Unchanged photos are not read again.
 
     Returns:
         What could not be listed, and how many pictures of other kinds there are.
@@ -35,7 +35,8 @@ def list_album(root: Path, job: Job, zone: str | None, written_before: WrittenBe
     again = job.meta("zone") != str(zone)
     done = 0
     problems: list[str] = []
-    for batch in _in_batches(_pictures(root, problems)):
+    pictures = _pictures(root, problems)
+    while batch := list(islice(pictures, BATCH)):
         ids = [each[0] for each in batch]
         known, written = job.marks(ids), written_before(ids)
         same = [
@@ -81,11 +82,6 @@ def _pictures(root: Path, problems: list[str]) -> Iterator[_Picture]:
         problems.append(
             f"{others} pictures of other kinds were left out, such as {first}. Save them as JPEG to place them."
         )
-
-
-def _in_batches(pictures: Iterator[_Picture]) -> Iterator[list[_Picture]]:
-    while batch := list(islice(pictures, BATCH)):
-        yield batch
 
 
 def _stamp(path: Path) -> str:

@@ -90,8 +90,8 @@ class Sidecars:
         return self._folders[folder]
 
 
-def picture_change(root: Path, photo: str, tag: Tag, tool: ExifTool, workshop: Path) -> Change:
-    """The change of a picture by exiftool, made on a copy in `workshop`, a folder with a plain name.
+def picture_change(root: Path, photo: str, tag: Tag, tool: ExifTool, scratch: Path) -> Change:
+    """The change of a picture by exiftool, made on a copy in `scratch`, a folder with a plain name.
 
     Raises:
         BadInput: exiftool refuses the picture. The message is a phrase about the photo.
@@ -99,7 +99,7 @@ def picture_change(root: Path, photo: str, tag: Tag, tool: ExifTool, workshop: P
     path = root / photo
     if b"LocationCreated" in read_header(path).xmp:  # an existing place stays; exiftool would replace it
         tag = replace(tag, place=None, road=None)
-    copy = workshop / f"picture{path.suffix if path.suffix.isascii() and path.suffix.isprintable() else ''}"
+    copy = scratch / f"picture{path.suffix if path.suffix.isascii() and path.suffix.isprintable() else ''}"
     before = path.read_bytes()
     copy.write_bytes(before)
     try:

@@ -10,8 +10,8 @@ from ..types import Position
 
 
 @dataclass(frozen=True, slots=True)
-class Voice:
-    """One source of evidence: where it puts the photo, and with which probability, [0, 1], within the radius."""
+class Estimate:
+    """Where one source of evidence, `by`, puts a photo, and the probability, [0, 1], that it is within the radius."""
 
     by: str
     position: Position
@@ -19,15 +19,15 @@ class Voice:
     heading_deg: float | None = None
 
 
-def combined(voices: Sequence[Voice]) -> Voice | None:
-    """The place that the voices amount to; None without voices.
+def combined(estimates: Sequence[Estimate]) -> Estimate | None:
+    """Combine estimates of one photo; None without estimates.
 
-    Voices that agree share the same pictures, so they are not independent: the higher probability counts, and not more.
-    Voices that contradict each other weaken each other.
+    Estimates that agree rest on the same pictures, so they are not independent: only the higher probability counts.
+    Estimates that contradict each other weaken each other.
     """
-    result: Voice | None = None
-    for voice in voices:
-        result = voice if result is None else _both(result, voice)
+    result: Estimate | None = None
+    for estimate in estimates:
+        result = estimate if result is None else _both(result, estimate)
     return result
 
 
@@ -36,10 +36,10 @@ def agree(one: Position, other: Position) -> bool:
     return distance_m(one, other) <= (one.radius_m or 0.0) + (other.radius_m or 0.0)
 
 
-def _both(one: Voice, other: Voice) -> Voice:
+def _both(one: Estimate, other: Estimate) -> Estimate:
     best, second = (other, one) if other.confidence > one.confidence else (one, other)
     if agree(one.position, other.position):
-        # The picture knows the direction; of two positions, that with the smaller radius says more.
+        # Only some sources know a direction, so it may come from the less likely one.
         heading_deg = best.heading_deg if best.heading_deg is not None else second.heading_deg
         return replace(best, by=f"{one.by}, {other.by}", heading_deg=heading_deg)
     p, q = best.confidence, second.confidence

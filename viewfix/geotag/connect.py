@@ -12,7 +12,7 @@ from ..telemetry import Track
 from ..telemetry.clock import photo_seconds
 from ..track.context import TrackContext
 from ..types import Position, Progress
-from .combine import Voice, combined
+from .combine import Estimate, combined
 from .job import PAGE, Job, Row
 from .names import Names
 from .neighbours import Moment, Neighbours
@@ -54,9 +54,9 @@ def connect(
     neighbours = Neighbours(tracking, options.mode)
     total = job.count()
     answers: list[tuple[str, dict[str, Any]]] = []
-    for done, (moment, voice) in enumerate(neighbours.voices(_moments(job)), start=1):
+    for done, (moment, estimate) in enumerate(neighbours.estimates(_moments(job)), start=1):
         row = moment.row
-        answers.append((row.id, _answer(moment, voice, _track_voice(row, tracks, options), names)))
+        answers.append((row.id, _answer(moment, estimate, _track_estimate(row, tracks, options), names)))
         if len(answers) == PAGE:
             job.put_answers(answers)
             job.commit()
@@ -71,7 +71,7 @@ def connect(
 def _moments(job: Job) -> Iterator[Moment]:
     for row in job.rows():
         own = own_position(row)
-        is_trusted = own is not None and not row.written and not _contradicts(own, picture_voice(row))
+        is_trusted = own is not None and not row.written and not _contradicts(own, picture_estimate(row))
         yield Moment(row, own if is_trusted else None)
 
 
@@ -82,23 +82,23 @@ def own_position(row: Row) -> Position | None:
     return Position(row.own[0], row.own[1], row.own[2])
 
 
-def picture_voice(row: Row) -> Voice | None:
-    """What the picture alone says."""
+def picture_estimate(row: Row) -> Estimate | None:
+    """The place found from the picture alone."""
     found = row.found
     if found is None or found["lat"] is None:
         return None
     at = Position(found["lat"], found["lon"], found["radius_m"])
-    return Voice("photo", at, found["confidence"], found["heading_deg"])
+    return Estimate("photo", at, found["confidence"], found["heading_deg"])
 
 
-def _contradicts(own: Position, voice: Voice | None) -> bool:
-    if voice is None or voice.confidence < CONTRADICTS:
+def _contradicts(own: Position, estimate: Estimate | None) -> bool:
+    if estimate is None or estimate.confidence < CONTRADICTS:
         return False
-    beyond_m = distance_m(own, voice.position) - (own.radius_m or 0.0) - (voice.position.radius_m or 0.0)
+    beyond_m = distance_m(own, estimate.position) - (own.radius_m or 0.0) - (estimate.position.radius_m or 0.0)
     return beyond_m > CONTRADICTS_M
 
 
-def _track_voice(row: Row, tracks: Sequence[Track], options: GeotagOptions) -> Voice | None:
+def _track_estimate(row: Row, tracks: Sequence[Track], options: GeotagOptions) -> Estimate | None:
     if row.taken_at is None:
         return None
     for track in tracks:
@@ -107,20 +107,20 @@ def _track_voice(row: Row, tracks: Sequence[Track], options: GeotagOptions) -> V
         if fixed is not None:
             radius_m = max(fixed.position.radius_m or 0.0, TRACK_RADIUS_M)
             at = Position(fixed.position.lat, fixed.position.lon, radius_m)
-            return Voice("GPX track", at, TRACK_CONFIDENCE)
+            return Estimate("GPX track", at, TRACK_CONFIDENCE)
     return None
 
 
-def _answer(moment: Moment, neighbours: Voice | None, track: Voice | None, names: Names | None) -> dict[str, Any]:
+def _answer(moment: Moment, neighbours: Estimate | None, track: Estimate | None, names: Names | None) -> dict[str, Any]:
     row, own = moment.row, own_position(moment.row)
-    voices = [each for each in (picture_voice(row), neighbours, track) if each is not None]
-    best = combined(voices)
-    picture = row.found["reason"] if row.found is not None else "it was not looked at"
+    estimates = [each for each in (picture_estimate(row), neighbours, track) if each is not None]
+    best = combined(estimates)
+    picture = row.found["reason"] if row.found is not None else "it was not compared with the map"
     if own is not None and (moment.trusted is not None or not _contradicts(own, best)):
         return {"reason": "it has a position of its own", "wrong": False}
     if best is None:
-        return {"reason": row.problem or "nothing tells where it was taken", "wrong": own is not None}
-    reason = _reason(best, voices, picture)
+        return {"reason": row.problem or "nothing shows where it was taken", "wrong": own is not None}
+    reason = _reason(best, estimates, picture)
     if own is not None:
         reason = f"the map puts it {distance_m(own, best.position):.0f} m from its own position; {reason}"
     place, road = names.of(best.position) if names is not None and best.confidence >= NAMED else (None, None)
@@ -128,10 +128,10 @@ def _answer(moment: Moment, neighbours: Voice | None, track: Voice | None, names
     return {"tag": tag.to_json(), "reason": reason, "wrong": own is not None}
 
 
-def _reason(best: Voice, voices: Sequence[Voice], picture: str) -> str:
-    """One sentence for people about what speaks for the best place, and what against it."""
+def _reason(best: Estimate, estimates: Sequence[Estimate], picture: str) -> str:
+    """One sentence that tells a person what supports the best place, and what contradicts it."""
     agreeing = best.by.split(", ")
-    against = [each.by for each in voices if each.by not in agreeing]
+    against = [each.by for each in estimates if each.by not in agreeing]
     if "photo" in agreeing:
         contradicted = "".join(f"; contradicted by the {each}" for each in against)
         return f"{picture}{contradicted}"

@@ -89,7 +89,7 @@ class ExifTool:
         )
 
     def close(self) -> None:
-        """Stop it."""
+        """Stop exiftool."""
         assert self._process.stdin is not None and self._process.stdout is not None
         try:
             self._process.stdin.write("-stay_open\nFalse\n")
@@ -140,7 +140,7 @@ def _check_version(command: str) -> None:
         raise BadInput(f"{command} does not start ({error}). {INSTALL}") from None
     match = re.match(r"(\d+)\.(\d+)", said)
     if match is None:
-        raise BadInput(f"{command} does not tell its version: it said {said[:40]!r}. {INSTALL}")
+        raise BadInput(f"{command} does not report its version: it printed {said[:40]!r}. {INSTALL}")
     if (int(match[1]), int(match[2])) < LEAST_VERSION:
         least = ".".join(f"{each:02d}" for each in LEAST_VERSION)
         raise BadInput(f"{command} is exiftool {match[0]}, but {least} or later is needed. {INSTALL}")

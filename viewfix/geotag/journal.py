@@ -152,10 +152,13 @@ def _read_only(folder: Path, why: str) -> StorageFailed:
 
 
 def _sha_of(path: Path) -> str | None:
+    """The SHA-256 of a file; None if there is none, and "" if it cannot be read: it may have been written."""
     try:
         return hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
+    except OSError:
+        return ""
 
 
 def written_before(folder: Path, photos: Sequence[str]) -> set[str]:

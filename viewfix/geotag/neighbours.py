@@ -1,4 +1,4 @@
-"""What photos taken shortly before and after say about a photo: the filter of tracks, forward and backward in time."""
+"""Place photos by those taken shortly before and after, with the filter of tracks, forward and backward in time."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ..track.places import Places
 from ..track.smooth import smoothed
 from ..track.track import radius_of
 from ..types import Position
-from .combine import Voice
+from .combine import Estimate
 from .job import Row
 
 LINK_S = 300.0
@@ -56,7 +56,7 @@ class _Run:
 
 
 class Neighbours:
-    """What the neighbours in time of each photo of an album say, on one map."""
+    """Places the photos of an album on one map by their neighbours in time."""
 
     def __init__(self, tracking: TrackContext, mode: str) -> None:
         self._tracking = tracking
@@ -65,8 +65,8 @@ class Neighbours:
         self._radius_m = radius_of(self._places)
         self._model = replace(tracking.model, temper=min(tracking.model.temper, TEMPER))
 
-    def voices(self, moments: Iterable[Moment]) -> Iterator[tuple[Moment, Voice | None]]:
-        """Each photo, in the order of time, with what it and its neighbours say together; None without neighbours."""
+    def estimates(self, moments: Iterable[Moment]) -> Iterator[tuple[Moment, Estimate | None]]:
+        """Yield each photo, in the order of time, placed by its picture and its neighbours; None without neighbours."""
         run = _Run()
         for moment in moments:
             if run.moments and not _linked(run.moments[-1].row, moment.row):
@@ -80,9 +80,9 @@ class Neighbours:
                 run = _Run(run.moments[kept:], end - kept)
         yield from self._answers(run, len(run.moments))
 
-    def _answers(self, run: _Run, end: int) -> Iterator[tuple[Moment, Voice | None]]:
+    def _answers(self, run: _Run, end: int) -> Iterator[tuple[Moment, Estimate | None]]:
         """Answer the photos of a run that have no answer yet, up to `end`."""
-        found: dict[str, Voice] = {}
+        found: dict[str, Estimate] = {}
         frames = [(each, sight) for each in run.moments if (sight := self._sight(each)) is not None]
         if len(frames) > 1:
             times_s = [each.row.time_s for each, _ in frames]
@@ -91,7 +91,7 @@ class Neighbours:
                 if answer.place is not None:
                     at = Position(answer.lat, answer.lon, self._radius_m)
                     # The directions of the filter are an eighth of a turn wide: too coarse to be written.
-                    found[each.row.id] = Voice("neighbours", at, answer.probability)
+                    found[each.row.id] = Estimate("neighbours", at, answer.probability)
         yield from ((each, found.get(each.row.id)) for each in run.moments[run.context : end])
 
     def _sight(self, moment: Moment) -> Sight | None:

@@ -188,7 +188,7 @@ def proposal_of(root: Path, row: Row, options: GeotagOptions) -> Proposal:
     else:
         sure = tag is not None and tag.confidence is not None and tag.confidence >= options.least_confidence
         state = "placed" if sure else "unsure"
-    reason = str(answer.get("reason", "nothing tells where it was taken"))
+    reason = str(answer.get("reason", "nothing shows where it was taken"))
     if row.problem is not None and own is None:
         reason = f"{row.problem}; {reason}"
     return Proposal(path, row.id, state, tag, reason, taken_at, own, seen)

@@ -1,8 +1,8 @@
-"""What the picture of each photo says alone: its descriptor, and the most likely place on the map."""
+"""Locate each photo of an album by its picture alone, and store its descriptor and the most likely place."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -42,9 +42,8 @@ def look_at_all(
         descriptor = None if query.views else query.descriptor.astype("<f4").tobytes()
         return row.id, descriptor, to_found(fix), None
 
-    for batch in _in_batches(
-        looked for _, looked in in_order(job.unseen(missing_only=options.missing_only), look, silent)
-    ):
+    looked = (result for _, result in in_order(job.unseen(missing_only=options.missing_only), look, silent))
+    while batch := list(islice(looked, COMMITTED)):
         job.put_seen(batch)
         job.commit()
         done += len(batch)
@@ -73,14 +72,3 @@ def to_found(fix: Fix) -> dict[str, Any]:
             for each in fix.candidates
         ],
     }
-
-
-def _in_batches(looked: Iterator[Looked]) -> Iterator[list[Looked]]:
-    batch: list[Looked] = []
-    for each in looked:
-        batch.append(each)
-        if len(batch) == COMMITTED:
-            yield batch
-            batch = []
-    if batch:
-        yield batch

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from xml.dom.minidom import Document, Element
 
-from ..errors import BadInput
+from .options import Naming
 from .tag import Tag
 from .xmp_tree import EMPTY, RDF, XMLNS, descriptions, parse, to_bytes, to_text
 
@@ -213,14 +213,6 @@ def _child(document: Document, parent: Element, key: Key, text: str | None = Non
     return made
 
 
-def sidecar_name(photo: str, form: str) -> str:
-    """The name of a new sidecar: "full" for photo.jpg.xmp, "stem" for photo.xmp.
-
-    Raises:
-        BadInput: the form is another one.
-    """
-    if form == "full":
-        return f"{photo}.xmp"
-    if form == "stem":
-        return f"{photo.rpartition('.')[0] or photo}.xmp"
-    raise BadInput(f'The name of a sidecar must be "full" (photo.jpg.xmp) or "stem" (photo.xmp); got {form!r}.')
+def sidecar_name(photo: str, naming: Naming) -> str:
+    """The name of a new sidecar: "full" for photo.jpg.xmp, "stem" for photo.xmp."""
+    return f"{photo}.xmp" if naming == "full" else f"{photo.rpartition('.')[0] or photo}.xmp"

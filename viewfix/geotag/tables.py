@@ -54,7 +54,7 @@ def write_table(proposals: Iterable[Proposal], target: Path) -> None:
             else:
                 (write_gpx if ending == ".gpx" else write_kml)(_placed(proposals), part)
     except OSError as error:
-        raise StorageFailed(f"{target} cannot be written ({error.strerror or error}). Name another place.") from error
+        raise StorageFailed(f"{target} cannot be written ({error.strerror or error}). Choose another path.") from error
 
 
 def _csv(proposals: Iterable[Proposal], target: Path) -> None:

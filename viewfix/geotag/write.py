@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import errno
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
 from ..errors import BadInput, StorageFailed
@@ -18,7 +19,7 @@ from .options import GeotagOptions
 from .tag import Tag
 
 BATCH = 50
-"""So many changes of sidecars are noted in the journal at once. Pictures are changed one at a time."""
+"""How many changes of sidecars are noted in the journal at once. Pictures are changed one at a time."""
 
 MOST_SKIPPED = 1000
 
@@ -65,7 +66,8 @@ def write_tags(
         changes, most = _prepare(stack, root, target, options)
         journal = Journal(target)
         stack.callback(journal.close)
-        for batch in _in_batches(wanted, most):
+        remaining = iter(wanted)
+        while batch := list(islice(remaining, most)):
             _write_batch(batch, changes, journal, written)
             progress("writing", written.photos + written.skipped_count, total)
     return written
@@ -76,26 +78,15 @@ def _prepare(stack: contextlib.ExitStack, root: Path, target: Path, options: Geo
     if options.write == "sidecar":
         return sidecars.changes, BATCH
     tool = stack.enter_context(ExifTool())
-    workshop = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="viewfix-")))
+    scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="viewfix-")))
 
     def of_picture(photo: str, tag: Tag) -> list[Change]:
-        made = [picture_change(root, photo, tag, tool, workshop)]
+        made = [picture_change(root, photo, tag, tool, scratch)]
         # Other programs believe a sidecar before the picture, so one that exists must not say something else.
         exist = any((root / photo).with_name(name).exists() for name in sidecars.names(photo))
         return made + (sidecars.changes(photo, tag) if exist else [])
 
     return of_picture, 1
-
-
-def _in_batches(wanted: Iterable[Wanted], most: int) -> Iterator[list[Wanted]]:
-    batch: list[Wanted] = []
-    for each in wanted:
-        batch.append(each)
-        if len(batch) == most:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
 
 
 def _write_batch(batch: list[Wanted], changes: Changes, journal: Journal, written: Written) -> None:

@@ -1,4 +1,4 @@
-"""What a map can be expected to do: the share of new photos that it would find, and what would help."""
+"""The expected performance of a map: the share of new photos that it would find, and what would help."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FEW_M = 40.0
 """With photos farther apart than this, a street of 200 m has fewer than five: a few photos more do not help."""
 
 SPARSE_M = 15.0
-"""With photos closer than this, a map is not called sparse: if photos are missed, then for another reason."""
+"""With photos closer than this, a map is not called sparse: photos are missed for another reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ def in_words(expectation: Expectation | None, place: str) -> list[str]:
 
     Args:
         expectation: that of the map; None if too few of its photos could be left out.
-        place: the map as it is typed in a command.
+        place: the map, as a user types it in a command.
     """
     if expectation is None:
         return ["too few photos to tell how many new ones would be found"]
@@ -83,7 +83,7 @@ def in_words(expectation: Expectation | None, place: str) -> list[str]:
         return [found]
     apart_m = expectation.spacing_m
     if apart_m is None:
-        found += "; the map is sparse (hardly a photo is within 200 m of another)"
+        found += "; the map is sparse (hardly any photo is within 200 m of another)"
     elif apart_m > SPARSE_M:
         found += f"; the map is sparse (one photo every {apart_m:.0f} m)"
     if advice == "coverage":

@@ -65,7 +65,7 @@ def _identity(root: Path) -> tuple[int, int] | None:
 
 
 def system_reports(root: Path, stop: threading.Event) -> Iterator[bool]:
-    """The reports of the operating system, by watchfiles; if it can give none, every tick counts as one.
+    """The reports of the operating system, by watchfiles; if it cannot watch the folder, one every ten ticks.
 
     Raises:
         MissingExtra: watchfiles is not installed.

@@ -8,7 +8,7 @@ from .snapshot import Snapshot, Stamp
 
 
 class Settling:
-    """What was seen of a folder, and since when it has not changed.
+    """The last known state of each file of a folder, and since when it has not changed.
 
     Args:
         settle_s: a file has settled when its size and time are the same for this many seconds.
@@ -48,7 +48,7 @@ class Settling:
         return sorted(each for each, since_s in self._gone_since.items() if at_s - since_s >= self._settle_s)
 
     def done(self, now: Snapshot, ids: Iterable[str]) -> None:
-        """Note that these were read, or removed: they count again when they change."""
+        """Note that these were read, or removed: they are reported again when they change."""
         for photo_id in ids:
             self._since.pop(photo_id, None)
             self._gone_since.pop(photo_id, None)

@@ -1,4 +1,4 @@
-"""Apply the changes of a folder to a map, and tell about each of them."""
+"""Apply the changes of a folder to a map, and report each of them."""
 
 from __future__ import annotations
 
