@@ -152,6 +152,26 @@ def test_a_kill_between_the_journal_and_the_file_loses_nothing(desk: Path, plan,
     assert contents(desk / "album") == before
 
 
+def test_a_read_only_album_that_was_geotagged_can_be_read_but_not_written(tmp_path: Path, monkeypatch) -> None:
+    made = Entry("a.jpg", "a.jpg.xmp", None, "0" * 64, b"", b"", 0, 0, 0, "2026-05-01T12:00:00+00:00")
+    (tmp_path / "a.jpg.xmp").touch()
+    journal = Journal(tmp_path)
+    journal.add([made])
+    journal.confirm()
+    journal.close()
+    connect = journal_module.sqlite3.connect
+
+    def read_only(path: Path, **options: object) -> object:
+        return connect(f"{path.as_uri()}?mode=ro", uri=True, **options)
+
+    monkeypatch.setattr(journal_module.sqlite3, "connect", read_only)
+    assert journal_module.written_before(tmp_path, ["a.jpg", "b.jpg"]) == {"a.jpg"}
+    journal = Journal(tmp_path)
+    with pytest.raises(StorageFailed, match="--sidecars-in FOLDER"):
+        journal.add([made])
+    journal.close()
+
+
 def test_a_file_that_cannot_be_read_stays_in_the_journal(tmp_path: Path) -> None:
     (tmp_path / "unreadable.xmp").mkdir()
     journal = Journal(tmp_path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import sqlite3
@@ -80,9 +81,13 @@ class Journal:
         return dict(self._db.execute(query, list(photos)).fetchall())
 
     def add(self, entries: Sequence[Entry]) -> None:
-        """Note what will be written now. It is on disk before this returns."""
-        with self._db:
-            self._db.executemany(
+        """Note what will be written now. It is on disk before this returns.
+
+        Raises:
+            StorageFailed: the journal cannot be written.
+        """
+        with self._writing() as db:
+            db.executemany(
                 f"INSERT INTO writes ({_COLUMNS.rpartition(', ')[0]}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 [
                     (e.photo, e.file, e.before_sha, e.after_sha, e.before, e.after, e.prefix, e.suffix,
@@ -107,12 +112,14 @@ class Journal:
 
     def _settle(self) -> None:
         """Compare what was noted with the files: a process may have been killed between noting and writing."""
-        query = f"SELECT {_COLUMNS} FROM writes WHERE NOT done"
-        with self._db:
-            for entry in [Entry(*row) for row in self._db.execute(query).fetchall()]:
+        pending = [Entry(*row) for row in self._db.execute(f"SELECT {_COLUMNS} FROM writes WHERE NOT done")]
+        if not pending:  # so that the journal of a read-only album can be read
+            return
+        with self._writing() as db:
+            for entry in pending:
                 if _sha_of(self.path_of(entry)) == entry.before_sha:
-                    self._db.execute("DELETE FROM writes WHERE number = ?", (entry.number,))
-            self._db.execute("UPDATE writes SET done = 1 WHERE NOT done")
+                    db.execute("DELETE FROM writes WHERE number = ?", (entry.number,))
+            db.execute("UPDATE writes SET done = 1 WHERE NOT done")
 
     def newest_first(self) -> Iterator[Entry]:
         """Every entry, the last one first. Entries may be removed on the way."""
@@ -124,8 +131,17 @@ class Journal:
             last = entry.number
 
     def remove(self, entry: Entry) -> None:
-        with self._db:
-            self._db.execute("DELETE FROM writes WHERE number = ?", (entry.number,))
+        with self._writing() as db:
+            db.execute("DELETE FROM writes WHERE number = ?", (entry.number,))
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        """One transaction."""
+        try:
+            with self._db:
+                yield self._db
+        except sqlite3.Error as error:
+            raise _read_only(self._folder, str(error)) from error
 
     def __len__(self) -> int:
         return int(self._db.execute("SELECT COUNT(*) FROM writes").fetchone()[0])
