@@ -269,6 +269,9 @@ def test_a_real_face_is_found_and_blurred() -> None:
 def test_a_map_can_be_made_from_blurred_pictures_and_compared_with_others(street: Path, tmp_path: Path) -> None:
     model = BlurringModel(Toy(), Blur([Corner()]))
     assert model.fingerprint == Toy().fingerprint
+    inner = Toy()
+    inner.device = "cuda"
+    assert BlurringModel(inner, Blur([Corner()])).device == "cuda"
     with Map.build(tmp_path / "blurred.map", street, model=model) as city:
         first = next(iter(city.photos()))
         stored = city.store.descriptors([1])[0]

@@ -110,6 +110,17 @@ def test_a_worker_of_another_version_or_model_says_so(monkeypatch: pytest.Monkey
     assert isinstance(other, work.WorkerFailure) and isinstance(other.error, ModelMismatch)
 
 
+def test_a_worker_loads_a_model_once_for_each_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded: list[str] = []
+    shipped = work._shipped
+    monkeypatch.setattr(work, "_loaded", {})
+    monkeypatch.setattr(work, "_shipped", lambda name: loaded.append(name) or shipped(name))  # type: ignore[func-returns-value]
+    monkeypatch.setattr(work, "set_device", lambda _: None)
+    for device in ("cpu", "auto", "cpu"):
+        assert describe_chunk([], job(device=device)) == []
+    assert len(loaded) == 2
+
+
 # ---- a real cluster ----------------------------------------------------------------------
 
 

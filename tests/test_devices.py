@@ -45,8 +45,8 @@ class Runtime:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, fault: str = "") -> None:
         import onnxruntime
 
-        self.real, self.fault, self.asked = onnxruntime.InferenceSession, fault, [[]]
-        self.asked.clear()
+        self.real, self.fault = onnxruntime.InferenceSession, fault
+        self.asked: list[list[Any]] = []
         fake = SimpleNamespace(
             get_available_providers=lambda: ["CUDAExecutionProvider", "CPUExecutionProvider"],
             InferenceSession=self.opened,
@@ -71,7 +71,7 @@ class Runtime:
         )
 
 
-def test_the_shell_offers_the_devices_that_there_are() -> None:
+def test_the_command_line_offers_every_device() -> None:
     [choice] = [each for each in options.device_option(_command()).params if each.name == "device"]
     assert tuple(choice.type.choices) == devices.DEVICES  # type: ignore[attr-defined]
 
@@ -112,7 +112,7 @@ def test_a_device_that_is_not_installed_is_refused_with_what_to_install(
     monkeypatch.setattr(devices, "installed_runtimes", lambda: ["onnxruntime"])
     assert run(["build", str(tmp_path / "a.map"), str(street), "--device", "openvino", "-q"]) == 2
     said = capsys.readouterr().err
-    assert "The device openvino is not there: ONNX Runtime here has cpu." in said
+    assert "The device openvino is not available: ONNX Runtime here has cpu." in said
     assert "pip install 'viewfix[openvino]'" in said
     assert not (tmp_path / "a.map").exists()
 
@@ -231,5 +231,5 @@ def test_openvino_describes_as_the_cpu_does(street: Path, pictures: Pictures) ->
     assert (here.embed(pictures) * there.embed(pictures)).sum(1).min() > 1 - 1e-3
     set_device("openvino")
     with Map.build(Path(street).parent / "openvino.map", street) as city:
-        assert city.model.device == "openvino"  # type: ignore[attr-defined]
+        assert city.model.device == "openvino"
         assert city.locate(min(street.glob("*.jpg"))).found

@@ -59,9 +59,10 @@ def test_a_walk_whose_stops_repeat_fits_in_several_places_and_is_not_clear() -> 
     assert found.correlation > 0.7 and found.elsewhere > 0.7
 
 
-def test_at_constant_speed_no_picture_is_looked_at() -> None:
+def test_at_constant_speed_or_without_moving_no_picture_is_looked_at() -> None:
     track = track_of(np.full(SECONDS, 1.5))
     assert not varies(track, 0.0, SECONDS)
+    assert not varies(track_of(np.zeros(SECONDS)), 0.0, SECONDS)
 
     def measure() -> Motion:
         raise AssertionError

@@ -234,6 +234,12 @@ def test_a_missing_path_is_refused_with_a_suggestion(tmp_path: Path) -> None:
         open_source("https://example.org/photos")
 
 
+def test_a_folder_of_films_says_how_films_are_read(tmp_path: Path) -> None:
+    (tmp_path / "walk.MP4").write_bytes(b"")
+    with pytest.raises(BadInput, match=r"it contains 1 x \.mp4\. Pass a folder with JPEG.*, or the films themselves\."):
+        open_sources([str(tmp_path)])
+
+
 def test_a_folder_without_photos_is_refused_with_its_contents(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="it contains nothing at all"):
         open_source(tmp_path)

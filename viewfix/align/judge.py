@@ -1,9 +1,9 @@
 """Judge the heading and the position of a photo by what its neighbours say about it.
 
-Both are weighed as log-likelihood ratios. A sighting says three things that must fit together if it is right: how the
-two cameras are turned, in which direction the neighbour sees the photo, and in which the photo sees the neighbour. It
-is right with a probability that grows with its inliers; if it is wrong, it says anything. The numbers were fitted on
-photos of the training area (benchmarks/align.py).
+Both are weighed as log-likelihood ratios. A sighting says three things, which fit together if it is right: the turn
+between the two cameras, the direction in which the neighbour sees the photo, and the one in which the photo sees the
+neighbour. The probability that it is right grows with its inliers; the directions of a wrong one are random. The
+numbers were fitted on photos of the training area (benchmarks/align.py).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from .pairs import Sighting
 Floats = npt.NDArray[np.float64]
 
 HEADING_EVIDENCE, POSITION_EVIDENCE = 12.0, 16.0
-"""A correction must be e to this power times likelier than what is recorded: nearly no right photo then changes."""
+"""A correction must be e to this power times likelier than what is recorded: almost no correct photo is changed."""
 
 LEAST_VOICES = 2
 LEAST_TURN_DEG, LEAST_MOVE_M = 20.0, 12.0
@@ -34,17 +34,17 @@ TURN_SD_DEG, BEARING_SD_DEG = 6.0, 15.0
 """The errors of a right sighting: directions between two cameras are harder to estimate than turns."""
 
 BEARING_TRUST = 0.8
-"""The share of right sightings whose directions are right too; of two photos that look alike, they often are not."""
+"""The share of right sightings whose directions are right too; those of two photos that look alike often are not."""
 
 TRUST = 0.9
-"""The share of neighbours that are themselves recorded rightly, and of photos with the right heading or position."""
+"""The share of photos, and so of neighbours, whose recorded heading or position is right."""
 
 ANY = 1 / 360
-"""The density of a direction that says nothing."""
+"""The density of a direction that may be any, per degree."""
 
 SAME_SPOT_M = 2.0
 """Photos this close to each other that look in different directions show different things, unless the place looks alike
-in both, as the two sides of a church do. Then no heading is corrected."""
+in both, as at the two sides of a church. Then no heading is corrected."""
 
 GRID_DEG = np.arange(0.0, 360.0, 2.0)
 SEARCHED_M, STEP_M, SAME_M = 60.0, 3.0, 8.0
@@ -87,7 +87,7 @@ class Voices:
 
     `looks_deg` is where the photo looks, `stands_deg` the direction in which the neighbour sees it, and `back_deg` that
     in which the photo sees the neighbour, clockwise from where the photo looks; NaN if it is not known. `right` is the
-    probability that a sighting is right, and that its neighbour is recorded rightly.
+    probability that a sighting is right and the heading of its neighbour too.
     """
 
     looks_deg: Floats
@@ -178,7 +178,7 @@ def reliability(inliers: Floats) -> Floats:
 
 
 def _heading_scores(voices: Voices, at_m: Floats) -> Floats:
-    """(G,) the log-likelihood of each heading of the grid, against sightings that say anything."""
+    """(G,) the log-likelihood ratio of each heading of the grid to random directions."""
     looks = _peak(voices.looks_deg[None] - GRID_DEG[:, None], TURN_SD_DEG)
     there, back = _direction_densities(at_m[None], voices, GRID_DEG[:, None])
     # The position may be wrong: then directions say nothing about the heading.
@@ -187,7 +187,7 @@ def _heading_scores(voices: Voices, at_m: Floats) -> Floats:
 
 
 def _position_scores(places_m: Floats, voices: Voices, heading_deg: float) -> Floats:
-    """(P,) how well (P, 2) places fit: in the directions that the cameras see each other, and not far from them."""
+    """(P,) how well (P, 2) places fit the directions in which the cameras see each other, and the distances."""
     right = voices.right
     if not np.isnan(heading_deg):
         looks = TRUST * _peak(voices.looks_deg - heading_deg, TURN_SD_DEG) + (1 - TRUST) * ANY
@@ -200,9 +200,9 @@ def _position_scores(places_m: Floats, voices: Voices, heading_deg: float) -> Fl
 
 
 def _direction_densities(places_m: Floats, voices: Voices, headings_deg: Floats | float) -> tuple[Floats, Floats]:
-    """The densities of what the neighbours see, and of what the photo sees of them, from each place and heading.
+    """The densities of the directions to the photo, and back to its neighbours, for each place and heading.
 
-    ANY where a direction says nothing: too close, or not known.
+    ANY where a direction says nothing, because the two are too close or it is not known.
     """
     way = places_m[:, None] - voices.from_m[None]
     bearings = np.degrees(np.arctan2(way[..., 0], way[..., 1]))

@@ -79,7 +79,7 @@ def compare_neighbours(
 def _both_sides(
     pair: tuple[int, int], seen: tuple[Sequence[PoseObservation], Sequence[PoseObservation]]
 ) -> Iterator[tuple[int, Sighting]]:
-    """What the second photo of a pair says about the first, and the first about the second."""
+    """What each photo of a pair says about the other, by its index."""
     for (about, by), ours, theirs in ((pair, *seen), (pair[::-1], *seen[::-1])):
         for each in ours:
             if abs(each.turn_deg) <= MOST_TURN_DEG:

@@ -25,8 +25,7 @@ class BlurringModel(Model):
     def __init__(self, model: Model, blur: Blur) -> None:
         self._model, self._blur = model, blur
         self.name, self.dim, self.least_side_px = model.name, model.dim, model.least_side_px
-
-        self.most_together = model.most_together
+        self.most_together, self.device = model.most_together, model.device
 
     @property
     def fingerprint(self) -> str:

@@ -1,4 +1,4 @@
-"""Pixels of a photo that is to be shown: decoded as large as a detector needs, and blurred."""
+"""The pixels of a photo to show: decoded as large as a detector needs, and blurred."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def load_shown(photo: Readable, view: View | None, shown_px: int, blur: Blur | N
         photo: as for `load`.
         view: as for `load_view`.
         shown_px: the size of the picture that is made from the result.
-        blur: applied before anything is shown; None for nothing.
+        blur: applied before anything is shown; None for no blurring.
 
     Returns:
         (H, W, 3) uint8 RGB, at least as large as needed, to be shrunk by the caller.

@@ -62,8 +62,8 @@ def _use_device(ctx: click.Context, param: click.Parameter, value: Device) -> No
 
 def tell_device(model: Model) -> None:
     """Say where a model ran, if it was not the CPU."""
-    if (device := getattr(model, "device", "cpu")) != "cpu":
-        click.echo(f"The model ran on {device}.", err=True)
+    if model.device != "cpu":
+        click.echo(f"The model ran on {model.device}.", err=True)
 
 
 def prefer_option(command: Command) -> Command:

@@ -22,7 +22,7 @@ from ..photos.views import identity_bytes, load_views
 from ..types import Photo, Skipped, View
 
 MOST_HELD = 256
-"""Items that wait for a full batch. In an update, most photos are settled, and a batch may never fill."""
+"""The most items that wait for a full batch. In an update, most photos are settled, and a batch may never fill."""
 
 MOST_TOGETHER = 16
 """Views of one file that are described by one core, one after the other."""
@@ -164,7 +164,7 @@ def _on_workers(
 
 
 def _embedded(items: Iterable[Prepared | Outcome], model: Model) -> Iterator[Outcome]:
-    """Embed prepared pictures, as many at once as the model likes, and yield everything in order."""
+    """Embed prepared pictures, `most_together` at once, and yield everything in order."""
     held: list[Prepared | Outcome] = []
     for item in items:
         held.append(item)

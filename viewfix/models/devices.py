@@ -7,7 +7,7 @@ import importlib
 import importlib.metadata
 import importlib.util
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
@@ -27,8 +27,8 @@ DEVICES: tuple[Device, ...] = get_args(Device)
 class Kind:
     """How ONNX Runtime runs models on a device.
 
-    `provider` is the name of its execution provider, `install` what to do if the provider is not there, `options` are
-    those of the provider, and `plugin` is the package that registers it, if ONNX Runtime itself does not have it.
+    `provider` is the name of its execution provider, `install` how to get it, `options` are those of the provider, and
+    `plugin` is the package that registers it, if ONNX Runtime itself does not have it.
     """
 
     provider: str
@@ -65,6 +65,14 @@ KINDS: Mapping[str, Kind] = {
     ),
 }
 
+RUNTIMES = frozenset(
+    {
+        "onnxruntime", "onnxruntime-gpu", "onnxruntime-directml", "onnxruntime-openvino", "onnxruntime-rocm",
+        "onnxruntime-silicon",
+    }
+)  # fmt: skip
+"""The packages of ONNX Runtime for different hardware."""
+
 AUTO = ("cuda", "directml", "coreml")
 """What `auto` tries, in this order, before the CPU. TensorRT takes minutes to prepare a model, so it must be chosen."""
 
@@ -92,31 +100,30 @@ def chosen_device() -> Device:
 
 
 def installed_runtimes() -> list[str]:
-    """The installed packages of ONNX Runtime. They share one folder, so more than one overwrite each other."""
+    """The installed packages of ONNX Runtime. They share one folder, so several overwrite each other."""
     names = {str(each.metadata["Name"]).lower() for each in importlib.metadata.distributions() if each.metadata["Name"]}
-    own = {"onnxruntime-gpu", "onnxruntime-directml", "onnxruntime-openvino", "onnxruntime-rocm", "onnxruntime-silicon"}
-    return sorted(names & {"onnxruntime", *own})
+    return sorted(names & RUNTIMES)
 
 
 def available_devices() -> list[str]:
-    """The devices whose provider is installed here, the CPU last. Whether one works is only known once it is used."""
+    """The devices whose provider is installed here, the CPU last. Whether one works shows only when it is used."""
     return [name for name, kind in KINDS.items() if _is_installed(kind)] + ["cpu"]
 
 
-def open_on(device: Device, content: bytes, path: Path, options: Any) -> tuple[InferenceSession, str]:
+def open_on(device: Device, content: bytes, path: Path, options: Callable[[], Any]) -> tuple[InferenceSession, str]:
     """Open a session for a model on a device.
 
     Args:
         device: "auto" tries what is installed and falls back to the CPU.
         content: the model.
         path: where it comes from, for messages.
-        options: onnxruntime.SessionOptions; used for one session only.
+        options: makes onnxruntime.SessionOptions; called for each session that is tried.
 
     Returns:
         The session, and the name of the device that it runs on.
 
     Raises:
-        BadInput: the device is not there or does not work.
+        BadInput: the device is not available or does not work.
         Exception: ONNX Runtime cannot run the model at all; its exceptions have no common base class.
     """
     runtime = _runtime()
@@ -174,7 +181,7 @@ def _runtime() -> ModuleType:
 def _missing(name: str, kind: Kind) -> BadInput:
     twice = overwritten()
     return BadInput(
-        f"The device {name} is not there: ONNX Runtime here has {', '.join(available_devices())}. "
+        f"The device {name} is not available: ONNX Runtime here has {', '.join(available_devices())}. "
         + (twice or f"To get it: {kind.install}. Or use --device auto.")
     )
 

@@ -23,6 +23,8 @@ class Model(ABC):
     """A decoder may shrink pictures as long as both sides keep at least this many pixels."""
     most_together: int = 1
     """The number of pictures that are best described at once: 1 on a CPU."""
+    device: str = "cpu"
+    """The name of the device that it runs on, as for `set_device`."""
 
     @property
     @abstractmethod
@@ -50,7 +52,7 @@ class Model(ABC):
         return descriptors
 
     def prepare(self, picture: npt.NDArray[np.uint8]) -> npt.NDArray[Any]:
-        """Do for one picture what can be done by another thread before `embed_prepared`. Thread-safe."""
+        """Do the part of the work on one picture that another thread can do before `embed_prepared`. Thread-safe."""
         return picture
 
     def embed_prepared(self, prepared: Sequence[npt.NDArray[Any]]) -> npt.NDArray[np.float32]:

@@ -65,7 +65,7 @@ def _is_there(name: str) -> bool:
 
 
 def _library(name: str) -> bytes:
-    """A library; the large ones are compressed in the installation, which is 33 MB smaller for it."""
+    """The content of a library. The large ones are compressed, which makes the installation 33 MB smaller."""
     compressed = VENDOR / f"{name}.xz"
     return lzma.decompress(compressed.read_bytes()) if compressed.is_file() else (VENDOR / name).read_bytes()
 

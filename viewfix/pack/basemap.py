@@ -29,7 +29,7 @@ def basemap_of(own: BasemapFile, given: Path | None, *, wanted: bool) -> bytes |
     archive = Archive(path)
     if archive.size > MOST_BYTES:
         raise BadInput(
-            f"The base map {path} has {archive.size / 1e6:,.0f} MB, and a phone keeps at most {MOST_BYTES / 1e6:,.0f} "
+            f"The base map {path} is {archive.size / 1e6:,.0f} MB, and a phone keeps at most {MOST_BYTES / 1e6:,.0f} "
             "MB. Make one for the area of the map: viewfix basemap add MAP city.osm.pbf"
         )
     return path.read_bytes()

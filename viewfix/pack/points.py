@@ -1,4 +1,4 @@
-"""A point of interest in the form of points.json: with its outline, if it has one that matters."""
+"""A point of interest as an entry of points.json, with its outline unless the outline is small."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ FARTHEST_STEPS = 1_000_000
 """The corners of an outline are at most 10 degrees from its point."""
 
 SMALL_M = 8.0
-"""An outline that lies within this of its point is left out: the point says as much."""
+"""An outline that lies within this distance of its point is left out."""
 
 
 def packed_point(point: PointOfInterest) -> dict[str, Any]:
@@ -36,7 +36,7 @@ def packed_point(point: PointOfInterest) -> dict[str, Any]:
 
 
 def packed_outline(point: PointOfInterest) -> list[int]:
-    """The corners relative to the point, in STEP_DEG: latitude, longitude, latitude, … ; [] if it does not matter."""
+    """The corners relative to the point, in STEP_DEG: latitude, longitude, …; [] if it is too small or too large."""
     corners, last = point.outline, len(point.outline) - 1
     if len(corners) < 2 or all(distance_m(point.position, Position(*corner)) <= SMALL_M for corner in corners):
         return []

@@ -11,13 +11,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from .access import AGAINST, ALONG
-from .graph import STEP_DEG, Graph, Ints
+from .graph import METRES_A_DEGREE, STEP_DEG, Graph, Ints
 from .speeds import FASTEST_KMH, Mode, cost_a_metre
 from .turns import TURN_CYCLE, TURN_DRIVE
 
-METRES_A_DEGREE = 111_320.0
-HURRY = 0.97
-"""The estimate of A* is a little less than the straight line: positions are rounded, and the plane is flat."""
+SLACK = 0.97
+"""The estimate of A* is a little shorter than the straight line: positions are rounded, and the plane is flat."""
 
 AT_JUNCTION_M = 0.001
 """A place that is nearer than this to a junction is at it; no turn is needed to get on or off its road."""
@@ -50,14 +49,14 @@ class Piece:
 
 
 Came = dict[int, tuple[int, bool, int]]
-"""State: the edge on which one came, whether along it, and the state before."""
+"""For each state, the edge that led to it, whether along its direction, and the state before."""
 
 
 class Search:
     """The arcs of one mode. Any number of threads may use it.
 
-    A state of the search is a junction. If some turns are forbidden, it is the arc on which one came to a junction:
-    twice the edge, plus 1 against its direction; or, where the way starts at a junction, all arcs and the junction.
+    A state of the search is a junction. If some turns are forbidden, it is the arc that led to a junction: twice the
+    edge, plus 1 against its direction. Where the way starts at a junction, it is the number of arcs plus the junction.
     """
 
     def __init__(self, graph: Graph, mode: Mode, access: Ints) -> None:
@@ -72,7 +71,7 @@ class Search:
         self._fastest_kmh = FASTEST_KMH[mode]
 
     def way(self, start: OnRoad, end: OnRoad) -> list[Piece] | None:
-        """The best way between two places; if every way has a forbidden turn, the best one with it. None if none."""
+        """The best way between two places, with a forbidden turn only if every way has one; None if there is no way."""
         found = self._way(start, end, by_arc=True) if self._banned else None
         return found or self._way(start, end, by_arc=False)
 
@@ -133,7 +132,7 @@ class Search:
         return int(ends[state >> 1])
 
     def _banned_after(self, state: int, choices: int) -> frozenset[int]:
-        """The edges on which one must not go on. Cars do not turn around but at the end of a road."""
+        """The edges on which one must not continue. Cars turn around only at the end of a road."""
         banned = self._banned.get(state, frozenset())
         return banned if self._turns_around or choices < 2 or state >= self._free else banned | {state >> 1}
 
@@ -144,7 +143,7 @@ class Search:
         return abs(end.at_m - start.at_m) * self.cost_a_metre(start.edge)
 
     def cost_a_metre(self, edge: int) -> float:
-        """What a metre of an edge costs, in seconds that it feels like."""
+        """The cost of a metre of an edge: seconds, weighted by how the road feels."""
         length_m = self._lengths_m[edge]
         return float(self._costs[edge] / length_m) if length_m else 0.0
 
@@ -165,10 +164,10 @@ class Search:
         return found
 
     def _estimate(self, junction: int, end: OnRoad) -> float:
-        """A cost that the way from a junction to the end cannot be below."""
+        """A lower bound for the cost from a junction to the end."""
         y_deg = self._lats[junction] - end.lat
         x_deg = (self._lons[junction] - end.lon) * math.cos(math.radians(end.lat))
-        return HURRY * math.hypot(x_deg, y_deg) * METRES_A_DEGREE * 3.6 / self._fastest_kmh
+        return SLACK * math.hypot(x_deg, y_deg) * METRES_A_DEGREE * 3.6 / self._fastest_kmh
 
 
 def _arcs_by_start(graph: Graph, access: Ints) -> tuple[list[int], list[tuple[int, int, bool]]]:
@@ -185,7 +184,7 @@ def _arcs_by_start(graph: Graph, access: Ints) -> tuple[list[int], list[tuple[in
 
 
 def _banned_turns(graph: Graph, mode: int) -> dict[int, frozenset[int]]:
-    """For each arc after which something is forbidden, the edges on which one must not go on."""
+    """For each arc after which a turn is forbidden, the edges on which one must not continue."""
     found: defaultdict[int, set[int]] = defaultdict(set)
     for come, go, modes in graph.turns.tolist():
         if modes & mode:

@@ -1,4 +1,4 @@
-"""Make a road graph of ways: split at junctions and barriers, keep what is connected, name, join, number."""
+"""Build a road graph from ways: split at junctions and barriers, keep what is connected, then name, join and number."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from ..geo import wrap_lon_deg
 from .access import CAR_ROADS, CYCLE, DRIVE, WALK
 from .components import labels_of
-from .graph import GATE, Graph
+from .graph import GATE, METRES_A_DEGREE, Graph
 from .numbering import lengths_of, numbered
 from .osm import RoadData
 from .pieces import RoadPiece
@@ -20,7 +20,6 @@ LEAST_COMPONENT_M = 2000.0
 """Roads that connect to less than this of other roads, such as a courtyard behind a gate, are left out."""
 
 SIDEWALKS = {"footway", "path", "cycleway", "pedestrian"}
-METRES_A_DEGREE = 111_320.0
 
 
 def build(data: RoadData, attribution: str | None = None, licence: str | None = None) -> Graph | None:

@@ -127,7 +127,7 @@ def _from_numbers(header: Header, numbers: Ints, total: int) -> Graph:
     columns = (starts, starts + spans, kinds, names, lengths, counts)
     tables = (header.kinds, header.names)
     graph = Graph(lats, lons, *columns, steps[0], steps[1], *tables, header.attribution, header.licence, turns)
-    _refuse_strangers(graph)
+    _refuse_unknown(graph)
     if header.version > 1:
         steps = np.stack([steps[0] + _expected(lats, graph), steps[1] + _expected(lons, graph)])
     shape_lats, shape_lons = _absolute(steps[0], lats, graph), _absolute(steps[1], lons, graph)
@@ -137,7 +137,7 @@ def _from_numbers(header: Header, numbers: Ints, total: int) -> Graph:
     return replace(graph, lengths_dm=DM_A_UNIT * (from_zigzag(lengths) + _drawn_units(graph, header.lon_ppm)))
 
 
-def _refuse_strangers(graph: Graph) -> None:
+def _refuse_unknown(graph: Graph) -> None:
     """Refuse an edge with a junction, a kind or a name that does not exist, and a turn with such an edge."""
     tables = len(graph.lats), len(graph.kind_table), len(graph.name_table)
     for what, values, end in zip(("junction", "kind", "name"), (graph.ends, graph.kinds, graph.names), tables,
@@ -158,17 +158,17 @@ def _checked(graph: Graph, header: Header) -> Graph:
         if len(values) and int(np.abs(values).max()) > (limit + 1e-5) * 1e5:
             _refuse("a position is not on Earth")
     if header.edges and int(graph.lengths_dm.min()) < 0:
-        _refuse("an edge is shorter than nothing")
+        _refuse("the length of an edge is negative")
     return graph
 
 
 def _lon_ppm(lats: Ints) -> int:
-    """How long a degree of longitude is in the middle of a graph, in millionths of a degree of latitude."""
+    """The length of a degree of longitude at the median latitude, in millionths of a degree of latitude."""
     return round(1e6 * math.cos(math.radians(float(np.median(lats)) * 1e-5))) if len(lats) else 0
 
 
 def _drawn_units(graph: Graph, lon_ppm: int) -> Ints:
-    """(E,) the length of the stored shape of each edge, in half metres. The same in JavaScript, to the last bit."""
+    """(E,) the length of the stored shape of each edge, in half metres; the same as in JavaScript, to the last bit."""
     sizes = graph.shape_counts + 2
     firsts = np.cumsum(sizes) - sizes
     inner = np.ones(int(sizes.sum()), bool)
@@ -188,7 +188,7 @@ def _drawn_units(graph: Graph, lon_ppm: int) -> Ints:
 
 
 def _expected(junctions: Ints, graph: Graph) -> Ints:
-    """For each point of a shape, the step to it if the edge were straight and its points at equal distances."""
+    """For each point of a shape, the step to it if the edge were straight and its points evenly spaced."""
     spans, parts = junctions[graph.ends] - junctions[graph.starts], graph.shape_counts + 1
     expected: Ints = np.repeat((2 * spans + parts) // (2 * parts), graph.shape_counts)
     return expected
@@ -215,7 +215,7 @@ def _absolute(steps: Ints, junctions: Ints, graph: Graph) -> Ints:
 
 
 def _names_as_they_come(graph: Graph) -> Graph:
-    """The same graph with its names in the order of the first edge of each, and without those of no edge."""
+    """The same graph with its names in the order of their first edges, and without unused ones."""
     used, first, which = np.unique(np.append(0, graph.names), return_index=True, return_inverse=True)
     order = np.argsort(first)
     number = np.empty_like(order)
@@ -225,7 +225,7 @@ def _names_as_they_come(graph: Graph) -> Graph:
 
 
 def _as_they_come(names: Ints) -> Ints:
-    """0 for no name, 1 for the next one of the table, else 2 more than how many came after it."""
+    """0 for no name, 1 for the next one of the table; for an earlier name, 2 plus the number of newer ones."""
     newest = np.maximum.accumulate(np.append(0, names))[:-1]
     return np.where(names == 0, 0, np.where(names > newest, 1, 2 + newest - names))
 

@@ -12,6 +12,8 @@ Ints = npt.NDArray[np.int64]
 STEP_DEG = 1e-5
 """The unit of coordinates: 1.1 m of latitude."""
 
+METRES_A_DEGREE = 111_320.0
+
 DM_A_UNIT = 5
 """The lengths of a graph that was built are multiples of this, so that few bytes store them exactly."""
 

@@ -11,8 +11,8 @@ import numpy as np
 from ..geo import wrap_lon_deg
 from ..types import Position
 from .access import AGAINST, ALONG, FERRY
-from .astar import METRES_A_DEGREE, OnRoad, Piece, Search
-from .graph import STEP_DEG, Graph, Ints
+from .astar import OnRoad, Piece, Search
+from .graph import METRES_A_DEGREE, STEP_DEG, Graph, Ints
 from .speeds import MASKS, Mode, seconds_a_metre
 
 SNAP_M = (40.0, 150.0, 1000.0)
@@ -29,9 +29,8 @@ class Network:
         access = np.array([kind.access & MASKS[mode] for kind in graph.kind_table], np.int64)
         self._access = access[graph.kinds]
         ferries = np.array([kind.road == FERRY for kind in graph.kind_table], bool)
-        self._is_ground = (self._access > 0) & ~ferries[
-            graph.kinds
-        ]  # a photo is not taken in the middle of a ferry line
+        # A photo is not taken in the middle of a ferry line.
+        self._is_ground = (self._access > 0) & ~ferries[graph.kinds]
         self._masks = self._access.tolist()
         self._starts, self._ends_of = graph.starts.tolist(), graph.ends.tolist()
         self.lengths_m = (graph.lengths_dm / 10.0).tolist()

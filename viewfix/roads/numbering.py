@@ -1,4 +1,4 @@
-"""Make the columns of a road graph of pieces of road, in an order and a form that take few bytes."""
+"""Turn pieces of road into the columns of a road graph, in an order and a form that take few bytes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from ..geo import lengths_m, wrap_lon_deg
 from ..optional import optional
-from .graph import DM_A_UNIT, MOST_EDGES, STEP_DEG, Graph, Kind
+from .graph import DM_A_UNIT, METRES_A_DEGREE, MOST_EDGES, STEP_DEG, Graph, Kind
 from .osm import RoadData
 from .pieces import RoadPiece
 from .turns import forbidden_turns
@@ -18,14 +18,13 @@ from .turns import forbidden_turns
 SIMPLIFY_M = 2.0
 """How far a simplified shape may be from the road as it was drawn. Lengths are those of the drawn road."""
 
-METRES_A_DEGREE = 111_320.0
 
 Whole = tuple[int, int]
 """(lat, lon) in steps of STEP_DEG."""
 
 
 def numbered(edges: list[RoadPiece], data: RoadData, attribution: str | None, licence: str | None) -> Graph:
-    """Number junctions along the roads, edges by their junctions and names as they come, so that differences are small.
+    """Number junctions along the roads, edges by junctions, and names by first use, so that differences are small.
 
     Raises:
         ValueError: there are too many edges.

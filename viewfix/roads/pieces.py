@@ -1,4 +1,4 @@
-"""A piece of road between two junctions, while a graph is being made."""
+"""A piece of road between two junctions, while a graph is being built."""
 
 from __future__ import annotations
 

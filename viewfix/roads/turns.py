@@ -12,7 +12,7 @@ from .pieces import RoadPiece
 
 MOST_RULES = 1_000_000
 TURN_CYCLE, TURN_DRIVE = 1, 2
-"""The bits of a forbidden turn: for whom it is forbidden."""
+"""The bits that say for whom a turn is forbidden."""
 
 _FOR_ALL = ("restriction",)
 _FOR_CARS = ("restriction:motorcar", "restriction:motor_vehicle")
@@ -22,7 +22,7 @@ _MODES = {TURN_CYCLE: CYCLE, TURN_DRIVE: DRIVE}
 
 @dataclass(frozen=True, slots=True)
 class TurnRule:
-    """What a relation says: from one way at a node into another one not, or into no other one than it."""
+    """A restriction: at the node `via`, the turn from one way into another is forbidden, or the only one allowed."""
 
     from_way: int
     via: int
@@ -42,7 +42,7 @@ class Turn:
 
 
 def rule_of(relation: Element) -> TurnRule | None:
-    """The rule of a relation at one node; None if it is another relation, or leads over a way."""
+    """The rule of a relation at one node; None if it is another kind of relation, or leads over a way."""
     tags = relation.tags
     modes = TURN_CYCLE | TURN_DRIVE
     value = next((tags[key] for key in _FOR_ALL if key in tags), None)
@@ -53,7 +53,7 @@ def rule_of(relation: Element) -> TurnRule | None:
     modes &= ~TURN_DRIVE if {"motorcar", "motor_vehicle"} & set(excepted) else -1
     if value is None or not value.startswith(("no_", "only_")) or not modes:
         return None
-    if not tags.keys().isdisjoint(_TIMES):  # it holds at some hours only; a route has none
+    if not tags.keys().isdisjoint(_TIMES):  # it holds at some hours only, and a route has no time of day
         return None
     parts = [[each for each in relation.members if each.role == role] for role in ("from", "via", "to")]
     if any(len(part) != 1 for part in parts):
@@ -65,7 +65,7 @@ def rule_of(relation: Element) -> TurnRule | None:
 
 
 def forbidden_turns(rules: Iterable[TurnRule], pieces: Sequence[RoadPiece]) -> list[Turn]:
-    """The turns between pieces that the rules forbid. A rule whose ways are not clear at its node is left out."""
+    """The turns between pieces that the rules forbid. A rule whose ways are ambiguous at its node is left out."""
     rules = list(rules)
     vias = {rule.via for rule in rules}
     at: defaultdict[int, list[tuple[int, bool]]] = defaultdict(list)  # (piece, whether it ends there)
@@ -96,7 +96,7 @@ def _way_at(pieces: Sequence[RoadPiece], end: tuple[int, bool]) -> int:
 
 
 def _passable(pieces: Sequence[RoadPiece], come: tuple[int, bool], go: tuple[int, bool]) -> int:
-    """Those who may make a turn at all, but for its rule."""
+    """The bits of those who could make a turn if no rule forbade it."""
     arrive = pieces[come[0]].access & (ALONG if come[1] else AGAINST)
     leave = pieces[go[0]].access & (AGAINST if go[1] else ALONG)
     return sum(bit for bit, mask in _MODES.items() if arrive & mask and leave & mask)

@@ -1,4 +1,4 @@
-"""The motion in the pictures of a film, by a few hundred pairs of frames."""
+"""The motion in the pictures of a film, measured on a few hundred pairs of frames."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PAIR_S = 0.1
 
 
 def film_motion(film: Film) -> Motion:
-    """Measure how fast the picture moves, about once a second, at frames that can be decoded alone."""
+    """Measure how fast the picture moves, about once a second; each pair begins with a keyframe."""
     step_s = max(LEAST_STEP_S, film.duration_s / MOST_SAMPLES)
     pair_s = max(PAIR_S, film.frame_s)
     times_s: list[float] = []

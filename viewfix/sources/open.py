@@ -219,5 +219,6 @@ def _no_photos(path: Path) -> BadInput:
             return BadInput(f"There are no photos in {path}: {listing.trouble}")
         kinds.update(Path(name).suffix.lower() or "no ending" for name in listing.names)
     seen = ", ".join(f"{count} x {kind}" for kind, count in kinds.most_common(4)) or "nothing at all"
-    looked = "JPEG, PNG, WebP, HEIC, AVIF or TIFF"
-    return BadInput(f"There are no photos in {path}: it contains {seen}. Pass a folder with {looked} files.")
+    has_films = any(is_film("name" + kind) for kind in kinds)  # clips beside photos are left alone: films are named
+    looked = "JPEG, PNG, WebP, HEIC, AVIF or TIFF files" + (", or the films themselves" if has_films else "")
+    return BadInput(f"There are no photos in {path}: it contains {seen}. Pass a folder with {looked}.")

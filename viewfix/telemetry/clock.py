@@ -23,7 +23,7 @@ CLOCK_ERROR_S = 300.0
 """The clock of a camera is not farther off than this, apart from its zone."""
 
 MATTERS_S = 1.0
-"""A clock that is off by less is left alone: receivers are late by as much."""
+"""A clock that is off by less is not corrected: positions of a receiver are late by as much."""
 
 _OFFSET = re.compile(r"([+-])(\d{1,2}):?(\d{2})?")
 
@@ -121,7 +121,7 @@ def film_begins(
 def _without_a_clock(
     name: str, duration_s: float, track: Track, clock: ClockOptions, motion: MeasureMotion | None
 ) -> Begins:
-    """Where a film without a time lies on a track: where the caller says, or where its motion clearly fits."""
+    """Place a film without a time on a track: where the caller says, or where its motion clearly fits."""
     if clock.offset_s is not None:
         return Begins(clock.offset_s)
     if motion is not None and varies(track, track.begins_s, track.ends_s):
@@ -140,14 +140,13 @@ def _without_a_clock(
 
 
 def _corrected(name: str, found: Begins, duration_s: float, track: Track, motion: MeasureMotion | None) -> Begins:
-    """Correct a clock by the motion in the pictures, if that clearly says so; and tell what was found."""
-    from_s, to_s = found.begins_s - CLOCK_ERROR_S, found.begins_s + CLOCK_ERROR_S
+    """Correct a clock by the motion in the pictures, if the match is clear; a note says what was found."""
     if motion is None or not varies(track, found.begins_s, found.begins_s + duration_s):
         return found
-    match = match_motion(motion(), track, from_s, to_s)
-    notes = [] if found.note is None else [found.note]
+    match = match_motion(motion(), track, found.begins_s - CLOCK_ERROR_S, found.begins_s + CLOCK_ERROR_S)
     if match is None:
         return found
+    notes = [] if found.note is None else [found.note]
     off_s = match.begins_s - found.begins_s
     if not match.is_clear:
         notes.append(

@@ -1,7 +1,7 @@
-"""The clock of a camera against that of a track, by what moves: pictures change while the camera moves, not at a stop.
+"""Compare the clock of a camera with that of a track by motion: pictures change while the camera moves, not at a stop.
 
 The motion in the pictures of a film is correlated with the speed of the track at every possible offset. At constant
-speed every offset fits alike; so an offset counts only if it is significant, and clearly better than all others.
+speed every offset fits equally well, so an offset counts only if it is significant and clearly better than all others.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ STEP_S = 0.25
 """The offsets that are tried are this far apart."""
 
 MOST_SEARCHED_S = 100_000.0
-"""The longest track, film included, to search: 28 hours, so that a wrong time costs neither hours nor memory."""
+"""The longest time to search, that of the film included: 28 hours. A track with wrong times may last for years."""
 
 LEAST_SAMPLES = 30
 LEAST_COVERED = 0.6
 """The least share of the film during which the track must have a speed."""
 
 LEAST_VARIATION = 0.2
-"""The standard deviation of the speed, as a share of its mean, below which pictures are not even looked at."""
+"""The standard deviation of the speed, as a share of its mean, below which no frame is decoded."""
 
 LEAST_CORRELATION = 0.5
 LEAST_SIGNIFICANCE = 5.0
-"""In standard deviations of chance: far, because thousands of offsets are tried."""
+"""In standard deviations of chance. It is high because thousands of offsets are tried."""
 
 LEAST_LEAD = 2.0
 """How much better the best offset must be than any other, in standard deviations of their difference."""
@@ -41,7 +41,7 @@ OTHER_S = 10.0
 
 MOST_ERROR_S = 5.0
 CLIPPED_SHARE = 0.95
-"""Motion beyond this quantile counts no more: a turn or a passing car moves the picture more than any speed."""
+"""Motion is cut off at this quantile: a turn or a passing car changes the picture more than any speed does."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Match:
     """The time on a track's clock at which a film begins, by its motion.
 
     `correlation` is that with the speed of the track, `elsewhere` the best one of other offsets, and `error_s` how far
-    the offset may be wrong. `is_clear` is set if the match can be relied on.
+    the offset may be wrong. `is_clear`: the match can be relied on.
     """
 
     begins_s: float
@@ -73,7 +73,7 @@ def varies(track: Track, from_s: float, to_s: float) -> bool:
         return False
     speeds = track.speeds_mps(np.arange(from_s, to_s, 1.0))
     speeds = speeds[~np.isnan(speeds)]
-    return len(speeds) >= LEAST_SAMPLES and float(speeds.std()) >= LEAST_VARIATION * float(speeds.mean())
+    return len(speeds) >= LEAST_SAMPLES and float(speeds.std()) > LEAST_VARIATION * float(speeds.mean())
 
 
 def match_motion(motion: Motion, track: Track, from_s: float, to_s: float) -> Match | None:

@@ -127,7 +127,7 @@ class Track:
         return Fixed(position, self._heading_deg(time_s, one, other, share), _mixed(one, other, share))
 
     def speeds_mps(self, times_s: Floats) -> Floats:
-        """(N,) the speed at each of (N,) times, over two seconds; NaN where it is not known."""
+        """(N,) the speed at each of (N,) times, over SPEED_WINDOW_S; NaN where it is not known."""
         if not self.points:
             return np.full(len(times_s), np.nan)
         ends = [np.clip(times_s + way * SPEED_WINDOW_S / 2, self.begins_s, self.ends_s) for way in (-1, 1)]

@@ -21,7 +21,7 @@ CONNECT_S = 10.0
 """How long to wait for a connection to the head node. Ray itself would try for minutes."""
 
 ATTEMPTS = 3
-"""How often to connect to ray://. The head starts a server for each client, and that server may die as it starts."""
+"""How often to try ray://. The head starts a server for each client, and that server may die while it starts."""
 
 
 @dataclass(frozen=True, slots=True)

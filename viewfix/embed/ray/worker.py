@@ -59,9 +59,10 @@ Result = Described | Skipped | Absent
 def describe_chunk(
     chunk: Sequence[Pending], job: Job, downloaded: Mapping[str, bytes] | None = None
 ) -> list[Result] | WorkerFailure:
-    """Describe a few photos, one after the other, because a worker has one core. Errors are returned, not raised.
+    """Describe a few photos: in batches on an accelerator, else one by one, because a worker has one core.
 
-    `downloaded` has the pictures of services by their `copy`, a path that only the driver's machine has.
+    `downloaded` has the pictures of services by their `copy`, a path that only the driver's machine has. Errors are
+    returned, not raised.
     """
     try:
         if job.version != __version__:
@@ -103,20 +104,21 @@ def _result(item: Pending, described: Outcome) -> Result:
     return replace(described, copy=item.copy) if isinstance(described, Described) else described
 
 
-_loaded: dict[str, Model] = {}
-"""Loaded models by fingerprint: a Ray process serves many tasks, and loads the model only for the first."""
+_loaded: dict[tuple[str, Device], Model] = {}
+"""Loaded models by fingerprint and device: a Ray process serves many tasks, and loads the model only for the first."""
 
 
 def _model(job: Job) -> Model:
-    if job.fingerprint not in _loaded:
+    wanted = job.fingerprint, job.device
+    if wanted not in _loaded:
         model = _read(optional("ray").get(job.content[0])) if job.content else _shipped(job.model)
         if model.fingerprint != job.fingerprint:
             raise ModelMismatch(
                 f"its model {job.model} has the fingerprint {model.fingerprint}, but the driver's has "
                 f"{job.fingerprint}. Install the same viewfix on all machines."
             )
-        _loaded[job.fingerprint] = model
-    return _loaded[job.fingerprint]
+        _loaded[wanted] = model
+    return _loaded[wanted]
 
 
 def _shipped(name: str) -> Model:

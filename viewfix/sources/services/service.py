@@ -25,8 +25,8 @@ class Item:
     `id` begins with the name of the service and is unique. `address` identifies the picture in a map and never
     changes; it may be the page of the picture instead of its pixels. `version` changes whenever the pixels may have
     changed. `panorama`: it is equirectangular, shows `extent` of the sphere, and `heading_deg` is the direction of the
-    centre of the sphere. `order`
-    sorts the pictures of a street: by sequence, then by rank in it. `size_bytes` may be approximate.
+    centre of the sphere. `order` sorts the pictures of a street: by sequence, then by rank in it. `size_bytes` may be
+    approximate.
     """
 
     id: str

@@ -138,9 +138,9 @@ def photo_of(item: Item) -> Photo:
 def photos_of(item: Item, reading: SourceOptions = USUAL_OPTIONS) -> list[Photo]:
     """The photos of a map that a picture becomes: one, or one for each view of a panorama."""
     photo = photo_of(item)
-    return (
-        [photo] if _is_used_whole(item, reading) else views_of_panorama(photo, count=reading.views, extent=item.extent)
-    )
+    if _is_used_whole(item, reading):
+        return [photo]
+    return views_of_panorama(photo, count=reading.views, extent=item.extent)
 
 
 def _is_used_whole(item: Item, reading: SourceOptions) -> bool:

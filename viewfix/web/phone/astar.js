@@ -10,14 +10,14 @@ export const METRES_A_DEGREE = 111_320;
 export const RADIANS = Math.PI / 180;
 export const ALONG = 0b010101;
 export const AGAINST = 0b101010;
-const HURRY = 0.97;
+const SLACK = 0.97;
 const AT_JUNCTION_M = 0.001;
 /** The bits of a forbidden turn. @type {Record<string, number>} */
 const TURN_OF = { walk: 0, cycle: 1, drive: 2 };
 
 /**
- * The arcs of one mode. A state of the search is a junction. If some turns are forbidden, it is the arc on which one came
- * to a junction: twice the edge, plus 1 against its direction; or, where the way starts at a junction, all arcs and the junction.
+ * The arcs of one mode. A state of the search is a junction. If some turns are forbidden, it is the arc that led to a
+ * junction: twice the edge, plus 1 against its direction. Where the way starts at a junction, it is the number of arcs plus the junction.
  */
 export class Search {
   /**
@@ -63,7 +63,7 @@ export class Search {
     });
   }
 
-  /** The best way; if every way has a forbidden turn, the best one with it. @param {OnRoad} start @param {OnRoad} end @returns {Piece[] | null} */
+  /** The best way, with a forbidden turn only if every way has one. @param {OnRoad} start @param {OnRoad} end @returns {Piece[] | null} */
   way(start, end) {
     return (this.banned.size ? this.wayBy(start, end, true) : null) ?? this.wayBy(start, end, false);
   }
@@ -95,8 +95,8 @@ export class Search {
       closed[state] = cost;
       const junction = byArc ? this.junctionOf(state) : state;
       const there = finish.get(junction);
-      const isOff = there && byArc && there.cost && this.isBanned(state, end.edge, junction);
-      if (there && cost + there.cost < best && !isOff) [best, last] = [cost + there.cost, state];
+      const isForbidden = there && byArc && there.cost && this.isBanned(state, end.edge, junction);
+      if (there && cost + there.cost < best && !isForbidden) [best, last] = [cost + there.cost, state];
       for (let n = this.first[junction]; n < this.first[junction + 1]; n++) {
         const edge = this.arcEdge[n];
         const onward = cost + this.costs[edge];
@@ -127,7 +127,7 @@ export class Search {
     return (state & 1 ? this.graph.starts : this.graph.ends)[state >> 1];
   }
 
-  /** Whether one must not go on on an edge. Cars do not turn around but at the end of a road. @param {number} state @param {number} edge @param {number} junction */
+  /** Whether one must not continue on an edge. Cars turn around only at the end of a road. @param {number} state @param {number} edge @param {number} junction */
   isBanned(state, edge, junction) {
     const turnsAround = this.mode !== "drive" || this.first[junction + 1] - this.first[junction] < 2;
     return (edge === state >> 1 && !turnsAround) || Boolean(this.banned.get(state)?.has(edge));
@@ -163,10 +163,10 @@ export class Search {
     return found;
   }
 
-  /** A cost that the way from a junction to the end cannot be below. @param {number} junction @param {OnRoad} end */
+  /** A lower bound for the cost from a junction to the end. @param {number} junction @param {OnRoad} end */
   estimate(junction, end) {
     const y = this.graph.lats[junction] * STEP_DEG - end.lat;
     const x = (this.graph.lons[junction] * STEP_DEG - end.lon) * Math.cos(end.lat * RADIANS);
-    return (HURRY * Math.hypot(x, y) * METRES_A_DEGREE * 3.6) / FASTEST_KMH[this.mode];
+    return (SLACK * Math.hypot(x, y) * METRES_A_DEGREE * 3.6) / FASTEST_KMH[this.mode];
   }
 }

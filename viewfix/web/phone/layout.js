@@ -10,7 +10,7 @@ const THEMES = ["system", "light", "dark"];
 
 /** @typedef {ReturnType<typeof layout>} Layout */
 
-/** Load the styles of the app; one that cannot be loaded is left out. */
+/** Load the styles of the app; one that cannot be loaded is skipped. */
 export const loadStyles = () => Promise.all(STYLES.map(styled));
 
 /** @param {string} name */

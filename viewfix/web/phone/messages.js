@@ -1,4 +1,4 @@
-// Messages: lines that disappear by themselves, the state of an update and of GPS, and what stands where the answer will be.
+// Messages: lines that disappear by themselves, the state of an update and of GPS, and what is shown in place of the answer.
 
 import { element } from "../shared/dom.js";
 import { distance, percent, t } from "../shared/language.js";
@@ -42,14 +42,14 @@ export class Messages {
     parts.gps.checked = gps.state !== "off";
   }
 
-  /** A photo is being located. @param {string} address of the photo */
+  /** Say that a photo is being located. @param {string} address of the photo */
   busy(address) {
     const picture = element("img", { src: address, alt: "" });
     picture.addEventListener("error", () => picture.remove());
     this.parts.content.replaceChildren(element("div", { class: "busy" }, picture, element("p", { role: "status" }, t("busy.title"))));
   }
 
-  /** What was chosen is not a photo. */
+  /** Say that the chosen file is not a photo. */
   notAPhoto() {
     this.parts.content.replaceChildren(element("div", { class: "failure", role: "alert" }, element("h2", {}, t("failure.title")), element("p", {}, t("phone.not_a_photo"))));
   }

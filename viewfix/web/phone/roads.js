@@ -74,11 +74,11 @@ export function readRoads(buffer) {
   next.end();
   const lines = { lats, lons, starts, ends, firsts, shapeLats, shapeLons };
   const lengths = drawnUnits(lines, lonPpm).map((units, n) => DM_A_UNIT * (units + extra[n]));
-  if (lengths.some((length) => length < 0)) refuse("an edge of roads.bin is shorter than nothing");
+  if (lengths.some((length) => length < 0)) refuse("the length of an edge of roads.bin is negative");
   return { ...lines, kinds, names, lengths, kindTable, nameTable, turns, credit: credit.join(", ") || null };
 }
 
-/** The names of edges: 0 for none, 1 for the next of the table, else 2 more than how many came after it. @param {number} edges @param {() => number} next @param {number} count */
+/** The names of edges: 0 for none, 1 for the next of the table; for an earlier name, 2 plus the number of newer ones. @param {number} edges @param {() => number} next @param {number} count */
 function namesOf(edges, next, count) {
   let newest = 0;
   return Uint32Array.from({ length: edges }, () => {

@@ -1,4 +1,4 @@
-// The settings: language, theme, how one travels, and facts about the app.
+// The settings: language, theme, the mode of travel, and facts about the app.
 
 import { element } from "../shared/dom.js";
 import { keep, kept } from "../shared/kept.js";
@@ -12,7 +12,7 @@ export class Settings {
     this.onUpdate = onUpdate;
   }
 
-  /** How the camera travels. */
+  /** The mode of travel that was chosen. */
   get mode() {
     return this.parts.settings.mode.value;
   }
@@ -35,7 +35,7 @@ export class Settings {
       radio.addEventListener("change", () => setTheme(radio.value));
     }
     mode.value = kept("viewfix.mode") ?? "auto";
-    if (mode.value === "") mode.value = "auto"; // what was kept is none of them
+    if (mode.value === "") mode.value = "auto"; // the stored one is unknown
     mode.addEventListener("change", () => keep("viewfix.mode", mode.value));
     update.addEventListener("click", this.onUpdate);
   }
