@@ -231,6 +231,15 @@ def test_the_command_reports_a_missing_folder_in_one_line(capsys: pytest.Capture
     assert "does not exist" in capsys.readouterr().err
 
 
+def test_without_watchfiles_the_command_builds_nothing(
+    street: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "watchfiles", None)
+    assert run(["watch", str(tmp_path / "home.map"), str(street)]) == 4
+    assert "pip install 'viewfix[watch]'" in capsys.readouterr().err
+    assert not (tmp_path / "home.map").exists()
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows cannot send Ctrl-C to one process")
 def test_the_command_adds_a_photo_and_ends_cleanly_on_ctrl_c(street: Path, tmp_path: Path) -> None:

@@ -43,9 +43,11 @@ def command(  # noqa: PLR0913  one for each option
     that does not exist is built first.
     """
     from ..map import Map
+    from ..optional import optional
     from ..store.store import Store
     from ..watch import WatchOptions, watch
 
+    optional("watchfiles")  # now, and not after an hour of building
     with console.progress(quiet=quiet) as report:
         if Store.exists(place):
             city = Map.open(place, progress=report)

@@ -80,7 +80,7 @@ def _pictures(root: Path, problems: list[str]) -> Iterator[_Picture]:
             yield printable(listing.id_of(name)), path, siblings, _stamp(path), stamps
     if others:
         problems.append(
-            f"{others} pictures of other kinds were left out, such as {first}. Save them as JPEG to place them."
+            f"Pictures of other kinds left out: {others}, such as {first}. Save them as JPEG to place them."
         )
 
 
