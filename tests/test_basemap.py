@@ -209,6 +209,13 @@ def test_one_command_adds_the_base_map_the_roads_and_the_sights(
         openstreetmap.add(far, town_file)
 
 
+def test_tiles_are_numbered_as_the_format_says() -> None:
+    """The examples of the specification and of its reference implementation."""
+    first = [(0, 0, 0), (1, 0, 0), (1, 0, 1), (1, 1, 1), (1, 1, 0), (2, 0, 0)]
+    assert [tile_id(*each) for each in first] == [0, 1, 2, 3, 4, 5]
+    assert tile_id(12, 3423, 1763) == 19078479
+
+
 def archived(path: Path, change: Callable[[bytearray], None]) -> Path:
     tiles.write(path, 50.0, 20.0)
     content = bytearray(path.read_bytes())

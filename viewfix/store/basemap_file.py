@@ -12,7 +12,7 @@ MOST_BYTES = 1 << 30
 
 
 class BasemapFile(ABC):
-    """Where the base map of one map is stored. The file is a PMTiles file; it is not looked into here."""
+    """Where the base map of one map is stored. The file is a PMTiles file; its content is not checked here."""
 
     @abstractmethod
     def path(self) -> Path | None:

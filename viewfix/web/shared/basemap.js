@@ -153,10 +153,11 @@ async function pmtiles(basemap, look) {
   if (header.tileType !== TileType.Mvt && header.tileType !== TileType.Mlt) {
     return overRaster({ type: "raster", tileSize: basemap.tile_size ?? 256, ...source }, look.dark);
   }
-  const layers = (await file.getMetadata())?.vector_layers ?? [];
+  const metadata = await file.getMetadata();
+  const layers = metadata?.vector_layers ?? [];
   const isOpenMapTiles = layers.some((/** @type {{id: string}} */ layer) => layer.id === "transportation");
   const encoding = header.tileType === TileType.Mlt ? { encoding: "mlt" } : {};
-  if (isOurs(await file.getMetadata())) return overOurs({ type: "vector", ...source }, look);
+  if (isOurs(metadata)) return overOurs({ type: "vector", ...source }, look);
   const schema = basemap.schema ?? (isOpenMapTiles ? "openmaptiles" : "protomaps");
   return overVector({ type: "vector", ...encoding, ...source }, basemap, schema, look);
 }
@@ -221,7 +222,7 @@ function withoutPictures(layer) {
 async function wholeStyle(basemap, { absolute }) {
   const url = absolute(basemap.url);
   const response = await fetch(url);
-  if (!response.ok) throw new Error(`The style of the base map did not come: HTTP ${response.status}`);
+  if (!response.ok) throw new Error(`The style of the base map could not be loaded: HTTP ${response.status}`);
   const style = await response.json();
   const beside = absolutely(url);
   for (const key of ["sprite", "glyphs"]) if (typeof style[key] === "string") style[key] = beside(style[key]);
