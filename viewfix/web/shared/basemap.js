@@ -11,7 +11,7 @@ import { openMapTiles } from "./openmaptiles.js";
  * @property {"raster" | "vector" | "pmtiles" | "style"} kind
  * @property {string} url a tile template with {z}/{x}/{y}, a .pmtiles file, or a style; relative to the page or absolute
  * @property {string} [attribution]
- * @property {"protomaps" | "openmaptiles"} [schema] of vector tiles; default: what the tiles themselves tell
+ * @property {"protomaps" | "openmaptiles"} [schema] of vector tiles; by default detected from the tiles
  * @property {number} [tile_size] of raster tiles, pixels
  * @property {number} [minzoom]
  * @property {number} [maxzoom]
@@ -121,7 +121,7 @@ async function vector(basemap, look) {
 }
 
 /**
- * Which schema the tiles at an address follow: the tile of the whole world names its layers, and these tell.
+ * The schema of the tiles at an address, detected from the names of the layers in the tile of the whole world.
  * @param {string} template
  */
 async function schemaOf(template) {
@@ -131,7 +131,7 @@ async function schemaOf(template) {
     const names = new TextDecoder("latin1").decode(await response.arrayBuffer());
     return !names.includes("earth") && /water_name|boundary|transportation/.test(names) ? "openmaptiles" : "protomaps";
   } catch {
-    return "protomaps"; // unknown so far; the tiles may still arrive
+    return "protomaps"; // one failed request does not mean that the tiles themselves will fail
   }
 }
 
