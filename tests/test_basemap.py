@@ -193,6 +193,13 @@ def test_where_tippecanoe_does_not_exist_a_ready_file_can_be_added(
     assert added.bytes == (tmp_path / "a.map.pmtiles").stat().st_size and added.credits == ["Us"]
 
 
+def test_a_build_without_a_usable_photo_keeps_a_base_map_that_was_there_before(tmp_path: Path) -> None:
+    (tmp_path / "photos").mkdir()
+    tiles.write(tmp_path / "a.map.pmtiles", 50.0, 20.0)
+    assert run(["build", str(tmp_path / "a.map"), str(tmp_path / "photos")]) == 2
+    assert not (tmp_path / "a.map").exists() and (tmp_path / "a.map.pmtiles").exists()
+
+
 @needs_tippecanoe
 def test_one_command_adds_the_base_map_the_roads_and_the_sights(
     tmp_path: Path, town_file: Path, capsys: pytest.CaptureFixture[str]

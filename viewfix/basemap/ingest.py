@@ -12,12 +12,13 @@ from ..errors import BadInput
 from ..geo import Box, distance_m, widened
 from ..pois.osm import CREDIT
 from ..store.added_files import HasAddress, address_of
+from ..store.basemap_file import KEY
 from ..store.complete import require_complete
 from ..store.store import Place, Store
 from ..types import Position, Progress, silent
 from .osm import Feature, Reading, area_of, check_file, features, header_box
 from .pmtiles import Archive
-from .stored import KEY, plain
+from .stored import plain
 from .tiles import make, tippecanoe
 
 MARGIN_M = 1000.0

@@ -7,6 +7,9 @@ from pathlib import Path
 
 from ..errors import StorageFailed
 
+KEY = "basemap"
+"""In the meta of a map: the name of the file that the base map was made from, and its credit."""
+
 MOST_BYTES = 1 << 30
 """The limit for a base map: PostgreSQL stores no larger value, and a phone could not hold it."""
 
