@@ -13,7 +13,7 @@ ROOT = Path(__file__).parent.parent / "viewfix"
 
 LAYERS = [  # a folder may import those of the layers above it, never those below or beside it
     {"errors", "links"},
-    {"types", "optional", "files", "shell", "timing"},
+    {"types", "optional", "files", "shell", "timing", "protobuf"},
     {"geo", "metrics", "console", "geojson", "capacity"},
     {"photos", "telemetry"},
     {"models"},

@@ -193,6 +193,13 @@ def test_where_tippecanoe_does_not_exist_a_ready_file_can_be_added(
     assert added.bytes == (tmp_path / "a.map.pmtiles").stat().st_size and added.credits == ["Us"]
 
 
+def test_a_build_without_a_usable_photo_keeps_a_base_map_that_was_there_before(tmp_path: Path) -> None:
+    (tmp_path / "photos").mkdir()
+    tiles.write(tmp_path / "a.map.pmtiles", 50.0, 20.0)
+    assert run(["build", str(tmp_path / "a.map"), str(tmp_path / "photos")]) == 2
+    assert not (tmp_path / "a.map").exists() and (tmp_path / "a.map.pmtiles").exists()
+
+
 @needs_tippecanoe
 def test_one_command_adds_the_base_map_the_roads_and_the_sights(
     tmp_path: Path, town_file: Path, capsys: pytest.CaptureFixture[str]
@@ -207,6 +214,13 @@ def test_one_command_adds_the_base_map_the_roads_and_the_sights(
     far = empty_map(tmp_path / "far.map", Position(50.0, 20.0))
     with pytest.raises(BadInput, match="covers another area"):
         openstreetmap.add(far, town_file)
+
+
+def test_tiles_are_numbered_as_the_format_says() -> None:
+    """The examples of the specification and of its reference implementation."""
+    first = [(0, 0, 0), (1, 0, 0), (1, 0, 1), (1, 1, 1), (1, 1, 0), (2, 0, 0)]
+    assert [tile_id(*each) for each in first] == [0, 1, 2, 3, 4, 5]
+    assert tile_id(12, 3423, 1763) == 19078479
 
 
 def archived(path: Path, change: Callable[[bytearray], None]) -> Path:

@@ -20,8 +20,8 @@ from viewfix import BadInput, Map, MissingExtra, StorageFailed, photos
 from viewfix.blur import Blur, BlurringModel, blurred_file
 from viewfix.blur import faces as faces_module
 from viewfix.blur.boxes import best_of_overlapping
+from viewfix.blur.free_shapes import with_free_shapes
 from viewfix.blur.own_detector import OwnDetector
-from viewfix.blur.protobuf import with_free_shapes
 from viewfix.cli import run
 
 onnx = pytest.importorskip("onnx", reason="onnx is not installed: pip install 'viewfix[train]'")

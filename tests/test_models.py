@@ -11,8 +11,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tiles
 
-from viewfix import Map
+from viewfix import Map, protobuf
 from viewfix.demo.town import Town
 from viewfix.errors import BadInput, UnknownModel
 from viewfix.geo import distance_m
@@ -241,6 +242,15 @@ def test_a_file_that_reads_other_files_is_refused(
     assert catalogue.load(custom(tmp_path / "good.onnx", nested=nested)).dim == 3
     with pytest.raises(BadInput, match=r"bad\.onnx reads its weights from other files"):
         catalogue.load(custom(tmp_path / "bad.onnx", nested=nested, external=True))
+
+
+def test_an_unknown_group_does_not_hide_that_a_file_reads_other_files(tmp_path: Path, checked: Path) -> None:
+    """ONNX Runtime skips such a group, and reads what stands behind it."""
+    path = custom(tmp_path / "bad.onnx", external=True)
+    start, end = (tiles.varint(1000 << 3 | kind) for kind in (protobuf.START_GROUP, protobuf.END_GROUP))
+    path.write_bytes(start + end + path.read_bytes())
+    with pytest.raises(BadInput, match=r"bad\.onnx reads its weights from other files"):
+        catalogue.load(path)
 
 
 def test_a_model_that_never_finishes_is_stopped(tmp_path: Path, checked: Path, monkeypatch: pytest.MonkeyPatch) -> None:

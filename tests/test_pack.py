@@ -251,24 +251,14 @@ def test_weights_are_rounded_and_descriptors_stay(street: Path) -> None:
 
 def test_a_rounded_weight_is_the_nearest_and_never_infinite() -> None:
     weights = np.array([1.0, 1.01, -0.3333, 65504.0, 1e-7, np.inf, np.nan, 0.0] * 5000, np.float16)
-    tensor = b"\x10\x0a" + b"\x4a" + varint(weights.nbytes) + weights.tobytes()
-    graph = b"\x2a" + varint(len(tensor)) + tensor
-    content = b"\x08\x08" + b"\x3a" + varint(len(graph)) + graph
+    tensor = tiles.field(2, 10) + tiles.field(9, weights.tobytes())
+    content = tiles.field(1, 8) + tiles.field(7, tiles.field(5, tensor))
     found = np.frombuffer(model.rounded(content)[-weights.nbytes :], np.float16).astype(np.float64)
     wanted = weights.astype(np.float64)
     same = np.isfinite(wanted)
     normal = same & (np.abs(np.where(same, wanted, 0)) > 1e-4)
     assert (np.abs(found[normal] - wanted[normal]) <= np.abs(wanted[normal]) * 2.0 ** -(model.KEPT_BITS + 1)).all()
     assert np.isfinite(found[same]).all() and np.isinf(found[5]) and np.isnan(found[6]) and found[7] == 0
-
-
-def varint(value: int) -> bytes:
-    """A number as protocol buffers encode it."""
-    written = bytearray()
-    while value >= 128:
-        written.append(value & 127 | 128)
-        value >>= 7
-    return bytes([*written, value])
 
 
 @needs_libraries

@@ -8,6 +8,8 @@ import struct
 from collections.abc import Sequence
 from pathlib import Path
 
+from viewfix.basemap.pmtiles import tile_at, tile_id
+
 EXTENT = 4096
 ZOOM = 12
 POLYGON, LINE, POINT = 3, 2, 1
@@ -81,13 +83,12 @@ def tile() -> bytes:
 def write(path: Path, lat: float, lon: float, spare: bytes = b"", **told: str) -> tuple[float, float, float, float]:
     """Write the file, with spare bytes at its end and further metadata; returns west, south, east, north."""
     side = 2**ZOOM
-    x = int((lon + 180) / 360 * side)
-    y = int((1 - math.asinh(math.tan(math.radians(lat))) / math.pi) / 2 * side)
+    x, y = (int(each) for each in tile_at(ZOOM, lat, lon))
     data, about = (
         tile() + spare,
         json.dumps({"vector_layers": [{"id": "earth"}, {"id": "roads"}], "name": "test", **told}).encode(),
     )
-    number = (4**ZOOM - 1) // 3 + hilbert(side, x, y)
+    number = tile_id(ZOOM, x, y)
     folder = varint(1) + varint(number) + varint(1) + varint(len(data) - len(spare)) + varint(1)
     at = 127
     parts = [(at, len(folder)), (at + len(folder), len(about)), (0, 0), (at + len(folder) + len(about), len(data))]
@@ -103,17 +104,3 @@ def write(path: Path, lat: float, lon: float, spare: bytes = b"", **told: str) -
     )
     path.write_bytes(head + folder + about + data)
     return west, south, east, north
-
-
-def hilbert(side: int, x: int, y: int) -> int:
-    """The number of a tile on the Hilbert curve that PMTiles uses."""
-    number, half = 0, side // 2
-    while half:
-        right, below = int(x & half > 0), int(y & half > 0)
-        number += half * half * ((3 * right) ^ below)
-        if not below:
-            if right:
-                x, y = half - 1 - x, half - 1 - y
-            x, y = y, x
-        half //= 2
-    return number

@@ -17,6 +17,9 @@ from .types import Position
 
 Floats = npt.NDArray[np.float64]
 
+MERCATOR_LAT = 85.0511287798
+"""Web Mercator ends at this latitude, where its world is a square."""
+
 
 @functools.cache
 def _geod():  # type: ignore[no-untyped-def]
@@ -101,6 +104,17 @@ def metres_per_degree(lats: npt.ArrayLike) -> tuple[Floats, Floats]:
     north = 111_132.954 - 559.822 * np.cos(2 * lat) + 1.175 * np.cos(4 * lat)
     east = 111_412.84 * np.cos(lat) - 93.5 * np.cos(3 * lat) + 0.118 * np.cos(5 * lat)
     return np.asarray(north), np.asarray(east)
+
+
+def mercator_down(lats: npt.ArrayLike) -> Floats:
+    """How far down the square of Web Mercator latitudes are: 0 at its northern edge or beyond, 1 at its southern."""
+    clipped = np.radians(np.clip(np.asarray(lats, np.float64), -MERCATOR_LAT, MERCATOR_LAT))
+    return np.asarray((1 - np.arcsinh(np.tan(clipped)) / np.pi) / 2, np.float64)
+
+
+def mercator_lats(down: npt.ArrayLike) -> Floats:
+    """The reverse of `mercator_down`, also beyond the edges."""
+    return np.asarray(np.degrees(np.arctan(np.sinh(np.pi * (1 - 2 * np.asarray(down, np.float64))))), np.float64)
 
 
 @dataclass(frozen=True)

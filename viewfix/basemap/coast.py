@@ -12,10 +12,10 @@ from ..optional import optional
 
 Floats = npt.NDArray[np.float64]
 LINE = 1
-"""A shapely type."""
+"""The id of a line in shapely."""
 
 BESIDE_DEG = 2e-8
-"""How far beside a coastline a point is looked at, 2 mm. OpenStreetMap's own precision is 1e-7 degrees."""
+"""How far beside a coastline the sea is looked up: 2 mm, below OpenStreetMap's precision of 1e-7 degrees."""
 
 
 def sea_of(coastlines: Sequence[Floats], area: Any) -> list[Any]:

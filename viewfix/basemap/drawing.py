@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import BadInput
+from ..geo import mercator_lats
 from ..reports.plan import Frame
 from .clip import clipped_line, clipped_ring
 from .labels import Label, Named, placed
@@ -20,10 +22,10 @@ from .stored import Basemap
 
 MOST_TILES = 9
 MOST_CHARS = 240_000
-"""The limit for all paths of one drawing; a page stays below a megabyte."""
+"""The limit for all paths of one drawing, so that a page stays below a megabyte."""
 
 LEAST_STEP = 0.35
-"""Points nearer to each other than this, in units, are one."""
+"""Points of a line closer together than this are drawn as one, in units of the drawing."""
 
 LAYERS = frozenset(("water", "landuse", "buildings", "roads", "places", "pois"))
 GREEN = frozenset(("park", "nature_reserve", "golf_course", "grass", "playground", "grassland", "village_green",
@@ -69,7 +71,8 @@ def draw(basemap: Basemap | None, frame: Frame, language: str = "en") -> Ground 
         return None
     try:
         found = list(_features(Archive(basemap.path), frame))
-    except (BadInput, DamagedTile):
+    except (BadInput, DamagedTile) as error:
+        logging.getLogger("viewfix").warning("the base map is not drawn: %s", error)
         return None
     shapes = _shapes(found, frame)
     if not shapes:
@@ -117,7 +120,7 @@ def _units(points: Floats, tile: tuple[int, int, int], frame: Frame) -> Floats:
     zoom, x, y = tile
     side = 1 << zoom
     lons = (points[:, 0] + x) / side * 360 - 180
-    lats = np.degrees(np.arctan(np.sinh(np.pi * (1 - 2 * (points[:, 1] + y) / side))))
+    lats = mercator_lats((points[:, 1] + y) / side)
     return frame.units_of_metres(frame.plane.to_xy_m(lats, lons))
 
 
@@ -135,7 +138,7 @@ def _shapes(found: Iterable[tuple[TileFeature, list[Floats]]], frame: Frame) -> 
                 paths.setdefault(kind, []).extend(_path(run) for run in clipped_line(_thinned(part), *size))
     kept, left = {}, MOST_CHARS
     for kind in IMPORTANT_FIRST:
-        path = "".join(dict.fromkeys(paths.get(kind, ())))  # what lies on the edge of tiles is in both
+        path = "".join(dict.fromkeys(paths.get(kind, ())))  # what crosses the edge of a tile is in both tiles
         if path and len(path) <= left:
             kept[kind], left = path, left - len(path)
     return [Shape(kind, kept[kind], _width(kind, frame)) for kind in FROM_BELOW if kind in kept]
@@ -170,7 +173,7 @@ def _ring(part: Floats, size: tuple[float, float]) -> Iterator[str]:
 
 
 def _thinned(part: Floats) -> Floats:
-    """Points without those that are hardly apart from the one before."""
+    """Points without those that would be drawn in the same place as the one before."""
     cells = np.round(part / LEAST_STEP)
     kept = np.ones(len(part), bool)
     kept[1:] = (cells[1:] != cells[:-1]).any(axis=1)

@@ -12,12 +12,13 @@ from ..errors import BadInput
 from ..geo import Box, distance_m, widened
 from ..pois.osm import CREDIT
 from ..store.added_files import HasAddress, address_of
+from ..store.basemap_file import KEY
 from ..store.complete import require_complete
 from ..store.store import Place, Store
 from ..types import Position, Progress, silent
 from .osm import Feature, Reading, area_of, check_file, features, header_box
 from .pmtiles import Archive
-from .stored import KEY, plain
+from .stored import plain
 from .tiles import make, tippecanoe
 
 MARGIN_M = 1000.0
@@ -110,12 +111,12 @@ def _made(file: Path, target: Path, areas: tuple[Box, Box], attribution: str, pr
     if (covered := header_box(file)) is not None:
         _check_covers(file, covered, photos, area)  # before a whole country is read
     reading = Reading(file, area_of(area), progress)
-    make(_something(reading, photos, area), area, attribution, target)
+    make(_drawable(reading, photos, area), area, attribution, target)
     return reading.found
 
 
-def _something(reading: Reading, photos: Box, area: Box) -> Iterator[Feature]:
-    """The features of a reading; an error if these are only the ground."""
+def _drawable(reading: Reading, photos: Box, area: Box) -> Iterator[Feature]:
+    """The features of a reading; an error at the end if they are only the ground."""
     yield from features(reading)
     if set(reading.found) - GROUND:
         return

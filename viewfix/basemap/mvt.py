@@ -13,11 +13,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..protobuf import DamagedMessage, values, varints
+
 MOST_POINTS = 300_000
 """The limit for the points of one tile; a dense city has 50,000."""
 
 POINT, LINE, POLYGON = 1, 2, 3
-_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 
 Part = npt.NDArray[np.float64]
 """(N, 2) x, y as shares of the tile: [0, 1] inside of it, y down."""
@@ -45,11 +46,13 @@ def features_of(content: bytes, layers: frozenset[str]) -> Iterator[TileFeature]
     """
     left = MOST_POINTS
     try:
-        for number, value in _fields(content):
+        for number, value in values(content):
             if number == 3 and isinstance(value, bytes):
                 for feature in _layer(value, layers, left):
                     left -= sum(map(len, feature.parts))
                     yield feature
+    except DamagedMessage as error:
+        raise DamagedTile(f"a tile {error}") from error
     except (IndexError, UnicodeDecodeError, struct.error, OverflowError) as error:
         raise DamagedTile("a tile ends too early, or is not a vector tile") from error
 
@@ -58,8 +61,8 @@ def _layer(content: bytes, layers: frozenset[str], left: int) -> Iterator[TileFe
     name, extent = "", 4096
     raw: list[bytes] = []
     keys: list[str] = []
-    values: list[Any] = []
-    for number, value in _fields(content):
+    property_values: list[Any] = []
+    for number, value in values(content):
         if number == 1 and isinstance(value, bytes):
             name = value.decode()
             if name not in layers:
@@ -69,18 +72,18 @@ def _layer(content: bytes, layers: frozenset[str], left: int) -> Iterator[TileFe
         elif number == 3 and isinstance(value, bytes):
             keys.append(value.decode())
         elif number == 4 and isinstance(value, bytes):
-            values.append(_value(value))
+            property_values.append(_value(value))
         elif number == 5 and isinstance(value, int):
             extent = value
     if name not in layers or not 0 < extent <= 1 << 20:
         return
     for each in raw:
-        found = dict(_fields(each))
+        found = dict(values(each))
         kind, tags, commands = found.get(3), found.get(2, b""), found.get(4, b"")
         if not isinstance(kind, int) or not isinstance(tags, bytes) or not isinstance(commands, bytes):
             continue
-        at = list(_varints(tags))
-        properties = {keys[k]: values[v] for k, v in zip(at[::2], at[1::2], strict=False)}
+        at = list(varints(tags))
+        properties = {keys[k]: property_values[v] for k, v in zip(at[::2], at[1::2], strict=False)}
         parts = tuple(_parts(commands, extent, left))
         left -= sum(map(len, parts))
         yield TileFeature(name, kind, properties, parts)
@@ -89,7 +92,7 @@ def _layer(content: bytes, layers: frozenset[str], left: int) -> Iterator[TileFe
 def _parts(commands: bytes, extent: int, left: int) -> Iterator[Part]:
     x = y = 0
     part: list[tuple[int, int]] = []
-    numbers = _varints(commands)
+    numbers = varints(commands)
     for command in numbers:
         action, count = command & 7, command >> 3
         if action == 7:
@@ -113,7 +116,7 @@ def _parts(commands: bytes, extent: int, left: int) -> Iterator[Part]:
 
 
 def _value(content: bytes) -> Any:
-    for number, value in _fields(content):
+    for number, value in values(content):
         if isinstance(value, bytes):
             if number == 1:
                 return value.decode()
@@ -128,45 +131,3 @@ def _value(content: bytes) -> Any:
         else:
             return value
     return None
-
-
-def _fields(content: bytes) -> Iterator[tuple[int, int | bytes]]:
-    """The fields of a protocol buffer: their numbers, and their values as numbers or bytes."""
-    at, end = 0, len(content)
-    while at < end:
-        key, at = _varint(content, at)
-        kind = key & 7
-        if kind == _VARINT:
-            value, at = _varint(content, at)
-            yield key >> 3, value
-            continue
-        if kind == _BYTES:
-            length, at = _varint(content, at)
-        elif kind in (_FIXED64, _FIXED32):
-            length = 8 if kind == _FIXED64 else 4
-        else:
-            raise DamagedTile("a tile has a field of an unknown kind")
-        if at + length > end:
-            raise DamagedTile("a tile ends too early")
-        yield key >> 3, content[at : at + length]
-        at += length
-
-
-def _varint(content: bytes, at: int) -> tuple[int, int]:
-    value = shift = 0
-    while True:
-        byte = content[at]
-        at += 1
-        value |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return value, at
-        shift += 7
-        if shift > 63:
-            raise DamagedTile("a tile has a number that is too long")
-
-
-def _varints(content: bytes) -> Iterator[int]:
-    at = 0
-    while at < len(content):
-        value, at = _varint(content, at)
-        yield value

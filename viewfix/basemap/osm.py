@@ -1,4 +1,4 @@
-"""Read what is drawn of an OpenStreetMap file, cut at the edges of an area, in batches."""
+"""Read the features of a base map from an OpenStreetMap file, in batches, cut at the edges of an area."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 from ..errors import BadInput
 from ..geo import Box
 from ..optional import optional
-from ..pois.osm import PBF_ENDINGS, XML_ENDINGS
+from ..pois.osm import PBF_ENDINGS, XML_ENDINGS, require_file
 from ..sources.columns import readable
 from ..types import Progress
 from .coast import sea_of
@@ -62,15 +62,12 @@ class Reading:
 
 
 def check_file(path: Path) -> None:
-    """Refuse what is not an OpenStreetMap file, by its name.
+    """Refuse a file that is not there, or is not an OpenStreetMap file by its name.
 
     Raises:
         BadInput: it is a folder, is not there, or has another extension.
     """
-    if path.is_dir():
-        raise BadInput(f"{path} is a folder. Pass an OpenStreetMap file (.osm.pbf, .osm).")
-    if not path.exists():
-        raise BadInput(f"There is nothing at {path}. Check the path.")
+    require_file(path)
     if not path.name.lower().endswith(PBF_ENDINGS + XML_ENDINGS):
         raise BadInput(
             f"{path} does not have the extension of an OpenStreetMap file. Pass a .osm.pbf, .osm, .osm.gz or .osm.bz2 "
@@ -92,7 +89,7 @@ def header_box(path: Path) -> Box | None:
 
 
 def features(reading: Reading) -> Iterator[Feature]:
-    """Everything to draw of a file within the area of a reading; the sea and the land last.
+    """The features of a file within the area of a reading; the sea and the land last.
 
     Raises:
         MissingExtra: osmium or shapely is not installed.

@@ -6,7 +6,6 @@ The format: https://github.com/protomaps/PMTiles/blob/main/spec/v3/spec.md
 from __future__ import annotations
 
 import json
-import math
 import struct
 import zlib
 from bisect import bisect_right
@@ -16,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import BadInput
-from ..geo import Box
+from ..geo import Box, mercator_down
+from ..protobuf import DamagedMessage, varints
 from ..sources.columns import readable
 
 MAGIC = b"PMTiles\x03"
@@ -144,7 +144,7 @@ class Archive:
 
     def _directory(self, offset: int, length: int) -> list[Entry]:
         content = self._unpacked(self._read(offset, length), self.header.compression, MOST_DIRECTORY_BYTES)
-        numbers = _varints(content)
+        numbers = varints(content)
         try:
             count = next(numbers)
             if count > len(content):
@@ -162,7 +162,7 @@ class Archive:
                 at = given - 1 if given else at
                 entries.append((ids[n], runs[n], at, lengths[n]))
                 at += lengths[n]
-        except StopIteration:
+        except (StopIteration, DamagedMessage):
             raise self._damaged("a directory ends too early") from None
         return entries
 
@@ -203,19 +203,6 @@ class Archive:
         )
 
 
-def _varints(content: bytes) -> Any:
-    value = shift = 0
-    for byte in content:
-        value |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            yield value
-            value = shift = 0
-        elif shift >= 56:
-            return  # longer than any number of the format
-        else:
-            shift += 7
-
-
 def tile_id(zoom: int, x: int, y: int) -> int:
     """The number of a tile on the Hilbert curves of all zooms below it and of its own."""
     number, half = ((1 << 2 * zoom) - 1) // 3, 1 << zoom >> 1
@@ -233,5 +220,4 @@ def tile_id(zoom: int, x: int, y: int) -> int:
 def tile_at(zoom: int, lat: float, lon: float) -> tuple[float, float]:
     """The x and y of the tile of a position, with its fraction inside the tile. Latitudes end at 85 degrees."""
     side = 1 << zoom
-    clipped = math.radians(max(-85.05, min(85.05, lat)))
-    return (lon + 180) / 360 * side, (1 - math.asinh(math.tan(clipped)) / math.pi) / 2 * side
+    return (lon + 180) / 360 * side, float(mercator_down(lat)) * side

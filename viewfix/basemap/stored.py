@@ -12,11 +12,9 @@ from typing import Any
 from ..errors import BadInput
 from ..geo import Box
 from ..sources.columns import readable
+from ..store.basemap_file import KEY
 from ..store.store import Store
 from .pmtiles import Archive
-
-KEY = "basemap"
-"""In the meta of a map: the name of the file that the base map was made from, and its credit."""
 
 _TAG = re.compile(r"<[^>]*>?")
 

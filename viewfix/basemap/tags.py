@@ -1,4 +1,4 @@
-"""What of OpenStreetMap is drawn, and as what: the layers and kinds of Protomaps' basemap schema, version 4.
+"""Decide how objects of OpenStreetMap are drawn: the layers and kinds of Protomaps' basemap schema, version 4.
 
 Any viewer that knows that schema draws a base map of viewfix, and the pages of viewfix draw any Protomaps extract.
 """
@@ -19,7 +19,7 @@ NAMES_IN = ("en", "de", "uk", "fr", "es", "it", "pl", "sv", "pt", "nl", "cs", "j
 
 KEYS = ("highway", "railway", "building", "natural", "waterway", "water", "leisure", "landuse", "amenity", "aeroway",
         "place", "man_made", "tourism")  # fmt: skip
-"""Nothing without one of these keys is read further."""
+"""Objects without any of these keys are skipped."""
 
 _ROADS = {
     **dict.fromkeys(("motorway", "motorway_link"), ("highway", 7)),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -63,7 +64,7 @@ def make(features: Iterable[Feature], box: Box, attribution: str, target: Path) 
                     file.write(_line(feature))
             made = Path(folder) / "made.pmtiles"
             _run(program, Path(folder), lines.name, made.name, first_zoom(box), attribution)
-            target.write_bytes(made.read_bytes())
+            shutil.copyfile(made, target)
         except OSError as error:
             raise StorageFailed(
                 f"The base map could not be written ({error.strerror or error}). Make room in {folder} and beside the "

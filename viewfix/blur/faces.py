@@ -19,7 +19,7 @@ from PIL import Image
 from ..errors import MissingExtra, StorageFailed
 from ..models.onnx import session
 from .boxes import Boxes, best_of_overlapping
-from .protobuf import with_free_shapes
+from .free_shapes import with_free_shapes
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from itertools import islice, zip_longest
 from pathlib import Path
 
-from ..basemap.stored import KEY as BASEMAP
 from ..errors import BadInput
 from ..locate.confidence import Calibration
 from ..pois.nearby import name_key, wikidata_of
 from ..shell import shell_quoted
+from ..store.basemap_file import KEY as BASEMAP
 from ..store.batches import record_batches
 from ..store.local_features import KEY as LOCAL_FEATURES
 from ..store.local_features import LocalFeatureCache

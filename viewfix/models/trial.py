@@ -6,13 +6,13 @@ import contextlib
 import hashlib
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
 from ..errors import BadInput, ViewfixError
 from ..files import cache_folder, write_whole
+from ..protobuf import DamagedMessage, values
 from .onnx import OnnxModel, read
 
 MAX_BYTES = 2**31 - 1
@@ -85,44 +85,14 @@ def _has_external_data(data: memoryview, kind: str, depth: int = 0) -> bool:
     """Whether a message of onnx.proto, or one inside it, names data in another file. Damaged data has none."""
     if depth > DEPTH:
         return True  # no real model is nested this deeply
-    for field, value in _fields(data):
-        if kind == "tensor" and field in (EXTERNAL_DATA, DATA_LOCATION) and value != 0:
-            return True
-        inner = MESSAGES[kind].get(field)
-        if inner and isinstance(value, memoryview) and _has_external_data(value, inner, depth + 1):
-            return True
+    with contextlib.suppress(DamagedMessage):
+        for field, value in values(data):
+            if kind == "tensor" and field in (EXTERNAL_DATA, DATA_LOCATION) and value != 0:
+                return True
+            inner = MESSAGES[kind].get(field)
+            if inner and isinstance(value, memoryview) and _has_external_data(value, inner, depth + 1):
+                return True
     return False
-
-
-def _fields(data: memoryview) -> Iterator[tuple[int, int | memoryview]]:
-    """Number and value of every field of a protobuf message, up to the first that is damaged."""
-    at = 0
-    with contextlib.suppress(IndexError):
-        while at < len(data):
-            key, at = _varint(data, at)
-            wire = key & 7
-            if wire == 0:
-                number, at = _varint(data, at)
-                yield key >> 3, number
-                continue
-            if wire == 2:
-                size, at = _varint(data, at)
-            elif wire in (1, 5):
-                size = 8 if wire == 1 else 4
-            else:
-                return
-            yield key >> 3, data[at : at + size]
-            at += size
-
-
-def _varint(data: memoryview, at: int) -> tuple[int, int]:
-    value = 0
-    for shift in range(0, 70, 7):
-        byte = data[at]
-        value, at = value | (byte & 127) << shift, at + 1
-        if byte < 128:
-            return value, at
-    raise IndexError("a varint has at most ten bytes")
 
 
 def _main(path: Path) -> int:

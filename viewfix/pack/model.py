@@ -12,6 +12,7 @@ from ..errors import BadInput
 from ..models.catalogue import DEFAULT
 from ..models.model import Model
 from ..models.onnx import OnnxModel
+from ..protobuf import fields, varint
 from ..store.address import Address
 
 LARGEST_BYTES = 64_000_000
@@ -80,39 +81,13 @@ def rounded(content: bytes) -> bytes:
 
 def _float16_weights(content: bytes) -> Iterator[tuple[int, int]]:
     """The start and end of the raw data of large float16 initializers in an .onnx file."""
-    for field, start, end in _fields(content, 0, len(content)):
+    for field, _, start, end in fields(content):
         if field != _GRAPH:
             continue
-        for inner, tensor, tensor_end in _fields(content, start, end):
+        for inner, _, tensor, tensor_end in fields(content, start, end):
             if inner != _INITIALIZER:
                 continue
-            parts = {number: (a, b) for number, a, b in _fields(content, tensor, tensor_end)}
-            kind = _varint(content, parts[_TYPE][0])[0] if _TYPE in parts else 0
+            parts = {number: (a, b) for number, _, a, b in fields(content, tensor, tensor_end)}
+            kind = varint(content, parts[_TYPE][0])[0] if _TYPE in parts else 0
             if kind == _FLOAT16 and _RAW in parts and parts[_RAW][1] - parts[_RAW][0] >= 2 * LEAST_WEIGHTS:
                 yield parts[_RAW]
-
-
-def _fields(content: bytes, at: int, end: int) -> Iterator[tuple[int, int, int]]:
-    """The fields of a protocol buffer message: number, and start and end of the value."""
-    while at < end:
-        key, at = _varint(content, at)
-        kind = key & 7
-        if kind == 2:
-            size, at = _varint(content, at)
-            value_end = at + size
-        elif kind == 0:
-            value_end = _varint(content, at)[1]
-        else:
-            value_end = at + (8 if kind == 1 else 4)
-        yield key >> 3, at, value_end
-        at = value_end
-
-
-def _varint(content: bytes, at: int) -> tuple[int, int]:
-    value = shift = 0
-    while True:
-        byte = content[at]
-        value |= (byte & 0x7F) << shift
-        at, shift = at + 1, shift + 7
-        if byte < 0x80:
-            return value, at

@@ -25,6 +25,18 @@ CREDIT = ("© OpenStreetMap contributors", "ODbL")
 Item = PointOfInterest | Skipped
 
 
+def require_file(path: Path) -> None:
+    """Refuse a folder, and a path with nothing there.
+
+    Raises:
+        BadInput: it is not a file.
+    """
+    if path.is_dir():
+        raise BadInput(f"{path} is a folder. Pass an OpenStreetMap file (.osm.pbf, .osm).")
+    if not path.exists():
+        raise BadInput(f"There is nothing at {path}. Check the path.")
+
+
 def read_osm(path: Path) -> Iterator[Item]:
     """Every named sight of a PBF or XML file; those without a known place as Skipped.
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ..errors import BadInput
 from ..geo import Box
-from ..pois.osm import PBF_ENDINGS, XML_ENDINGS
+from ..pois.osm import PBF_ENDINGS, XML_ENDINGS, require_file
 from ..pois.osm_elements import Element, Place, Read, Wanted, from_json, from_pbf, from_xml
 from ..sources.columns import readable
 from ..types import Progress, silent
@@ -52,10 +52,7 @@ def reader_of(file: Path) -> Read:
     Raises:
         BadInput: it does not have one of an OpenStreetMap file, or is not there.
     """
-    if file.is_dir():
-        raise BadInput(f"{file} is a folder. Pass an OpenStreetMap file (.osm.pbf, .osm).")
-    if not file.exists():
-        raise BadInput(f"There is nothing at {file}. Check the path.")
+    require_file(file)
     name = file.name.lower()
     if name.endswith(PBF_ENDINGS):
         return from_pbf

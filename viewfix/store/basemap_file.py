@@ -7,12 +7,15 @@ from pathlib import Path
 
 from ..errors import StorageFailed
 
+KEY = "basemap"
+"""In the meta of a map: the name of the file that the base map was made from, and its credit."""
+
 MOST_BYTES = 1 << 30
 """The limit for a base map: PostgreSQL stores no larger value, and a phone could not hold it."""
 
 
 class BasemapFile(ABC):
-    """Where the base map of one map is stored. The file is a PMTiles file; it is not looked into here."""
+    """Where the base map of one map is stored. The file is a PMTiles file; its content is not checked here."""
 
     @abstractmethod
     def path(self) -> Path | None:

@@ -36,42 +36,26 @@ def map_style(site: Site) -> dict[str, Any]:
 
 def _grid() -> dict[str, Any]:
     """Cells with photos, until single photos can be told apart."""
-    return {
-        "id": f"{SOURCE}_grid",
-        "type": "circle",
-        "source": SOURCE,
-        "source-layer": "grid",
-        "maxzoom": _GRID_ENDS,
-        "layout": {"circle-sort-key": ["get", "coef"]},
-        "paint": {
-            "circle-color": _COLOUR,
-            "circle-radius": ["interpolate", ["linear"], ["get", "coef"], 0, 2, 1, 7],
-            "circle-opacity": ["interpolate", ["linear"], ["zoom"], DEEPEST, 0.7, _GRID_ENDS, 0],
-        },
-    }
+    return _layer("grid", "circle", {
+        "circle-color": _COLOUR,
+        "circle-radius": ["interpolate", ["linear"], ["get", "coef"], 0, 2, 1, 7],
+        "circle-opacity": ["interpolate", ["linear"], ["zoom"], DEEPEST, 0.7, _GRID_ENDS, 0],
+    }) | {"maxzoom": _GRID_ENDS, "layout": {"circle-sort-key": ["get", "coef"]}}  # fmt: skip
 
 
 def _sequences() -> dict[str, Any]:
-    return {
-        "id": f"{SOURCE}_sequences",
-        "type": "line",
-        "source": SOURCE,
-        "source-layer": "sequences",
-        "layout": {"line-cap": "square"},
-        "paint": {"line-color": _COLOUR, "line-width": ["interpolate", ["linear"], ["zoom"], 0, 0.5, 10, 1.5, 16, 2]},
-    }
+    paint = {"line-color": _COLOUR, "line-width": ["interpolate", ["linear"], ["zoom"], 0, 0.5, 10, 1.5, 16, 2]}
+    return _layer("sequences", "line", paint) | {"layout": {"line-cap": "square"}}
 
 
 def _pictures() -> dict[str, Any]:
-    return {
-        "id": f"{SOURCE}_pictures",
-        "type": "circle",
-        "source": SOURCE,
-        "source-layer": "pictures",
-        "paint": {
-            "circle-color": _COLOUR,
-            "circle-radius": ["interpolate", ["linear"], ["zoom"], DEEPEST, 3, 17, 6, 22, 12],
-            "circle-stroke-color": "#ffffff",
-            "circle-stroke-width": ["interpolate", ["linear"], ["zoom"], 17, 0, 20, 2],
-        },
-    }
+    return _layer("pictures", "circle", {
+        "circle-color": _COLOUR,
+        "circle-radius": ["interpolate", ["linear"], ["zoom"], DEEPEST, 3, 17, 6, 22, 12],
+        "circle-stroke-color": "#ffffff",
+        "circle-stroke-width": ["interpolate", ["linear"], ["zoom"], 17, 0, 20, 2],
+    })  # fmt: skip
+
+
+def _layer(name: str, kind: str, paint: dict[str, Any]) -> dict[str, Any]:
+    return {"id": f"{SOURCE}_{name}", "type": kind, "source": SOURCE, "source-layer": name, "paint": paint}

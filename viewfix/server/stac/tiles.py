@@ -12,11 +12,11 @@ import numpy as np
 import numpy.typing as npt
 from vt2pbf import Tile
 
-from ...geo import Box, earth_centred_m
+from ...geo import Box, earth_centred_m, mercator_down, mercator_lats
 from ...store.store import Store
 from ...types import Photo
 from ..errors import not_found
-from ..overview import COUNTED, Cluster, Floats, Overview, clusters
+from ..overview import COUNTED, Cluster, Overview, clusters
 from .ids import item_id
 from .items import rfc3339
 from .style import DEEPEST
@@ -61,13 +61,14 @@ class TileAddress:
         """The tile with a margin, in degrees; the margin ends at the 180th meridian."""
         aside = margin / EXTENT
         west, east = ((self.x + each) / 2**self.z * 360 - 180 for each in (-aside, 1 + aside))
-        north, south = (_lat((self.y + each) / 2**self.z) for each in (-aside, 1 + aside))
+        down = (self.y + np.array([-aside, 1 + aside])) / 2**self.z
+        north, south = mercator_lats(np.clip(down, 0.0, 1.0)).tolist()
         return Box(south, max(west, -180.0), north, min(east, 180.0))
 
     def places(self, lats: npt.ArrayLike, lons: npt.ArrayLike) -> list[tuple[int, int]]:
         """Where N positions are in the tile, in units of EXTENT: to the east, and to the south."""
         east = ((np.asarray(lons, np.float64) + 180) / 360 * 2**self.z - self.x) * EXTENT
-        south = (_down(np.asarray(lats, np.float64)) * 2**self.z - self.y) * EXTENT
+        south = (mercator_down(lats) * 2**self.z - self.y) * EXTENT
         return list(zip(np.rint(east).astype(int).tolist(), np.rint(south).astype(int).tolist(), strict=True))
 
 
@@ -173,13 +174,3 @@ def _apart_s(before: Photo, photo: Photo) -> float:
 def _spread(values: Any) -> Any:
     """At most MOST_PICTURES of these rows or photos, evenly."""
     return values if len(values) <= MOST_PICTURES else values[:: math.ceil(len(values) / MOST_PICTURES)]
-
-
-def _down(lats: Floats) -> Floats:
-    """(N,) how far down the square of Web Mercator latitudes are, 0 to 1 within its 85.05 degrees."""
-    sines = np.sin(np.radians(np.clip(lats, -85.0511287798, 85.0511287798)))
-    return np.asarray(0.5 - np.log((1 + sines) / (1 - sines)) / (4 * math.pi), np.float64)
-
-
-def _lat(down: float) -> float:
-    return math.degrees(math.atan(math.sinh(math.pi * (1 - 2 * min(1.0, max(0.0, down))))))

@@ -18,6 +18,7 @@ from ...errors import BadInput, ViewfixError
 from ...geo import Region
 from ...types import Photo, Skipped
 from ..address import Address
+from ..basemap_file import KEY as BASEMAP
 from ..local_features import LIMIT_BYTES
 from ..records import Floats, ModelIdentity, Record, Rows, Units, Version
 from ..transactional import TransactionalStore
@@ -133,7 +134,8 @@ class SqliteStore(TransactionalStore):
         self._connections.close()
 
     def discard(self) -> None:
-        self.basemap_file.remove()
+        if self.meta(BASEMAP) is not None:  # a file that was there before the map is not ours to delete
+            self.basemap_file.remove()
         self.close()
         self.path.unlink(missing_ok=True)
 

@@ -11,7 +11,7 @@ import { openMapTiles } from "./openmaptiles.js";
  * @property {"raster" | "vector" | "pmtiles" | "style"} kind
  * @property {string} url a tile template with {z}/{x}/{y}, a .pmtiles file, or a style; relative to the page or absolute
  * @property {string} [attribution]
- * @property {"protomaps" | "openmaptiles"} [schema] of vector tiles; default: what the tiles themselves tell
+ * @property {"protomaps" | "openmaptiles"} [schema] of vector tiles; by default detected from the tiles
  * @property {number} [tile_size] of raster tiles, pixels
  * @property {number} [minzoom]
  * @property {number} [maxzoom]
@@ -121,7 +121,7 @@ async function vector(basemap, look) {
 }
 
 /**
- * Which schema the tiles at an address follow: the tile of the whole world names its layers, and these tell.
+ * The schema of the tiles at an address, detected from the names of the layers in the tile of the whole world.
  * @param {string} template
  */
 async function schemaOf(template) {
@@ -131,7 +131,7 @@ async function schemaOf(template) {
     const names = new TextDecoder("latin1").decode(await response.arrayBuffer());
     return !names.includes("earth") && /water_name|boundary|transportation/.test(names) ? "openmaptiles" : "protomaps";
   } catch {
-    return "protomaps"; // unknown so far; the tiles may still arrive
+    return "protomaps"; // one failed request does not mean that the tiles themselves will fail
   }
 }
 
@@ -153,10 +153,11 @@ async function pmtiles(basemap, look) {
   if (header.tileType !== TileType.Mvt && header.tileType !== TileType.Mlt) {
     return overRaster({ type: "raster", tileSize: basemap.tile_size ?? 256, ...source }, look.dark);
   }
-  const layers = (await file.getMetadata())?.vector_layers ?? [];
+  const metadata = await file.getMetadata();
+  const layers = metadata?.vector_layers ?? [];
   const isOpenMapTiles = layers.some((/** @type {{id: string}} */ layer) => layer.id === "transportation");
   const encoding = header.tileType === TileType.Mlt ? { encoding: "mlt" } : {};
-  if (isOurs(await file.getMetadata())) return overOurs({ type: "vector", ...source }, look);
+  if (isOurs(metadata)) return overOurs({ type: "vector", ...source }, look);
   const schema = basemap.schema ?? (isOpenMapTiles ? "openmaptiles" : "protomaps");
   return overVector({ type: "vector", ...encoding, ...source }, basemap, schema, look);
 }
@@ -221,7 +222,7 @@ function withoutPictures(layer) {
 async function wholeStyle(basemap, { absolute }) {
   const url = absolute(basemap.url);
   const response = await fetch(url);
-  if (!response.ok) throw new Error(`The style of the base map did not come: HTTP ${response.status}`);
+  if (!response.ok) throw new Error(`The style of the base map could not be loaded: HTTP ${response.status}`);
   const style = await response.json();
   const beside = absolutely(url);
   for (const key of ["sprite", "glyphs"]) if (typeof style[key] === "string") style[key] = beside(style[key]);

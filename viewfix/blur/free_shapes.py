@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..errors import BadInput
+from ..protobuf import BYTES, DamagedMessage, fields
 
 Field = tuple[int, int, bytes]
 """The number of a field, its wire type, and its content (of a varint: its bytes)."""
@@ -18,7 +19,6 @@ MODEL_GRAPH = 7
 GRAPH_INITIALIZER, GRAPH_INPUT, GRAPH_OUTPUT = 5, 11, 12
 TENSOR_NAME, VALUE_NAME, VALUE_TYPE = 8, 1, 2
 TYPE_TENSOR, TENSOR_SHAPE, SHAPE_DIM, DIM_PARAM = 1, 2, 1, 2
-VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
 
 
 def with_free_shapes(model: bytes) -> bytes:
@@ -32,17 +32,17 @@ def with_free_shapes(model: bytes) -> bytes:
             _written(number, kind, _free_graph(content) if number == MODEL_GRAPH else content)
             for number, kind, content in _fields(model)
         )
-    except (IndexError, ValueError):
+    except DamagedMessage:
         raise BadInput(
             f"The {len(model)} bytes of the face detector are not an ONNX model. Install it again."
         ) from None
 
 
 def _free_graph(graph: bytes) -> bytes:
-    fields = list(_fields(graph))
-    weights = {_first(content, TENSOR_NAME) for number, _, content in fields if number == GRAPH_INITIALIZER}
+    parts = list(_fields(graph))
+    weights = {_first(content, TENSOR_NAME) for number, _, content in parts if number == GRAPH_INITIALIZER}
     kept = []
-    for number, kind, content in fields:
+    for number, kind, content in parts:
         if number == GRAPH_INPUT and _first(content, VALUE_NAME) in weights:
             continue
         kept.append(_written(number, kind, _free_value(content) if number in (GRAPH_INPUT, GRAPH_OUTPUT) else content))
@@ -73,36 +73,7 @@ def _first(message: bytes, wanted: int) -> bytes:
 
 def _fields(message: bytes) -> Iterator[Field]:
     """The fields of a message, in their order."""
-    at = 0
-    while at < len(message):
-        key, at = _varint(message, at)
-        number, kind = key >> 3, key & 7
-        if kind == VARINT:
-            _, end = _varint(message, at)
-        elif kind == BYTES:
-            length, at = _varint(message, at)
-            end = at + length
-        elif kind in (FIXED64, FIXED32):
-            end = at + (8 if kind == FIXED64 else 4)
-        else:
-            raise ValueError(f"wire type {kind}")
-        if end > len(message):
-            raise ValueError("cut short")
-        yield number, kind, message[at:end]
-        at = end
-
-
-def _varint(message: bytes, at: int) -> tuple[int, int]:
-    value = shift = 0
-    while True:
-        byte = message[at]
-        at += 1
-        value |= (byte & 127) << shift
-        if byte < 128:
-            return value, at
-        shift += 7
-        if shift > 63:
-            raise ValueError("a number that does not end")
+    return ((number, kind, message[start:end]) for number, kind, start, end in fields(message))
 
 
 def _written(number: int, kind: int, content: bytes) -> bytes:
